@@ -1,0 +1,1 @@
+"""Spin responses governed by spin quantum geometry, from Wannier90 output."""

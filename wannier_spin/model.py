@@ -1,0 +1,210 @@
+"""What a calculation starts from: Wannier models in R space, k·p models, crystal structures.
+
+Units: eV and angstrom. Lattice vectors are rows. Spin matrices are Pauli matrices sigma (not hbar sigma/2).
+
+Conventions of the matrices, O_nm(R) = <0n|O|Rm>:
+
+    O_nm(k) = sum_R exp(2 pi i k.R) O_nm(R)                    k in reduced coordinates
+    d_a O   -> i (R + tau_m - tau_n)_a O_nm(R)                 tau: `centres`
+    A_nm(R) = <0n|r|Rm> - delta_R0 delta_nm tau_n              Berry connection in that gauge
+
+The centres only choose the phases of the Bloch sums: no result depends on them once `position_R` is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.errors import InputError
+from wannier_spin.storage import read_tree, write_tree
+
+HERMITICITY_TOLERANCE = 1e-6  # of the largest element; Wannier90's text files carry six decimals
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A crystal with magnetic moments.
+
+    lattice (3, 3) rows, angstrom; positions (i, 3) reduced; numbers (i,) atomic numbers;
+    magnetic_moments (i, 3) Bohr magnetons, Cartesian (zeros: not magnetic).
+    """
+
+    lattice: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    numbers: NDArray[np.int64]
+    magnetic_moments: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TightBindingModel:
+    """A Wannier or tight-binding model with spin.
+
+    Parameters
+    ----------
+    lattice : (3, 3) rows, angstrom
+    R_vectors : (R, 3) int. Both R and -R must be there.
+    hamiltonian_R : (R, n, n) complex, eV
+    position_R : (R, n, n, 3) complex, angstrom, <0n|r|Rm> as in `seedname_tb.dat` (the diagonal at R = 0
+        holds the centres); None: the position operator is diagonal and given by `centres`.
+    spin_R : (R, n, n, 3) complex, Pauli matrices; None: no spin responses, only the charge channel.
+    centres : (n, 3) Cartesian, angstrom; None: the diagonal of `position_R`, or zero.
+    periodic : directions of the lattice along which the crystal is periodic; a False direction is vacuum
+        (or absent): it is not integrated over, and results are per sheet (or per chain).
+    thickness : angstrom, of a 2D system, to turn sheet units into bulk ones; None: not known.
+    name : a word for tables and files.
+    source : how the model came about (files, hashes, options); copied into every result.
+
+    Weights of the R vectors and Wigner-Seitz shifts must already be folded into the matrices.
+
+    Raises
+    ------
+    InputError : wrong shapes, values that are not finite, a singular lattice, O(-R) != O(R)^+.
+    """
+
+    lattice: NDArray[np.float64]
+    R_vectors: NDArray[np.int64]
+    hamiltonian_R: NDArray[np.complex128]
+    position_R: NDArray[np.complex128] | None = None
+    spin_R: NDArray[np.complex128] | None = None
+    centres: NDArray[np.float64] | None = None
+    periodic: tuple[bool, bool, bool] = (True, True, True)
+    thickness: float | None = None
+    name: str = "model"
+    source: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        put = lambda key, value: object.__setattr__(self, key, value)  # noqa: E731  (frozen)
+        put("lattice", np.asarray(self.lattice, float))
+        put("R_vectors", np.asarray(self.R_vectors).astype(np.int64))
+        put("hamiltonian_R", np.ascontiguousarray(self.hamiltonian_R, complex))
+        for key in ("position_R", "spin_R"):
+            if getattr(self, key) is not None:
+                put(key, np.ascontiguousarray(getattr(self, key), complex))
+        put("periodic", tuple(bool(p) for p in self.periodic))
+        self._check_shapes()
+        put("centres", self._default_centres() if self.centres is None else np.asarray(self.centres, float))
+        if self.centres.shape != (self.n_bands, 3):
+            raise InputError(f"centres have shape {self.centres.shape}, expected {(self.n_bands, 3)}")
+        self._check_values()
+
+    @property
+    def n_bands(self) -> int:
+        return int(self.hamiltonian_R.shape[-1])
+
+    @property
+    def dimension(self) -> int:
+        """Number of periodic directions."""
+        return sum(self.periodic)
+
+    def berry_connection_R(self) -> NDArray[np.complex128] | None:
+        """<0n|r - tau|Rm>, shape (R, n, n, 3); None where it vanishes identically."""
+        if self.position_R is None:
+            return None
+        origin = int(np.flatnonzero((self.R_vectors == 0).all(axis=1))[0])
+        connection = self.position_R.copy()
+        diagonal = np.arange(self.n_bands)
+        connection[origin, diagonal, diagonal] -= self.centres
+        return connection if np.abs(connection).max() > 0 else None
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model to one HDF5 file; `load_model` reads it back unchanged."""
+        tree = {key: value for key, value in vars(self).items() if key != "periodic"}
+        return write_tree(path, {"kind": "wannier_spin model", **tree, "periodic": np.array(self.periodic)})
+
+    def _check_shapes(self) -> None:
+        R, n = len(self.R_vectors), self.hamiltonian_R.shape[-1]
+        expected = {"lattice": (3, 3), "R_vectors": (R, 3), "hamiltonian_R": (R, n, n)}
+        expected |= {key: (R, n, n, 3) for key in ("position_R", "spin_R") if getattr(self, key) is not None}
+        for key, shape in expected.items():
+            found = getattr(self, key).shape
+            if found != shape:
+                raise InputError(f"model '{self.name}': {key} has shape {found}, expected {shape}")
+
+    def _default_centres(self) -> NDArray[np.float64]:
+        if self.position_R is None:
+            return np.zeros((self.n_bands, 3))
+        origin = (self.R_vectors == 0).all(axis=1)
+        if not origin.any():
+            raise InputError(f"model '{self.name}': R = (0, 0, 0) is missing from R_vectors")
+        return np.einsum("nna->na", self.position_R[origin][0]).real.copy()
+
+    def _check_values(self) -> None:
+        if not np.isfinite(self.lattice).all() or abs(np.linalg.det(self.lattice)) < 1e-8:
+            raise InputError(f"model '{self.name}': the lattice vectors are singular or not finite")
+        partner = _opposite(self.R_vectors, self.name)
+        for key in ("hamiltonian_R", "position_R", "spin_R"):
+            value = getattr(self, key)
+            if value is None:
+                continue
+            if not np.isfinite(value).all():
+                where = self.R_vectors[np.argwhere(~np.isfinite(value))[0][0]]
+                raise InputError(f"model '{self.name}': {key} has NaN or infinity at R = {tuple(where)}")
+            adjoint = value[partner].swapaxes(1, 2).conj()
+            error, scale = np.abs(value - adjoint).max(), np.abs(value).max()
+            if error > HERMITICITY_TOLERANCE * max(scale, 1.0):
+                raise InputError(
+                    f"model '{self.name}': {key} is not Hermitian, |O(R) - O(-R)^+| = {error:.1e} "
+                    f"against a largest element of {scale:.1e}; the file is damaged or its weights are missing"
+                )
+            object.__setattr__(self, key, (value + adjoint) / 2)
+
+
+def load_model(path: str | Path) -> TightBindingModel:
+    """Read a model written by `TightBindingModel.save`. Raises InputError if it is not one."""
+    tree = read_tree(path, "wannier_spin model")
+    tree.pop("kind")
+    tree["periodic"] = tuple(tree["periodic"])
+    tree.setdefault("source", {})
+    return TightBindingModel(**tree)
+
+
+@dataclass(frozen=True)
+class KPModel:
+    """A k·p model on the plane, H(k) = H0 + k_a H1_a + k_a k_b H2_ab / 2, with spin matrices that do not depend on k.
+
+    constant (n, n) eV; linear (3, n, n) eV angstrom; quadratic (3, 3, n, n) eV angstrom^2;
+    spin (3, n, n) Pauli; cutoff: radius of the disk that is integrated over, 1/angstrom (inf allowed where the
+    integrals converge); name. Only k_x and k_y are used.
+    """
+
+    constant: NDArray[np.complex128]
+    linear: NDArray[np.complex128]
+    quadratic: NDArray[np.complex128]
+    spin: NDArray[np.complex128]
+    cutoff: float = np.inf
+    name: str = "k.p"
+    source: dict[str, str] = field(default_factory=dict)
+
+    dimension = 2
+
+    def __post_init__(self) -> None:
+        n = np.shape(self.constant)[-1]
+        shapes = {"constant": (n, n), "linear": (3, n, n), "quadratic": (3, 3, n, n), "spin": (3, n, n)}
+        for key, shape in shapes.items():
+            value = np.asarray(getattr(self, key), complex)
+            if value.shape != shape:
+                raise InputError(f"model '{self.name}': {key} has shape {value.shape}, expected {shape}")
+            if np.abs(value - value.swapaxes(-1, -2).conj()).max() > 1e-12 * max(1.0, np.abs(value).max()):
+                raise InputError(f"model '{self.name}': {key} is not Hermitian")
+            object.__setattr__(self, key, value)
+        if not self.cutoff > 0:
+            raise InputError(f"model '{self.name}': cutoff is {self.cutoff}, expected a positive number")
+
+    @property
+    def n_bands(self) -> int:
+        return int(self.constant.shape[-1])
+
+
+def _opposite(R_vectors: NDArray[np.int64], name: str) -> NDArray[np.int64]:
+    """Index of -R for each R."""
+    index = {tuple(R): i for i, R in enumerate(R_vectors.tolist())}
+    if len(index) != len(R_vectors):
+        raise InputError(f"model '{name}': an R vector occurs more than once; add its matrices up first")
+    try:
+        return np.array([index[tuple(-r for r in R)] for R in R_vectors.tolist()])
+    except KeyError as missing:
+        raise InputError(f"model '{name}': R = {missing} is missing, though -R is there") from None
