@@ -1,0 +1,183 @@
+"""From R space to k space: H, its derivatives, the Berry connection and the spin in the Wannier gauge.
+
+    O(k) = sum_R exp(2 pi i k.R) O(R),      d_a O -> i (R + tau_m - tau_n)_a O_nm(R)
+
+Two ways, with the same answer: `BlochSum.at_points` sums over R for arbitrary k; `BlochSum.on_block` serves tensor-product
+blocks of k, k = (k1, k2, k3) with k1 fixed, and sums one axis after the other, since exp(i k.R) factorizes:
+
+    sum_R1 (once for each k1)  ->  sum_R2 (once for each k2)  ->  sum_R3 as one matrix product
+
+so that a k-point costs about as many multiplications per matrix element as there are values of R3. (On a full mesh this
+takes less time than FFTs of the same blocks, because it is a matrix product; and the points need not be equidistant.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.model import KPModel, TightBindingModel
+
+Complex = NDArray[np.complex128]
+_SYMMETRIC_PAIRS = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])  # (a, b) -> position in the upper triangle
+
+
+@dataclass(frozen=True)
+class BlochMatrices:
+    """Matrices in the Wannier gauge at a batch of k-points; n, m are Wannier functions, a, b, c Cartesian.
+
+    hamiltonian (k,n,m) eV; gradient (k,a,n,m) d_a H; connection (k,a,n,m) A_a or None where it vanishes;
+    spin (k,c,n,m) Pauli or None. Second order only: hessian (k,b,a,n,m) d_b d_a H;
+    connection_gradient (k,b,a,n,m) d_b A_a; spin_gradient (k,b,c,n,m) d_b sigma_c.
+    """
+
+    hamiltonian: Complex
+    gradient: Complex
+    connection: Complex | None
+    spin: Complex | None
+    hessian: Complex | None = None
+    connection_gradient: Complex | None = None
+    spin_gradient: Complex | None = None
+
+
+class BlochSum:
+    """Sums over R of the operators of one model.
+
+    Parameters
+    ----------
+    model : TightBindingModel
+    second_order : whether the second derivatives (hessian, connection_gradient, spin_gradient) are wanted.
+    spin : whether the spin matrices are wanted.
+    """
+
+    def __init__(self, model: TightBindingModel, second_order: bool, spin: bool = True) -> None:
+        self.model, self.second_order = model, second_order
+        self.n_bands = model.n_bands
+        self.spin = model.spin_R if spin else None
+        self.connection = model.berry_connection_R()
+        tau = model.centres
+        self.shift = tau[None, :, :] - tau[:, None, :]  # (n, m, a): tau_m - tau_n
+        # the longest range of k-points comes last, where a point is cheapest: vacuum directions (one point) first
+        self.axes = tuple(int(i) for i in np.argsort(model.periodic, kind="stable"))
+        self._prepare_columns()
+        self._plane: tuple[float, Complex] | None = None
+
+    @property
+    def n_operators(self) -> int:
+        parts = 4 + (3 if self.connection is not None else 0) + (3 if self.spin is not None else 0)
+        if self.second_order:
+            parts += 6 + (9 if self.connection is not None else 0) + (9 if self.spin is not None else 0)
+        return parts
+
+    def at_points(self, k: NDArray[np.float64]) -> BlochMatrices:
+        """Direct sums at k (nk, 3) in reduced coordinates."""
+        phase = np.exp(2j * np.pi * (np.asarray(k, float) @ self.model.R_vectors.T))
+        R, n = len(self.model.R_vectors), self.n_bands
+        stack = np.empty((len(phase), self.n_operators, n, n), complex)
+        for i, operator in enumerate(self._operators()):
+            stack[:, i] = (phase @ operator.reshape(R, -1)).reshape(-1, n, n)
+        return self._unpack(stack)
+
+    def on_block(self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64]) -> BlochMatrices:
+        """Tensor-product block: one value on the first of `axes`, several on the other two.
+
+        The k-points come in the order (k3, k2), the last index running fastest; see `block_points`.
+        """
+        plane = self._sum_first_axis(k1)  # (R3, R2, op*n*n)
+        second = np.exp(2j * np.pi * np.outer(k2, self._R2)) @ plane  # (R3, k2, op*n*n)
+        third = np.exp(2j * np.pi * np.outer(k3, self._R3))
+        stack = third @ second.reshape(len(self._R3), -1)
+        return self._unpack(stack.reshape(len(k3) * len(k2), self.n_operators, self.n_bands, self.n_bands))
+
+    def block_points(self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The k-points of `on_block`, (nk, 3) in reduced coordinates."""
+        third, second = np.meshgrid(k3, k2, indexing="ij")
+        points = np.empty((second.size, 3))
+        points[:, self.axes[0]], points[:, self.axes[1]], points[:, self.axes[2]] = k1, second.ravel(), third.ravel()
+        return points
+
+    def plane_bytes(self) -> int:
+        """Memory that the sums along the first axis hold."""
+        return 16 * len(self._R2) * len(self._R3) * self.n_operators * self.n_bands**2
+
+    def _prepare_columns(self) -> None:
+        """Sort R by (R3, R2), so that the sum over R1 is a sum over runs."""
+        R1, R2, R3 = (self.model.R_vectors[:, axis] for axis in self.axes)
+        self._order = np.lexsort((R1, R2, R3))
+        self._R1 = R1[self._order]
+        self._R2, column2 = np.unique(R2[self._order], return_inverse=True)
+        self._R3, column3 = np.unique(R3[self._order], return_inverse=True)
+        column = column3 * len(self._R2) + column2
+        self._columns, self._starts = np.unique(column, return_index=True)
+
+    def _sum_first_axis(self, k1: float) -> Complex:
+        """Sum over R1 of every operator: (R3, R2, op*n*n). Kept for the next block with the same k1."""
+        if self._plane is None or self._plane[0] != k1:
+            phase = np.exp(2j * np.pi * k1 * self._R1)[:, None]
+            size = self.n_bands**2
+            plane = np.zeros((len(self._R3) * len(self._R2), self.n_operators, size), complex)
+            for i, operator in enumerate(self._operators()):
+                terms = phase * operator.reshape(len(phase), size)[self._order]
+                plane[self._columns, i] = np.add.reduceat(terms, self._starts, axis=0)
+            self._plane = (k1, plane.reshape(len(self._R3), len(self._R2), -1))
+        return self._plane[1]
+
+    def _operators(self) -> Iterator[Complex]:
+        """H, d_a H, A_a, sigma_c; then d_b d_a H (b <= a), d_b A_a, d_b sigma_c. Each (R, n, m)."""
+        displacement = [self._displacement(a) for a in range(3)]
+        H = self.model.hamiltonian_R
+        vectors = [X[..., a] for X in (self.connection, self.spin) if X is not None for a in range(3)]
+        yield H
+        yield from (1j * displacement[a] * H for a in range(3))
+        yield from vectors
+        if not self.second_order:
+            return
+        yield from (-displacement[b] * displacement[a] * H for b in range(3) for a in range(b, 3))
+        for first in range(0, len(vectors), 3):
+            yield from (1j * displacement[b] * X for b in range(3) for X in vectors[first : first + 3])
+
+    def _displacement(self, a: int) -> NDArray[np.float64]:
+        """(R + tau_m - tau_n)_a, shape (R, n, m), angstrom."""
+        R = self.model.R_vectors @ self.model.lattice[:, a]
+        return np.asarray(R[:, None, None] + self.shift[..., a])
+
+    def _unpack(self, stack: Complex) -> BlochMatrices:
+        """Name the operators of the stack (k, op, n, m), in the order of `_operators`."""
+        position = 0
+
+        def take(count: int) -> Complex:
+            nonlocal position
+            position += count
+            return stack[:, position - count : position]
+
+        def take_if(wanted: object, rows: int) -> Complex | None:
+            return take(rows) if wanted is not None else None
+
+        def matrix_of(block: Complex | None) -> Complex | None:
+            return None if block is None else block.reshape(len(block), 3, 3, *block.shape[2:])
+
+        hamiltonian, gradient = take(1)[:, 0], take(3)
+        connection, spin = take_if(self.connection, 3), take_if(self.spin, 3)
+        if not self.second_order:
+            return BlochMatrices(hamiltonian, gradient, connection, spin)
+        hessian = take(6)[:, _SYMMETRIC_PAIRS]
+        connection_gradient, spin_gradient = matrix_of(take_if(self.connection, 9)), matrix_of(take_if(self.spin, 9))
+        return BlochMatrices(hamiltonian, gradient, connection, spin, hessian, connection_gradient, spin_gradient)
+
+
+def kp_matrices(model: KPModel, k: NDArray[np.float64]) -> BlochMatrices:
+    """The matrices of a k·p model at Cartesian k (nk, 3), 1/angstrom."""
+    quadratic = np.einsum("kb,banm->kanm", k, model.quadratic)
+    hamiltonian = model.constant + np.einsum("ka,anm->knm", k, model.linear + quadratic / 2)
+    every_k = (len(k), 1, 1, 1)
+    return BlochMatrices(
+        hamiltonian=hamiltonian,
+        gradient=model.linear + quadratic,
+        connection=None,
+        spin=np.tile(model.spin, every_k),
+        hessian=np.tile(model.quadratic, (*every_k, 1)),
+        spin_gradient=np.zeros((len(k), 3, *model.spin.shape), complex),
+    )

@@ -1,0 +1,510 @@
+"""The one place where the stages meet: model -> Bloch states -> geometry -> densities -> occupation -> mean -> result."""
+
+from __future__ import annotations
+
+import platform
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin import responses as resp
+from wannier_spin import units as un
+from wannier_spin.bloch import BlochMatrices, BlochSum, kp_matrices
+from wannier_spin.errors import AccuracyWarning, InputError
+from wannier_spin.geometry import DEGENERACY_TOLERANCE, ObservableName, geometry_of
+from wannier_spin.integration.grid import Block, Mesh, MeshMean, Partial, mean_over_mesh
+from wannier_spin.integration.parallel import SERIAL, Communicator
+from wannier_spin.integration.rays import Disk
+from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.occupation import Occupation
+from wannier_spin.responses.registry import Block as DensityBlock
+from wannier_spin.responses.registry import DynamicBlock, Response
+from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, ResponseTensor, ResultSet
+from wannier_spin.tensors import Channel
+
+Real = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+N_COMPONENTS: dict[ObservableName, int] = {"spin_current": 9, "spin": 3, "charge_current": 3}
+GIB = 2.0**30
+NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which densities are computed, and where each one stands among the channels of the sums."""
+
+    responses: tuple[Response, ...]
+    channel: Channel
+    frequencies: tuple[complex, ...]
+
+    @cached_property
+    def observables(self) -> tuple[ObservableName, ...]:
+        found = {r.channel_tensor(self.channel).observable for r in self.responses}
+        return tuple(name for name in N_COMPONENTS if name in found)
+
+    @cached_property
+    def static_blocks(self) -> tuple[DensityBlock, ...]:
+        """Sea blocks first."""
+        wanted = {name for r in self.responses if not r.dynamic for name in r.blocks}
+        blocks = [block for name, block in resp.BLOCKS.items() if name in wanted]
+        return tuple(sorted(blocks, key=lambda block: block.fermi == "surface"))
+
+    @cached_property
+    def dynamic_blocks(self) -> tuple[DynamicBlock, ...]:
+        wanted = {name for r in self.responses if r.dynamic for name in r.blocks}
+        return tuple(block for name, block in resp.DYNAMIC_BLOCKS.items() if name in wanted)
+
+    @property
+    def has_surface(self) -> bool:
+        return any(block.fermi == "surface" for block in self.static_blocks)
+
+    @property
+    def derivatives(self) -> bool:
+        return any(block.derivatives for block in self.static_blocks)
+
+    @property
+    def needs_spin(self) -> bool:
+        return self.observables != ("charge_current",)
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each block without (k, n): dynamic ones have (omega, part) in front. In the order of the channels."""
+        o = sum(N_COMPONENTS[name] for name in self.observables)
+        fields = {block.name: (3,) * len(block.fields) for block in self.static_blocks}
+        sea = {block.name: (*fields[block.name], o) for block in self.static_blocks if block.fermi == "sea"}
+        surface = {block.name: (*fields[block.name], o) for block in self.static_blocks if block.fermi == "surface"}
+        dynamic = {block.name: (len(self.frequencies), 2, 3, o) for block in self.dynamic_blocks}
+        return sea | dynamic | surface
+
+    @property
+    def n_channels(self) -> int:
+        return sum(int(np.prod(shape)) for shape in self.shapes.values())
+
+    def densities(self, pairs: resp.BandPairs) -> tuple[Real, Real]:
+        """Sea and surface densities, (k, n, channels) each."""
+        k, n = pairs.geometry.energies.shape
+
+        def flat(parts: Iterable[Real]) -> Real:
+            return np.concatenate([*(part.reshape(k, n, -1) for part in parts), np.empty((k, n, 0))], axis=-1)
+
+        sea = [block.density(pairs) for block in self.static_blocks if block.fermi == "sea"]
+        sea += [block.density(pairs, z) for block in self.dynamic_blocks for z in self.frequencies]
+        return flat(sea), flat(block.density(pairs) for block in self.static_blocks if block.fermi == "surface")
+
+    def tensor(self, sums: Real, block: str, observable: ObservableName) -> Real:
+        """Take one block and observable out of the channels (w, channels), axes in the paper's order: (w, ...)."""
+        position = 0
+        for name, shape in self.shapes.items():
+            size = int(np.prod(shape))
+            if name == block:
+                break
+            position += size
+        array = sums[:, position : position + size].reshape(-1, *shape)
+        start = sum(N_COMPONENTS[name] for name in self.observables[: self.observables.index(observable)])
+        array = array[..., start : start + N_COMPONENTS[observable]]
+        if observable == "spin_current":
+            array = array.reshape(*array.shape[:-1], 3, 3)
+        flow = -2 if observable == "spin_current" else -1
+        first = 3 if block in resp.DYNAMIC_BLOCKS else 1  # behind w, or behind w, omega, part
+        return np.moveaxis(array, flow, first)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Integrals of all channels (w, channels), the estimate fine - coarse (or None), minima, and points evaluated."""
+
+    fine: Real
+    coarse: Real | None
+    minima: Real
+    evaluations: int
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def compute(
+    model: TightBindingModel | KPModel,
+    responses: str | Sequence[str],
+    *,
+    grid: Sequence[int],
+    mu: float | Sequence[float] | Real,
+    temperature: float | Sequence[float] | Real,
+    shift: Sequence[float] = (0.0, 0.0, 0.0),
+    tau: float | Sequence[float] | None = None,
+    omega: float | Sequence[float] | Real = (),
+    broadening: float = 0.0,
+    units: un.UnitSystem = "natural",
+    channel: Channel = "spin",
+    spin_current: str = "simple",
+    form: str = "paper",
+    relaxation: str | None = None,
+    symmetry: object | None = None,
+    tolerance: float | None = None,
+    degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
+    memory: float = 1.0,
+    comm: Communicator | None = None,
+    progress: Progress = lambda done, total: None,
+) -> ResultSet:
+    """Compute responses on a uniform mesh (or, for a k·p model, on a disk).
+
+    Parameters
+    ----------
+    responses : names (`wannier_spin.responses.names()`), or "all".
+    grid : three numbers of k-points, k = (i + shift)/n; one along a vacuum direction. For a k·p model two numbers:
+        Gauss-Legendre points per radial panel, and angles.
+    mu : eV. temperature : K; 0 is allowed for Fermi-sea responses, and for everything on a k·p model.
+    tau : hbar/eV with natural units (default 1), fs with SI units (default 10). Several: see `ResponseTensor.over_tau`.
+    omega : eV, for the displacement responses. broadening : eV, half width eta in omega + i eta.
+    channel : "charge" replaces the observable by the velocity (the identity channel), for validation.
+    degeneracy_tolerance : eV; bands closer than this are one block.
+    memory : GiB per rank that batches may fill, next to the model itself.
+    comm : an mpi4py communicator; None: serial.
+    progress : called with (done, total) blocks of this rank.
+
+    Raises
+    ------
+    InputError : unknown names, impossible requests. Warns with AccuracyWarning.
+    """
+    start = time.monotonic()
+    _refuse_unavailable(spin_current, form, relaxation, symmetry, tolerance)
+    records = _records(responses)
+    taus = _list("tau", (1.0 if units == "natural" else 10.0) if tau is None else tau)
+    if units not in ("natural", "SI"):
+        raise InputError(f"units = '{units}', expected 'natural' or 'SI'")
+    if channel not in ("spin", "charge"):
+        raise InputError(f"channel = '{channel}', expected 'spin' or 'charge'")
+    temperatures, omegas = _list("temperature", temperature), _list("omega", omega)
+    occupation = Occupation(_list("mu", mu), np.array([un.thermal_energy(T) for T in temperatures]))
+    plan = _plan(records, channel, omegas, broadening)
+    _check_spin(model, plan)
+    if not degeneracy_tolerance > 0:
+        raise InputError(f"degeneracy_tolerance = {degeneracy_tolerance}, expected a positive energy in eV")
+
+    comm = comm or SERIAL
+    with warnings.catch_warnings(record=True) as caught, _one_blas_thread():
+        warnings.simplefilter("always", AccuracyWarning)
+        if isinstance(model, KPModel):
+            sums = _integrate_disk(model, plan, occupation, tuple(grid), degeneracy_tolerance)
+        else:
+            mesh = Mesh(_three("grid", grid), _three("shift", shift))
+            sums = _integrate_mesh(model, plan, occupation, mesh, degeneracy_tolerance, memory, comm, progress)
+        _warn(model, plan, occupation, sums)
+    messages = tuple(str(w.message) for w in caught if issubclass(w.category, AccuracyWarning))
+    for message in messages:
+        warnings.warn(message, AccuracyWarning, stacklevel=2)
+
+    def tensor(record: Response) -> ResponseTensor:
+        return _tensor(record, plan, occupation, temperatures, omegas, tuple(taus.tolist()), units, model, sums)
+
+    provenance = {
+        "model": model.name,
+        "model_source": dict(model.source),
+        "channel": channel,
+        "spin_current": spin_current,
+        "spin_current_definition": SPIN_CURRENT_DEFINITIONS[spin_current],
+        "form": form,
+        "grid": [int(n) for n in grid],
+        "shift": [float(s) for s in shift],
+        "degeneracy_tolerance_eV": float(degeneracy_tolerance),
+        "broadening_eV": float(broadening),
+        "k_points_evaluated": sums.evaluations,
+        "ranks": comm.size,
+        "wall_seconds": time.monotonic() - start,
+        "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+        "versions": _versions(),
+        **sums.notes,
+    }
+    return ResultSet({record.name: tensor(record) for record in records}, provenance, messages)
+
+
+def _integrate_mesh(
+    model: TightBindingModel,
+    plan: Plan,
+    occupation: Occupation,
+    mesh: Mesh,
+    tolerance: float,
+    memory: float,
+    comm: Communicator,
+    progress: Progress,
+) -> Sums:
+    """Mean over the mesh divided by the volume of the cell: int d^dk/(2 pi)^d."""
+    for points, periodic, name in zip(mesh.points, model.periodic, "abc", strict=True):
+        if not periodic and points != 1:
+            raise InputError(f"grid has {points} points along lattice vector {name}, which is not periodic; expected 1")
+    if plan.has_surface and (occupation.kT == 0).any():
+        surface = [r.name for r in plan.responses if any(b in resp.BLOCKS and resp.BLOCKS[b].fermi == "surface" for b in r.blocks)]
+        raise InputError(
+            f"temperature = 0 K with Fermi-surface responses ({', '.join(surface)}) on a uniform mesh: f' is a delta function "
+            "that no mesh of points meets; give a temperature for which kT spans a few level spacings of the mesh"
+        )
+    source = BlochSum(model, second_order=plan.derivatives, spin=plan.needs_spin)
+    oriented = Mesh(*(tuple(values[axis] for axis in source.axes) for values in (mesh.points, mesh.shift)))  # type: ignore[arg-type]
+
+    def integrand(block: Block) -> Partial:
+        return _partial(source.on_block(block.k1, block.k2, block.k3), plan, occupation, tolerance, block.parts)
+
+    largest = _batch_size(source, plan, occupation, memory)
+    mean: MeshMean = mean_over_mesh(oriented, integrand, largest, comm, progress)
+    density = 1 / _cell_volume(model)
+    coarse = None if mean.coarse is None else mean.coarse * density
+    return Sums(mean.fine * density, coarse, mean.minima, mesh.n_points)
+
+
+def _partial(
+    bloch: BlochMatrices, plan: Plan, occupation: Occupation, tolerance: float, parts: Sequence[NDArray[np.bool_]]
+) -> Partial:
+    """Sums over the points of each part, and the minima of `_minima`."""
+    geometry = geometry_of(bloch, tolerance, plan.derivatives)
+    sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables))
+    energies = geometry.block_energies
+    sums = [
+        occupation.sums(energies[part].ravel(), sea[part].reshape(-1, sea.shape[-1]), surface[part].reshape(-1, surface.shape[-1]))
+        for part in parts
+    ]
+    return Partial(np.stack(sums), _minima(energies, geometry.group, occupation))
+
+
+def _integrate_disk(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[int, ...], tolerance: float) -> Sums:
+    """Polar quadrature, once for each (mu, T); the estimate is the same with three quarters of the points."""
+    if len(grid) != 2 or any(n != int(n) or n < 4 for n in grid):
+        raise InputError(f"grid = {grid}: a k·p model takes two numbers, points per radial panel and angles, at least 4 each")
+    fine = _disk_sums(model, plan, occupation, (grid[0], grid[1]), tolerance)
+    coarse = _disk_sums(model, plan, occupation, (max(3, grid[0] * 3 // 4), max(3, grid[1] * 3 // 4)), tolerance)
+    return Sums(fine.fine, coarse.fine, fine.minima, fine.evaluations + coarse.evaluations, {"cutoff": float(model.cutoff)})
+
+
+def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[int, int], tolerance: float) -> Sums:
+    disk = Disk(model.cutoff, _wave_vector_scale(model), *grid)
+
+    def bands(k: Real) -> tuple[Real, Real]:
+        geometry = geometry_of(kp_matrices(model, k), tolerance)
+        return geometry.energies, np.einsum("kann->kan", geometry.velocity).real
+
+    rows, minima, evaluations = [], [], 0
+    for mu, kT in zip(*occupation.points, strict=True):
+        point = Occupation(np.array([mu]), np.array([kT]))
+        nodes, line = disk.nodes(bands, mu, kT)
+        geometry = geometry_of(kp_matrices(model, nodes.k), tolerance, plan.derivatives)
+        sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables))
+        weighted = [(X * nodes.weight[:, None, None]).reshape(-1, X.shape[-1]) for X in (sea, surface)]
+        if kT > 0:
+            row = point.sums(geometry.block_energies.ravel(), *weighted)[0]
+        else:
+            row = point.sums(geometry.block_energies.ravel(), weighted[0], weighted[1][:, :0])[0]
+            row = np.concatenate([row, _on_fermi_line(model, plan, line.k, line.band, line.weight, tolerance)])
+        rows.append(row)
+        minima.append(_minima(geometry.block_energies, geometry.group, occupation))
+        evaluations += len(nodes.k)
+    return Sums(np.stack(rows), None, np.min(minima, axis=0), evaluations)
+
+
+def _on_fermi_line(
+    model: KPModel, plan: Plan, k: Real, band: NDArray[np.int64], weight: Real, tolerance: float
+) -> Real:
+    """Surface densities of the crossing bands, summed with their weights: (c_surface,)."""
+    if not len(k):
+        return np.zeros(plan.n_channels - sum(int(np.prod(s)) for s in _sea_shapes(plan)))
+    geometry = geometry_of(kp_matrices(model, k), tolerance, plan.derivatives)
+    surface = plan.densities(resp.BandPairs(geometry, plan.observables))[1]
+    return np.asarray(weight @ surface[np.arange(len(k)), band])
+
+
+def _sea_shapes(plan: Plan) -> list[tuple[int, ...]]:
+    surface = {block.name for block in plan.static_blocks if block.fermi == "surface"}
+    return [shape for name, shape in plan.shapes.items() if name not in surface]
+
+
+def _minima(energies: Real, group: NDArray[np.int64], occupation: Occupation) -> Real:
+    """[lowest energy, -highest energy, lowest transition between states that may be occupied and empty,
+    then for each mu the smallest gap next to a state within a few kT of it]; inf where there is none."""
+    low, high = occupation.window
+    gap = np.where(group[:, 1:] != group[:, :-1], np.diff(energies, axis=1), np.inf)
+    active = (energies[:, :-1] < high) & (energies[:, 1:] > low)
+    transition = np.min(gap, where=active, initial=np.inf)
+    nearest = np.full(energies.shape, np.inf)
+    nearest[:, :-1] = gap
+    np.minimum(nearest[:, 1:], gap, out=nearest[:, 1:])
+    reach = NEAR_FERMI * occupation.kT.max()
+    near = np.abs(energies.ravel()[None] - occupation.mu[:, None]) <= reach
+    at_fermi = np.where(near, nearest.ravel()[None], np.inf).min(axis=1)
+    return np.concatenate([[energies.min(), -energies.max(), transition], at_fermi])
+
+
+def _tensor(
+    record: Response,
+    plan: Plan,
+    occupation: Occupation,
+    temperatures: Real,
+    omegas: Real,
+    taus: tuple[float, ...],
+    units: un.UnitSystem,
+    model: TightBindingModel | KPModel,
+    sums: Sums,
+) -> ResponseTensor:
+    law = record.channel_tensor(plan.channel)
+    scan = (len(occupation.mu), len(occupation.kT))
+
+    def blocks_of(array: Real) -> dict[str, Real]:
+        tensors = {name: plan.tensor(array, name, law.observable) for name in record.blocks}  # type: ignore[arg-type]
+        return {name: np.ascontiguousarray(t.reshape(*scan, *t.shape[1:])) for name, t in tensors.items()}
+
+    difference = np.full_like(sums.fine, np.nan) if sums.coarse is None else sums.fine - sums.coarse
+    return ResponseTensor(
+        name=record.name,
+        title=record.title,
+        symbol=record.symbol,
+        equation=record.equation,
+        law=record.law,
+        reference=record.reference,
+        channel=plan.channel,
+        output=law.observable,  # type: ignore[arg-type]
+        labels=law.labels,
+        field_order=law.field_order,
+        tau_power=record.tau_power,
+        form="paper",
+        combination=dict(record.paper),
+        blocks=blocks_of(sums.fine),
+        block_errors=blocks_of(difference),
+        mu=occupation.mu,
+        temperature=temperatures,
+        omega=omegas if record.dynamic else np.empty(0),
+        tau=taus,
+        units=units,
+        dimension=model.dimension,
+        thickness=None if isinstance(model, KPModel) else model.thickness,
+    )
+
+
+def _warn(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, sums: Sums) -> None:
+    lowest, highest, transition = sums.minima[0], -sums.minima[1], sums.minima[2]
+    sums.notes.update(lowest_energy_eV=float(lowest), highest_energy_eV=float(highest))
+    if not isinstance(model, KPModel) and (occupation.mu.max() > highest or occupation.mu.min() < lowest):
+        warnings.warn(
+            f"mu goes from {occupation.mu.min():.4f} to {occupation.mu.max():.4f} eV, and the bands of '{model.name}' on this mesh "
+            f"from {lowest:.4f} to {highest:.4f} eV: outside of them the model has no states; is the Fermi energy right?",
+            AccuracyWarning,
+            stacklevel=2,
+        )
+    if plan.frequencies:
+        resonant = [z.real for z in plan.frequencies if z.imag == 0 and abs(z.real) >= transition]
+        sums.notes["lowest_transition_eV"] = float(transition)
+        if resonant:
+            warnings.warn(
+                f"omega = {min(resonant):g} eV and above is not below the lowest transition ({transition:.4g} eV on this mesh): "
+                "the displacement responses diverge at resonances; give a broadening (eV), or lower frequencies",
+                AccuracyWarning,
+                stacklevel=2,
+            )
+    if any(len(r.tensor.fields) == 2 and r.tau_power == 0 for r in plan.responses):
+        sums.notes["smallest_gap_at_fermi_level_eV"] = sums.minima[3:]
+        close = sums.minima[3:] < occupation.kT.max()
+        if close.any():
+            warnings.warn(
+                f"at {close.sum()} of {len(close)} values of mu a gap smaller than kT = {occupation.kT.max():.3g} eV lies within "
+                f"{NEAR_FERMI:g} kT of mu (smallest: {sums.minima[3:].min():.2g} eV): second-order responses of order tau^0 "
+                "scale like 1/gap^4 and are outside perturbation theory there",
+                AccuracyWarning,
+                stacklevel=2,
+            )
+
+
+def _refuse_unavailable(
+    spin_current: str, form: str, relaxation: str | None, symmetry: object | None, tolerance: float | None
+) -> None:
+    if spin_current not in SPIN_CURRENT_DEFINITIONS:
+        raise InputError(f"spin_current = '{spin_current}' is not available; use {' or '.join(map(repr, SPIN_CURRENT_DEFINITIONS))}")
+    if form != "paper":
+        raise InputError(f"form = '{form}' is not available; use 'paper', and combine the stored blocks (`result[name].blocks`)")
+    if relaxation is not None:
+        raise InputError("a relaxation model belongs to form = 'full', which is not available; leave it out")
+    if symmetry is not None or tolerance is not None:
+        raise InputError("symmetry and tolerance are not available; leave them out and converge the mesh (see `error`)")
+
+
+def _records(responses: str | Sequence[str]) -> tuple[Response, ...]:
+    names = resp.names() if responses == "all" else (responses,) if isinstance(responses, str) else tuple(responses)
+    if not names:
+        raise InputError(f"no response was asked for; choose from {', '.join(resp.names())}, or 'all'")
+    return tuple(resp.get(name) for name in dict.fromkeys(names))
+
+
+def _plan(records: tuple[Response, ...], channel: Channel, omegas: Real, broadening: float) -> Plan:
+    dynamic = [r.name for r in records if r.dynamic]
+    if dynamic and not len(omegas):
+        raise InputError(f"{', '.join(dynamic)}: give omega, a list of frequencies in eV")
+    if broadening < 0:
+        raise InputError(f"broadening = {broadening}, expected zero or a positive energy in eV")
+    frequencies = tuple(complex(w, broadening) for w in omegas) if dynamic else ()
+    return Plan(records, channel, frequencies)
+
+
+def _check_spin(model: TightBindingModel | KPModel, plan: Plan) -> None:
+    if plan.needs_spin and isinstance(model, TightBindingModel) and model.spin_R is None:
+        raise InputError(
+            f"model '{model.name}' has no spin matrices; read it with its .spn file (write_spn = .true. in the pw2wannier90 "
+            "input), or with spin = 'interleaved' or 'blocks'"
+        )
+
+
+def _batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: float) -> int:
+    """Points per block that fit into the memory (GiB), at most what keeps the working set near the cache."""
+    n, observables = source.n_bands, sum(N_COMPONENTS[name] for name in plan.observables)
+    matrices = 2 * source.n_operators + 3 * observables + (90 if plan.derivatives or plan.has_surface else 30)
+    per_point = 16 * n**2 * matrices + 8 * n * (3 * plan.n_channels + 2 * occupation.n_points)
+    fixed = 2 * source.plane_bytes() + 48 * occupation.n_points * plan.n_channels
+    free = memory * GIB - fixed
+    if free < per_point:
+        raise InputError(
+            f"memory = {memory:g} GiB is too little for {n} Wannier functions and {occupation.n_points} (mu, T) points: "
+            f"{(fixed + per_point) / GIB:.2g} GiB is the least; give more, or fewer responses or (mu, T) points"
+        )
+    return int(min(free // per_point, max(1, 2.0e8 // per_point)))
+
+
+def _cell_volume(model: TightBindingModel) -> float:
+    """Volume, area or length of the cell along the periodic directions, angstrom^d."""
+    vectors = model.lattice[np.array(model.periodic)]
+    return float(np.sqrt(np.linalg.det(vectors @ vectors.T)))
+
+
+def _wave_vector_scale(model: KPModel) -> float:
+    """The wave vector on which the bands of a k·p model change: |H0|/|H1|, 1/angstrom."""
+    constant, linear = np.abs(model.constant).max(), np.abs(model.linear).max()
+    if linear == 0:
+        raise InputError(f"model '{model.name}' has no term linear in k; its wave-vector scale is not defined")
+    return float(max(constant, 1e-6) / linear)
+
+
+def _list(name: str, values: object) -> Real:
+    array = np.atleast_1d(np.asarray(values, float))
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise InputError(f"{name} must be a number or a list of finite numbers, found {values!r}")
+    return array
+
+
+def _three(name: str, values: Sequence[Any]) -> tuple[Any, Any, Any]:
+    if isinstance(values, int | float) or len(values) != 3:
+        raise InputError(f"{name} must have three numbers, found {values!r}")
+    return values[0], values[1], values[2]
+
+
+def _one_blas_thread() -> Any:
+    """One BLAS thread per rank: 64 ranks times 64 threads is a common way to lose a node."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("wannier-spin", "numpy", "h5py", "wannierberri"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,205 @@
+"""From the Wannier gauge to bands: energies, velocity, spin, spin current, and blocks of degenerate bands.
+
+    v^a       = d_a H - i [A_a, H]                 covariant derivative of H (position matrix included)
+    v^{a;c}   = {v^a, sigma^c} / 4                 spin current, flow a, spin c (`simple`: product in the Wannier space)
+    D_b O     = d_b O - i [A_b, O]                 covariant derivative of an observable
+
+Bands closer than the degeneracy tolerance (consecutive gaps) form one block. Every quantity that enters a response is a
+trace over blocks: energies and mean velocities are those of the block, 1/(eps_n - eps_m) vanishes inside it.
+PHYSICS.md, sections 1 and 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.bloch import BlochMatrices, BlochSum, kp_matrices
+from wannier_spin.errors import InputError
+from wannier_spin.model import KPModel, TightBindingModel
+
+Complex = NDArray[np.complex128]
+Real = NDArray[np.float64]
+ObservableName = Literal["spin_current", "spin", "charge_current"]
+
+DEGENERACY_TOLERANCE = 5e-4  # eV; PHYSICS.md, section 4: real materials' pairs split by 1e-5 to 2e-4 eV
+
+
+@dataclass(frozen=True)
+class BandGeometry:
+    """Matrices between bands at a batch of k-points (Hamiltonian gauge), n and m bands in the order of energy.
+
+    energies (k,n) eV; velocity (k,a,n,m) eV angstrom; spin (k,c,n,m) Pauli or None; group (k,n): number of the block
+    of degenerate bands; velocity_derivative (k,b,a,n,m) D_b v^a and spin_derivative (k,b,c,n,m) D_b sigma^c, on request;
+    states (k,w,n): columns are eigenvectors in the Wannier basis.
+    """
+
+    energies: Real
+    velocity: Complex
+    spin: Complex | None
+    group: NDArray[np.int64]
+    states: Complex
+    velocity_derivative: Complex | None = None
+    spin_derivative: Complex | None = None
+
+    @cached_property
+    def spin_current(self) -> Complex:
+        """v^{a;c} = {v^a, sigma^c}/4, shape (k,a,c,n,m), eV angstrom."""
+        product = self.velocity[:, :, None] @ self.spin_matrices[:, None, :]
+        return (product + adjoint(product)) / 4
+
+    @property
+    def spin_matrices(self) -> Complex:
+        """The spin; raises InputError where the model has none."""
+        if self.spin is None:
+            raise InputError(
+                "this needs spin matrices, and the model has none; read the model with its .spn file "
+                "(write_spn = .true. in the pw2wannier90 input) or with spin='interleaved' or 'blocks'"
+            )
+        return self.spin
+
+    @cached_property
+    def same_group(self) -> NDArray[np.bool_]:
+        """(k,n,m): whether bands n and m belong to one block."""
+        return self.group[:, :, None] == self.group[:, None, :]
+
+    @cached_property
+    def has_degeneracies(self) -> bool:
+        return bool((self.group[:, 1:] == self.group[:, :-1]).any())
+
+    @cached_property
+    def block_energies(self) -> Real:
+        """eps_N, the mean of each block, for every band (k,n)."""
+        return self._block_mean(self.energies)
+
+    @cached_property
+    def block_velocity(self) -> Real:
+        """v^a_N = Tr v^a_NN / dim N for every band (k,a,n)."""
+        diagonal = np.einsum("kann->kan", self.velocity).real
+        return self._block_mean(diagonal)
+
+    @cached_property
+    def inverse_gap(self) -> Real:
+        """1/(eps_N - eps_M) (k,n,m), 1/eV; zero inside a block."""
+        gap = self.block_energies[:, :, None] - self.block_energies[:, None, :]
+        return np.divide(1.0, gap, out=np.zeros_like(gap), where=~self.same_group)
+
+    def block_velocity_times(self, X: Complex) -> Complex:
+        """v^d_NN X, the velocity inside each block times a matrix: (k,x,n,m) -> (k,d,x,n,m)."""
+        if not self.has_degeneracies:
+            return np.asarray(self.block_velocity[:, :, None, :, None] * X[:, None])
+        inside = self.velocity * self.same_group[:, None]
+        return np.asarray(inside[:, :, None] @ X[:, None])
+
+    def observable(self, name: ObservableName) -> Complex:
+        """O_nm of PHYSICS.md, section 1: (k,o,n,m), o = (a,c) for the spin current, a for sigma^a/2 and v^a."""
+        if name == "spin_current":
+            k, n = self.energies.shape
+            return self.spin_current.reshape(k, 9, n, n)
+        return self.spin_matrices / 2 if name == "spin" else self.velocity
+
+    def _block_mean(self, X: Real) -> Real:
+        if not self.has_degeneracies:
+            return X
+        weight = self.same_group / self.same_group.sum(axis=-1, keepdims=True)
+        return np.einsum("knm,k...m->k...n", weight, X)
+
+
+def degenerate_groups(energies: Real, tolerance: float) -> NDArray[np.int64]:
+    """Number the blocks of bands whose consecutive gaps are below the tolerance: (k,n)."""
+    group = np.zeros(energies.shape, np.int64)
+    np.cumsum(np.diff(energies, axis=1) >= tolerance, axis=1, out=group[:, 1:])
+    return group
+
+
+def adjoint(X: Complex) -> Complex:
+    return X.swapaxes(-1, -2).conj()
+
+
+def geometry_of(bloch: BlochMatrices, tolerance: float, derivatives: bool = False) -> BandGeometry:
+    """Diagonalize and rotate. `derivatives`: with the covariant derivatives of velocity and spin.
+
+    Raises InputError if the matrices are not finite.
+    """
+    H, A = bloch.hamiltonian, bloch.connection
+    if not np.isfinite(H).all():
+        raise InputError("the Hamiltonian has NaN or infinity at some k-point; check the input files")
+    energies, states = np.linalg.eigh(H)
+    velocity = bloch.gradient if A is None else bloch.gradient + _bracket(A, H[:, None])
+    velocity_derivative, spin_derivative = _derivatives(bloch, velocity) if derivatives else (None, None)
+
+    def rotate(X: Complex | None) -> Complex | None:
+        if X is None:
+            return None
+        batch = (len(X),) + (1,) * (X.ndim - 3)
+        U = states.reshape(*batch, *states.shape[1:])
+        return np.asarray(adjoint(U) @ (X @ U))
+
+    rotated_velocity = rotate(velocity)
+    assert rotated_velocity is not None
+    return BandGeometry(
+        energies=energies,
+        velocity=rotated_velocity,
+        spin=rotate(bloch.spin),
+        group=degenerate_groups(energies, tolerance),
+        states=states,
+        velocity_derivative=rotate(velocity_derivative),
+        spin_derivative=rotate(spin_derivative),
+    )
+
+
+def band_geometry(
+    model: TightBindingModel | KPModel,
+    k: NDArray[np.float64],
+    *,
+    degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
+    derivatives: bool = False,
+) -> BandGeometry:
+    """Bands, velocity, spin and spin current at k.
+
+    Parameters
+    ----------
+    k : (nk, 3), reduced coordinates for a TightBindingModel, 1/angstrom (Cartesian) for a KPModel.
+    degeneracy_tolerance : eV.
+    derivatives : with D_b v^a and D_b sigma^c.
+    """
+    k = np.atleast_2d(np.asarray(k, float))
+    if k.ndim != 2 or k.shape[1] != 3:
+        raise InputError(f"k has shape {k.shape}, expected (nk, 3)")
+    if isinstance(model, KPModel):
+        bloch = kp_matrices(model, k)
+    else:
+        bloch = BlochSum(model, second_order=derivatives).at_points(k)
+    return geometry_of(bloch, degeneracy_tolerance, derivatives)
+
+
+def _bracket(A: Complex, X: Complex) -> Complex:
+    """-i [A, X] of Hermitian matrices, by one matrix product."""
+    product = A @ X
+    return np.asarray(-1j * (product - adjoint(product)))
+
+
+def _derivatives(bloch: BlochMatrices, velocity: Complex) -> tuple[Complex, Complex | None]:
+    """D_b v^a (k,b,a,n,m) and D_b sigma^c (k,b,c,n,m) in the Wannier gauge, with
+
+    d_b v^a = d_b d_a H - i [d_b A_a, H] - i [A_a, d_b H].
+    """
+    A = bloch.connection
+    assert bloch.hessian is not None
+    if A is None:
+        return bloch.hessian, bloch.spin_gradient
+    assert bloch.connection_gradient is not None
+    A_a, A_b = A[:, None], A[:, :, None]
+    derivative = (
+        bloch.hessian
+        + _bracket(bloch.connection_gradient, bloch.hamiltonian[:, None, None])
+        + _bracket(A_a, bloch.gradient[:, :, None])
+        + _bracket(A_b, velocity[:, None])
+    )
+    if bloch.spin is None or bloch.spin_gradient is None:
+        return derivative, None
+    return derivative, bloch.spin_gradient + _bracket(A_b, bloch.spin[:, None])

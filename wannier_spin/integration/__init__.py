@@ -1,0 +1,1 @@
+"""Integrators over k: they know neither physics nor (outside `parallel`) MPI."""

@@ -1,0 +1,115 @@
+"""Communicators: the only module that imports mpi4py. Serial is the default and needs no MPI library.
+
+Everything is a collective on all ranks; nobody is the master. A failure on one rank is raised on all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.errors import InputError, WannierSpinError
+
+Result = TypeVar("Result")
+_LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_SIZE")
+
+
+class Communicator(Protocol):
+    """What is used of an mpi4py communicator."""
+
+    @property
+    def rank(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+    def allgather(self, item: Any) -> list[Any]: ...
+
+    def bcast(self, item: Any, root: int = 0) -> Any: ...
+
+    def Allreduce(self, send: Any, receive: Any, op: Any = ...) -> None: ...
+
+
+class Serial:
+    """A communicator of one rank."""
+
+    rank = 0
+    size = 1
+
+    def allgather(self, item: Any) -> list[Any]:
+        return [item]
+
+    def bcast(self, item: Any, root: int = 0) -> Any:
+        return item
+
+    def Allreduce(self, send: Any, receive: Any, op: Any = None) -> None:
+        receive[...] = send
+
+
+SERIAL = Serial()
+
+
+class RankError(WannierSpinError):
+    """Another rank failed; its message is repeated here."""
+
+
+def world() -> Communicator:
+    """The communicator of this process: MPI's where the process was started by an MPI launcher, else the serial one.
+
+    Raises InputError if there was a launcher and mpi4py finds no MPI library.
+    """
+    if not any(name in os.environ for name in _LAUNCHERS) and int(os.environ.get("SLURM_NTASKS", "1")) < 2:
+        return SERIAL
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise InputError(
+            f"started by an MPI launcher, but mpi4py finds no MPI library ({error}); load the cluster's MPI module, "
+            "or pip install 'wannier-spin[mpi]'"
+        ) from error
+    communicator: Communicator = MPI.COMM_WORLD
+    return communicator
+
+
+def abort(comm: Communicator, code: int) -> None:
+    """End all ranks at once."""
+    if comm.size > 1:
+        comm.Abort(code)  # type: ignore[attr-defined]
+
+
+def sum_over_ranks(comm: Communicator, array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of an array over all ranks, on all ranks."""
+    total = np.empty_like(array)
+    comm.Allreduce(np.ascontiguousarray(array), total)
+    return total
+
+
+def minimum_over_ranks(comm: Communicator, array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Elementwise minimum over all ranks, on all ranks."""
+    if comm.size == 1:
+        return array
+    from mpi4py import MPI
+
+    result = np.empty_like(array)
+    comm.Allreduce(np.ascontiguousarray(array), result, op=MPI.MIN)
+    return result
+
+
+def together(comm: Communicator, work: Callable[[], Result]) -> Result:
+    """Do the work on every rank; if it fails on any, raise on all: an InputError stays one, all else is a RankError."""
+    failure: Exception | None = None
+    try:
+        result = work()
+    except Exception as error:
+        failure = error
+    failures = comm.allgather(None if failure is None else (isinstance(failure, InputError), str(failure) or repr(failure)))
+    if failure is not None:
+        raise failure
+    for rank, found in enumerate(failures):
+        if found is not None:
+            raise (InputError if found[0] else RankError)(f"rank {rank}: {found[1]}")
+    return result

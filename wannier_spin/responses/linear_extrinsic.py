@@ -1,0 +1,45 @@
+"""Linear responses proportional to tau: magnetic spin Hall effect and Edelstein effect.
+
+    (4)  sigma1_ab;c = -2 tau sum_{n != m} int_k f_n eps_nm g^{ab;c}_nm          J_a;c = sigma_ab;c E_b
+    (5)  beta1_ab    = -(tau/2) sum_{n != m} int_k f_n Obar^{ba}_nm              M_a   = beta_ab E_b
+
+arXiv:2406.02257v3. Both are the block L1 (PHYSICS.md, section 3). (5) is exact; (4) lacks the direct term L1dir
+(footnote 80), which drops out of the antisymmetric part only: tau (L1 + L1dir) = tau sum_n int_k d_b f_n O_nn.
+"""
+
+from wannier_spin.responses.pairs import BandPairs, Real
+from wannier_spin.responses.registry import Block, Response, register
+
+
+def L1(p: BandPairs) -> Real:
+    """-B^b_n = -sum_m 2 Re[O_nm v^b_mn] / eps_nm, summed with f_n."""
+    return -2 * p.re(p.v * p.inverse_gap(1))
+
+
+def L1dir(p: BandPairs) -> Real:
+    """-<D_b O>_nn, summed with f_n."""
+    return -p.direct()
+
+
+register(
+    Block("L1", "sea", "b", L1),
+    Block("L1dir", "sea", "b", L1dir, derivatives=True),
+    Response(
+        name="magnetic_spin_hall",
+        title="magnetic spin Hall effect",
+        law="J_a;c = sigma_ab;c E_b",
+        equation="(4)",
+        tau_power=1,
+        paper={"L1": 1},
+        companions=("L1dir",),
+    ),
+    Response(
+        name="edelstein",
+        title="Edelstein effect",
+        law="M_a = beta_ab E_b",
+        equation="(5)",
+        tau_power=1,
+        paper={"L1": 1},
+        companions=("L1dir",),
+    ),
+)

@@ -1,0 +1,45 @@
+"""Second-order responses proportional to tau^2: nonlinear Drude spin current and magnetization.
+
+    (9)   sigma2_abd;c = -tau^2 sum_{n != m} int_k eps_nm g^{ab;c}_nm d_d f_n           J_a;c = sigma_abd;c E_b E_d
+    (10)  beta2_abc    = -(tau^2/4) sum_{n != m} int_k Obar^{ba}_nm d_c f_n             M_a   = beta_abc E_b E_c
+
+arXiv:2406.02257v3. Both are N2/2 (PHYSICS.md, section 3); the factor 1/2 belongs to adiabatic switching. (9) lacks the
+direct term N2dir/2.
+"""
+
+from wannier_spin.responses.pairs import BandPairs, Real
+from wannier_spin.responses.registry import Block, Response, register
+
+
+def N2(p: BandPairs) -> Real:
+    """-Tr[v^d_NN B^b_NN], B^b = sum_m 2 Re[O_nm v^b_mn] / eps_nm, summed with f'_n: -d_d f_n B^b_n."""
+    return -2 * p.re(p.vv * p.inverse_gap(1)[:, :, None])
+
+
+def N2dir(p: BandPairs) -> Real:
+    """-Tr[v^d_NN (D_b O)_NN], summed with f'_n: -d_d f_n <D_b O>_nn."""
+    return -p.velocity_times_direct()
+
+
+register(
+    Block("N2", "surface", "bd", N2),
+    Block("N2dir", "surface", "bd", N2dir, derivatives=True),
+    Response(
+        name="nonlinear_drude_spin_current",
+        title="nonlinear Drude spin current",
+        law="J_a;c = sigma_abd;c E_b E_d",
+        equation="(9)",
+        tau_power=2,
+        paper={"N2": 1 / 2},
+        companions=("N2dir",),
+    ),
+    Response(
+        name="nonlinear_drude_spin_magnetization",
+        title="nonlinear Drude spin magnetization",
+        law="M_a = beta_abc E_b E_c",
+        equation="(10)",
+        tau_power=2,
+        paper={"N2": 1 / 2},
+        companions=("N2dir",),
+    ),
+)

@@ -1,0 +1,57 @@
+"""Second-order responses that do not depend on tau: nonlinear intrinsic spin current and magnetization.
+
+    (13)  sigma0_abd;c = sum_{n != m} int_k [Q^{abd;c}_nm f_n/eps_nm^2 + (2 g^{ad;c}_nm/eps_nm) d_b f_n]
+          Q = 2 Delta^d_mn g^{ab;c}_nm + Dbar^{a;c}_mn g^{bd}_nm                        J_a;c = sigma_abd;c E_b E_d
+    (14)  beta0_abc = sum_{n != m} int_k [Z^{abc}_nm f_n/eps_nm^3 + (Obar^{ca}_nm/(2 eps_nm^2)) d_b f_n]
+          Z = Delta^c_mn Obar^{ba}_nm/2 + Dbar^a_mn eps_nm g^{bc}_nm                    M_a   = beta_abc E_b E_c
+
+arXiv:2406.02257v3. Both are Q1 + P + F (PHYSICS.md, section 3). No relaxation model gives this combination.
+"""
+
+import numpy as np
+
+from wannier_spin.responses.pairs import BandPairs, Real
+from wannier_spin.responses.registry import Block, Response, register
+
+
+def Q1(p: BandPairs) -> Real:
+    """sum_m 2 Re[v^b_nm O_mn] (v^d_m - v^d_n) / eps_nm^4, summed with f_n."""
+    left = (p.v * p.inverse_gap(4))[:, :, :, None, :] * p.dv[:, :, None, :, :]
+    return 2 * p.re(left)
+
+
+def P(p: BandPairs) -> Real:
+    """Re{Tr[v^b_NM O_MM v^d_MN] - Tr[O_NN v^b_NM v^d_MN]} / eps_NM^4, symmetrized in b, d, summed with f_N.
+
+    For single bands sum_m g^{bd}_nm (O_mm - O_nn) / eps_nm^2. The observable enters as a matrix inside each block.
+    """
+    return p.re_far_block(4) - p.re_own_block(4)
+
+
+def F(p: BandPairs) -> Real:
+    """Tr[v^b_NN X^d_NN], X^d = sum_m 2 Re[v^d_nm O_mn] / eps_nm^3, summed with f'_n: d_b f_n X^d_n."""
+    left = p.vv * p.inverse_gap(3)[:, :, None]  # v^d_NN v^b_NM, and F wants v^b_NN v^d_NM
+    return 2 * np.swapaxes(p.re(left), 2, 3)
+
+
+register(
+    Block("Q1", "sea", "bd", Q1),
+    Block("P", "sea", "bd", P),
+    Block("F", "surface", "bd", F),
+    Response(
+        name="nonlinear_intrinsic_spin_current",
+        title="nonlinear intrinsic spin current",
+        law="J_a;c = sigma_abd;c E_b E_d",
+        equation="(13)",
+        tau_power=0,
+        paper={"Q1": 1, "P": 1, "F": 1},
+    ),
+    Response(
+        name="nonlinear_intrinsic_spin_magnetization",
+        title="nonlinear intrinsic spin magnetization",
+        law="M_a = beta_abc E_b E_c",
+        equation="(14)",
+        tau_power=0,
+        paper={"Q1": 1, "P": 1, "F": 1},
+    ),
+)

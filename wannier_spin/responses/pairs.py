@@ -1,0 +1,145 @@
+"""What the integrands are written in: matrix elements between bands, arranged for sums over the second band.
+
+Arrays are (k, n, rows..., m): for each band n, rows of matrix elements to the bands m. Every trace
+Re or Im sum_m left_nm O_mn is then one small real matrix product per (k, n), for all observables at once.
+Bands of one degenerate block do not see each other (weights vanish), mean velocities are those of the block, and
+surface terms take the velocity as a matrix inside the block: PHYSICS.md, section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.geometry import BandGeometry, ObservableName
+
+Real = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+
+class BandPairs:
+    """Pairs of bands of a BandGeometry with the observables O of PHYSICS.md, section 1, side by side on one axis o.
+
+    A density has shape (k, n, fields..., o); summed over n with f or f' it becomes a response.
+    """
+
+    def __init__(self, geometry: BandGeometry, observables: Sequence[ObservableName]) -> None:
+        self.geometry = geometry
+        self.observables = tuple(observables)
+
+    @cached_property
+    def v(self) -> Complex:
+        """v^b_nm: (k,n,b,m)."""
+        return _rows(self.geometry.velocity)
+
+    @cached_property
+    def vv(self) -> Complex:
+        """v^d_NN v^b_NM, the velocity of the block times the velocity between blocks: (k,n,b,d,m)."""
+        product = self.geometry.block_velocity_times(self.geometry.velocity)  # (k,d,b,n,m)
+        return np.ascontiguousarray(product.transpose(0, 3, 2, 1, 4))
+
+    @cached_property
+    def dv(self) -> Real:
+        """v^d_M - v^d_N: (k,n,d,m)."""
+        v = self.geometry.block_velocity
+        return np.asarray(v[:, None, :, :] - v.transpose(0, 2, 1)[:, :, :, None])
+
+    @cached_property
+    def O(self) -> Complex:  # noqa: E743  (the observable's name in the equations)
+        """O_nm: (k,n,o,m)."""
+        return _rows(np.concatenate([self.geometry.observable(name) for name in self.observables], axis=1))
+
+    def inverse_gap(self, power: int) -> Real:
+        """1/(eps_N - eps_M)^power, zero inside a block: (k,n,1,m)."""
+        return np.asarray(self.geometry.inverse_gap[:, :, None, :] ** power)
+
+    def re(self, left: Complex) -> Real:
+        """Re sum_m left_nm O_mn: (k,n,rows...,m) -> (k,n,rows...,o)."""
+        return _trace(left, self.O)
+
+    def im(self, left: Complex) -> Real:
+        """Im sum_m left_nm O_mn: (k,n,rows...,m) -> (k,n,rows...,o)."""
+        return _trace(-1j * left, self.O)
+
+    def direct(self) -> Real:
+        """<D_b O>_nn, the explicit derivative of the observables: (k,n,b,o)."""
+        return np.concatenate([self._direct(name, _rows) for name in self.observables], axis=-1)
+
+    def velocity_times_direct(self) -> Real:
+        """Tr[v^d_NN (D_b O)_NN] band by band: (k,n,b,d,o)."""
+
+        def weigh(X: Complex) -> Complex:
+            return _rows(self.geometry.block_velocity_times(X))
+
+        return np.concatenate([self._direct(name, weigh) for name in self.observables], axis=-1)
+
+    def re_own_block(self, power: int) -> Real:
+        """Re Tr[O_NN v^b_NM v^d_MN]/eps_NM^power band by band, symmetric in b, d: (k,n,b,d,o)."""
+        g = self.geometry
+        product = (g.velocity * g.inverse_gap[:, None] ** power)[:, :, None] @ g.velocity[:, None]  # (k,b,d,n,n')
+        product = (product + product.swapaxes(1, 2)) / 2 * g.same_group[:, None, None]
+        return self.re(_rows(product))
+
+    def re_far_block(self, power: int) -> Real:
+        """Re Tr[v^b_NM O_MM v^d_MN]/eps_NM^power band by band, symmetric in b, d: (k,n,b,d,o).
+
+        O_MM is summed diagonal by diagonal, m' = m + s: a block is a run of consecutive bands.
+        """
+        v, weight = self.v, self.inverse_gap(power)[:, :, :, None, :]
+        k, n, _, m = v.shape
+        result = np.zeros((k, n * 9, self.O.shape[2]))
+        for s in range(_largest_block(self.geometry.group)):
+            vb, vd = v[..., : m - s], v[..., s:].conj()
+            left = vb[:, :, :, None] * vd[:, :, None, :]  # v^b_nm v^d_m'n
+            left = left + left.swapaxes(2, 3) if s else left.real + 0j
+            left *= weight[..., : m - s] * self.geometry.same_group.diagonal(s, 1, 2)[:, None, None, None, :]
+            right = np.moveaxis(self.O.diagonal(s, 1, 3), 1, 2)  # O_mm' (k,m,o)
+            result += np.matmul(left.reshape(k, n * 9, m - s), right).real
+        return result.reshape(k, n, 3, 3, -1)
+
+    def _direct(self, name: ObservableName, right: Callable[[Complex], Complex]) -> Real:
+        """Re sum_m (D_b X)_nm Y_mn for the factors of O = X Y: (k,n,b,o), or (k,n,b,d,o) if `right` brings an index d.
+
+        D_b O is {D_b v^a, sigma^c}/4 + {v^a, D_b sigma^c}/4 for the spin current, D_b sigma^a/2 for the spin, and
+        D_b v^a for the charge; the trace of an anticommutator is twice a real part.
+        """
+        g = self.geometry
+        assert g.velocity_derivative is not None
+        if name == "charge_current":
+            return np.moveaxis(_trace(_rows(g.velocity_derivative), right(self._one)), 3, -1)[..., 0, :]
+        assert g.spin_derivative is not None
+        if name == "spin":
+            return np.moveaxis(_trace(_rows(g.spin_derivative), right(self._one)), 3, -1)[..., 0, :] / 2
+        flow = np.moveaxis(_trace(_rows(g.velocity_derivative), right(g.spin_matrices)), 3, -2)
+        spin = np.moveaxis(_trace(_rows(g.spin_derivative), right(g.velocity)), 3, -1)
+        return (flow + spin).reshape(*flow.shape[:-2], 9) / 2
+
+    @property
+    def _one(self) -> Complex:
+        """The unit matrix as one row: (k,1,n,m)."""
+        velocity = self.geometry.velocity
+        return np.broadcast_to(np.eye(velocity.shape[-1], dtype=complex), (len(velocity), 1, *velocity.shape[2:]))
+
+
+def _largest_block(group: NDArray[np.int64]) -> int:
+    """Number of bands of the largest degenerate block."""
+    size = 1
+    while size < group.shape[1] and (group[:, size:] == group[:, :-size]).any():
+        size += 1
+    return size
+
+
+def _rows(X: Complex) -> Complex:
+    """(k, rows..., n, m) -> (k, n, rows..., m), contiguous."""
+    return np.ascontiguousarray(np.moveaxis(X, -2, 1))
+
+
+def _trace(left: Complex, right: Complex) -> Real:
+    """Re sum_m left_nm right_mn of Hermitian `right`, given as right_nm: (k,n,i...,m), (k,n,j...,m) -> (k,n,i...,j...)."""
+    k, n, *i, m = left.shape
+    j = right.shape[2:-1]
+    left, right = (np.ascontiguousarray(X).view(float).reshape(k, n, -1, 2 * m) for X in (left, right))
+    return np.asarray(left @ right.swapaxes(-1, -2)).reshape(k, n, *i, *j)

@@ -1,0 +1,112 @@
+"""What a response is: one record. What it is made of: building blocks, computed once and stored with the result.
+
+A block is an integrand per band (PHYSICS.md, section 3), the same for every observable; a response is a named
+combination of blocks for one observable. To add a response, write its block (if it is new) and its record in a module
+of this package and import that module in `__init__`; tables, command line, units, parities and tests follow.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from wannier_spin.errors import InputError
+from wannier_spin.responses.pairs import BandPairs, Real
+from wannier_spin.tensors import Channel, TensorLaw, charge_counterpart, parse_law
+
+PAPER = "arXiv:2406.02257v3"
+Density = Callable[[BandPairs], Real]
+DynamicDensity = Callable[[BandPairs, complex], Real]
+
+
+@dataclass(frozen=True)
+class Block:
+    """An integrand: density(pairs) -> (k, n, fields..., o), summed over n with f ("sea") or f' ("surface").
+
+    derivatives: needs the covariant derivative of the observable. Its docstring holds the definition.
+    """
+
+    name: str
+    fermi: Literal["sea", "surface"]
+    fields: str
+    density: Density
+    derivatives: bool = False
+
+
+@dataclass(frozen=True)
+class DynamicBlock:
+    """An integrand that depends on the frequency z = omega + i eta: density(pairs, z) -> (k, n, part, b, o)."""
+
+    name: str
+    fields: str
+    density: DynamicDensity
+
+
+@dataclass(frozen=True)
+class Response:
+    """One response of the paper.
+
+    law : the index law, see `tensors`. equation : number in the paper. paper : the printed combination of blocks.
+    companions : blocks that the printed form lacks and that are computed and stored with it.
+    """
+
+    name: str
+    title: str
+    law: str
+    equation: str
+    tau_power: int
+    paper: Mapping[str, float]
+    companions: tuple[str, ...] = ()
+    reference: str = PAPER
+    dynamic: bool = field(default=False)
+
+    @cached_property
+    def tensor(self) -> TensorLaw:
+        return parse_law(self.law)
+
+    def channel_tensor(self, channel: Channel) -> TensorLaw:
+        return self.tensor if channel == "spin" else charge_counterpart(self.tensor)
+
+    @property
+    def symbol(self) -> str:
+        """For instance sigma(2)_abd;c."""
+        name, _, indices = self.law.partition(" = ")[2].partition(" ")[0].partition("_")
+        return f"{name}({self.tau_power})_{indices}" + ("(omega)" if self.dynamic else "")
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        return (*self.paper, *self.companions)
+
+
+BLOCKS: dict[str, Block] = {}
+DYNAMIC_BLOCKS: dict[str, DynamicBlock] = {}
+RESPONSES: dict[str, Response] = {}
+
+
+def register(*items: Block | DynamicBlock | Response) -> None:
+    """Add blocks and responses to the registry. Raises ValueError for a name that is taken or a block that is not there."""
+    for item in items:
+        table: dict[str, object] = {Block: BLOCKS, DynamicBlock: DYNAMIC_BLOCKS, Response: RESPONSES}[type(item)]  # type: ignore[assignment]
+        if item.name in table:
+            raise ValueError(f"'{item.name}' is registered twice")
+        if isinstance(item, Response):
+            missing = set(item.blocks) - set(DYNAMIC_BLOCKS if item.dynamic else BLOCKS)
+            if missing:
+                raise ValueError(f"response '{item.name}' names unknown blocks {sorted(missing)}")
+        table[item.name] = item
+
+
+def names() -> tuple[str, ...]:
+    """The names of all responses."""
+    return tuple(RESPONSES)
+
+
+def get(name: str) -> Response:
+    """A response by its name. Raises InputError naming the nearest valid one."""
+    if name in RESPONSES:
+        return RESPONSES[name]
+    near = difflib.get_close_matches(str(name), RESPONSES, n=1, cutoff=0.0)
+    raise InputError(f"unknown response '{name}'; did you mean '{near[0]}'? All: {', '.join(RESPONSES)}")

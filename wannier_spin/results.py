@@ -1,0 +1,205 @@
+"""What a calculation returns: tensors with their axes, units and blocks, and how they were made.
+
+The blocks (PHYSICS.md, section 3) are the data; `values` is arithmetic on them. So tau, units and the combination of
+blocks can be changed on a finished result, also on one that was read from a file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin import units as un
+from wannier_spin.errors import InputError
+from wannier_spin.storage import Tree, read_tree, write_tree
+from wannier_spin.tensors import Channel
+
+Real = NDArray[np.float64]
+KIND = "wannier_spin result"
+SPIN_CURRENT_DEFINITIONS = {
+    "simple": "v^{a;c} = {v^a, sigma^c}/4, the product taken within the Wannier space; spin current = <{v, hbar sigma/2}/2>",
+}
+
+
+@dataclass(frozen=True)
+class ResponseTensor:
+    """One response at all (mu, T), or (mu, T, omega).
+
+    blocks : name -> (mu, T, ..., tensor), natural units, without tau; block_errors : the same shapes, signed
+        differences fine - coarse whose combination is the error estimate (NaN: none was made).
+    combination : name -> factor, what `values` is made of (`form`). labels : the paper's names of the Cartesian axes.
+    mu (eV), temperature (K), omega (eV; empty for a static response), tau (hbar/eV for natural units, fs for SI; the first
+        one is used by `values`).
+    dimension, thickness (angstrom or None) : of the system; a 2D system has sheet units.
+    residual : what symmetrization removed, or None; converged : None where no tolerance was asked for.
+    """
+
+    name: str
+    title: str
+    symbol: str
+    equation: str
+    law: str
+    reference: str
+    channel: Channel
+    output: un.Output
+    labels: str
+    field_order: int
+    tau_power: int
+    form: str
+    combination: Mapping[str, float]
+    blocks: Mapping[str, Real]
+    block_errors: Mapping[str, Real]
+    mu: Real
+    temperature: Real
+    omega: Real
+    tau: tuple[float, ...]
+    units: un.UnitSystem
+    dimension: int
+    thickness: float | None = None
+    residual: Real | None = None
+    converged: bool | None = None
+
+    @cached_property
+    def values(self) -> Real:
+        """(mu, T, tensor), or (mu, T, omega, part, tensor) with part = (cos, sin); Cartesian axes of length 3."""
+        return self._scale(self.tau[0]) * self._combine(self.blocks)
+
+    @cached_property
+    def error(self) -> Real:
+        """Estimated error of `values`, same shape; NaN where there is none."""
+        return np.abs(self._scale(self.tau[0]) * self._combine(self.block_errors))
+
+    @property
+    def over_tau(self) -> Real:
+        """`values` for every tau: (tau, mu, T, ...)."""
+        return np.stack([self.at(tau=tau).values for tau in self.tau])
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes of `values`."""
+        dynamic = ("omega", "part") if len(self.omega) else ()
+        return ("mu", "temperature", *dynamic, *self.labels)
+
+    @property
+    def unit(self) -> str:
+        return un.unit_name(self.output, self.field_order, self.dimension, self.tau_power, self.units)
+
+    @property
+    def magnetization(self) -> Real:
+        """M = -2 mu_B <sigma/2> in Bohr magnetons per the volume (area) of `unit`. InputError for a current."""
+        if self.output != "spin":
+            raise InputError(f"'{self.name}' is a current; only the spin responses give a magnetization")
+        return un.magnetization_factor() * self.values
+
+    @property
+    def bulk_values(self) -> Real:
+        """A sheet response in SI divided by the thickness. InputError if there is no thickness, or no sheet."""
+        if self.dimension != 2 or self.thickness is None or self.units != "SI":
+            raise InputError(f"'{self.name}': bulk values need a 2D system with a thickness, and units = 'SI'")
+        return un.bulk_unit_factor(self.thickness) * self.values
+
+    def at(
+        self,
+        *,
+        tau: float | None = None,
+        units: un.UnitSystem | None = None,
+        combination: Mapping[str, float] | None = None,
+    ) -> ResponseTensor:
+        """The same result with another tau, other units, or another combination of its stored blocks.
+
+        A change of units keeps the physical tau. Raises InputError for a block that was not stored.
+        """
+        changes: dict[str, Any] = {}
+        if units is not None and units != self.units:
+            factor = 1 / un.natural_tau(1.0) if units == "SI" else un.natural_tau(1.0)
+            changes |= {"units": units, "tau": tuple(factor * t for t in self.tau)}
+        if tau is not None:
+            changes["tau"] = (float(tau),)
+        if combination is not None:
+            missing = sorted(set(combination) - set(self.blocks))
+            if missing:
+                raise InputError(f"'{self.name}' has no block {missing}; stored: {sorted(self.blocks)}")
+            changes |= {"combination": dict(combination), "form": "custom"}
+        return dataclasses.replace(self, **changes)
+
+    def component(self, indices: str) -> tuple[Real, Real]:
+        """Values and errors of one component, for instance "xy;z": (mu, T) or (mu, T, omega, part)."""
+        letters = indices.replace(";", "")
+        if len(letters) != len(self.labels) or not set(letters) <= set("xyz"):
+            raise InputError(f"component '{indices}' of '{self.name}': expected {len(self.labels)} letters x, y or z")
+        index = (..., *("xyz".index(letter) for letter in letters))
+        return self.values[index], self.error[index]
+
+    def _scale(self, tau: float) -> float:
+        if self.units == "natural":
+            return float(tau) ** self.tau_power
+        factor = un.si_factor(self.output, self.field_order, self.dimension)
+        return float(factor * un.natural_tau(tau) ** self.tau_power)
+
+    def _combine(self, blocks: Mapping[str, Real]) -> Real:
+        return sum((factor * blocks[name] for name, factor in self.combination.items()), np.zeros(()))
+
+
+@dataclass(frozen=True)
+class ResultSet(Mapping[str, ResponseTensor]):
+    """Responses by name, and how they were made: `provenance`, and `warnings` that were given."""
+
+    tensors: Mapping[str, ResponseTensor]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> ResponseTensor:
+        try:
+            return self.tensors[name]
+        except KeyError:
+            raise KeyError(f"no response '{name}' in this result; it has {', '.join(self.tensors)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything to one HDF5 file, whole or not at all. Raises InputError if that is impossible."""
+        tree: Tree = {"kind": KIND, "format": 1, "warnings": json.dumps(self.warnings), "provenance": dict(self.provenance)}
+        tree["responses"] = {name: _to_tree(tensor) for name, tensor in self.tensors.items()}
+        return write_tree(path, tree)
+
+
+def load(path: str | Path) -> ResultSet:
+    """Read a result file. Raises InputError if it is not one."""
+    tree = read_tree(path, KIND)
+    order = sorted(tree["responses"].items(), key=lambda item: item[1]["position"] if "position" in item[1] else 0)
+    tensors = {name: _from_tree(group) for name, group in order}
+    return ResultSet(tensors, tree["provenance"], tuple(json.loads(tree["warnings"])))
+
+
+def _to_tree(tensor: ResponseTensor) -> Tree:
+    tree: Tree = {f.name: getattr(tensor, f.name) for f in dataclasses.fields(tensor)}
+    tree |= {"values": tensor.values, "error": tensor.error, "unit": tensor.unit, "axes": json.dumps(tensor.axes)}
+    tree |= {"combination": json.dumps(dict(tensor.combination)), "tau": np.array(tensor.tau)}
+    tree["tau_unit"] = "fs" if tensor.units == "SI" else "hbar/eV"
+    tree |= {"mu_unit": "eV", "temperature_unit": "K", "omega_unit": "eV"}
+    tree["blocks_unit"] = "hbar = e = 1, eV, angstrom, without tau"
+    if len(tensor.tau) > 1:
+        tree["values_over_tau"] = tensor.over_tau
+    if tensor.output == "spin":
+        tree["magnetization"] = tensor.magnetization
+        tree["magnetization_unit"] = tensor.unit.replace("<sigma/2>", "mu_B") + ", M = -2 mu_B <sigma/2>"
+    return tree
+
+
+def _from_tree(tree: Tree) -> ResponseTensor:
+    known = {f.name for f in dataclasses.fields(ResponseTensor)}
+    fields = {key: value for key, value in tree.items() if key in known}
+    fields |= {"combination": json.loads(tree["combination"]), "tau": tuple(float(t) for t in tree["tau"])}
+    return ResponseTensor(**fields)
