@@ -1,1 +1,58 @@
-"""Spin responses governed by spin quantum geometry, from Wannier90 output."""
+"""Spin responses governed by spin quantum geometry, from Wannier90 output.
+
+    model  = wannier_spin.read_wannier90("Pt")
+    result = wannier_spin.compute(model, "spin_hall", grid=(24, 24, 24), mu=22.48, temperature=300, units="SI")
+
+Everything is loaded on first use: importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "InputError": "errors",
+    "AccuracyWarning": "errors",
+    "TightBindingModel": "model",
+    "KPModel": "model",
+    "Structure": "model",
+    "load_model": "model",
+    "read_wannier90": "readers",
+    "read_tb": "readers",
+    "read_hr": "readers",
+    "read_structure": "readers",
+    "band_geometry": "geometry",
+    "spin_qgt": "quantum_geometry",
+    "zeeman_qgt": "quantum_geometry",
+    "compute": "calculation",
+    "load": "results",
+    "ResponseTensor": "results",
+    "ResultSet": "results",
+}
+_MODULES = {"models", "responses", "readers", "errors", "units", "quantum_geometry"}
+
+__all__ = ["__version__", *_HOME, *sorted(_MODULES)]
+
+if TYPE_CHECKING:
+    from wannier_spin.calculation import compute
+    from wannier_spin.errors import AccuracyWarning, InputError
+    from wannier_spin.geometry import band_geometry
+    from wannier_spin.model import KPModel, Structure, TightBindingModel, load_model
+    from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
+    from wannier_spin.readers import read_hr, read_structure, read_tb, read_wannier90
+    from wannier_spin.results import ResponseTensor, ResultSet, load
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"wannier_spin.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"wannier_spin.{name}")
+    raise AttributeError(f"module 'wannier_spin' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,7 +6,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -140,6 +140,7 @@ def compute(
     broadening: float = 0.0,
     units: un.UnitSystem = "natural",
     channel: Channel = "spin",
+    blocks: Sequence[str] = (),
     spin_current: str = "simple",
     form: str = "paper",
     relaxation: str | None = None,
@@ -161,6 +162,7 @@ def compute(
     tau : hbar/eV with natural units (default 1), fs with SI units (default 10). Several: see `ResponseTensor.over_tau`.
     omega : eV, for the displacement responses. broadening : eV, half width eta in omega + i eta.
     channel : "charge" replaces the observable by the velocity (the identity channel), for validation.
+    blocks : further building blocks to store with the responses of their field order, for instance "L1surf".
     degeneracy_tolerance : eV; bands closer than this are one block.
     memory : GiB per rank that batches may fill, next to the model itself.
     comm : an mpi4py communicator; None: serial.
@@ -172,7 +174,7 @@ def compute(
     """
     start = time.monotonic()
     _refuse_unavailable(spin_current, form, relaxation, symmetry, tolerance)
-    records = _records(responses)
+    records = tuple(_with_blocks(record, blocks) for record in _records(responses))
     taus = _list("tau", (1.0 if units == "natural" else 10.0) if tau is None else tau)
     if units not in ("natural", "SI"):
         raise InputError(f"units = '{units}', expected 'natural' or 'SI'")
@@ -262,11 +264,13 @@ def _partial(
     geometry = geometry_of(bloch, tolerance, plan.derivatives)
     sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables))
     energies = geometry.block_energies
-    sums = [
-        occupation.sums(energies[part].ravel(), sea[part].reshape(-1, sea.shape[-1]), surface[part].reshape(-1, surface.shape[-1]))
-        for part in parts
-    ]
+    sums = [_sum_states(occupation, energies[part], sea[part], surface[part]) for part in parts]
     return Partial(np.stack(sums), _minima(energies, geometry.group, occupation))
+
+
+def _sum_states(occupation: Occupation, energies: Real, sea: Real, surface: Real) -> Real:
+    """Sum over k and bands: energies (k,n), densities (k,n,c) -> (w, c_sea + c_surface)."""
+    return occupation.sums(energies.ravel(), *(X.reshape(energies.size, X.shape[-1]) for X in (sea, surface)))
 
 
 def _integrate_disk(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[int, ...], tolerance: float) -> Sums:
@@ -291,11 +295,11 @@ def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[i
         nodes, line = disk.nodes(bands, mu, kT)
         geometry = geometry_of(kp_matrices(model, nodes.k), tolerance, plan.derivatives)
         sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables))
-        weighted = [(X * nodes.weight[:, None, None]).reshape(-1, X.shape[-1]) for X in (sea, surface)]
+        sea, surface = (X * nodes.weight[:, None, None] for X in (sea, surface))
         if kT > 0:
-            row = point.sums(geometry.block_energies.ravel(), *weighted)[0]
+            row = _sum_states(point, geometry.block_energies, sea, surface)[0]
         else:
-            row = point.sums(geometry.block_energies.ravel(), weighted[0], weighted[1][:, :0])[0]
+            row = _sum_states(point, geometry.block_energies, sea, surface[..., :0])[0]
             row = np.concatenate([row, _on_fermi_line(model, plan, line.k, line.band, line.weight, tolerance)])
         rows.append(row)
         minima.append(_minima(geometry.block_energies, geometry.group, occupation))
@@ -431,6 +435,15 @@ def _records(responses: str | Sequence[str]) -> tuple[Response, ...]:
     if not names:
         raise InputError(f"no response was asked for; choose from {', '.join(resp.names())}, or 'all'")
     return tuple(resp.get(name) for name in dict.fromkeys(names))
+
+
+def _with_blocks(record: Response, names: Sequence[str]) -> Response:
+    """The record with further blocks of its field order among its companions."""
+    unknown = sorted(set(names) - set(resp.BLOCKS))
+    if unknown:
+        raise InputError(f"unknown block {', '.join(unknown)}; choose from {', '.join(resp.BLOCKS)}")
+    fitting = [name for name in names if not record.dynamic and len(resp.BLOCKS[name].fields) == record.tensor.field_order]
+    return replace(record, companions=tuple(dict.fromkeys((*record.companions, *fitting))))
 
 
 def _plan(records: tuple[Response, ...], channel: Channel, omegas: Real, broadening: float) -> Plan:

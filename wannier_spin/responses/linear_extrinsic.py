@@ -4,7 +4,8 @@
     (5)  beta1_ab    = -(tau/2) sum_{n != m} int_k f_n Obar^{ba}_nm              M_a   = beta_ab E_b
 
 arXiv:2406.02257v3. Both are the block L1 (PHYSICS.md, section 3). (5) is exact; (4) lacks the direct term L1dir
-(footnote 80), which drops out of the antisymmetric part only: tau (L1 + L1dir) = tau sum_n int_k d_b f_n O_nn.
+(footnote 80), which drops out of the antisymmetric part only: tau (L1 + L1dir) = tau sum_n int_k d_b f_n O_nn, which
+is the Fermi-surface form L1surf.
 """
 
 from wannier_spin.responses.pairs import BandPairs, Real
@@ -21,9 +22,15 @@ def L1dir(p: BandPairs) -> Real:
     return -p.direct()
 
 
+def L1surf(p: BandPairs) -> Real:
+    """Tr[v^b_NN O_NN], summed with f'_n: d_b f_n O_nn. Equal to L1 + L1dir once the mesh is converged."""
+    return p.re(p.inside(p.v))
+
+
 register(
     Block("L1", "sea", "b", L1),
     Block("L1dir", "sea", "b", L1dir, derivatives=True),
+    Block("L1surf", "surface", "b", L1surf),
     Response(
         name="magnetic_spin_hall",
         title="magnetic spin Hall effect",

@@ -56,6 +56,10 @@ class BandPairs:
         """1/(eps_N - eps_M)^power, zero inside a block: (k,n,1,m)."""
         return np.asarray(self.geometry.inverse_gap[:, :, None, :] ** power)
 
+    def inside(self, left: Complex) -> Complex:
+        """The elements inside each block only: (k,n,b,m)."""
+        return np.asarray(left * self.geometry.same_group[:, :, None, :])
+
     def re(self, left: Complex) -> Real:
         """Re sum_m left_nm O_mn: (k,n,rows...,m) -> (k,n,rows...,o)."""
         return _trace(left, self.O)
