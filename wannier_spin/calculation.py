@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,103 +18,24 @@ from numpy.typing import NDArray
 from wannier_spin import responses as resp
 from wannier_spin import units as un
 from wannier_spin.bloch import BlochMatrices, BlochSum, kp_matrices
+from wannier_spin.config import Settings
 from wannier_spin.errors import AccuracyWarning, InputError
-from wannier_spin.geometry import DEGENERACY_TOLERANCE, ObservableName, geometry_of
+from wannier_spin.geometry import DEGENERACY_TOLERANCE, geometry_of
 from wannier_spin.integration.grid import Block, Mesh, MeshMean, Partial, mean_over_mesh
-from wannier_spin.integration.parallel import SERIAL, Communicator
+from wannier_spin.integration.parallel import SERIAL, Communicator, together
 from wannier_spin.integration.rays import Disk
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import KPModel, TightBindingModel, load_model
 from wannier_spin.occupation import Occupation
-from wannier_spin.responses.registry import Block as DensityBlock
-from wannier_spin.responses.registry import DynamicBlock, Response
+from wannier_spin.readers import read_wannier90
+from wannier_spin.responses.plan import N_COMPONENTS, Plan
+from wannier_spin.responses.registry import Response
 from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, ResponseTensor, ResultSet
 from wannier_spin.tensors import Channel
 
 Real = NDArray[np.float64]
 Progress = Callable[[int, int], None]
-N_COMPONENTS: dict[ObservableName, int] = {"spin_current": 9, "spin": 3, "charge_current": 3}
 GIB = 2.0**30
 NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which densities are computed, and where each one stands among the channels of the sums."""
-
-    responses: tuple[Response, ...]
-    channel: Channel
-    frequencies: tuple[complex, ...]
-
-    @cached_property
-    def observables(self) -> tuple[ObservableName, ...]:
-        found = {r.channel_tensor(self.channel).observable for r in self.responses}
-        return tuple(name for name in N_COMPONENTS if name in found)
-
-    @cached_property
-    def static_blocks(self) -> tuple[DensityBlock, ...]:
-        """Sea blocks first."""
-        wanted = {name for r in self.responses if not r.dynamic for name in r.blocks}
-        blocks = [block for name, block in resp.BLOCKS.items() if name in wanted]
-        return tuple(sorted(blocks, key=lambda block: block.fermi == "surface"))
-
-    @cached_property
-    def dynamic_blocks(self) -> tuple[DynamicBlock, ...]:
-        wanted = {name for r in self.responses if r.dynamic for name in r.blocks}
-        return tuple(block for name, block in resp.DYNAMIC_BLOCKS.items() if name in wanted)
-
-    @property
-    def has_surface(self) -> bool:
-        return any(block.fermi == "surface" for block in self.static_blocks)
-
-    @property
-    def derivatives(self) -> bool:
-        return any(block.derivatives for block in self.static_blocks)
-
-    @property
-    def needs_spin(self) -> bool:
-        return self.observables != ("charge_current",)
-
-    @cached_property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each block without (k, n): dynamic ones have (omega, part) in front. In the order of the channels."""
-        o = sum(N_COMPONENTS[name] for name in self.observables)
-        fields = {block.name: (3,) * len(block.fields) for block in self.static_blocks}
-        sea = {block.name: (*fields[block.name], o) for block in self.static_blocks if block.fermi == "sea"}
-        surface = {block.name: (*fields[block.name], o) for block in self.static_blocks if block.fermi == "surface"}
-        dynamic = {block.name: (len(self.frequencies), 2, 3, o) for block in self.dynamic_blocks}
-        return sea | dynamic | surface
-
-    @property
-    def n_channels(self) -> int:
-        return sum(int(np.prod(shape)) for shape in self.shapes.values())
-
-    def densities(self, pairs: resp.BandPairs) -> tuple[Real, Real]:
-        """Sea and surface densities, (k, n, channels) each."""
-        k, n = pairs.geometry.energies.shape
-
-        def flat(parts: Iterable[Real]) -> Real:
-            return np.concatenate([*(part.reshape(k, n, -1) for part in parts), np.empty((k, n, 0))], axis=-1)
-
-        sea = [block.density(pairs) for block in self.static_blocks if block.fermi == "sea"]
-        sea += [block.density(pairs, z) for block in self.dynamic_blocks for z in self.frequencies]
-        return flat(sea), flat(block.density(pairs) for block in self.static_blocks if block.fermi == "surface")
-
-    def tensor(self, sums: Real, block: str, observable: ObservableName) -> Real:
-        """Take one block and observable out of the channels (w, channels), axes in the paper's order: (w, ...)."""
-        position = 0
-        for name, shape in self.shapes.items():
-            size = int(np.prod(shape))
-            if name == block:
-                break
-            position += size
-        array = sums[:, position : position + size].reshape(-1, *shape)
-        start = sum(N_COMPONENTS[name] for name in self.observables[: self.observables.index(observable)])
-        array = array[..., start : start + N_COMPONENTS[observable]]
-        if observable == "spin_current":
-            array = array.reshape(*array.shape[:-1], 3, 3)
-        flow = -2 if observable == "spin_current" else -1
-        first = 3 if block in resp.DYNAMIC_BLOCKS else 1  # behind w, or behind w, omega, part
-        return np.moveaxis(array, flow, first)
 
 
 @dataclass(frozen=True)
@@ -312,15 +234,10 @@ def _on_fermi_line(
 ) -> Real:
     """Surface densities of the crossing bands, summed with their weights: (c_surface,)."""
     if not len(k):
-        return np.zeros(plan.n_channels - sum(int(np.prod(s)) for s in _sea_shapes(plan)))
+        return np.zeros(plan.n_surface_channels)
     geometry = geometry_of(kp_matrices(model, k), tolerance, plan.derivatives)
     surface = plan.densities(resp.BandPairs(geometry, plan.observables))[1]
     return np.asarray(weight @ surface[np.arange(len(k)), band])
-
-
-def _sea_shapes(plan: Plan) -> list[tuple[int, ...]]:
-    surface = {block.name for block in plan.static_blocks if block.fermi == "surface"}
-    return [shape for name, shape in plan.shapes.items() if name not in surface]
 
 
 def _minima(energies: Real, group: NDArray[np.int64], occupation: Occupation) -> Real:
@@ -521,3 +438,55 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def run(settings: Settings, text: str, folder: Path, comm: Communicator, progress: Progress) -> ResultSet:
+    """Read the model on rank 0, compute on all ranks. `folder`: what a relative seedname is relative to.
+
+    Raises InputError on all ranks alike.
+    """
+    model = comm.bcast(together(comm, lambda: _read_model(settings, folder) if comm.rank == 0 else None))
+    grid = settings.grid.points or default_grid(model, settings.grid.spacing)
+    result = compute(
+        model,
+        settings.responses,
+        grid=grid,
+        shift=settings.grid.shift,
+        mu=settings.fermi_energy + np.array(settings.mu),
+        temperature=settings.temperature,
+        tau=settings.tau if settings.units == "SI" else [un.natural_tau(t) for t in settings.tau],
+        omega=settings.omega,
+        broadening=settings.broadening,
+        units=settings.units,
+        channel=settings.channel,
+        spin_current=settings.spin_current,
+        form=settings.form,
+        degeneracy_tolerance=settings.numerics.degeneracy_tolerance,
+        memory=settings.numerics.memory,
+        comm=comm,
+        progress=progress,
+    )
+    return replace(result, provenance={**result.provenance, "fermi_energy_eV": settings.fermi_energy, "input": text})
+
+
+def default_grid(model: TightBindingModel, spacing: float) -> tuple[int, int, int]:
+    """Even numbers of points, at most `spacing` (1/angstrom, 2 pi included) apart; one along a vacuum direction."""
+    lengths = 2 * np.pi * np.linalg.norm(np.linalg.inv(model.lattice), axis=0)
+    points = [2 * math.ceil(length / spacing / 2) if p else 1 for length, p in zip(lengths, model.periodic, strict=True)]
+    return points[0], points[1], points[2]
+
+
+def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
+    seed, options = folder / settings.seedname, settings.model
+    if seed.suffix == ".h5":
+        if options.spin is not None or options.ws_distance_tolerance is not None:
+            raise InputError(f"'{seed}' is a finished model: leave out model.spin and model.ws_distance_tolerance")
+        model = load_model(seed)
+    else:
+        given = {} if options.ws_distance_tolerance is None else {"ws_distance_tolerance": options.ws_distance_tolerance}
+        model = read_wannier90(seed, spin=options.spin, **given)
+    if options.vacuum is None:
+        if options.thickness is not None:
+            raise InputError("model.thickness is given without model.vacuum; say which lattice vector crosses the layer")
+        return model
+    return replace(model, periodic=tuple(axis != options.vacuum for axis in "abc"), thickness=options.thickness)

@@ -1,0 +1,282 @@
+"""The command line: `wannier-spin run | check | responses | show`.
+
+Exit codes: 0 done (a warning is still 0), 2 bad input, 1 anything else. Under MPI rank 0 alone prints.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wannier_spin.errors import AccuracyWarning, InputError
+from wannier_spin.integration import parallel
+
+if TYPE_CHECKING:
+    from wannier_spin.results import ResponseTensor, ResultSet
+
+app = typer.Typer(
+    help="Spin responses to an electric field, from Wannier90 output.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+SEEDNAME = typer.Argument(help="Wannier90 seedname (path without ending), a folder with one, or a saved model .h5.")
+
+
+def main() -> None:
+    """Entry point: an error that the user can mend becomes one message and exit code 2, on all ranks."""
+    warnings.showwarning = _show_warning
+    code = 1
+    try:
+        comm = parallel.world()
+        if comm.rank > 0:  # failures reach rank 0 through `parallel.together`
+            sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (until the process ends)
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        code = 2
+    except Exception:
+        traceback.print_exc(file=sys.__stderr__)
+        parallel.abort(comm, code)
+    sys.exit(code)
+
+
+@app.command()
+def run(
+    input_file: Annotated[Path, typer.Argument(metavar="INPUT.toml", help="The input file.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Result file; default: INPUT.h5.")] = None,
+) -> None:
+    """Compute the responses that an input file asks for (mpirun -n N wannier-spin run ... works the same)."""
+    from wannier_spin.calculation import run as run_calculation
+    from wannier_spin.config import read_settings
+    from wannier_spin.storage import check_writable
+
+    comm = parallel.world()
+    settings, text = read_settings(input_file)
+    target = output or (input_file.parent / settings.output if settings.output else input_file.with_suffix(".h5"))
+    parallel.together(comm, lambda: check_writable(target) if comm.rank == 0 else None)
+    chief = comm.rank == 0
+    if not chief:
+        warnings.simplefilter("ignore", AccuracyWarning)
+    progress = _Progress(chief)
+    result = run_calculation(settings, text, input_file.parent, comm, progress)
+    progress.close()
+    parallel.together(comm, lambda: result.save(target) if chief else None)
+    if chief:
+        _print_summary(result)
+        print(f"written to {target}")
+
+
+@app.command()
+def show(
+    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5")],
+    response: Annotated[list[str] | None, typer.Option("-r", "--response", help="Only these responses.")] = None,
+    component: Annotated[str | None, typer.Option("-c", "--component", help="One component over the scan, like 'xy;z'.")] = None,
+    tau: Annotated[float | None, typer.Option(help="Another tau (fs for SI units, hbar/eV for natural ones).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Print what a result file holds: the largest components, or one component over the whole scan."""
+    from wannier_spin.results import ResultSet, load
+
+    result = load(result_file)
+    unknown = [name for name in response or [] if name not in result]
+    if unknown:
+        raise InputError(f"'{result_file}' has no response '{unknown[0]}'; it has {', '.join(result)}")
+    tensors = {name: result[name].at(tau=tau) for name in response or result}
+    if as_json:
+        print(json.dumps(_as_json(tensors, component, result.provenance), indent=1))
+    elif component:
+        for tensor in tensors.values():
+            _print_component(tensor, component)
+    else:
+        _print_summary(ResultSet(tensors, result.provenance, result.warnings))
+
+
+@app.command()
+def responses(markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False) -> None:
+    """The responses that can be computed."""
+    print(responses_table(markdown))
+
+
+@app.command()
+def check(
+    seedname: Annotated[Path, SEEDNAME],
+    spin: Annotated[str | None, typer.Option(help="files, interleaved or blocks; default: the .spn file.")] = None,
+    fermi_energy: Annotated[float | None, typer.Option(help="eV; gives the total moment.")] = None,
+    structure: Annotated[Path | None, typer.Option(help="Structure file (anything ase reads).")] = None,
+) -> None:
+    """Is this Wannier90 output fit for use? Exit code 0 also where a check fails: read the table."""
+    from wannier_spin.model import load_model
+    from wannier_spin.readers import check_model, read_structure, read_wannier90
+
+    saved = seedname.suffix == ".h5"
+    model = load_model(seedname) if saved else read_wannier90(seedname, spin=_spin_choice(spin))
+    crystal = read_structure(structure) if structure else None
+    checks = check_model(model, None if saved else seedname, crystal, fermi_energy)
+    marks = {True: "ok", False: "FAIL", None: "info"}
+    rows = [(marks[c.ok], c.name, c.value, c.expected) for c in checks]
+    print(_table(("", "check", "found", "expected"), rows))
+    for c in checks:
+        if c.ok is False:
+            print(f"{c.name}: {c.advice}")
+
+
+def responses_table(markdown: bool = False) -> str:
+    """The registry as a table."""
+    from wannier_spin import responses as resp
+
+    rows = [
+        (r.name, r.symbol, r.law, r.equation, f"tau^{r.tau_power}", _parity(r.tensor.space_parity), _parity(r.tensor.time_parity(r.tau_power)))
+        for r in resp.RESPONSES.values()
+    ]
+    head = ("name", "symbol", "law", "eq.", "order", "P", "T")
+    if not markdown:
+        return _table(head, rows)
+    lines = [head, ("---",) * len(head), *((f"`{row[0]}`", *(cell.replace("_", r"\_") for cell in row[1:])) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _parity(sign: int) -> str:
+    return "even" if sign > 0 else "odd"
+
+
+def _spin_choice(spin: str | None) -> Any:
+    if spin not in (None, "files", "interleaved", "blocks"):
+        raise InputError(f"--spin {spin}: expected files, interleaved or blocks")
+    return spin
+
+
+def _print_summary(result: ResultSet) -> None:
+    """The largest component of each response near the Fermi energy, at the first temperature."""
+    import numpy as np
+
+    fermi = result.provenance.get("fermi_energy_eV", 0.0)
+    rows = []
+    for name, tensor in result.items():
+        i = int(np.argmin(np.abs(tensor.mu - fermi)))
+        index = np.unravel_index(np.argmax(np.abs(tensor.values[i, 0])), tensor.values[i, 0].shape)
+        value, error = tensor.values[(i, 0, *index)], tensor.error[(i, 0, *index)]
+        bar = "not estimated" if np.isnan(error) else f"{error:.1e}"
+        rows.append((name, _component_name(tensor, index), f"{value: .6e}", bar, tensor.unit))
+    first = next(iter(result.values()))
+    mu = float(first.mu[int(np.argmin(np.abs(first.mu - fermi)))])
+    p = result.provenance
+    print(f"{p.get('model')}: grid {'x'.join(str(n) for n in p.get('grid', []))}, spin current '{p.get('spin_current')}', ", end="")
+    print(f"form '{first.form}', {p.get('k_points_evaluated')} k-points on {p.get('ranks')} rank(s), {p.get('wall_seconds', 0):.1f} s")
+    taus = f", tau = {first.tau[0]:g} {'fs' if first.units == 'SI' else 'hbar/eV'}"
+    print(f"largest components at mu = {mu:.4f} eV (mu - E_F = {mu - fermi:+.4f}), T = {first.temperature[0]:g} K{taus}:")
+    print(_table(("response", "component", "value", "error", "unit"), rows))
+    for message in result.warnings:
+        print(f"warning: {message}")
+
+
+def _component_name(tensor: ResponseTensor, index: tuple[Any, ...]) -> str:
+    letters = "".join("xyz"[i] for i in index[-len(tensor.labels) :])
+    name = f"{letters[:-1]};{letters[-1]}" if tensor.output == "spin_current" else letters
+    if not len(tensor.omega):
+        return name
+    return f"{name} {('cos', 'sin')[index[1]]} {tensor.omega[index[0]]:g} eV"
+
+
+def _print_component(tensor: ResponseTensor, component: str) -> None:
+    values, errors = tensor.component(component)
+    print(f"# {tensor.name} {component}, {tensor.unit}")
+    dynamic = ("omega/eV", "part") if len(tensor.omega) else ()
+    rows = []
+    for index, value in _enumerate(values):
+        where = [f"{tensor.mu[index[0]]:.6f}", f"{tensor.temperature[index[1]]:g}"]
+        where += [f"{tensor.omega[index[2]]:g}", ("cos", "sin")[index[3]]] if dynamic else []
+        rows.append((*where, f"{value: .9e}", f"{errors[index]:.1e}"))
+    print(_table(("mu/eV", "T/K", *dynamic, "value", "error"), rows))
+
+
+def _enumerate(values: Any) -> list[tuple[tuple[int, ...], float]]:
+    import numpy as np
+
+    return [(index, float(value)) for index, value in np.ndenumerate(values)]
+
+
+def _as_json(tensors: dict[str, ResponseTensor], component: str | None, provenance: Any) -> dict[str, Any]:
+    def describe(tensor: ResponseTensor) -> dict[str, Any]:
+        values, errors = tensor.component(component) if component else (tensor.values, tensor.error)
+        axes = tensor.axes[: values.ndim]
+        return {
+            "unit": tensor.unit,
+            "equation": tensor.equation,
+            "axes": axes,
+            "mu_eV": tensor.mu.tolist(),
+            "temperature_K": tensor.temperature.tolist(),
+            "omega_eV": tensor.omega.tolist(),
+            "tau": list(tensor.tau),
+            "values": values.tolist(),
+            "error": [None] if errors.size and errors.ravel()[0] != errors.ravel()[0] else errors.tolist(),
+        }
+
+    return {"responses": {name: describe(tensor) for name, tensor in tensors.items()}, "provenance": _jsonable(provenance)}
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Columns of text, readable in a log file."""
+    lines = [head, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+class _Progress:
+    """Progress of rank 0: a bar on a terminal, a plain line now and then in a log file."""
+
+    INTERVAL = 30.0  # seconds between lines
+
+    def __init__(self, active: bool) -> None:
+        self.active, self.start, self.last = active, time.monotonic(), time.monotonic()
+        self.bar: Any = None
+        self.task: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if not self.active:
+            return
+        if sys.stderr.isatty():
+            self._draw(done, total)
+            return
+        now = time.monotonic()
+        if now - self.last > self.INTERVAL:
+            self.last = now
+            left = (now - self.start) * (total - done) / done
+            print(f"{100 * done / total:5.1f} % done, about {left:.0f} s left", file=sys.stderr, flush=True)
+
+    def _draw(self, done: int, total: int) -> None:
+        if self.bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+
+            self.bar = Progress("k-points", BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True))
+            self.bar.start()
+            self.task = self.bar.add_task("k-points", total=total)
+        self.bar.update(self.task, completed=done)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+    if not issubclass(category, AccuracyWarning):  # those are printed with the result
+        print(f"warning: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

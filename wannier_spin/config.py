@@ -1,0 +1,146 @@
+"""The input file: TOML, checked strictly. An unknown key is an error that names the nearest valid one.
+
+    seedname     = "Pt"                  # Pt.chk, Pt.eig, ... or Pt_tb.dat, or a saved model "Pt.model.h5"
+    responses    = ["spin_hall"]         # or "all"
+    fermi_energy = 22.4839               # eV; mu counts from here
+    mu           = { from = -2, to = 2, points = 81 }       # or a number, or a list; eV
+
+Everything else has a default: see `Settings` and its parts.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from wannier_spin.errors import InputError
+from wannier_spin.geometry import DEGENERACY_TOLERANCE
+
+
+class Section(BaseModel):
+    """A table of the input file: unknown keys are refused, numbers are not guessed from text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+
+class Range(Section):
+    """`points` equidistant values, both ends included."""
+
+    first: float = Field(alias="from")
+    last: float = Field(alias="to")
+    points: int = Field(ge=1)
+
+
+def _as_list(value: Any) -> Any:
+    """A number, a list, or a range becomes a list."""
+    if isinstance(value, dict):
+        values = Range.model_validate(value)
+        return np.linspace(values.first, values.last, values.points).tolist()
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _finite(values: list[float]) -> list[float]:
+    if not values or not np.isfinite(values).all():
+        raise ValueError("expected finite numbers, at least one")
+    return values
+
+
+Numbers = Annotated[list[float], BeforeValidator(_as_list), AfterValidator(_finite)]
+
+
+class ModelSection(Section):
+    """How the Wannier90 files become a model."""
+
+    spin: Literal["files", "interleaved", "blocks"] | None = None  # None: the .spn file
+    ws_distance_tolerance: float | None = Field(default=None, gt=0)  # angstrom; None: the reader's default
+    vacuum: Literal["a", "b", "c"] | None = None  # lattice vector across the layer of a 2D system
+    thickness: float | None = Field(default=None, gt=0)  # angstrom, of a 2D system
+
+
+class GridSection(Section):
+    """The uniform mesh: either the numbers of points or the largest spacing (1/angstrom, 2 pi included)."""
+
+    points: list[int] | None = Field(default=None, min_length=3, max_length=3)
+    shift: list[float] = Field(default=[0.0, 0.0, 0.0], min_length=3, max_length=3)
+    spacing: float = Field(default=0.1, gt=0)
+
+
+class NumericsSection(Section):
+    """What a user rarely changes."""
+
+    degeneracy_tolerance: float = Field(default=DEGENERACY_TOLERANCE, gt=0)  # eV
+    memory: float = Field(default=1.0, gt=0)  # GiB per rank
+
+
+class Settings(Section):
+    """One calculation."""
+
+    seedname: str
+    responses: list[str] | Literal["all"]
+    mu: Numbers  # eV, relative to fermi_energy
+    fermi_energy: float = 0.0  # eV
+    temperature: Numbers = [300.0]  # K
+    tau: Numbers = [10.0]  # fs
+    omega: Annotated[list[float], BeforeValidator(_as_list)] = []  # eV
+    broadening: float = Field(default=0.0, ge=0)  # eV
+    units: Literal["SI", "natural"] = "SI"
+    channel: Literal["spin", "charge"] = "spin"
+    spin_current: str = "simple"
+    form: str = "paper"
+    output: str | None = None  # default: the name of the input file with .h5
+    model: ModelSection = ModelSection()
+    grid: GridSection = GridSection()
+    numerics: NumericsSection = NumericsSection()
+
+
+def read_settings(path: str | Path) -> tuple[Settings, str]:
+    """Settings and the text of an input file. Raises InputError for whatever is wrong with it."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the input file '{path}': {error}") from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"'{path}' is not valid TOML: {error}") from error
+    try:
+        return Settings.model_validate(data), text
+    except ValidationError as error:
+        lines = "\n".join(f"  {_explain(problem)}" for problem in _first_of_each_key(error))
+        raise InputError(f"'{path}':\n{lines}") from error
+
+
+def _first_of_each_key(error: ValidationError) -> list[Any]:
+    """One problem per key; a union of types reports one for each of its members."""
+    problems: dict[str, Any] = {}
+    for problem in error.errors():
+        problems.setdefault(str(problem["loc"][0]) + str(problem["loc"][1:2] if problem["type"] == "extra_forbidden" else ""), problem)
+    return list(problems.values())
+
+
+def _explain(problem: Any) -> str:
+    keys = [str(part) for part in problem["loc"] if isinstance(part, int) or str(part).isidentifier()]
+    key = ".".join(keys)
+    if problem["type"] == "extra_forbidden":
+        valid = _valid_keys(keys[:-1])
+        near = difflib.get_close_matches(keys[-1], valid, n=1, cutoff=0.0)[0]
+        return f"unknown key '{key}'; did you mean '{near}'? Valid here: {', '.join(valid)}"
+    if problem["type"] == "missing":
+        return f"the key '{key}' is missing; it has no default"
+    return f"{key} = {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _valid_keys(section: list[str]) -> list[str]:
+    current: type[BaseModel] = Settings
+    for name in section:
+        field = current.model_fields.get(name)
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return [f.alias or key for key, f in Range.model_fields.items()]
+        current = field.annotation
+    return list(current.model_fields)

@@ -1,0 +1,167 @@
+"""From Bloch states to matrices in R space: the only module that imports wannierberri.
+
+The files are parsed and checked by `wannier90_files`; wannierberri gets its objects in memory, so it never opens a
+file, never starts processes and never meets input that it would answer with a traceback. What it does here:
+
+    H(R), S(R)   Fourier sums over the mesh, each element given to its nearest replicas R (minimal distance)
+    A(R)         finite differences of the overlaps with the phases exp(i b.tau) (its "convention I")
+
+Its A is <0n|r - tau|Rm>; ours is the whole position <0n|r|Rm>, so the centres are added on the diagonal at R = 0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.errors import InputError
+from wannier_spin.readers.wannier90_files import Checkpoint, Overlaps
+
+SHELL_TOLERANCE = 1e-5  # 1/angstrom: neighbours whose distances differ by less form one shell
+
+
+@dataclass(frozen=True)
+class RMatrices:
+    """R_vectors (R, 3); hamiltonian, (R, n, n) eV; position (R, n, n, 3) angstrom; spin (R, n, n, 3) Pauli."""
+
+    R_vectors: NDArray[np.int64]
+    hamiltonian: NDArray[np.complex128]
+    position: NDArray[np.complex128]
+    spin: NDArray[np.complex128] | None
+
+    def parts(self) -> dict[str, NDArray[np.complex128]]:
+        """The matrices that are there, by name."""
+        found = {"hamiltonian": self.hamiltonian, "position": self.position, "spin": self.spin}
+        return {key: value for key, value in found.items() if value is not None}
+
+
+def wannierberri_version() -> str:
+    """Version of the installed wannierberri, or 'not installed'."""
+    try:
+        return version("wannierberri")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def build(
+    checkpoint: Checkpoint,
+    energies: NDArray[np.float64],
+    overlaps: Overlaps,
+    spin: NDArray[np.complex128] | None,
+    ws_distance_tolerance: float,
+    seed: str,
+) -> RMatrices:
+    """Matrices in R space from a checkpoint, energies (k, band), overlaps and spin matrices (k, m, n, 3).
+
+    Raises InputError, which names the seed and repeats wannierberri's words, for anything wannierberri refuses.
+    """
+    with _quiet():
+        try:
+            system = _system(checkpoint, energies, overlaps, spin, ws_distance_tolerance)
+        except ImportError as error:
+            raise InputError(
+                f"reading '{seed}' from .chk needs wannierberri, and its import failed ({error}); install it with "
+                "its companions fortio and numba, or give _tb.dat"
+            ) from error
+        except Exception as error:  # whatever a third party raises must reach the user as one message
+            raise InputError(
+                f"'{seed}': wannierberri cannot build the model: {type(error).__name__}: {str(error)[:300]}; "
+                "check that .chk, .eig, .mmn and .spn come from the same run"
+            ) from error
+    return _our_convention(system, checkpoint.centres)
+
+
+def _system(
+    checkpoint: Checkpoint,
+    energies: NDArray[np.float64],
+    overlaps: Overlaps,
+    spin: NDArray[np.complex128] | None,
+    ws_distance_tolerance: float,
+) -> Any:
+    import wannierberri as wb
+    from wannierberri.w90files.chk import CheckPoint
+    from wannierberri.w90files.eig import EIG
+    from wannierberri.w90files.mmn import MMN
+    from wannierberri.w90files.spn import SPN
+
+    data = wb.WannierData()
+    chk = CheckPoint(
+        real_lattice=checkpoint.lattice,
+        mp_grid=checkpoint.mesh,
+        kpt_red=checkpoint.kpoints,
+        v_matrix=checkpoint.V,
+        wannier_centers_cart=checkpoint.centres,
+    )
+    data.set_file("chk", chk)
+    neighbours, order = _neighbours(checkpoint, overlaps)
+    data.set_file("bkvec", neighbours)
+    matrices = np.take_along_axis(overlaps.matrices, order[:, :, None, None], axis=1)
+    data.set_file("mmn", MMN(data=matrices))
+    data.set_file("eig", EIG(data=energies))
+    if spin is not None:
+        data.set_file("spn", SPN(data=spin))
+    return wb.System_R.from_wannierdata(data, berry=True, spin=spin is not None, ws_dist_tol=ws_distance_tolerance)
+
+
+def _neighbours(checkpoint: Checkpoint, overlaps: Overlaps) -> tuple[Any, NDArray[np.int64]]:
+    """wannierberri's BKVectors with the shells of the `.mmn`, and the order (k, b) that sorts the `.mmn` into it."""
+    from wannierberri.w90files.bkvectors import BKVectors
+
+    mesh, reciprocal = checkpoint.mesh, 2 * np.pi * np.linalg.inv(checkpoint.lattice).T
+    points = np.rint(checkpoint.kpoints * mesh).astype(np.int64)
+    steps = points[overlaps.neighbours] - points[:, None] + overlaps.G * mesh  # (k, b, 3)
+    shells, cartesian = BKVectors.k_to_shells(steps[0], steps[0] @ (reciprocal / mesh[:, None]), SHELL_TOLERANCE)
+    weights, _, bk_grid = BKVectors.get_shell_weights(shell_klatt=shells, shell_kcart=cartesian)
+    order = _match(steps, bk_grid)
+    vectors = BKVectors(
+        recip_lattice=reciprocal,
+        mp_grid=mesh,
+        wk=weights,
+        bk_grid=bk_grid,
+        kpt_grid=points,
+        G=list(np.take_along_axis(overlaps.G, order[:, :, None], axis=1)),
+        neighbours=list(np.take_along_axis(overlaps.neighbours, order, axis=1)),
+    )
+    return vectors, order
+
+
+def _match(steps: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.int64]:
+    """order (k, b) with steps[k, order[k, b]] = reference[b]."""
+    same = (steps[:, None] == reference[None, :, None]).all(axis=-1)  # (k, b of reference, b of file)
+    if len(reference) != steps.shape[1] or not (same.sum(axis=2) == 1).all():
+        raise InputError("the neighbours in .mmn differ from one k-point to another; rerun pw2wannier90.x")
+    return np.asarray(same.argmax(axis=2), np.int64)
+
+
+def _our_convention(system: Any, centres: NDArray[np.float64]) -> RMatrices:
+    """Sorted R vectors, and the centres on the diagonal of the position at R = 0."""
+    R_vectors = np.asarray(system.rvec.iRvec, np.int64)
+    order = np.lexsort(R_vectors.T[::-1])
+    R_vectors = R_vectors[order]
+    position = np.array(system.get_R_mat("AA"), complex)[order]
+    diagonal = np.arange(len(centres))
+    position[(R_vectors == 0).all(axis=1).argmax(), diagonal, diagonal] += centres
+    spin = np.array(system.get_R_mat("SS"), complex)[order] if system.has_R_mat("SS") else None
+    return RMatrices(R_vectors, np.array(system.get_R_mat("Ham"), complex)[order], position, spin)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """wannierberri's log and warnings off for a while; the logger is left as it was found."""
+    logger = logging.getLogger("wannierberri")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,214 @@
+"""Opening, counting and hashing input files, with messages that help.
+
+Nothing here knows what a file means. Every function that fails raises `InputError` naming the file, what was
+found, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.errors import InputError
+
+
+def find_file(seed: Path, *suffixes: str) -> Path | None:
+    """First of `seed + suffix`, plain or with `.gz`, that exists; None if there is none."""
+    for suffix in suffixes:
+        for ending in (suffix, suffix + ".gz"):
+            path = seed.with_name(seed.name + ending)
+            if path.is_file():
+                return path
+    return None
+
+
+def require_file(seed: Path, *suffixes: str, advice: str) -> Path:
+    """Like `find_file`, but a missing file is an InputError that lists what the folder has instead."""
+    path = find_file(seed, *suffixes)
+    if path is None:
+        wanted = " or ".join(f"'{seed.name}{suffix}'" for suffix in suffixes)
+        raise InputError(f"{wanted} (or .gz) not found in '{seed.parent}'; {similar_files(seed)}; {advice}")
+    return path
+
+
+def similar_files(seed: Path) -> str:
+    """A phrase that says what is there: files of this seed, else other seeds, else that the folder is missing."""
+    if not seed.parent.is_dir():
+        return f"the folder '{seed.parent}' does not exist"
+    names = sorted(p.name for p in seed.parent.iterdir() if p.is_file())
+    same = [name for name in names if name.startswith((f"{seed.name}.", f"{seed.name}_"))]
+    if same:
+        return f"of this seed the folder has {_listed(same)}"
+    seeds = seeds_in(seed.parent)
+    if seeds:
+        return f"no file belongs to seed '{seed.name}'; the folder has seeds {_listed(seeds)}"
+    return f"the folder holds no Wannier90 output but {_listed(names)}" if names else "the folder is empty"
+
+
+def seeds_in(folder: Path) -> list[str]:
+    """Names X for which the folder has X.chk, X.chk.fmt, X_tb.dat or X_hr.dat (or .gz of them), sorted."""
+    endings = (".chk", ".chk.fmt", "_tb.dat", "_hr.dat")
+    names = [p.name.removesuffix(".gz") for p in folder.iterdir() if p.is_file()]
+    return sorted({name[: -len(end)] for name in names for end in endings if name.endswith(end)} - {""})
+
+
+def _listed(names: list[str], limit: int = 12) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:limit])
+    return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def open_binary(path: Path) -> BinaryIO:
+    """Open a plain or gzipped file for reading bytes; told apart by content, not by name."""
+    try:
+        with path.open("rb") as raw:
+            zipped = raw.read(2) == b"\x1f\x8b"
+        return cast(BinaryIO, gzip.open(path, "rb")) if zipped else path.open("rb")
+    except OSError as error:
+        raise InputError(f"cannot open '{path}': {error}") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file, unzipped. Raises InputError if it cannot be read or its gzip stream is damaged."""
+    try:
+        with open_binary(path) as file:
+            return file.read()
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"'{path}' cannot be read ({error}); copy or unpack it again") from error
+
+
+def is_text(path: Path) -> bool:
+    """Whether the file starts like a text file. A Fortran record starts with its length, hence with a zero byte."""
+    with open_binary(path) as file:
+        try:
+            return b"\x00" not in file.read(512)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"'{path}' cannot be read ({error}); copy or unpack it again") from error
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of the file as it lies on disk."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def numbers(text: bytes, path: Path) -> NDArray[np.float64]:
+    """All numbers of a text, in order, as one array.
+
+    Raises InputError with the first line that holds something else.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # numpy < 2.3 only warns about what is no number
+            return np.fromstring(text.decode("ascii", "replace"), sep=" ")
+    except (ValueError, DeprecationWarning):
+        raise InputError(f"'{path}' is damaged: {_bad_line(text)}; write it again") from None
+
+
+def _bad_line(text: bytes) -> str:
+    for line in text.splitlines():
+        try:
+            [float(word) for word in line.split()]
+        except ValueError:
+            return f"the line '{line.decode('ascii', 'replace').strip()[:60]}' should hold numbers only"
+    return "it should hold numbers only"
+
+
+def check_finite(values: NDArray[np.generic], path: Path, what: str, where: tuple[str, ...]) -> None:
+    """Raise InputError if `values` has NaN or infinity; `where` names the first axes (they are counted from 1)."""
+    bad = ~np.isfinite(values)
+    if bad.any():
+        index = np.argwhere(bad)[0]
+        place = ", ".join(f"{name} {i + 1}" for name, i in zip(where, index, strict=False))
+        raise InputError(
+            f"'{path}' has NaN or infinity in the {what} at {place} ({bad.sum()} in all); "
+            "the program that wrote it failed, run it again"
+        )
+
+
+class FortranRecords:
+    """Records of an unformatted sequential Fortran file with 4-byte markers, either byte order, split records too.
+
+    `next_record` returns bytes, `skip` jumps over one. A short file raises InputError that names record and file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._file = open_binary(path)
+        self.order = self._byte_order()
+
+    def __enter__(self) -> FortranRecords:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def next_record(self, what: str, size: int | None = None) -> bytes:
+        """One record; `size` is the expected number of bytes."""
+        data = b"".join(self._pieces(what))
+        if size is not None and len(data) != size:
+            raise InputError(
+                f"'{self.path}': record {self.count} ({what}) has {len(data)} bytes, expected {size}; the file is "
+                "damaged, or is not what its name says"
+            )
+        return data
+
+    def array(self, kind: str, what: str, count: int | None = None) -> NDArray[np.generic]:
+        """One record as an array of 'i4', 'f8' or 'c16'."""
+        dtype = np.dtype(self.order + kind)
+        data = self.next_record(what, None if count is None else count * dtype.itemsize)
+        if len(data) % dtype.itemsize:
+            raise InputError(f"'{self.path}': record {self.count} ({what}) has {len(data)} bytes; it is damaged")
+        return np.frombuffer(data, dtype).astype(kind)
+
+    def skip(self, what: str) -> None:
+        for _ in self._pieces(what):
+            pass
+
+    def _pieces(self, what: str) -> Iterator[bytes]:
+        """The parts of one record; gfortran splits records beyond 2 GiB, with a negative marker on all but the last."""
+        self.count += 1
+        more = True
+        while more:
+            head = self._marker(what)
+            data = self._read(abs(head), what)
+            if abs(self._marker(what)) != abs(head):
+                raise InputError(
+                    f"'{self.path}': the length of record {self.count} ({what}) differs at its two ends; the file is "
+                    "damaged, or was not written by Fortran as an unformatted sequential file"
+                )
+            more = head < 0
+            yield data
+
+    def _marker(self, what: str) -> int:
+        return int(struct.unpack(self.order + "i", self._read(4, what))[0])
+
+    def _read(self, size: int, what: str) -> bytes:
+        try:
+            data = self._file.read(size)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"'{self.path}' cannot be read ({error}); copy or unpack it again") from error
+        if len(data) < size:
+            raise InputError(
+                f"'{self.path}' is truncated: it ends within record {self.count} ({what}); copy it again, or rerun the "
+                "program that wrote it"
+            )
+        return data
+
+    def _byte_order(self) -> str:
+        """Markers are small numbers in the right order and huge in the wrong one."""
+        head = self._read(4, "header")
+        self._file.seek(0)
+        return min("<>", key=lambda order: abs(struct.unpack(order + "i", head)[0]))
