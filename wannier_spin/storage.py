@@ -18,6 +18,7 @@ import numpy as np
 from wannier_spin.errors import InputError
 
 Tree = dict[str, Any]
+SMALL = 65536  # bytes; larger datasets are compressed
 
 
 def write_tree(path: str | Path, tree: Mapping[str, Any]) -> Path:
@@ -81,7 +82,8 @@ def _write_group(group: Any, tree: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping):
             _write_group(group.create_group(key), value)
         elif isinstance(value, np.ndarray):
-            group.create_dataset(key, data=value)
+            packed = {"compression": "gzip", "shuffle": True} if value.nbytes > SMALL else {}
+            group.create_dataset(key, data=value, **packed)
         else:
             group.attrs[key] = value
 
