@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from wannier_spin.model import KPModel, TightBindingModel
 
 Complex = NDArray[np.complex128]
+Mask = NDArray[np.bool_]
 _SYMMETRIC_PAIRS = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])  # (a, b) -> position in the upper triangle
 
 
@@ -81,22 +82,31 @@ class BlochSum:
             stack[:, i] = (phase @ operator.reshape(R, -1)).reshape(-1, n, n)
         return self._unpack(stack)
 
-    def on_block(self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64]) -> BlochMatrices:
+    def on_block(self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64], used: Mask | None = None) -> BlochMatrices:
         """Tensor-product block: one value on the first of `axes`, several on the other two.
 
-        The k-points come in the order (k3, k2), the last index running fastest; see `block_points`.
+        used : (k2, k3) mask of the wanted points; None: all. The points come with k3 running fastest, see `block_points`.
         """
-        plane = self._sum_first_axis(k1)  # (R3, R2, op*n*n)
-        second = np.exp(2j * np.pi * np.outer(k2, self._R2)) @ plane  # (R3, k2, op*n*n)
+        plane = self._sum_first_axis(k1)  # (R2, R3, op*n*n)
+        R2, R3 = len(self._R2), len(self._R3)
+        second = np.exp(2j * np.pi * np.outer(k2, self._R2)) @ plane.reshape(R2, -1)
+        second = second.reshape(len(k2), R3, -1)
         third = np.exp(2j * np.pi * np.outer(k3, self._R3))
-        stack = third @ second.reshape(len(self._R3), -1)
-        return self._unpack(stack.reshape(len(k3) * len(k2), self.n_operators, self.n_bands, self.n_bands))
+        if used is None:
+            stack = third @ second  # (k2, k3, op*n*n)
+        else:
+            stack = np.concatenate([third[row] @ line for row, line in zip(used, second, strict=True)])
+        return self._unpack(stack.reshape(-1, self.n_operators, self.n_bands, self.n_bands))
 
-    def block_points(self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64]) -> NDArray[np.float64]:
+    def block_points(
+        self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64], used: Mask | None = None
+    ) -> NDArray[np.float64]:
         """The k-points of `on_block`, (nk, 3) in reduced coordinates."""
-        third, second = np.meshgrid(k3, k2, indexing="ij")
-        points = np.empty((second.size, 3))
-        points[:, self.axes[0]], points[:, self.axes[1]], points[:, self.axes[2]] = k1, second.ravel(), third.ravel()
+        second, third = np.meshgrid(k2, k3, indexing="ij")
+        used = np.ones(second.shape, bool) if used is None else used
+        points = np.empty((int(used.sum()), 3))
+        for axis, values in zip(self.axes, (k1, second[used], third[used]), strict=True):
+            points[:, axis] = values
         return points
 
     def plane_bytes(self) -> int:
@@ -104,25 +114,25 @@ class BlochSum:
         return 16 * len(self._R2) * len(self._R3) * self.n_operators * self.n_bands**2
 
     def _prepare_columns(self) -> None:
-        """Sort R by (R3, R2), so that the sum over R1 is a sum over runs."""
+        """Sort R by (R2, R3), so that the sum over R1 is a sum over runs."""
         R1, R2, R3 = (self.model.R_vectors[:, axis] for axis in self.axes)
-        self._order = np.lexsort((R1, R2, R3))
+        self._order = np.lexsort((R1, R3, R2))
         self._R1 = R1[self._order]
         self._R2, column2 = np.unique(R2[self._order], return_inverse=True)
         self._R3, column3 = np.unique(R3[self._order], return_inverse=True)
-        column = column3 * len(self._R2) + column2
+        column = column2 * len(self._R3) + column3
         self._columns, self._starts = np.unique(column, return_index=True)
 
     def _sum_first_axis(self, k1: float) -> Complex:
-        """Sum over R1 of every operator: (R3, R2, op*n*n). Kept for the next block with the same k1."""
+        """Sum over R1 of every operator: (R2, R3, op*n*n). Kept for the next block with the same k1."""
         if self._plane is None or self._plane[0] != k1:
             phase = np.exp(2j * np.pi * k1 * self._R1)[:, None]
             size = self.n_bands**2
-            plane = np.zeros((len(self._R3) * len(self._R2), self.n_operators, size), complex)
+            plane = np.zeros((len(self._R2) * len(self._R3), self.n_operators, size), complex)
             for i, operator in enumerate(self._operators()):
                 terms = phase * operator.reshape(len(phase), size)[self._order]
                 plane[self._columns, i] = np.add.reduceat(terms, self._starts, axis=0)
-            self._plane = (k1, plane.reshape(len(self._R3), len(self._R2), -1))
+            self._plane = (k1, plane.reshape(len(self._R2), len(self._R3), -1))
         return self._plane[1]
 
     def _operators(self) -> Iterator[Complex]:

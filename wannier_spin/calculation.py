@@ -6,7 +6,7 @@ import math
 import platform
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,17 +24,31 @@ from wannier_spin.geometry import DEGENERACY_TOLERANCE, geometry_of
 from wannier_spin.integration.grid import Block, Mesh, MeshMean, Partial, mean_over_mesh
 from wannier_spin.integration.parallel import SERIAL, Communicator, together
 from wannier_spin.integration.rays import Disk
-from wannier_spin.model import KPModel, TightBindingModel, load_model
+from wannier_spin.model import KPModel, Structure, TightBindingModel, load_model
 from wannier_spin.occupation import Occupation
 from wannier_spin.readers import read_wannier90
 from wannier_spin.responses.plan import N_COMPONENTS, Plan
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, ResponseTensor, ResultSet
+from wannier_spin.symmetry import (
+    MagneticGroup,
+    Operation,
+    TensorKind,
+    irreducible_weights,
+    law_kind,
+    magnetic_group,
+    mesh_operations,
+    project,
+    transform,
+)
 from wannier_spin.tensors import Channel
 
 Real = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 GIB = 2.0**30
+LATTICE_TOLERANCE = 1e-3  # angstrom
+BAND_RESIDUAL = 0.05  # eV, rms: real models are below 0.001 (Pt), wrong groups above 0.1
+SPIN_RESIDUAL = 0.3  # rms of <sigma>
 NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
 
 
@@ -47,6 +61,29 @@ class Sums:
     minima: Real
     evaluations: int
     notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VerifiedGroup:
+    """A magnetic group and how far the model is from having it: rms over sampled k, operations and bands."""
+
+    group: MagneticGroup
+    energy_residual: float
+    spin_residual: float
+
+    def provenance(self) -> dict[str, Any]:
+        g = self.group
+        return {
+            "space_group": g.space_group,
+            "bns_number": g.bns_number,
+            "uni_number": g.uni_number,
+            "operations": len(g.point_operations),
+            "P": g.has_inversion,
+            "T": g.has_time_reversal,
+            "PT": g.has_pt,
+            "band_residual_eV": self.energy_residual,
+            "spin_residual": self.spin_residual,
+        }
 
 
 def compute(
@@ -66,7 +103,8 @@ def compute(
     spin_current: str = "simple",
     form: str = "paper",
     relaxation: str | None = None,
-    symmetry: object | None = None,
+    symmetry: Structure | None = None,
+    reduce_k: bool = True,
     tolerance: float | None = None,
     degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
     memory: float = 1.0,
@@ -84,7 +122,10 @@ def compute(
     tau : hbar/eV with natural units (default 1), fs with SI units (default 10). Several: see `ResponseTensor.over_tau`.
     omega : eV, for the displacement responses. broadening : eV, half width eta in omega + i eta.
     channel : "charge" replaces the observable by the velocity (the identity channel), for validation.
-    blocks : further building blocks to store with the responses of their field order, for instance "L1surf".
+    blocks : further building blocks to store with the responses of their order in field and tau, for instance "L1surf".
+    symmetry : structure with its magnetic moments; the tensors are projected on what its magnetic point group allows.
+    reduce_k : with `symmetry`, evaluate irreducible k-points only; False: all, and what the projection removes is kept
+        as `ResponseTensor.residual`, a measure of how far the Wannier model breaks the symmetry.
     degeneracy_tolerance : eV; bands closer than this are one block.
     memory : GiB per rank that batches may fill, next to the model itself.
     comm : an mpi4py communicator; None: serial.
@@ -95,7 +136,7 @@ def compute(
     InputError : unknown names, impossible requests. Warns with AccuracyWarning.
     """
     start = time.monotonic()
-    _refuse_unavailable(spin_current, form, relaxation, symmetry, tolerance)
+    _refuse_unavailable(spin_current, form, relaxation, tolerance)
     records = tuple(_with_blocks(record, blocks) for record in _records(responses))
     taus = _list("tau", (1.0 if units == "natural" else 10.0) if tau is None else tau)
     if units not in ("natural", "SI"):
@@ -112,10 +153,13 @@ def compute(
     comm = comm or SERIAL
     with warnings.catch_warnings(record=True) as caught, _one_blas_thread():
         warnings.simplefilter("always", AccuracyWarning)
+        group = _group_of(model, symmetry, degeneracy_tolerance)
         if isinstance(model, KPModel):
             sums = _integrate_disk(model, plan, occupation, tuple(grid), degeneracy_tolerance)
         else:
             mesh = Mesh(_three("grid", grid), _three("shift", shift))
+            if group and reduce_k:
+                mesh = _irreducible(mesh, group.group.point_operations)
             sums = _integrate_mesh(model, plan, occupation, mesh, degeneracy_tolerance, memory, comm, progress)
         _warn(model, plan, occupation, sums)
     messages = tuple(str(w.message) for w in caught if issubclass(w.category, AccuracyWarning))
@@ -123,7 +167,8 @@ def compute(
         warnings.warn(message, AccuracyWarning, stacklevel=2)
 
     def tensor(record: Response) -> ResponseTensor:
-        return _tensor(record, plan, occupation, temperatures, omegas, tuple(taus.tolist()), units, model, sums)
+        raw = _tensor(record, plan, occupation, temperatures, omegas, tuple(taus.tolist()), units, model, sums)
+        return raw if group is None else _symmetrized(raw, record, group.group.point_operations, keep_residual=not reduce_k)
 
     provenance = {
         "model": model.name,
@@ -141,6 +186,7 @@ def compute(
         "wall_seconds": time.monotonic() - start,
         "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
         "versions": _versions(),
+        "symmetry": group.provenance() if group else "none used",
         **sums.notes,
     }
     return ResultSet({record.name: tensor(record) for record in records}, provenance, messages)
@@ -167,26 +213,27 @@ def _integrate_mesh(
             "that no mesh of points meets; give a temperature for which kT spans a few level spacings of the mesh"
         )
     source = BlochSum(model, second_order=plan.derivatives, spin=plan.needs_spin)
-    oriented = Mesh(*(tuple(values[axis] for axis in source.axes) for values in (mesh.points, mesh.shift)))  # type: ignore[arg-type]
+    oriented = mesh.transposed(source.axes)
 
     def integrand(block: Block) -> Partial:
-        return _partial(source.on_block(block.k1, block.k2, block.k3), plan, occupation, tolerance, block.parts)
+        bloch = source.on_block(block.k1, block.k2, block.k3, block.used)
+        return _partial(bloch, plan, occupation, tolerance, block)
 
     largest = _batch_size(source, plan, occupation, memory)
     mean: MeshMean = mean_over_mesh(oriented, integrand, largest, comm, progress)
     density = 1 / _cell_volume(model)
     coarse = None if mean.coarse is None else mean.coarse * density
-    return Sums(mean.fine * density, coarse, mean.minima, mesh.n_points)
+    return Sums(mean.fine * density, coarse, mean.minima, oriented.n_evaluated)
 
 
-def _partial(
-    bloch: BlochMatrices, plan: Plan, occupation: Occupation, tolerance: float, parts: Sequence[NDArray[np.bool_]]
-) -> Partial:
+def _partial(bloch: BlochMatrices, plan: Plan, occupation: Occupation, tolerance: float, block: Block) -> Partial:
     """Sums over the points of each part, and the minima of `_minima`."""
     geometry = geometry_of(bloch, tolerance, plan.derivatives)
     sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables))
     energies = geometry.block_energies
-    sums = [_sum_states(occupation, energies[part], sea[part], surface[part]) for part in parts]
+    if (block.weights != 1).any():
+        sea, surface = (X * block.weights[:, None, None] for X in (sea, surface))
+    sums = [_sum_states(occupation, energies[part], sea[part], surface[part]) for part in block.parts]
     return Partial(np.stack(sums), _minima(energies, geometry.group, occupation))
 
 
@@ -334,8 +381,76 @@ def _warn(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation
             )
 
 
+def _group_of(model: TightBindingModel | KPModel, structure: Structure | None, tolerance: float) -> VerifiedGroup | None:
+    """The magnetic group of the structure, held against bands and spins of the model at some k and their images.
+
+    Raises InputError where it is not the model's group: a wrong one would project away what is there.
+    """
+    if structure is None:
+        return None
+    if isinstance(model, KPModel):
+        raise InputError("symmetry needs a crystal; a k·p model has none")
+    if np.abs(structure.lattice - model.lattice).max() > LATTICE_TOLERANCE:
+        raise InputError(
+            f"the lattice vectors of the structure differ from those of model '{model.name}' by up to "
+            f"{np.abs(structure.lattice - model.lattice).max():.3g} angstrom; give the structure in the cell of the Wannier90 run"
+        )
+    group = magnetic_group(structure)
+    energies, spins = _group_residuals(model, group.point_operations, tolerance)
+    if energies > BAND_RESIDUAL or spins > SPIN_RESIDUAL:
+        raise InputError(
+            f"model '{model.name}' does not have the magnetic group {group.bns_number} of the structure: bands at equivalent k "
+            f"differ by {1e3 * energies:.3g} meV rms, spins by {spins:.3g}; are the magnetic moments right (size, direction, "
+            "order of the atoms)?"
+        )
+    return VerifiedGroup(group, energies, spins)
+
+
+def _group_residuals(model: TightBindingModel, operations: Sequence[Operation], tolerance: float) -> tuple[float, float]:
+    """rms of E_n(gk) - E_n(k), and of <sigma>_n(gk) - g <sigma>_n(k), over operations and a few generic k."""
+    k = np.random.default_rng(0).random((4, 3)) * np.array(model.periodic)
+    source = BlochSum(model, second_order=False)
+
+    def bands(points: Real) -> tuple[Real, Real]:
+        geometry = geometry_of(source.at_points(points), tolerance)
+        return geometry.block_energies, geometry.block_spin
+
+    energies, spins = bands(k)
+    axial = TensorKind("a", ("axial",), -1)
+    misfits = []
+    for operation in operations:
+        E, S = bands(operation.act_on_k(k))
+        expected = transform(np.moveaxis(spins, 1, -1), axial, operation)
+        misfits.append((np.mean((E - energies) ** 2), np.mean((np.moveaxis(S, 1, -1) - expected) ** 2)))
+    energy, spin = np.sqrt(np.mean(misfits, axis=0))
+    return float(energy), float(spin)
+
+
+def _irreducible(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
+    """The mesh with the weights of its irreducible points, under the operations that leave it invariant."""
+    usable = mesh_operations(operations, mesh.points, mesh.shift)
+    return replace(mesh, weights=irreducible_weights(usable, mesh.points, mesh.shift))
+
+
+def _symmetrized(raw: ResponseTensor, record: Response, operations: Sequence[Operation], keep_residual: bool) -> ResponseTensor:
+    """Every block projected on what the group allows; the removed part of `values` as residual."""
+    law = record.channel_tensor(raw.channel)
+
+    kind = law_kind(law, record.tau_power)
+    kinds = {name: kind for name in raw.blocks}
+    if record.dynamic:
+        kinds = {name: replace(kind, time_parity=-kind.time_parity) if resp.DYNAMIC_BLOCKS[name].time_odd else kind for name in kinds}
+
+    def projected(blocks: Mapping[str, Real]) -> dict[str, Real]:
+        return {name: project(block, kinds[name], operations) for name, block in blocks.items()}
+
+    blocks, errors = projected(raw.blocks), projected(raw.block_errors)
+    result = replace(raw, blocks=blocks, block_errors=errors)
+    return replace(result, residual=raw.values - result.values) if keep_residual else result
+
+
 def _refuse_unavailable(
-    spin_current: str, form: str, relaxation: str | None, symmetry: object | None, tolerance: float | None
+    spin_current: str, form: str, relaxation: str | None, tolerance: float | None
 ) -> None:
     if spin_current not in SPIN_CURRENT_DEFINITIONS:
         raise InputError(f"spin_current = '{spin_current}' is not available; use {' or '.join(map(repr, SPIN_CURRENT_DEFINITIONS))}")
@@ -343,8 +458,8 @@ def _refuse_unavailable(
         raise InputError(f"form = '{form}' is not available; use 'paper', and combine the stored blocks (`result[name].blocks`)")
     if relaxation is not None:
         raise InputError("a relaxation model belongs to form = 'full', which is not available; leave it out")
-    if symmetry is not None or tolerance is not None:
-        raise InputError("symmetry and tolerance are not available; leave them out and converge the mesh (see `error`)")
+    if tolerance is not None:
+        raise InputError("a tolerance is not available; leave it out and converge the mesh (see `error`)")
 
 
 def _records(responses: str | Sequence[str]) -> tuple[Response, ...]:
@@ -355,11 +470,14 @@ def _records(responses: str | Sequence[str]) -> tuple[Response, ...]:
 
 
 def _with_blocks(record: Response, names: Sequence[str]) -> Response:
-    """The record with further blocks of its field order among its companions."""
+    """The record with further blocks of its field order and power of tau among its companions."""
     unknown = sorted(set(names) - set(resp.BLOCKS))
     if unknown:
         raise InputError(f"unknown block {', '.join(unknown)}; choose from {', '.join(resp.BLOCKS)}")
-    fitting = [name for name in names if not record.dynamic and len(resp.BLOCKS[name].fields) == record.tensor.field_order]
+    def fits(block: resp.Block) -> bool:
+        return len(block.fields) == record.tensor.field_order and block.tau_power == record.tau_power
+
+    fitting = [name for name in names if not record.dynamic and fits(resp.BLOCKS[name])]
     return replace(record, companions=tuple(dict.fromkeys((*record.companions, *fitting))))
 
 

@@ -82,6 +82,11 @@ class BandGeometry:
         diagonal = np.einsum("kann->kan", self.velocity).real
         return self._block_mean(diagonal)
 
+    @property
+    def block_spin(self) -> Real:
+        """Tr sigma^c_NN / dim N for every band (k,c,n)."""
+        return self._block_mean(np.einsum("kcnn->kcn", self.spin_matrices).real)
+
     @cached_property
     def inverse_gap(self) -> Real:
         """1/(eps_N - eps_M) (k,n,m), 1/eV; zero inside a block."""

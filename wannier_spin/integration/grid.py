@@ -9,6 +9,7 @@ Sums are compensated (error-free additions), so that the answer does not depend 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,19 +24,23 @@ Real = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Block:
-    """Points (k1, k2, k3) of a tensor product, one k1. The points run with k2 fastest: (k3, k2).
+    """Points (k1, k2, k3), one k1, within a tensor product of k2 and k3.
 
-    parts: masks over the points, one per partial sum that the integrator wants.
+    used : (k2, k3) mask of the points, or None for all of them. The points run over k3 fastest.
+    weights : (points,) how many points of the mesh each one stands for.
+    parts : masks over the points, one per partial sum that the integrator wants.
     """
 
     k1: float
     k2: Real
     k3: Real
+    used: NDArray[np.bool_] | None
+    weights: Real
     parts: tuple[NDArray[np.bool_], ...]
 
     @property
     def n_points(self) -> int:
-        return len(self.k2) * len(self.k3)
+        return len(self.weights)
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,14 @@ class Partial:
 
 @dataclass(frozen=True)
 class Mesh:
-    """Uniform mesh: points and shift (in units of the spacing) along the three axes of the integrand."""
+    """Uniform mesh: points and shift (in units of the spacing) along the three axes of the integrand.
+
+    weights : (n1, n2, n3) how many points each point stands for, zero for those that others stand for; None: all one.
+    """
 
     points: tuple[int, int, int]
     shift: tuple[float, float, float]
+    weights: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if len(self.points) != 3 or any(n != int(n) or n < 1 for n in self.points):
@@ -61,34 +70,59 @@ class Mesh:
 
     @property
     def n_points(self) -> int:
-        return int(np.prod(self.points))
+        return math.prod(self.points)
+
+    @property
+    def n_evaluated(self) -> int:
+        return self.n_points if self.weights is None else int(np.count_nonzero(self.weights))
 
     @property
     def nested(self) -> bool:
         """Whether the even points are a mesh of half the density."""
         return self.n_points > 1 and all(n == 1 or n % 2 == 0 for n in self.points)
 
+    def transposed(self, axes: tuple[int, int, int]) -> Mesh:
+        """The same mesh with its axes in another order."""
+        i, j, k = axes
+        weights = None if self.weights is None else self.weights.transpose(axes)
+        return Mesh(
+            (self.points[i], self.points[j], self.points[k]), (self.shift[i], self.shift[j], self.shift[k]), weights
+        )
+
     def axis(self, i: int) -> Real:
         return (np.arange(self.points[i]) + self.shift[i]) / self.points[i]
 
     def blocks(self, largest: int) -> list[Block]:
-        """Cut the mesh into blocks of at most `largest` points (or one line of k3 if that is longer)."""
-        n1, n2, n3 = self.points
-        lines = max(1, largest // n3)
-        chunks = [np.arange(start, min(start + lines, n2)) for start in range(0, n2, lines)]
+        """Cut the mesh into blocks of at most `largest` points (or one point)."""
+        n1, _, n3 = self.points
         pieces = np.array_split(np.arange(n3), -(-n3 // max(1, largest)))
-        return [self._block(i, j, piece) for i in range(n1) for j in chunks for piece in pieces]
+        return [self._block(i, lines, piece) for i in range(n1) for piece in pieces for lines in self._lines(i, piece, largest)]
 
-    def _block(self, i: int, j: NDArray[np.int64], piece: NDArray[np.int64]) -> Block:
-        everything = np.ones(len(j) * len(piece), bool)
-        if not self.nested:
-            parts: tuple[NDArray[np.bool_], ...] = (everything,)
-        else:
-            even = [n == 1 or index % 2 == 0 for n, index in zip(self.points, (i, j, piece), strict=True)]
-            coarse = everything & np.logical_and.outer(np.broadcast_to(even[2], len(piece)), even[1] & (j >= 0)).ravel()
-            coarse &= bool(even[0])
+    def _lines(self, i: int, piece: NDArray[np.int64], largest: int) -> list[NDArray[np.int64]]:
+        """Runs of lines (i, j, piece) of at most `largest` points in all; lines without points are left out."""
+        every = np.full(self.points[1], len(piece))
+        count = every if self.weights is None else np.count_nonzero(self.weights[i][:, piece], axis=1)
+        runs: list[list[int]] = []
+        room = 0
+        for j in np.flatnonzero(count):
+            if room < count[j]:
+                runs.append([])
+                room = largest
+            runs[-1].append(int(j))
+            room -= count[j]
+        return [np.array(run) for run in runs]
+
+    def _block(self, i: int, lines: NDArray[np.int64], piece: NDArray[np.int64]) -> Block:
+        product = np.ix_([i], lines, piece)
+        weights = (np.ones(self.points) if self.weights is None else self.weights)[product][0].astype(float)
+        used = weights > 0
+        parts: tuple[NDArray[np.bool_], ...] = (np.ones(int(used.sum()), bool),)
+        if self.nested:
+            even = [np.logical_or(n == 1, index % 2 == 0) for n, index in zip(self.points, product, strict=True)]
+            coarse = (even[0] & even[1] & even[2])[0][used]
             parts = (coarse, ~coarse)
-        return Block(float(self.axis(0)[i]), self.axis(1)[j], self.axis(2)[piece], parts)
+        mask = None if used.all() else used
+        return Block(float(self.axis(0)[i]), self.axis(1)[lines], self.axis(2)[piece], mask, weights[used], parts)
 
 
 @dataclass(frozen=True)
@@ -130,7 +164,7 @@ def mean_over_mesh(
     """
     blocks = mesh.blocks(largest_block)
     if len(blocks) < 4 * comm.size:  # few blocks: cut finer, so that every rank gets its share
-        blocks = mesh.blocks(max(1, mesh.n_points // (4 * comm.size)))
+        blocks = mesh.blocks(max(1, mesh.n_evaluated // (4 * comm.size)))
     mine = blocks[len(blocks) * comm.rank // comm.size : len(blocks) * (comm.rank + 1) // comm.size]
     total, minima = together(comm, lambda: _sum_blocks(mine, blocks[0], integrand, progress))
     sums = sum_over_ranks(comm, total.high) + sum_over_ranks(comm, total.low)

@@ -3,10 +3,11 @@
 The files are parsed and checked by `wannier90_files`; wannierberri gets its objects in memory, so it never opens a
 file, never starts processes and never meets input that it would answer with a traceback. What it does here:
 
-    H(R), S(R)   Fourier sums over the mesh, each element given to its nearest replicas R (minimal distance)
+    H(R), S(R)   Fourier sums over the mesh
     A(R)         finite differences of the overlaps with the phases exp(i b.tau) (its "convention I")
 
 Its A is <0n|r - tau|Rm>; ours is the whole position <0n|r|Rm>, so the centres are added on the diagonal at R = 0.
+Which of the replicas R an element belongs to is decided by `wigner_seitz`, as for the text files.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.readers.wannier90_files import Checkpoint, Overlaps
+from wannier_spin.readers.wigner_seitz import distribute, fold
 
+COARSE = 0.1  # angstrom: wannierberri's tolerance for ties, only for speed, its choice is undone below
 SHELL_TOLERANCE = 1e-5  # 1/angstrom: neighbours whose distances differ by less form one shell
 
 
@@ -65,7 +68,7 @@ def build(
     """
     with _quiet():
         try:
-            system = _system(checkpoint, energies, overlaps, spin, ws_distance_tolerance)
+            system = _system(checkpoint, energies, overlaps, spin)
         except ImportError as error:
             raise InputError(
                 f"reading '{seed}' from .chk needs wannierberri, and its import failed ({error}); install it with "
@@ -76,7 +79,7 @@ def build(
                 f"'{seed}': wannierberri cannot build the model: {type(error).__name__}: {str(error)[:300]}; "
                 "check that .chk, .eig, .mmn and .spn come from the same run"
             ) from error
-    return _our_convention(system, checkpoint.centres)
+    return _our_convention(system, checkpoint, ws_distance_tolerance)
 
 
 def _system(
@@ -84,7 +87,6 @@ def _system(
     energies: NDArray[np.float64],
     overlaps: Overlaps,
     spin: NDArray[np.complex128] | None,
-    ws_distance_tolerance: float,
 ) -> Any:
     import wannierberri as wb
     from wannierberri.w90files.chk import CheckPoint
@@ -108,7 +110,7 @@ def _system(
     data.set_file("eig", EIG(data=energies))
     if spin is not None:
         data.set_file("spn", SPN(data=spin))
-    return wb.System_R.from_wannierdata(data, berry=True, spin=spin is not None, ws_dist_tol=ws_distance_tolerance)
+    return wb.System_R.from_wannierdata(data, berry=True, spin=spin is not None, ws_dist_tol=COARSE)
 
 
 def _neighbours(checkpoint: Checkpoint, overlaps: Overlaps) -> tuple[Any, NDArray[np.int64]]:
@@ -141,16 +143,19 @@ def _match(steps: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np
     return np.asarray(same.argmax(axis=2), np.int64)
 
 
-def _our_convention(system: Any, centres: NDArray[np.float64]) -> RMatrices:
-    """Sorted R vectors, and the centres on the diagonal of the position at R = 0."""
-    R_vectors = np.asarray(system.rvec.iRvec, np.int64)
-    order = np.lexsort(R_vectors.T[::-1])
-    R_vectors = R_vectors[order]
-    position = np.array(system.get_R_mat("AA"), complex)[order]
-    diagonal = np.arange(len(centres))
-    position[(R_vectors == 0).all(axis=1).argmax(), diagonal, diagonal] += centres
-    spin = np.array(system.get_R_mat("SS"), complex)[order] if system.has_R_mat("SS") else None
-    return RMatrices(R_vectors, np.array(system.get_R_mat("Ham"), complex)[order], position, spin)
+def _our_convention(system: Any, checkpoint: Checkpoint, tolerance: float) -> RMatrices:
+    """Replicas chosen again with our rule, and the centres on the diagonal of the position at R = 0.
+
+    wannierberri rounds tau_m - tau_n to few digits in reduced coordinates before it looks for ties; in a large cell
+    that is more than the tolerance, and the ties break. Folding undoes its choice exactly.
+    """
+    names = {"Ham": "hamiltonian", "AA": "position", "SS": "spin"}
+    found = {ours: np.asarray(system.get_R_mat(key)) for key, ours in names.items() if system.has_R_mat(key)}
+    folded = fold(found, np.asarray(system.rvec.iRvec, np.int64), checkpoint.mesh)
+    R_vectors, parts = distribute(folded, checkpoint.mesh, checkpoint.lattice, checkpoint.centres, tolerance)
+    diagonal = np.arange(checkpoint.n_wannier)
+    parts["position"][(R_vectors == 0).all(axis=1).argmax(), diagonal, diagonal] += checkpoint.centres
+    return RMatrices(R_vectors, parts["hamiltonian"], parts["position"], parts.get("spin"))
 
 
 @contextlib.contextmanager

@@ -111,7 +111,7 @@ def numbers(text: bytes, path: Path) -> NDArray[np.float64]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", DeprecationWarning)  # numpy < 2.3 only warns about what is no number
-            return np.fromstring(text.decode("ascii", "replace"), sep=" ")
+            return np.fromstring(text, sep=" ")
     except (ValueError, DeprecationWarning):
         raise InputError(f"'{path}' is damaged: {_bad_line(text)}; write it again") from None
 
@@ -147,7 +147,11 @@ class FortranRecords:
         self.path = path
         self.count = 0
         self._file = open_binary(path)
-        self.order = self._byte_order()
+        try:
+            self.order = self._byte_order()
+        except InputError:
+            self._file.close()
+            raise
 
     def __enter__(self) -> FortranRecords:
         return self

@@ -304,9 +304,7 @@ def _against_eig(model: TightBindingModel, seed: Path, checkpoint: Checkpoint, e
     """The model's bands at the mesh points against the frozen bands of `.eig`."""
     name, expected = "bands against .eig", f"below {EIG_TOLERANCE * 1e3:g} meV inside the frozen window"
     if energies.shape != checkpoint.V.shape[:2]:
-        return Check(
-            name, False, f".eig has shape {energies.shape}", f"{checkpoint.V.shape[:2]}", "files of different runs"
-        )
+        return Check(name, False, f".eig has shape {energies.shape}", f"{checkpoint.V.shape[:2]}", "files of different runs")
     win = find_file(seed, ".win")
     window = frozen_window(read_win(win)) if win is not None else None
     if window is None and checkpoint.n_bands == checkpoint.n_wannier:
@@ -317,9 +315,7 @@ def _against_eig(model: TightBindingModel, seed: Path, checkpoint: Checkpoint, e
     stored = frozen_residual(checkpoint, energies, window)
     worst, rms = float(difference.max()), float(np.sqrt((difference**2).mean()))
     value = f"max {worst * 1e3:.2e}, rms {rms * 1e3:.2e} meV (checkpoint alone: {stored.max() * 1e3:.1e} meV)"
-    return _result(
-        name, worst < EIG_TOLERANCE, value, expected, "the files are of different runs, or .eig is out of order"
-    )
+    return _result(name, worst < EIG_TOLERANCE, value, expected, "the files are of different runs, or .eig is out of order")
 
 
 def mesh_residual(

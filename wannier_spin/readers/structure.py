@@ -51,9 +51,10 @@ Parts = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArr
 
 def _from_win(path: Path) -> Parts:
     win = read_win(path)
+    lattice = win.lattice()
     labels, positions = win.atoms()
     numbers = np.array([atomic_number(label, path) for label in labels])
-    return win.lattice(), positions, numbers, np.zeros((len(labels), 3))
+    return lattice, positions, numbers, np.zeros((len(labels), 3))
 
 
 def atomic_number(label: str, path: Path) -> int:
@@ -95,7 +96,6 @@ def _moments(values: ArrayLike | Sequence[float], n_atoms: int, path: Path) -> N
         moments = moments[:, None] * np.array([0.0, 0.0, 1.0])
     if moments.shape != (n_atoms, 3) or not np.isfinite(moments).all():
         raise InputError(
-            f"'{path}' has {n_atoms} atoms; magnetic moments have shape {moments.shape}, expected "
-            f"({n_atoms}, 3), finite"
+            f"'{path}' has {n_atoms} atoms; magnetic moments have shape {moments.shape}, expected ({n_atoms}, 3), finite"
         )
     return moments

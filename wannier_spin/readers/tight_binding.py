@@ -24,7 +24,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
 from wannier_spin.readers.files import check_finite, find_file, numbers, read_bytes, require_file, sha256
 from wannier_spin.readers.wannier90_files import MISSING_SPN, check_sizes, read_chk, read_spn, read_win
-from wannier_spin.readers.wigner_seitz import distribute
+from wannier_spin.readers.wigner_seitz import distribute, fold
 
 Spin = Literal["interleaved", "blocks", "files"]
 WSDistance = Literal["auto", "file", "none"]
@@ -50,9 +50,7 @@ class RawTable:
         """The matrices that are there, by name, divided by the degeneracies."""
         parts = {"hamiltonian": self.hamiltonian, "position": self.position, "spin": self.spin}
         return {
-            key: part / self.degeneracies.reshape(-1, *[1] * (part.ndim - 1))
-            for key, part in parts.items()
-            if part is not None
+            key: part / self.degeneracies.reshape(-1, *[1] * (part.ndim - 1)) for key, part in parts.items() if part is not None
         }
 
 
@@ -95,9 +93,7 @@ def read_hr(
     if (r_path := find_file(seed, "_r.dat")) is not None:
         table = _with_position(table, r_path)
     else:
-        r_path = require_file(
-            seed, "_centres.xyz", ".wout", advice="the Wannier centres are needed: write_rmn = .true."
-        )
+        r_path = require_file(seed, "_centres.xyz", ".wout", advice="the Wannier centres are needed: write_rmn = .true.")
         table = _with_centres(table, r_path)
     files.append(r_path)
     return _model(table, files, seed, spin, ws_distance, ws_distance_tolerance, name)
@@ -123,22 +119,25 @@ def read_tb_table(path: Path) -> RawTable:
     lattice, n, n_R = values[:9].reshape(3, 3), int(values[9]), int(values[10])
     size_H, size_r = n_R * (3 + 4 * n * n), n_R * (3 + 8 * n * n)
     rest = values[11 + n_R :]
-    if len(rest) not in (size_H, size_H + size_r):
+    if len(rest) != size_H + size_r:
         raise InputError(
             f"'{path}' is truncated or damaged: {len(rest)} numbers after the header, expected {size_H + size_r} for "
             f"{n} Wannier functions and {n_R} R vectors; run wannier90.x again (or copy the file again)"
         )
-    degeneracies = values[11 : 11 + n_R].astype(np.int64)
-    blocks = rest[:size_H].reshape(n_R, -1)
-    R_vectors, H = blocks[:, :3].astype(np.int64), blocks[:, 3:].reshape(n_R, n * n, 4)
-    _check_indices(H[:, :, :2], n, path)
-    position = None
-    if len(rest) > size_H:
-        blocks = rest[size_H:].reshape(n_R, -1)
-        if (blocks[:, :3] != R_vectors).any():
-            raise InputError(f"'{path}': the R vectors of the position differ from those of the Hamiltonian")
-        position = _elements(blocks[:, 3:].reshape(n_R, n * n, 8)[:, :, 2:], n)
-    return _checked(RawTable(lattice, R_vectors, degeneracies, _elements(H[:, :, 2:], n)[..., 0], position), path)
+    H, r = rest[:size_H].reshape(n_R, -1), rest[size_H:].reshape(n_R, -1)
+    if (H[:, :3] != r[:, :3]).any():
+        raise InputError(f"'{path}': the R vectors of the position differ from those of the Hamiltonian")
+    H_rows, r_rows = H[:, 3:].reshape(n_R, n * n, 4), r[:, 3:].reshape(n_R, n * n, 8)
+    _check_indices(H_rows[:, :, :2], n, path)
+    _check_indices(r_rows[:, :, :2], n, path)
+    table = RawTable(
+        lattice,
+        H[:, :3].astype(np.int64),
+        values[11 : 11 + n_R].astype(np.int64),
+        _elements(H_rows[:, :, 2:], n)[..., 0],
+        _elements(r_rows[:, :, 2:], n),
+    )
+    return _checked(table, path)
 
 
 def read_hr_table(path: Path, lattice: NDArray[np.float64]) -> RawTable:
@@ -249,11 +248,7 @@ def infer_mesh(R_vectors: NDArray[np.int64], degeneracies: NDArray[np.int64]) ->
 
 def _by_distance(table: RawTable, mesh: NDArray[np.int64], tolerance: float) -> tuple[NDArray[np.int64], Parts]:
     """Fold the table to the mesh, then give each element to its nearest replicas."""
-    classes = np.ravel_multi_index(tuple((table.R_vectors % mesh).T), tuple(mesh))
-    folded = {}
-    for key, part in table.divided().items():
-        folded[key] = np.zeros((int(mesh.prod()), *part.shape[1:]), complex)
-        np.add.at(folded[key], classes, part)
+    folded = fold(table.divided(), table.R_vectors, mesh)
     return distribute(folded, mesh, table.lattice, table_centres(table), tolerance)
 
 
@@ -307,8 +302,7 @@ def read_wsvec(path: Path, table: RawTable) -> tuple[NDArray[np.int64], ...]:
     expected = table.hamiltonian.size
     if blocks != expected or at != len(values):
         raise InputError(
-            f"'{path}' is truncated or of another run: {blocks} whole blocks, expected {expected}; run "
-            "wannier90.x again"
+            f"'{path}' is truncated or of another run: {blocks} whole blocks, expected {expected}; run wannier90.x again"
         )
     return tuple(np.array(column) for column in (source, target, rows, columns, shares))
 
@@ -325,6 +319,7 @@ def _model(
     tolerance: float,
     name: str | None,
 ) -> TightBindingModel:
+    check_spin(spin)
     if spin == "files":
         table, more = _with_spin(table, seed, files[0])
         files = files + more
@@ -372,13 +367,17 @@ def _choose_replicas(
     return table.R_vectors, table.divided(), "none"
 
 
+def check_spin(spin: str | None) -> None:
+    """Raise InputError unless this is a choice that the readers know."""
+    if spin not in (None, "interleaved", "blocks", "files"):
+        raise InputError(f"spin = '{spin}', expected None, 'interleaved', 'blocks' or 'files'")
+
+
 def pure_spinors(R_vectors: NDArray[np.int64], n: int, order: Spin, path: Path) -> NDArray[np.complex128]:
     """sigma (R, n, n, 3) at R = 0 only, for Wannier functions that are up or down times an orbital.
 
-    Raises InputError if n is odd or the order is unknown.
+    Raises InputError if n is odd.
     """
-    if order not in ("interleaved", "blocks"):
-        raise InputError(f"spin = '{order}', expected None, 'interleaved', 'blocks' or 'files'")
     if n % 2:
         raise InputError(f"'{path}' has {n} Wannier functions; spin = '{order}' pairs them up and needs an even number")
     orbitals = np.eye(n // 2)

@@ -27,6 +27,7 @@ from wannier_spin.readers.files import find_file, require_file, seeds_in, sha256
 from wannier_spin.readers.tight_binding import (
     WS_DISTANCE_TOLERANCE,
     Spin,
+    check_spin,
     hermiticity,
     pure_spinors,
     read_hr,
@@ -82,6 +83,7 @@ def read_wannier90(
     ws_distance_tolerance: angstrom; replicas whose distances differ by less are tied.
     Raises InputError for every kind of missing, damaged or inconsistent file.
     """
+    check_spin(spin)
     if not 0 < ws_distance_tolerance < 1:
         raise InputError(f"ws_distance_tolerance = {ws_distance_tolerance}, expected a length between 0 and 1 angstrom")
     seed = resolve_seed(seedname)
@@ -185,8 +187,7 @@ def _check_win(data: BlochData, win: WinFile) -> None:
     n_wannier = win.number("num_wann")
     if n_wannier is not None and n_wannier != chk.n_wannier:
         raise InputError(
-            f"'{win.path}' asks for {n_wannier:.0f} Wannier functions, '{path}' has {chk.n_wannier}; "
-            "run wannier90.x again"
+            f"'{win.path}' asks for {n_wannier:.0f} Wannier functions, '{path}' has {chk.n_wannier}; run wannier90.x again"
         )
     kpoints = win.kpoints()
     if kpoints is not None:
@@ -214,9 +215,7 @@ def frozen_window(win: WinFile) -> tuple[float, float] | None:
     return (bottom[0] if bottom else -np.inf), top
 
 
-def frozen_residual(
-    checkpoint: Checkpoint, energies: NDArray[np.float64], window: tuple[float, float]
-) -> NDArray[np.float64]:
+def frozen_residual(checkpoint: Checkpoint, energies: NDArray[np.float64], window: tuple[float, float]) -> NDArray[np.float64]:
     """|eigenvalue of H_W(q) - .eig| (k, band) at the mesh points, eV; zero outside the frozen window.
 
     A frozen band m has the state V^+ e_m in the Wannier space; without it the nearest eigenvalue is what counts.

@@ -114,6 +114,7 @@ def _read_chk_unformatted(path: Path) -> Checkpoint:
         u = records.array("c16", "U", n_k * n_wannier**2).reshape(n_k, n_wannier, n_wannier)
         records.skip("M matrices")
         centres = records.array("f8", "Wannier centres", 3 * n_wannier).reshape(n_wannier, 3)
+        records.array("f8", "spreads", n_wannier)  # not used; a file without them was cut off
     V = _assemble(u, u_opt, window, n_bands, path)
     return _checkpoint(path, lattice, mesh, kpoints, V, centres, formatted=False)
 
@@ -140,6 +141,7 @@ def _read_chk_formatted(path: Path) -> Checkpoint:
     u = rest.complex(n_k * n_wannier**2, "U").reshape(n_k, n_wannier, n_wannier)
     rest.take(2 * n_k * n_neighbours * n_wannier**2, "M matrices")
     centres = rest.take(3 * n_wannier, "Wannier centres").reshape(n_wannier, 3)
+    rest.take(n_wannier, "spreads")
     V = _assemble(u, u_opt, window, n_bands, path)
     return _checkpoint(path, lattice, mesh, kpoints, V, centres, formatted=True)
 
@@ -314,27 +316,19 @@ def read_spn(path: Path) -> NDArray[np.complex128]:
     spin = np.zeros((len(packed), n_bands, n_bands, 3), complex)
     spin[:, n, m] = packed  # the file holds <n|sigma|m> for n <= m
     spin[:, m, n] = packed.conj()
-    diagonal = np.einsum("knna->kna", packed_diagonal(packed, n_bands))
-    if np.abs(diagonal.imag).max() > REAL_DIAGONAL_TOLERANCE or np.abs(diagonal.real).max() > 1 + 1e-3:
-        k = int(np.argmax(np.abs(diagonal.imag).max(axis=(1, 2)) + np.abs(diagonal.real).max(axis=(1, 2))))
-        raise InputError(
-            f"'{path}': <n|sigma|n> should be real and within [-1, 1], found {_worst(diagonal[k]):.4f} at k-point "
-            f"{k + 1}; the file is damaged or in units of hbar/2 other than Pauli matrices"
-        )
+    _check_spin_diagonal(packed[:, m == n], path)
     return spin
 
 
-def _worst(values: NDArray[np.complex128]) -> complex:
-    return complex(values.flat[np.abs(values).argmax()])
-
-
-def packed_diagonal(packed: NDArray[np.complex128], n_bands: int) -> NDArray[np.complex128]:
-    """(k, n, n, 3) view-like array that holds only the diagonal as stored, before it is made Hermitian."""
-    m, n = np.tril_indices(n_bands)
-    out = np.zeros((len(packed), n_bands, n_bands, 3), complex)
-    same = m == n
-    out[:, n[same], m[same]] = packed[:, same]
-    return out
+def _check_spin_diagonal(diagonal: NDArray[np.complex128], path: Path) -> None:
+    """Raise InputError unless <n|sigma|n> (k, n, 3), as stored, is real and within [-1, 1]."""
+    excess = np.maximum(np.abs(diagonal.imag) - REAL_DIAGONAL_TOLERANCE, np.abs(diagonal.real) - 1 - 1e-3)
+    if excess.max() > 0:
+        k, n, a = np.unravel_index(int(excess.argmax()), excess.shape)
+        raise InputError(
+            f"'{path}': <n|sigma|n> should be real and within [-1, 1], found {diagonal[k, n, a]:.4f} at k-point {k + 1}, "
+            f"band {n + 1}; the file is damaged or does not hold Pauli matrices, rerun pw2wannier90.x"
+        )
 
 
 def _read_spn_unformatted(path: Path) -> tuple[NDArray[np.complex128], int]:

@@ -34,6 +34,18 @@ def mesh_cells(mesh: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.indices(tuple(mesh)).reshape(3, -1).T.astype(np.int64)
 
 
+def fold(
+    matrices: dict[str, NDArray[np.complex128]], R_vectors: NDArray[np.int64], mesh: NDArray[np.int64]
+) -> dict[str, NDArray[np.complex128]]:
+    """Sum of O(R) over all R that are equal modulo the mesh, (cells, n, n, ...): what `distribute` takes."""
+    cells = np.ravel_multi_index(tuple((R_vectors % mesh).T), tuple(mesh))
+    out = {key: np.zeros((int(mesh.prod()), *matrix.shape[1:]), complex) for key, matrix in matrices.items()}
+    for key, matrix in matrices.items():
+        for cell, part in zip(cells, matrix, strict=True):
+            out[key][cell] += part
+    return out
+
+
 def distribute(
     matrices: dict[str, NDArray[np.complex128]],
     mesh: NDArray[np.int64],

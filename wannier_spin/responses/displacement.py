@@ -5,40 +5,56 @@
          l1 = -w^2 cos(wt) / (w^2 - eps_nm^2),   l2 = eps_nm w sin(wt) / (w^2 - eps_nm^2)
 
 arXiv:2406.02257v3, without (6a), (6b), to which they are added (PHYSICS.md, section 3); they vanish at w = 0.
-With a broadening eta the frequency is w + i eta, and cos and sin parts are Re and Im of the causal amplitude, so that
-the response stays finite above the lowest transition.
+With a broadening eta the frequency is z = w + i eta, and cos and sin parts are Re and Im of the causal amplitude
+
+    R = sum_{n != m} int_k f_n (2 Im[v^b_nm O_mn] l1(z) + 2i Re[v^b_nm O_mn] l2(z)) / eps_nm^2
+    l1(z) = -z^2/(z^2 - eps_nm^2),   l2(z) = eps_nm z/(z^2 - eps_nm^2)
+
+so that the response stays finite above the lowest transition. The two terms are the blocks AC1 and AC2: they have opposite
+parities under time reversal, and without broadening AC1 is the cos part and AC2 the sin part.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 
 from wannier_spin.responses.pairs import BandPairs, Real
 from wannier_spin.responses.registry import DynamicBlock, Response, register
 
+Complex = NDArray[np.complex128]
 
-def AC(p: BandPairs, z: complex) -> Real:
-    """Re (cos) and Im (sin) of sum_m (2 Im[v^b_nm O_mn] l1 + 2i Re[v^b_nm O_mn] l2) / eps_nm^2: (k,n,part,b,o).
 
-    l1 = -z^2/(z^2 - eps^2) and l2 = eps z/(z^2 - eps^2) without their cos and sin, both zero inside a block.
-    """
-    w = p.inverse_gap(1)  # 1/eps, so that nothing is divided by a gap inside a block
-    denominator = (z * w) ** 2 - 1
-    l1, l2 = -((z * w) ** 2) / denominator, z * w / denominator
-    cosine, sine = (
-        -2 * l2.imag - 2j * l1.real,  # Re[lambda v O] = Re lambda Re[v O] - Im lambda Im[v O]
-        2 * l2.real - 2j * l1.imag,
-    )
-    return np.stack([p.re(cosine * w**2 * p.v), p.re(sine * w**2 * p.v)], axis=2)
+def AC1(p: BandPairs, z: complex) -> Real:
+    """Re (cos) and Im (sin) of sum_m 2 Im[v^b_nm O_mn] l1(z)/eps_nm^2, summed with f_n: (k,n,part,b,o)."""
+    w = p.inverse_gap(1)  # 1/eps: nothing is divided by a gap inside a block
+    l1 = -((z * w) ** 2) / ((z * w) ** 2 - 1)
+    return 2 * _parts(p.im, w**2 * l1, p)
+
+
+def AC2(p: BandPairs, z: complex) -> Real:
+    """Re (cos) and Im (sin) of sum_m 2i Re[v^b_nm O_mn] l2(z)/eps_nm^2, summed with f_n: (k,n,part,b,o)."""
+    w = p.inverse_gap(1)
+    l2 = z * w / ((z * w) ** 2 - 1)
+    return 2 * _parts(p.re, 1j * w**2 * l2, p)
+
+
+def _parts(trace: Callable[[Complex], Real], kernel: Complex, p: BandPairs) -> Real:
+    """Re and Im of a sum over m of a trace of v^b_nm O_mn times a kernel (k,n,1,m)."""
+    return np.stack([trace(kernel.real * p.v), trace(kernel.imag * p.v)], axis=2)
 
 
 register(
-    DynamicBlock("AC", "b", AC),
+    DynamicBlock("AC1", "b", AC1),
+    DynamicBlock("AC2", "b", AC2, time_odd=True),
     Response(
         name="displacement_spin_current",
         title="displacement spin current",
         law="J_a;c = sigma_ab;c E_b",
         equation="(7)",
         tau_power=0,
-        paper={"AC": 1},
+        geometry=("spin curvature", "spin metric"),
+        paper={"AC1": 1, "AC2": 1},
         dynamic=True,
     ),
     Response(
@@ -47,7 +63,8 @@ register(
         law="M_a = beta_ab E_b",
         equation="(8)",
         tau_power=0,
-        paper={"AC": 1},
+        geometry=("Zeeman metric", "Zeeman curvature"),
+        paper={"AC1": 1, "AC2": 1},
         dynamic=True,
     ),
 )

@@ -28,15 +28,16 @@ def L1surf(p: BandPairs) -> Real:
 
 
 register(
-    Block("L1", "sea", "b", L1),
-    Block("L1dir", "sea", "b", L1dir, derivatives=True),
-    Block("L1surf", "surface", "b", L1surf),
+    Block("L1", "sea", "b", 1, L1),
+    Block("L1dir", "sea", "b", 1, L1dir, derivatives=True),
+    Block("L1surf", "surface", "b", 1, L1surf),
     Response(
         name="magnetic_spin_hall",
         title="magnetic spin Hall effect",
         law="J_a;c = sigma_ab;c E_b",
         equation="(4)",
         tau_power=1,
+        geometry=("spin metric",),
         paper={"L1": 1},
         companions=("L1dir",),
     ),
@@ -46,6 +47,7 @@ register(
         law="M_a = beta_ab E_b",
         equation="(5)",
         tau_power=1,
+        geometry=("Zeeman curvature",),
         paper={"L1": 1},
         companions=("L1dir",),
     ),

@@ -16,13 +16,14 @@ def L0(p: BandPairs) -> Real:
 
 
 register(
-    Block("L0", "sea", "b", L0),
+    Block("L0", "sea", "b", 0, L0),
     Response(
         name="spin_hall",
         title="spin Hall effect",
         law="J_a;c = sigma_ab;c E_b",
         equation="(6a)",
         tau_power=0,
+        geometry=("spin curvature",),
         paper={"L0": 1},
     ),
     Response(
@@ -31,6 +32,7 @@ register(
         law="M_a = beta_ab E_b",
         equation="(6b)",
         tau_power=0,
+        geometry=("Zeeman metric",),
         paper={"L0": 1},
     ),
 )

@@ -22,14 +22,15 @@ def N2dir(p: BandPairs) -> Real:
 
 
 register(
-    Block("N2", "surface", "bd", N2),
-    Block("N2dir", "surface", "bd", N2dir, derivatives=True),
+    Block("N2", "surface", "bd", 2, N2),
+    Block("N2dir", "surface", "bd", 2, N2dir, derivatives=True),
     Response(
         name="nonlinear_drude_spin_current",
         title="nonlinear Drude spin current",
         law="J_a;c = sigma_abd;c E_b E_d",
         equation="(9)",
         tau_power=2,
+        geometry=("spin metric dipole",),
         paper={"N2": 1 / 2},
         companions=("N2dir",),
     ),
@@ -39,6 +40,7 @@ register(
         law="M_a = beta_abc E_b E_c",
         equation="(10)",
         tau_power=2,
+        geometry=("Zeeman curvature dipole",),
         paper={"N2": 1 / 2},
         companions=("N2dir",),
     ),

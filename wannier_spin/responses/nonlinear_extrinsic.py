@@ -16,13 +16,14 @@ def N1(p: BandPairs) -> Real:
 
 
 register(
-    Block("N1", "surface", "bd", N1),
+    Block("N1", "surface", "bd", 1, N1),
     Response(
         name="nonlinear_extrinsic_spin_current",
         title="nonlinear extrinsic spin current",
         law="J_a;c = sigma_abd;c E_b E_d",
         equation="(11)",
         tau_power=1,
+        geometry=("spin curvature dipole",),
         paper={"N1": 1},
     ),
     Response(
@@ -31,6 +32,7 @@ register(
         law="M_a = beta_abc E_b E_c",
         equation="(12)",
         tau_power=1,
+        geometry=("Zeeman metric dipole",),
         paper={"N1": 1},
     ),
 )

@@ -35,15 +35,16 @@ def F(p: BandPairs) -> Real:
 
 
 register(
-    Block("Q1", "sea", "bd", Q1),
-    Block("P", "sea", "bd", P),
-    Block("F", "surface", "bd", F),
+    Block("Q1", "sea", "bd", 0, Q1),
+    Block("P", "sea", "bd", 0, P),
+    Block("F", "surface", "bd", 0, F),
     Response(
         name="nonlinear_intrinsic_spin_current",
         title="nonlinear intrinsic spin current",
         law="J_a;c = sigma_abd;c E_b E_d",
         equation="(13)",
         tau_power=0,
+        geometry=("spin metric dipole",),
         paper={"Q1": 1, "P": 1, "F": 1},
     ),
     Response(
@@ -52,6 +53,7 @@ register(
         law="M_a = beta_abc E_b E_c",
         equation="(14)",
         tau_power=0,
+        geometry=("Zeeman curvature dipole",),
         paper={"Q1": 1, "P": 1, "F": 1},
     ),
 )

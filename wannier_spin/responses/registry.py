@@ -26,30 +26,37 @@ DynamicDensity = Callable[[BandPairs, complex], Real]
 class Block:
     """An integrand: density(pairs) -> (k, n, fields..., o), summed over n with f ("sea") or f' ("surface").
 
-    derivatives: needs the covariant derivative of the observable. Its docstring holds the definition.
+    tau_power: what it is multiplied by. derivatives: needs the covariant derivative of the observable. The definition
+    is in the density's docstring.
     """
 
     name: str
     fermi: Literal["sea", "surface"]
     fields: str
+    tau_power: int
     density: Density
     derivatives: bool = False
 
 
 @dataclass(frozen=True)
 class DynamicBlock:
-    """An integrand that depends on the frequency z = omega + i eta: density(pairs, z) -> (k, n, part, b, o)."""
+    """An integrand that depends on the frequency z = omega + i eta: density(pairs, z) -> (k, n, part, b, o).
+
+    time_odd: whether its parity under time reversal is opposite to that of the static response.
+    """
 
     name: str
     fields: str
     density: DynamicDensity
+    time_odd: bool = False
 
 
 @dataclass(frozen=True)
 class Response:
     """One response of the paper.
 
-    law : the index law, see `tensors`. equation : number in the paper. paper : the printed combination of blocks.
+    law : the index law, see `tensors`. equation : number in the paper. geometry : the geometric quantities that govern it
+    (for a dynamic response those of its cos and sin parts). paper : the printed combination of blocks.
     companions : blocks that the printed form lacks and that are computed and stored with it.
     """
 
@@ -58,6 +65,7 @@ class Response:
     law: str
     equation: str
     tau_power: int
+    geometry: tuple[str, ...]
     paper: Mapping[str, float]
     companions: tuple[str, ...] = ()
     reference: str = PAPER

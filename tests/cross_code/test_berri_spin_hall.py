@@ -1,0 +1,119 @@
+"""Spin Hall conductivity, equilibrium spin and input matrices against wannierberri, same R-space model, same mesh."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cross_code.berri import (
+    EXACT,
+    PAIRS,
+    WS_TOLERANCE,
+    Both,
+    deviation,
+    gap_energies,
+    mesh_points,
+    run,
+    width_over_gap,
+)
+
+from wannier_spin import band_geometry, compute, read_wannier90
+
+pytestmark = pytest.mark.cross_code
+
+MATERIALS = [
+    pytest.param("Pt", 22.4839, (10, 10, 10), id="Pt"),
+    pytest.param("Fe", 17.6048, (8, 8, 8), id="Fe"),
+    pytest.param("GaAs", 9.0, (8, 8, 8), id="GaAs"),
+    pytest.param("Mn2Au", 16.5032, (4, 4, 4), id="Mn2Au"),
+]
+
+
+def scan(both: Both, mesh: tuple[int, int, int], centre: float) -> np.ndarray:
+    energies = band_geometry(both.model, mesh_points(mesh), degeneracy_tolerance=PAIRS).block_energies
+    return gap_energies(energies, centre - 3.0, centre + 3.0, 61)
+
+
+@pytest.mark.parametrize(("name", "fermi", "mesh"), MATERIALS)
+def test_reader_and_their_own_reader_give_the_same_matrices(
+    name: str, fermi: float, mesh: tuple[int, int, int], seeds: Callable[[str], Path], material: Callable[[str], Both]
+) -> None:
+    """read_wannier90 parses the files itself and hands arrays to wannierberri; here wannierberri reads the files."""
+    theirs = material(name).model
+    ours = read_wannier90(seeds(name), ws_distance_tolerance=WS_TOLERANCE)
+    order = np.lexsort(theirs.R_vectors.T[::-1])
+    assert (ours.R_vectors == theirs.R_vectors[order]).all()
+    for key in ("hamiltonian_R", "spin_R", "position_R"):
+        assert deviation(getattr(ours, key), getattr(theirs, key)[order]) < 1e-12, key
+
+
+@pytest.mark.parametrize(("name", "fermi", "mesh"), MATERIALS)
+@pytest.mark.parametrize("external_terms", [True, False], ids=["with position matrix", "without"])
+def test_spin_hall(
+    name: str,
+    fermi: float,
+    mesh: tuple[int, int, int],
+    external_terms: bool,
+    material: Callable[[str], Both],
+    tmp_path: Path,
+) -> None:
+    """static.SHC, simple: all 27 components at 61 energies; theirs in (hbar/e) S/m, step occupation.
+
+    Theirs: J = {v, sigma}/2 and a factor 1/2 outside; ours v^{a;c} = {v, sigma}/4; so no factor is left. "External
+    terms" are i[H, A] in the velocity, both in J and in v: our v always has them, unless r is diagonal.
+    """
+    from wannierberri.calculators import static
+
+    both = material(name)
+    mu = scan(both, mesh, fermi)
+    calculator = static.SHC(
+        Efermi=mu,
+        degen_thresh=PAIRS,
+        kwargs_formula={"spin_current_type": "simple", "external_terms": external_terms},
+    )
+    theirs = run(both.system, mesh, {"shc": calculator}, tmp_path)["shc"]
+    model = both.model if external_terms else both.without_position()
+    ours = compute(model, "spin_hall", grid=mesh, mu=mu, temperature=0, units="SI", degeneracy_tolerance=PAIRS)
+    difference = np.abs(ours["spin_hall"].values[:, 0] - theirs).max(axis=(1, 2, 3)) / np.abs(theirs).max()
+    definition = 2 * width_over_gap(band_geometry(model, mesh_points(mesh), degeneracy_tolerance=PAIRS), mu)
+    print(name, "spin Hall: worst and median difference", difference.max(), np.median(difference))
+    assert (difference < 1e-8 + definition).all()
+
+
+def test_spin_hall_without_symmetry(asymmetric: Both, tmp_path: Path) -> None:
+    """The same with nothing vanishing by symmetry."""
+    from wannierberri.calculators import static
+
+    mesh = (6, 5, 4)
+    mu = scan(asymmetric, mesh, 22.0)
+    calculator = static.SHC(Efermi=mu, degen_thresh=EXACT, kwargs_formula={"spin_current_type": "simple"})
+    theirs = run(asymmetric.system, mesh, {"shc": calculator}, tmp_path)["shc"]
+    ours = compute(
+        asymmetric.model, "spin_hall", grid=mesh, mu=mu, temperature=0, units="SI", degeneracy_tolerance=EXACT
+    )["spin_hall"].values[:, 0]
+    assert (np.abs(theirs).max(axis=0) > 1e-3 * np.abs(theirs).max()).all()
+    assert deviation(ours, theirs) < 1e-8
+
+
+@pytest.mark.parametrize(("name", "fermi", "mesh"), MATERIALS[1:2])
+def test_equilibrium_spin(
+    name: str, fermi: float, mesh: tuple[int, int, int], material: Callable[[str], Both], tmp_path: Path
+) -> None:
+    """static.Spin: sum of <sigma> over the states up to Efermi, per cell."""
+    check_spin(material(name), fermi, mesh, tmp_path)
+
+
+def test_equilibrium_spin_without_symmetry(asymmetric: Both, tmp_path: Path) -> None:
+    check_spin(asymmetric, 22.0, (6, 5, 4), tmp_path)
+
+
+def check_spin(both: Both, fermi: float, mesh: tuple[int, int, int], folder: Path) -> None:
+    from wannierberri.calculators import static
+
+    mu = scan(both, mesh, fermi)
+    theirs = run(both.system, mesh, {"spin": static.Spin(Efermi=mu, degen_thresh=EXACT)}, folder)["spin"]
+    g = band_geometry(both.model, mesh_points(mesh), degeneracy_tolerance=EXACT)
+    spin = np.einsum("kcnn->knc", g.spin_matrices).real
+    occupied = g.energies[None] < mu[:, None, None]
+    ours = np.einsum("wkn,knc->wc", occupied, spin) / len(g.energies)
+    assert deviation(ours, theirs) < 1e-8

@@ -1,0 +1,27 @@
+"""Magnetic symmetry: operations of a structure, allowed tensors, Table I, irreducible k-points."""
+
+from wannier_spin.symmetry.kpoints import irreducible_weights, mesh_operations
+from wannier_spin.symmetry.operations import MagneticGroup, Operation, distinct, group_from_database, magnetic_group
+from wannier_spin.symmetry.projector import AllowedTensor, TensorKind, allowed, n_independent, project, projector, transform
+from wannier_spin.symmetry.table import format_table, law_kind, parities, table_one
+
+__all__ = [
+    "AllowedTensor",
+    "MagneticGroup",
+    "Operation",
+    "TensorKind",
+    "allowed",
+    "distinct",
+    "format_table",
+    "group_from_database",
+    "irreducible_weights",
+    "law_kind",
+    "magnetic_group",
+    "mesh_operations",
+    "n_independent",
+    "parities",
+    "project",
+    "projector",
+    "table_one",
+    "transform",
+]

@@ -1,0 +1,181 @@
+"""Magnetic symmetry operations of a structure: the only module that imports spglib.
+
+An operation maps r to W r + w (reduced coordinates) and reverses time or not. Its Cartesian rotation R acts on polar
+vectors, det(R) R on axial ones; time reversal flips what is odd under it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.errors import AccuracyWarning, InputError
+from wannier_spin.model import Structure
+
+Real = NDArray[np.float64]
+SYMPREC = 1e-4  # angstrom
+MAGNETIC_SYMPREC = 1e-2  # Bohr magnetons
+
+
+@dataclass(frozen=True)
+class Operation:
+    """rotation (3, 3) Cartesian; reduced (3, 3) int, acting on reduced coordinates; translation (3,) reduced; time_reversal."""
+
+    rotation: Real
+    reduced: NDArray[np.int64]
+    translation: Real
+    time_reversal: bool
+
+    def act_on_k(self, k: Real) -> Real:
+        """Reduced k (..., 3) -> the k that it is mapped to; time reversal maps k to -k."""
+        sign = -1 if self.time_reversal else 1
+        return sign * (k @ np.linalg.inv(self.reduced))
+
+
+@dataclass(frozen=True)
+class MagneticGroup:
+    """A magnetic space group: its operations and its names; `uni_number` 0 where spglib found none."""
+
+    operations: tuple[Operation, ...]
+    uni_number: int
+    bns_number: str
+    msg_type: int
+    space_group: str
+
+    @property
+    def has_inversion(self) -> bool:
+        return self._has(-np.eye(3), False)
+
+    @property
+    def has_time_reversal(self) -> bool:
+        """T, possibly together with a translation."""
+        return self._has(np.eye(3), True)
+
+    @property
+    def has_pt(self) -> bool:
+        return self._has(-np.eye(3), True)
+
+    @property
+    def point_operations(self) -> tuple[Operation, ...]:
+        """One operation for each rotation and time reversal: the magnetic point group."""
+        return distinct(self.operations)
+
+    def _has(self, rotation: Real, time_reversal: bool) -> bool:
+        return any(op.time_reversal == time_reversal and np.allclose(op.rotation, rotation, atol=1e-6) for op in self.operations)
+
+
+def magnetic_group(
+    structure: Structure, symprec: float = SYMPREC, magnetic_symprec: float = MAGNETIC_SYMPREC
+) -> MagneticGroup:
+    """The magnetic space group of a structure; without moments time reversal belongs to it.
+
+    Parameters
+    ----------
+    symprec : angstrom. magnetic_symprec : Bohr magnetons.
+
+    Raises InputError where spglib finds nothing; warns where the group changes with tolerances ten times larger or smaller.
+    """
+    operations = _operations(structure, symprec, magnetic_symprec)
+    counts = [len(_operations(structure, symprec * f, magnetic_symprec * f)) for f in (0.1, 10)]
+    if any(count != len(operations) for count in counts):
+        warnings.warn(
+            f"the magnetic group has {len(operations)} operations with symprec = {symprec:g} angstrom and {magnetic_symprec:g} mu_B, "
+            f"{counts[0]} with a tenth and {counts[1]} with ten times of both: check positions, moments and tolerances",
+            AccuracyWarning,
+            stacklevel=2,
+        )
+    uni, bns, kind = _names(structure, symprec, magnetic_symprec)
+    return MagneticGroup(operations, uni, bns, kind, _space_group(structure, symprec))
+
+
+def group_from_database(uni_number: int) -> tuple[Operation, ...]:
+    """Operations of a magnetic space group (1 to 1651) of spglib's database, in a lattice that it leaves invariant."""
+    import spglib
+
+    data = spglib.get_magnetic_symmetry_from_database(uni_number)
+    if data is None:
+        raise InputError(f"spglib's database has no magnetic space group {uni_number}; the numbers are 1 to 1651")
+    lattice = invariant_lattice(data["rotations"])
+    return _make(lattice, data["rotations"], data["translations"], data["time_reversals"])
+
+
+def invariant_lattice(rotations: NDArray[np.int64]) -> Real:
+    """A lattice (rows) whose metric the reduced rotations leave invariant: the mean of W^T W."""
+    metric = np.mean([W.T @ W for W in np.asarray(rotations, float)], axis=0)
+    return np.linalg.cholesky(metric)
+
+
+def operations_from(lattice: Real, rotations: Any, time_reversals: Sequence[bool], translations: Any = None) -> tuple[Operation, ...]:
+    """Operations from reduced rotations (i, 3, 3)."""
+    moves = np.zeros((len(rotations), 3)) if translations is None else translations
+    return _make(np.asarray(lattice, float), np.asarray(rotations), moves, time_reversals)
+
+
+def distinct(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Without those that differ by a translation only."""
+    found: dict[tuple[Any, ...], Operation] = {}
+    for op in operations:
+        found.setdefault((op.time_reversal, *op.reduced.ravel().tolist()), op)
+    return tuple(found.values())
+
+
+def _cell(structure: Structure) -> tuple[Any, ...]:
+    return structure.lattice, structure.positions, structure.numbers, structure.magnetic_moments
+
+
+def _operations(structure: Structure, symprec: float, magnetic_symprec: float) -> tuple[Operation, ...]:
+    import spglib
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # spglib announces its future exceptions
+            found = spglib.get_magnetic_symmetry(_cell(structure), symprec=symprec, mag_symprec=magnetic_symprec)
+    except Exception as error:
+        raise InputError(f"spglib finds no magnetic symmetry: {error}; check the structure and the tolerances") from error
+    if found is None or not len(found["rotations"]):
+        raise InputError(
+            f"spglib finds no magnetic symmetry with symprec = {symprec:g} angstrom and {magnetic_symprec:g} mu_B: do two atoms sit on "
+            "one place, or are the lattice vectors wrong?"
+        )
+    return _make(structure.lattice, found["rotations"], found["translations"], found["time_reversals"])
+
+
+def _names(structure: Structure, symprec: float, magnetic_symprec: float) -> tuple[int, str, int]:
+    import spglib
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            dataset = spglib.get_magnetic_symmetry_dataset(_cell(structure), symprec=symprec, mag_symprec=magnetic_symprec)
+    except Exception:
+        dataset = None
+    if dataset is None:  # the operations are there; only the name is missing
+        return 0, "not identified", 0
+    kind = spglib.get_magnetic_spacegroup_type(dataset.uni_number)
+    return int(dataset.uni_number), str(kind.bns_number), int(dataset.msg_type)
+
+
+def _space_group(structure: Structure, symprec: float) -> str:
+    """Symbol of the space group of the positions alone."""
+    import spglib
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            found = spglib.get_spacegroup(_cell(structure)[:3], symprec=symprec)
+    except Exception:
+        found = None
+    return str(found) if found else "not identified"
+
+
+def _make(lattice: Real, rotations: Any, translations: Any, time_reversals: Any) -> tuple[Operation, ...]:
+    to_cartesian, to_reduced = lattice.T, np.linalg.inv(lattice.T)
+    return tuple(
+        Operation(to_cartesian @ W @ to_reduced, np.asarray(W, np.int64), np.asarray(w, float), bool(t))
+        for W, w, t in zip(rotations, translations, time_reversals, strict=True)
+    )

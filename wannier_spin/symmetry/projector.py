@@ -1,0 +1,137 @@
+"""How response tensors transform, and what a group leaves of them.
+
+    (g X)_{ab...} = t R_aa' R_bb' ... X_{a'b'...},   R -> det(R) R for axial indices,   t = time parity if g reverses time
+
+Everything follows from the record of a response (its law and its power of tau). The projector on invariant tensors is
+the mean over the group; its trace is the number of independent components.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.symmetry.operations import Operation
+from wannier_spin.tensors import IndexKind
+
+Real = NDArray[np.float64]
+TOLERANCE = 1e-8
+
+
+@dataclass(frozen=True)
+class TensorKind:
+    """What matters for symmetry: the kinds of the indices, the parity under time reversal, and pairs of equal fields.
+
+    symmetric : positions of two indices in which the tensor is symmetric (fields of the full forms), or None.
+    """
+
+    labels: str
+    kinds: tuple[IndexKind, ...]
+    time_parity: int
+    symmetric: tuple[int, int] | None = None
+
+    @property
+    def rank(self) -> int:
+        return len(self.kinds)
+
+
+def transform(values: Real, kind: TensorKind, operation: Operation) -> Real:
+    """The tensor (..., 3, 3, ...) as seen after the operation."""
+    result = values
+    first = values.ndim - kind.rank
+    proper = np.linalg.det(operation.rotation) > 0
+    for i, index in enumerate(kind.kinds):
+        R = operation.rotation if index == "polar" or proper else -operation.rotation
+        result = np.moveaxis(np.tensordot(R, result, axes=(1, first + i)), 0, first + i)
+    return np.asarray(result * (kind.time_parity if operation.time_reversal else 1))
+
+
+def project(values: Real, kind: TensorKind, operations: Sequence[Operation]) -> Real:
+    """Mean over the group: the invariant part of the tensor (..., 3, 3, ...)."""
+    total = np.zeros_like(values)
+    for operation in operations:
+        total += transform(values, kind, operation)
+    total /= len(operations)
+    if kind.symmetric:
+        i, j = (values.ndim - kind.rank + position for position in kind.symmetric)
+        total = (total + np.swapaxes(total, i, j)) / 2
+    return total
+
+
+def projector(kind: TensorKind, operations: Sequence[Operation]) -> Real:
+    """Matrix of the projector on flattened tensors, (3^rank, 3^rank); P P = P."""
+    size = 3**kind.rank
+    basis = np.eye(size).reshape(size, *(3,) * kind.rank)
+    return project(basis, kind, operations).reshape(size, size).T
+
+
+def n_independent(kind: TensorKind, operations: Sequence[Operation]) -> int:
+    """Number of independent components."""
+    return round(float(np.trace(projector(kind, operations))))
+
+
+@dataclass(frozen=True)
+class AllowedTensor:
+    """The form of an invariant tensor.
+
+    independent : the components that determine it, as letters. relations : every other non-zero component as a sum of
+    (coefficient, independent component).
+    """
+
+    kind: TensorKind
+    independent: tuple[str, ...]
+    relations: dict[str, tuple[tuple[float, str], ...]]
+
+    def __str__(self) -> str:
+        """For instance "xy;z = -yx;z, zz;z", or "0"."""
+        groups: dict[str, list[str]] = {name: [name] for name in self.independent}
+        rest = []
+        for name, terms in self.relations.items():
+            if len(terms) == 1 and abs(abs(terms[0][0]) - 1) < 1e-6:
+                groups[terms[0][1]].append(("-" if terms[0][0] < 0 else "") + name)
+            else:
+                rest.append(f"{name} = " + " ".join(f"{factor:+.4g} {other}" for factor, other in terms))
+        return ", ".join([" = ".join(names) for names in groups.values()] + rest) or "0"
+
+
+def allowed(kind: TensorKind, operations: Sequence[Operation]) -> AllowedTensor:
+    """Independent components and relations, by Gaussian elimination of the invariant tensors in the order xxx, xxy, ..."""
+    P = projector(kind, operations)
+    left, singular, _ = np.linalg.svd(P)
+    basis = _reduced_echelon(left[:, singular > 0.5].T)
+    names = [_component(letters, kind) for letters in itertools.product("xyz", repeat=kind.rank)]
+    pivots = [int(np.flatnonzero(np.abs(row) > TOLERANCE)[0]) for row in basis]
+    relations = {}
+    for i, name in enumerate(names):
+        terms = tuple((float(row[i]), names[p]) for row, p in zip(basis, pivots, strict=True) if abs(row[i]) > TOLERANCE)
+        if i not in pivots and terms:
+            relations[name] = terms
+    return AllowedTensor(kind, tuple(names[p] for p in pivots), relations)
+
+
+def _component(letters: Sequence[str], kind: TensorKind) -> str:
+    """Letters with a semicolon before the spin of a spin current."""
+    text = "".join(letters)
+    spin_current = kind.kinds[0] == "polar" and kind.kinds[-1] == "axial"
+    return f"{text[:-1]};{text[-1]}" if spin_current else text
+
+
+def _reduced_echelon(rows: Real) -> Real:
+    """Reduced row echelon form of independent rows."""
+    rows = rows.copy()
+    column = 0
+    for i in range(len(rows)):
+        while np.abs(rows[i:, column]).max() < TOLERANCE:
+            column += 1
+        pivot = i + int(np.argmax(np.abs(rows[i:, column])))
+        rows[[i, pivot]] = rows[[pivot, i]]
+        rows[i] /= rows[i, column]
+        others = np.arange(len(rows)) != i
+        rows[others] -= np.outer(rows[others, column], rows[i])
+        column += 1
+    rows[np.abs(rows) < TOLERANCE] = 0
+    return rows
