@@ -34,10 +34,28 @@ _HOME = {
 }
 _MODULES = {"models", "responses", "readers", "errors", "units", "quantum_geometry"}
 
-__all__ = ["__version__", *_HOME, *sorted(_MODULES)]
+__all__ = [
+    "AccuracyWarning",
+    "InputError",
+    "KPModel",
+    "ResponseTensor",
+    "ResultSet",
+    "Structure",
+    "TightBindingModel",
+    "band_geometry",
+    "compute",
+    "load",
+    "load_model",
+    "read_hr",
+    "read_structure",
+    "read_tb",
+    "read_wannier90",
+    "spin_qgt",
+    "zeeman_qgt",
+]
 
-if TYPE_CHECKING:
-    from wannier_spin.calculation import compute
+if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
+    from wannier_spin.calculation.compute import compute
     from wannier_spin.errors import AccuracyWarning, InputError
     from wannier_spin.geometry import band_geometry
     from wannier_spin.model import KPModel, Structure, TightBindingModel, load_model
@@ -55,4 +73,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_MODULES, "__version__"])

@@ -62,7 +62,8 @@ class BlochSum:
         tau = model.centres
         self.shift = tau[None, :, :] - tau[:, None, :]  # (n, m, a): tau_m - tau_n
         # the longest range of k-points comes last, where a point is cheapest: vacuum directions (one point) first
-        self.axes = tuple(int(i) for i in np.argsort(model.periodic, kind="stable"))
+        first, second, third = (int(i) for i in np.argsort(model.periodic, kind="stable"))
+        self.axes = (first, second, third)
         self._prepare_columns()
         self._plane: tuple[float, Complex] | None = None
 
@@ -105,8 +106,9 @@ class BlochSum:
         second, third = np.meshgrid(k2, k3, indexing="ij")
         used = np.ones(second.shape, bool) if used is None else used
         points = np.empty((int(used.sum()), 3))
-        for axis, values in zip(self.axes, (k1, second[used], third[used]), strict=True):
-            points[:, axis] = values
+        points[:, self.axes[0]] = k1
+        points[:, self.axes[1]] = second[used]
+        points[:, self.axes[2]] = third[used]
         return points
 
     def plane_bytes(self) -> int:

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -129,12 +130,58 @@ def check(
             print(f"{c.name}: {c.advice}")
 
 
+@app.command()
+def symmetry(
+    structure: Annotated[Path, typer.Argument(help="Structure file: .win, or anything ase reads.")],
+    magmom: Annotated[str | None, typer.Option(help="Moments in mu_B, Cartesian, by atom: '0 0 2.2; 0 0 -2.2'.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Magnetic group, Table I, and which components of which response are allowed and independent."""
+    from wannier_spin.calculation import symmetry_report
+    from wannier_spin.readers import read_structure
+
+    report = symmetry_report(read_structure(structure, _moments(magmom)))
+    if as_json:
+        print(json.dumps(report.as_dict(), indent=1))
+        return
+    g = report.group
+    print(f"magnetic space group {g.bns_number} (BNS), UNI {g.uni_number}, type {g.msg_type}; positions alone: {g.space_group}")
+    present = [name for name, found in (("P", g.has_inversion), ("T", g.has_time_reversal), ("PT", g.has_pt)) if found]
+    print(
+        f"{len(g.point_operations)} operations of the magnetic point group; it contains {', '.join(present) or 'none of P, T, PT'}"
+    )
+    print(f"\nparities of the geometric quantities (Table I)\n{report.table_text()}\n")
+    rows = [(name, str(len(form.independent)), str(form)) for name, form in report.forms.items()]
+    print(_table(("response", "n", "independent components and relations (others vanish)"), rows))
+
+
+def _moments(text: str | None) -> list[list[float]] | None:
+    """'0 0 2.2; 0 0 -2.2' -> one vector for each atom."""
+    if text is None:
+        return None
+    try:
+        moments = [[float(x) for x in part.split()] for part in text.replace(",", " ").split(";")]
+    except ValueError as error:
+        raise InputError(f"--magmom '{text}': {error}; expected numbers like '0 0 2.2; 0 0 -2.2'") from error
+    if any(len(moment) != 3 for moment in moments):
+        raise InputError(f"--magmom '{text}': expected three numbers for each atom, atoms separated by ';'")
+    return moments
+
+
 def responses_table(markdown: bool = False) -> str:
     """The registry as a table."""
     from wannier_spin import responses as resp
 
     rows = [
-        (r.name, r.symbol, r.law, r.equation, f"tau^{r.tau_power}", _parity(r.tensor.space_parity), _parity(r.tensor.time_parity(r.tau_power)))
+        (
+            r.name,
+            r.symbol,
+            r.law,
+            r.equation,
+            f"tau^{r.tau_power}",
+            _parity(r.tensor.space_parity),
+            _parity(r.tensor.time_parity(r.tau_power)),
+        )
         for r in resp.RESPONSES.values()
     ]
     head = ("name", "symbol", "law", "eq.", "order", "P", "T")
@@ -169,8 +216,13 @@ def _print_summary(result: ResultSet) -> None:
     first = next(iter(result.values()))
     mu = float(first.mu[int(np.argmin(np.abs(first.mu - fermi)))])
     p = result.provenance
-    print(f"{p.get('model')}: grid {'x'.join(str(n) for n in p.get('grid', []))}, spin current '{p.get('spin_current')}', ", end="")
-    print(f"form '{first.form}', {p.get('k_points_evaluated')} k-points on {p.get('ranks')} rank(s), {p.get('wall_seconds', 0):.1f} s")
+    print(
+        f"{p.get('model')}: grid {'x'.join(str(n) for n in p.get('grid', []))}, spin current '{p.get('spin_current')}', ",
+        end="",
+    )
+    print(
+        f"form '{first.form}', {p.get('k_points_evaluated')} k-points on {p.get('ranks')} rank(s), {p.get('wall_seconds', 0):.1f} s"
+    )
     taus = f", tau = {first.tau[0]:g} {'fs' if first.units == 'SI' else 'hbar/eV'}"
     print(f"largest components at mu = {mu:.4f} eV (mu - E_F = {mu - fermi:+.4f}), T = {first.temperature[0]:g} K{taus}:")
     print(_table(("response", "component", "value", "error", "unit"), rows))
@@ -229,7 +281,7 @@ def _jsonable(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Columns of text, readable in a log file."""
     lines = [head, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]

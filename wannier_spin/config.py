@@ -70,6 +70,14 @@ class GridSection(Section):
     spacing: float = Field(default=0.1, gt=0)
 
 
+class SymmetrySection(Section):
+    """The crystal, whose magnetic group the tensors are projected on; without a structure no symmetry is used."""
+
+    structure: str | None = None  # anything ase reads, or a .win file; in the cell of the Wannier90 run
+    magnetic_moments: list[list[float]] | None = None  # Bohr magnetons, Cartesian, one for each atom; None: from the file, or none
+    reduce: bool = True  # evaluate irreducible k-points only; false: all, and what symmetrization removes is kept
+
+
 class NumericsSection(Section):
     """What a user rarely changes."""
 
@@ -95,6 +103,7 @@ class Settings(Section):
     output: str | None = None  # default: the name of the input file with .h5
     model: ModelSection = ModelSection()
     grid: GridSection = GridSection()
+    symmetry: SymmetrySection = SymmetrySection()
     numerics: NumericsSection = NumericsSection()
 
 
@@ -120,7 +129,9 @@ def _first_of_each_key(error: ValidationError) -> list[Any]:
     """One problem per key; a union of types reports one for each of its members."""
     problems: dict[str, Any] = {}
     for problem in error.errors():
-        problems.setdefault(str(problem["loc"][0]) + str(problem["loc"][1:2] if problem["type"] == "extra_forbidden" else ""), problem)
+        problems.setdefault(
+            str(problem["loc"][0]) + str(problem["loc"][1:2] if problem["type"] == "extra_forbidden" else ""), problem
+        )
     return list(problems.values())
 
 

@@ -122,6 +122,7 @@ def degenerate_groups(energies: Real, tolerance: float) -> NDArray[np.int64]:
 
 
 def adjoint(X: Complex) -> Complex:
+    """Hermitian conjugate of the last two axes."""
     return X.swapaxes(-1, -2).conj()
 
 

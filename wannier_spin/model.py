@@ -70,14 +70,16 @@ class TightBindingModel:
     hamiltonian_R: NDArray[np.complex128]
     position_R: NDArray[np.complex128] | None = None
     spin_R: NDArray[np.complex128] | None = None
-    centres: NDArray[np.float64] | None = None
+    centres: NDArray[np.float64] = None  # type: ignore[assignment]  # None becomes an array below
     periodic: tuple[bool, bool, bool] = (True, True, True)
     thickness: float | None = None
     name: str = "model"
     source: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        put = lambda key, value: object.__setattr__(self, key, value)  # noqa: E731  (frozen)
+        def put(key: str, value: object) -> None:
+            object.__setattr__(self, key, value)  # the class is frozen
+
         put("lattice", np.asarray(self.lattice, float))
         put("R_vectors", np.asarray(self.R_vectors).astype(np.int64))
         put("hamiltonian_R", np.ascontiguousarray(self.hamiltonian_R, complex))

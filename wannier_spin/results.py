@@ -135,7 +135,7 @@ class ResponseTensor:
         letters = indices.replace(";", "")
         if len(letters) != len(self.labels) or not set(letters) <= set("xyz"):
             raise InputError(f"component '{indices}' of '{self.name}': expected {len(self.labels)} letters x, y or z")
-        index = (..., *("xyz".index(letter) for letter in letters))
+        index: Any = (..., *("xyz".index(letter) for letter in letters))
         return self.values[index], self.error[index]
 
     def _scale(self, tau: float) -> float:

@@ -55,11 +55,14 @@ def parse_law(law: str) -> TensorLaw:
     if polar_part != flow + fields or spin_part != spin or (match["output"] == "J") != bool(spin):
         raise ValueError(f"the indices of '{law}' do not match")
     first: IndexKind = "polar" if match["output"] == "J" else "axial"
-    kinds: tuple[IndexKind, ...] = (first, *("polar" for _ in fields), *("axial" for _ in spin))
+    polar: IndexKind = "polar"
+    axial: IndexKind = "axial"
+    kinds: tuple[IndexKind, ...] = (first, *(polar for _ in fields), *(axial for _ in spin))
     return TensorLaw(OBSERVABLE_SYMBOLS[match["output"]], flow + fields + spin, kinds, fields)
 
 
 def charge_counterpart(law: TensorLaw) -> TensorLaw:
     """The identity channel: the observable is the velocity, the electric current up to the electron's charge."""
     labels = law.labels[: 1 + law.field_order]
-    return TensorLaw("charge_current", labels, ("polar",) * len(labels), law.fields)
+    polar: IndexKind = "polar"
+    return TensorLaw("charge_current", labels, tuple(polar for _ in labels), law.fields)

@@ -55,7 +55,8 @@ def block_traces(g, density):
 def all_densities(g):
     pairs = BandPairs(g, OBSERVABLES)
     found = {name: block.density(pairs) for name, block in responses.BLOCKS.items()}
-    return found | {f"AC {z}": responses.DYNAMIC_BLOCKS["AC"].density(pairs, z) for z in (0.3 + 0j, 0.7 + 0.2j)}
+    dynamic = responses.DYNAMIC_BLOCKS.items()
+    return found | {f"{name} {z}": block.density(pairs, z) for name, block in dynamic for z in (0.3 + 0.1j, 0.7 + 0.2j)}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -66,7 +67,7 @@ def test_block_traces_do_not_change(name, seed):
     assert isinstance(other, BandGeometry)
     assert np.abs(other.velocity - g.velocity).max() > 0.1
     before, after = all_densities(g), all_densities(other)
-    assert len(before) == len(responses.BLOCKS) + 2
+    assert len(before) == len(responses.BLOCKS) + 4
     for block in before:
         old, new = block_traces(g, before[block]), block_traces(other, after[block])
         for start, stop in ((0, 9), (9, 12), (12, 15)):  # one observable after the other: their sizes differ

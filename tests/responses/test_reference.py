@@ -77,7 +77,7 @@ def run(name, wanted, data, channel):
 def computed(name, channel, block):
     """One block with the Cartesian axes of the file: polar ones x, y, spin x, y, z; and what lies outside of the plane."""
     tensor = result(name, "charge" if channel == "charge" else "spin")[RESPONSE[block][channel == "zeeman"]]
-    array = tensor.blocks["AC"][0, 0, 0, ("cos", "sin").index(block)] if block in ("cos", "sin") else tensor.blocks[block][0, 0]
+    array = tensor.values[0, 0, 0, ("cos", "sin").index(block)] if block in ("cos", "sin") else tensor.blocks[block][0, 0]
     spin_axes = {"spin": (array.ndim - 1,), "zeeman": (0,), "charge": ()}[channel]
     plane = np.ix_(*(range(3) if axis in spin_axes else range(2) for axis in range(array.ndim)))
     outside = np.array(array)

@@ -85,9 +85,7 @@ class Mesh:
         """The same mesh with its axes in another order."""
         i, j, k = axes
         weights = None if self.weights is None else self.weights.transpose(axes)
-        return Mesh(
-            (self.points[i], self.points[j], self.points[k]), (self.shift[i], self.shift[j], self.shift[k]), weights
-        )
+        return Mesh((self.points[i], self.points[j], self.points[k]), (self.shift[i], self.shift[j], self.shift[k]), weights)
 
     def axis(self, i: int) -> Real:
         return (np.arange(self.points[i]) + self.shift[i]) / self.points[i]
@@ -113,7 +111,7 @@ class Mesh:
         return [np.array(run) for run in runs]
 
     def _block(self, i: int, lines: NDArray[np.int64], piece: NDArray[np.int64]) -> Block:
-        product = np.ix_([i], lines, piece)
+        product = np.ix_(np.array([i]), lines, piece)
         weights = (np.ones(self.points) if self.weights is None else self.weights)[product][0].astype(float)
         used = weights > 0
         parts: tuple[NDArray[np.bool_], ...] = (np.ones(int(used.sum()), bool),)
@@ -137,13 +135,11 @@ class MeshMean:
 class CompensatedSum:
     """A running sum that also keeps what rounding drops (Knuth's two-sum)."""
 
-    def __init__(self) -> None:
-        self.high: Real | None = None
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.high, self.low = np.zeros(shape), np.zeros(shape)
 
     def add(self, term: Real) -> None:
-        if self.high is None:
-            self.high, self.low = term.copy(), np.zeros_like(term)
-            return
+        """Add a term of the same shape."""
         total = self.high + term
         virtual = total - self.high
         self.low += (self.high - (total - virtual)) + (term - virtual)
@@ -179,15 +175,12 @@ def mean_over_mesh(
 def _sum_blocks(
     mine: Sequence[Block], template: Block, integrand: Callable[[Block], Partial], progress: Callable[[int, int], None]
 ) -> tuple[CompensatedSum, Real]:
-    total, minima = CompensatedSum(), None
-    for done, block in enumerate(mine):
-        partial = integrand(block)
+    """Sums and minima over the blocks of this rank; a rank without blocks takes part with zeros of the right shape."""
+    first = integrand(mine[0] if mine else template)
+    total, minima = CompensatedSum(first.sums.shape), first.minima
+    for done, block in enumerate(mine, start=1):
+        partial = first if done == 1 else integrand(block)
         total.add(partial.sums)
-        minima = partial.minima if minima is None else np.minimum(minima, partial.minima)
-        progress(done + 1, len(mine))
-    if minima is None:  # more ranks than blocks: take part in the sums with zero, of the right shape
-        partial = integrand(template)
-        total.add(np.zeros_like(partial.sums))
-        minima = partial.minima
-    assert total.high is not None
+        minima = np.minimum(minima, partial.minima)
+        progress(done, len(mine))
     return total, minima

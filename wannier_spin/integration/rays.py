@@ -83,7 +83,9 @@ class Disk:
     def _find(self, bands: Bands, direction: Real, level: float) -> list[tuple[float, int]]:
         """Where bands cross a level along a ray: sampled densely on all scales, then bisected."""
         farthest = self.radius if np.isfinite(self.radius) else 1e4 * self.scale
-        sample = np.unique(np.concatenate([[0.0], np.geomspace(1e-4 * self.scale, farthest, 600), self.scale * np.linspace(0, 4, 400)]))
+        sample = np.unique(
+            np.concatenate([[0.0], np.geomspace(1e-4 * self.scale, farthest, 600), self.scale * np.linspace(0, 4, 400)])
+        )
         sample = sample[sample <= farthest]
         above = bands(sample[:, None] * direction)[0] > level
         index, band = np.nonzero(above[1:] != above[:-1])
@@ -107,9 +109,7 @@ class Disk:
         far, far_weight = last + last * (1 + x) / (1 - x), w * 2 * last / (1 - x) ** 2
         return np.concatenate([radius, far]), np.concatenate([weight, far_weight])
 
-    def _line_points(
-        self, bands: Bands, direction: Real, found: list[tuple[float, int]]
-    ) -> tuple[Real, NDArray[np.int64], Real]:
+    def _line_points(self, bands: Bands, direction: Real, found: list[tuple[float, int]]) -> tuple[Real, NDArray[np.int64], Real]:
         radius = np.array([r for r, _ in found])
         band = np.array([n for _, n in found], np.int64)
         k = radius[:, None] * direction

@@ -113,9 +113,7 @@ def tilted_dirac_pair(
 
 def _linear_model(constant: Matrix, linear: Matrix, spin: Matrix, cutoff: float) -> KPModel:
     n = constant.shape[-1]
-    return KPModel(
-        constant=constant, linear=linear, quadratic=np.zeros((3, 3, n, n), complex), spin=spin, cutoff=cutoff
-    )
+    return KPModel(constant=constant, linear=linear, quadratic=np.zeros((3, 3, n, n), complex), spin=spin, cutoff=cutoff)
 
 
 def _direct_sum(first: Matrix, second: Matrix) -> Matrix:

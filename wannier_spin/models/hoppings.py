@@ -90,9 +90,7 @@ def from_hoppings(
     )
 
 
-def _both_directions(
-    hoppings: Hoppings, n_sites: int, shape: Sequence[int]
-) -> dict[tuple[int, int, tuple[int, int, int]], Matrix]:
+def _both_directions(hoppings: Hoppings, n_sites: int, shape: Sequence[int]) -> dict[tuple[int, int, tuple[int, int, int]], Matrix]:
     """The bonds and their Hermitian conjugates, R padded to three components."""
     bonds: dict[tuple[int, int, tuple[int, int, int]], Matrix] = {}
     for (i, j, short), value in hoppings.items():

@@ -75,9 +75,7 @@ def off_mesh_points(model: TightBindingModel) -> NDArray[np.float64]:
     return np.where(model.periodic, k, 0.0)
 
 
-def bloch_sum(
-    operator_R: NDArray[np.complex128], R_vectors: NDArray[np.int64], k: NDArray[np.float64]
-) -> NDArray[np.complex128]:
+def bloch_sum(operator_R: NDArray[np.complex128], R_vectors: NDArray[np.int64], k: NDArray[np.float64]) -> NDArray[np.complex128]:
     """sum_R exp(2 pi i k.R) O(R), shape (k, n, n, ...)."""
     return np.tensordot(np.exp(2j * np.pi * k @ R_vectors.T), operator_R, axes=1)
 

@@ -15,6 +15,7 @@ parities under time reversal, and without broadening AC1 is the cos part and AC2
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def AC2(p: BandPairs, z: complex) -> Real:
     return 2 * _parts(p.re, 1j * w**2 * l2, p)
 
 
-def _parts(trace: Callable[[Complex], Real], kernel: Complex, p: BandPairs) -> Real:
+def _parts(trace: Callable[[Complex], Real], kernel: NDArray[Any], p: BandPairs) -> Real:
     """Re and Im of a sum over m of a trace of v^b_nm O_mn times a kernel (k,n,1,m)."""
     return np.stack([trace(kernel.real * p.v), trace(kernel.imag * p.v)], axis=2)
 

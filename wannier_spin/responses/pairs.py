@@ -97,8 +97,8 @@ class BandPairs:
         result = np.zeros((k, n * 9, self.O.shape[2]))
         for s in range(_largest_block(self.geometry.group)):
             vb, vd = v[..., : m - s], v[..., s:].conj()
-            left = vb[:, :, :, None] * vd[:, :, None, :]  # v^b_nm v^d_m'n
-            left = left + left.swapaxes(2, 3) if s else left.real + 0j
+            product = vb[:, :, :, None] * vd[:, :, None, :]  # v^b_nm v^d_m'n
+            left = (product + product.swapaxes(2, 3)) / (1 if s else 2)  # m = m' occurs once
             left *= weight[..., : m - s] * self.geometry.same_group.diagonal(s, 1, 2)[:, None, None, None, :]
             right = np.moveaxis(self.O.diagonal(s, 1, 3), 1, 2)  # O_mm' (k,m,o)
             result += np.matmul(left.reshape(k, n * 9, m - s), right).real
@@ -145,5 +145,5 @@ def _trace(left: Complex, right: Complex) -> Real:
     """Re sum_m left_nm right_mn of Hermitian `right`, given as right_nm: (k,n,i...,m), (k,n,j...,m) -> (k,n,i...,j...)."""
     k, n, *i, m = left.shape
     j = right.shape[2:-1]
-    left, right = (np.ascontiguousarray(X).view(float).reshape(k, n, -1, 2 * m) for X in (left, right))
-    return np.asarray(left @ right.swapaxes(-1, -2)).reshape(k, n, *i, *j)
+    a, b = (np.ascontiguousarray(X).view(float).reshape(k, n, -1, 2 * m) for X in (left, right))
+    return np.asarray(a @ b.swapaxes(-1, -2)).reshape(k, n, *i, *j)

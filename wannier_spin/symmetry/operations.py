@@ -69,9 +69,7 @@ class MagneticGroup:
         return any(op.time_reversal == time_reversal and np.allclose(op.rotation, rotation, atol=1e-6) for op in self.operations)
 
 
-def magnetic_group(
-    structure: Structure, symprec: float = SYMPREC, magnetic_symprec: float = MAGNETIC_SYMPREC
-) -> MagneticGroup:
+def magnetic_group(structure: Structure, symprec: float = SYMPREC, magnetic_symprec: float = MAGNETIC_SYMPREC) -> MagneticGroup:
     """The magnetic space group of a structure; without moments time reversal belongs to it.
 
     Parameters
@@ -84,7 +82,8 @@ def magnetic_group(
     counts = [len(_operations(structure, symprec * f, magnetic_symprec * f)) for f in (0.1, 10)]
     if any(count != len(operations) for count in counts):
         warnings.warn(
-            f"the magnetic group has {len(operations)} operations with symprec = {symprec:g} angstrom and {magnetic_symprec:g} mu_B, "
+            f"the magnetic group has {len(operations)} operations with symprec = {symprec:g} angstrom and "
+            f"{magnetic_symprec:g} mu_B, "
             f"{counts[0]} with a tenth and {counts[1]} with ten times of both: check positions, moments and tolerances",
             AccuracyWarning,
             stacklevel=2,
@@ -110,7 +109,9 @@ def invariant_lattice(rotations: NDArray[np.int64]) -> Real:
     return np.linalg.cholesky(metric)
 
 
-def operations_from(lattice: Real, rotations: Any, time_reversals: Sequence[bool], translations: Any = None) -> tuple[Operation, ...]:
+def operations_from(
+    lattice: Real, rotations: Any, time_reversals: Sequence[bool], translations: Any = None
+) -> tuple[Operation, ...]:
     """Operations from reduced rotations (i, 3, 3)."""
     moves = np.zeros((len(rotations), 3)) if translations is None else translations
     return _make(np.asarray(lattice, float), np.asarray(rotations), moves, time_reversals)
@@ -139,8 +140,8 @@ def _operations(structure: Structure, symprec: float, magnetic_symprec: float) -
         raise InputError(f"spglib finds no magnetic symmetry: {error}; check the structure and the tolerances") from error
     if found is None or not len(found["rotations"]):
         raise InputError(
-            f"spglib finds no magnetic symmetry with symprec = {symprec:g} angstrom and {magnetic_symprec:g} mu_B: do two atoms sit on "
-            "one place, or are the lattice vectors wrong?"
+            f"spglib finds no magnetic symmetry with symprec = {symprec:g} angstrom and {magnetic_symprec:g} mu_B: "
+            "do two atoms sit on one place, or are the lattice vectors wrong?"
         )
     return _make(structure.lattice, found["rotations"], found["translations"], found["time_reversals"])
 
@@ -157,7 +158,7 @@ def _names(structure: Structure, symprec: float, magnetic_symprec: float) -> tup
     if dataset is None:  # the operations are there; only the name is missing
         return 0, "not identified", 0
     kind = spglib.get_magnetic_spacegroup_type(dataset.uni_number)
-    return int(dataset.uni_number), str(kind.bns_number), int(dataset.msg_type)
+    return int(dataset.uni_number), "not identified" if kind is None else str(kind.bns_number), int(dataset.msg_type)
 
 
 def _space_group(structure: Structure, symprec: float) -> str:

@@ -1,0 +1,190 @@
+"""Bloch sums: two ways to the same matrices, derivatives, and independence of the Wannier centres in the phases."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from wannier_spin import KPModel, compute, models, responses
+from wannier_spin.bloch import BlochMatrices, BlochSum, kp_matrices
+from wannier_spin.units import BOLTZMANN
+
+FLAGS = [(True, True, True), (True, True, False), (True, False, True), (False, True, True), (False, True, False)]
+K2, K3 = np.array([-0.31, 0.0, 0.123]), np.array([0.45, -0.2])
+
+
+def random_model(flags=(True, True, True), position=True, seed=1):
+    model = models.random_model(n=3, seed=seed, periodic=flags)
+    return model if position else replace(model, position_R=None)
+
+
+def matrices(bloch):
+    return {field.name: getattr(bloch, field.name) for field in fields(BlochMatrices) if getattr(bloch, field.name) is not None}
+
+
+@pytest.mark.parametrize("flags", FLAGS)
+@pytest.mark.parametrize("position", [True, False])
+@pytest.mark.parametrize("second_order", [True, False])
+def test_block_equals_points(flags, position, second_order):
+    source = BlochSum(random_model(flags, position), second_order)
+    assert sorted(source.axes) == [0, 1, 2]
+    for k1 in (0.17, -0.4, 0.17):  # the last one: not what is kept from the one before
+        points = source.block_points(k1, K2, K3)
+        assert points.shape == (6, 3)
+        assert set(points[:, source.axes[0]]) == {k1}
+        on_block, at_points = (matrices(x) for x in (source.on_block(k1, K2, K3), source.at_points(points)))
+        names = {"hamiltonian", "gradient", "spin"} | ({"connection"} if position else set())
+        if second_order:
+            names |= {"hessian", "spin_gradient"} | ({"connection_gradient"} if position else set())
+        assert on_block.keys() == at_points.keys() == names
+        for name, value in at_points.items():
+            assert np.abs(value).max() > 0.01, name
+            assert on_block[name].shape == value.shape
+            assert np.abs(on_block[name] - value).max() < 1e-13 * np.abs(value).max(), name
+
+
+def test_vacuum_directions_come_first():
+    """So that the longest range of k-points is the cheapest."""
+    assert BlochSum(random_model((True, False, True)), False).axes[0] == 1
+    assert BlochSum(random_model((False, True, False)), False).axes[-1] == 1
+
+
+@pytest.mark.parametrize("second_order", [True, False])
+def test_without_spin(second_order):
+    model = random_model()
+    with_spin, without = (BlochSum(model, second_order, spin=s).at_points(np.array([[0.1, 0.2, 0.3]])) for s in (True, False))
+    assert without.spin is None
+    assert without.spin_gradient is None
+    assert np.array_equal(with_spin.hamiltonian, without.hamiltonian)
+    assert np.abs(with_spin.gradient - without.gradient).max() < 1e-15 * np.abs(with_spin.gradient).max()
+
+
+def test_operator_count():
+    """4 for H and its gradient, 3 each for A and spin, then 6 second derivatives, 9 each for gradients of A and spin."""
+    assert BlochSum(random_model(), True).n_operators == 4 + 3 + 3 + 6 + 9 + 9
+    assert BlochSum(random_model(position=False), False).n_operators == 4 + 3
+
+
+def cartesian_step(model, a, h):
+    """A step h along the Cartesian axis a, in reduced coordinates."""
+    return h * model.lattice[:, a] / (2 * np.pi)
+
+
+def derivative(model, name, a, k, h=1e-3):
+    """Sixth-order difference of one matrix along the Cartesian axis a.
+
+    Of exp(i k.(tau_m - tau_n)) O_nm: derivatives carry the centres, the phases of the sums do not.
+    """
+    source, step = BlochSum(model, True), cartesian_step(model, a, h)
+
+    def at(s):
+        phase = np.exp(1j * s * h * (model.centres[None, :, a] - model.centres[:, None, a]))
+        return phase * matrices(source.at_points(k + s * step))[name]
+
+    return sum(c * (at(s) - at(-s)) for s, c in ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))) / h
+
+
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [
+        ("gradient", "hamiltonian"),
+        ("hessian", "gradient"),
+        ("connection_gradient", "connection"),
+        ("spin_gradient", "spin"),
+    ],
+)
+def test_derivatives(name, of):
+    model, k = random_model(), np.random.default_rng(0).uniform(-0.5, 0.5, (4, 3))
+    analytic = matrices(BlochSum(model, True).at_points(k))[name]
+    for a in range(3):
+        numerical = derivative(model, of, a, k)
+        assert np.abs(numerical).max() > 0.1
+        # rounding 1e-16/h and truncation h^6
+        assert np.abs(analytic[:, a] - numerical).max() < 1e-11 * np.abs(numerical).max() + 1e-12
+
+
+def test_hermiticity():
+    k = np.random.default_rng(0).uniform(-0.5, 0.5, (4, 3))
+    for name, value in matrices(BlochSum(random_model(), True).at_points(k)).items():
+        assert np.abs(value - value.swapaxes(-1, -2).conj()).max() < 1e-14 * np.abs(value).max(), name
+    hessian = BlochSum(random_model(), True).at_points(k).hessian
+    assert np.array_equal(hessian, hessian.swapaxes(1, 2))
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # a coarse mesh: an identity
+@pytest.mark.parametrize("flags", [(True, True, True), (True, True, False)])
+def test_centres_only_choose_phases(flags):
+    model = random_model(flags)
+    moved = replace(model, centres=np.random.default_rng(1).normal(size=(3, 3)))
+    k = np.array([[0.1, 0.3, 0.2]])
+    assert np.abs(BlochSum(moved, False).at_points(k).gradient - BlochSum(model, False).at_points(k).gradient).max() > 0.1
+    options = {"mu": 0.1, "temperature": 0.3 / BOLTZMANN, "omega": [0.2], "broadening": 0.1, "blocks": ("L1surf",)}
+    grid = [3 if along else 1 for along in flags]
+    for channel in ("spin", "charge"):
+        before, after = (compute(m, "all", grid=grid, channel=channel, **options) for m in (model, moved))
+        seen = set()
+        for name in responses.names():
+            for block, value in before[name].blocks.items():
+                scale = np.abs(value).max()
+                assert scale > 1e-5, (name, block)
+                assert np.abs(after[name].blocks[block] - value).max() < 1e-10 * scale, (name, block)
+                seen.add(block)
+        assert seen == set(responses.BLOCKS) | set(responses.DYNAMIC_BLOCKS)
+
+
+def test_centres_are_the_positions_without_position_matrix():
+    """position_R = None is the diagonal position matrix of the centres."""
+    model = random_model(position=False)
+    position_R = np.zeros((*model.hamiltonian_R.shape, 3), complex)
+    origin = np.flatnonzero((model.R_vectors == 0).all(axis=1))[0]
+    position_R[origin, range(3), range(3)] = model.centres
+    explicit = replace(model, position_R=position_R)
+    assert explicit.berry_connection_R() is None
+    options = {"grid": (3, 3, 3), "mu": 0.1, "temperature": 3000}
+    values = [compute(m, "spin_hall", **options)["spin_hall"].values for m in (model, explicit)]
+    assert np.abs(values[0]).max() > 1e-3
+    assert np.array_equal(values[0], values[1])
+    moved = replace(explicit, centres=np.zeros((3, 3)))
+    assert moved.berry_connection_R() is not None
+    other = compute(moved, "spin_hall", **options)["spin_hall"].values
+    assert np.abs(other - values[0]).max() < 1e-12 * np.abs(values[0]).max()
+
+
+def test_periodic():
+    """exp(ik.R), without centres: every matrix repeats from one Brillouin zone to the next."""
+    model, k, G = random_model(), np.array([[0.1, 0.3, -0.2]]), np.array([1, -2, 3])
+    here, there = (matrices(BlochSum(model, True).at_points(p)) for p in (k, k + G))
+    for name, value in here.items():
+        assert np.abs(value).max() > 0.01
+        assert np.abs(there[name] - value).max() < 1e-13 * np.abs(value).max()
+
+
+def kp_model():
+    rng = np.random.default_rng(2)
+
+    def hermitian(*shape):
+        X = rng.normal(size=(*shape, 3, 3)) + 1j * rng.normal(size=(*shape, 3, 3))
+        return X + X.swapaxes(-1, -2).conj()
+
+    quadratic = hermitian(3, 3)
+    return KPModel(
+        constant=hermitian(), linear=hermitian(3), quadratic=quadratic + quadratic.swapaxes(0, 1), spin=hermitian(3)
+    )
+
+
+def test_kp_matrices():
+    """H = H0 + k_a H1_a + k_a k_b H2_ab/2 and its derivatives, exactly."""
+    model, k, h = kp_model(), np.random.default_rng(3).normal(size=(4, 3)), 0.25
+    found = kp_matrices(model, k)
+    expected = model.constant + np.einsum("ka,anm->knm", k, model.linear)
+    expected = expected + np.einsum("ka,kb,abnm->knm", k, k, model.quadratic) / 2
+    assert np.abs(expected).max() > 1
+    assert np.abs(found.hamiltonian - expected).max() < 1e-13
+    for a in range(3):
+        step = h * np.eye(3)[a]
+        plus, minus = (kp_matrices(model, k + s * step) for s in (+1, -1))  # central differences are exact here
+        assert np.abs((plus.hamiltonian - minus.hamiltonian) / (2 * h) - found.gradient[:, a]).max() < 1e-12
+        assert np.abs((plus.gradient - minus.gradient) / (2 * h) - found.hessian[:, a]).max() < 1e-12
+    assert found.connection is None
+    assert np.array_equal(found.spin, np.broadcast_to(model.spin, found.spin.shape))
+    assert np.abs(found.spin_gradient).max() == 0

@@ -1,0 +1,187 @@
+"""The input file: what is accepted, what the defaults are, and what is said about everything else."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wannier_spin import models
+from wannier_spin.calculation import default_grid
+from wannier_spin.config import Range, Settings, read_settings
+from wannier_spin.errors import InputError
+from wannier_spin.geometry import DEGENERACY_TOLERANCE
+
+MINIMAL = 'seedname = "X"\nresponses = ["spin_hall"]\nmu = 0.5\n'
+
+
+def settings(tmp_path: Path, text: str) -> Settings:
+    (tmp_path / "in.toml").write_text(text, encoding="utf-8")
+    return read_settings(tmp_path / "in.toml")[0]
+
+
+def refusal(tmp_path: Path, text: str) -> str:
+    with pytest.raises(InputError) as caught:
+        settings(tmp_path, text)
+    message = str(caught.value)
+    assert str(tmp_path / "in.toml") in message  # names the file
+    assert "pydantic" not in message
+    return message
+
+
+# --- what is accepted -----------------------------------------------------------------------------------------------
+
+
+def test_defaults(tmp_path: Path) -> None:
+    s = settings(tmp_path, MINIMAL)
+    assert (s.seedname, s.responses, s.mu) == ("X", ["spin_hall"], [0.5])
+    assert (s.fermi_energy, s.temperature, s.tau, s.omega, s.broadening) == (0.0, [300.0], [10.0], [], 0.0)
+    assert (s.units, s.channel, s.spin_current, s.form, s.output) == ("SI", "spin", "simple", "paper", None)
+    assert (s.grid.points, s.grid.shift, s.grid.spacing) == (None, [0.0, 0.0, 0.0], 0.1)
+    assert (s.numerics.degeneracy_tolerance, s.numerics.memory) == (DEGENERACY_TOLERANCE, 1.0)
+    assert (s.model.spin, s.model.vacuum, s.model.thickness) == (None, None, None)
+
+
+def test_text_of_the_input_is_kept(tmp_path: Path) -> None:
+    text = MINIMAL + "# Néel vector along [110]\n"
+    (tmp_path / "in.toml").write_text(text, encoding="utf-8")
+    assert read_settings(tmp_path / "in.toml")[1] == text
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("1", [1.0]),
+        ("-0.25", [-0.25]),
+        ("[1, 2.5]", [1.0, 2.5]),
+        ("{ from = -1, to = 1, points = 5 }", [-1.0, -0.5, 0.0, 0.5, 1.0]),
+        ("{ from = 3, to = 3, points = 1 }", [3.0]),
+        ("{ from = 2.0, to = 1.0, points = 3 }", [2.0, 1.5, 1.0]),
+    ],
+)
+@pytest.mark.parametrize("key", ["mu", "temperature", "tau", "omega"])
+def test_numbers(tmp_path: Path, key: str, written: str, expected: list[float]) -> None:
+    text = 'seedname = "X"\nresponses = "all"\n' + ("" if key == "mu" else "mu = 0\n") + f"{key} = {written}\n"
+    assert getattr(settings(tmp_path, text), key) == pytest.approx(expected, abs=0)
+
+
+def test_range_as_a_table(tmp_path: Path) -> None:
+    text = 'seedname = "X"\nresponses = "all"\n[mu]\nfrom = 0\nto = 1\npoints = 3\n'
+    assert settings(tmp_path, text).mu == [0, 0.5, 1]
+
+
+def test_range_includes_both_ends_exactly() -> None:
+    r = Range.model_validate({"from": -0.1, "to": 0.3, "points": 7})
+    assert (r.first, r.last, r.points) == (-0.1, 0.3, 7)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("temprature = 3", ("unknown key 'temprature'", "did you mean 'temperature'")),
+        ("[grid]\nspaceing = 1", ("unknown key 'grid.spaceing'", "did you mean 'spacing'", "points, shift, spacing")),
+        ("[model]\nvacum = 'c'", ("unknown key 'model.vacum'", "did you mean 'vacuum'", "thickness")),
+        ("[numerics]\nmemorry = 2", ("unknown key 'numerics.memorry'", "did you mean 'memory'")),
+        ("[numeric]\nmemory = 2", ("unknown key 'numeric'", "did you mean 'numerics'")),
+        ("tau = { from = 1, to = 2, point = 3 }", ("unknown key 'tau.point'", "did you mean 'points'", "from, to, points")),
+        ("tau = { from = 1, to = 2 }", ("tau.points", "missing")),
+        ("tau = { from = 1, to = 2, points = 0 }", ("tau.points = 0", "greater than or equal to 1")),
+        ("tau = { from = 1, to = 2, points = 2.5 }", ("tau.points = 2.5",)),
+        ("tau = []", ("tau = []", "at least one")),
+        ("tau = [1, nan]", ("tau", "finite")),
+        ("temperature = [inf]", ("temperature", "finite")),
+        ("tau = true", ("tau = True",)),
+        ("tau = [1, 'x']", ("tau.1 = 'x'", "number")),
+        ("broadening = -1", ("broadening = -1",)),
+        ("units = 'si'", ("units = 'si'", "'SI' or 'natural'")),
+        ("channel = 'heat'", ("channel = 'heat'", "'spin' or 'charge'")),
+        ("[grid]\npoints = [8, 8]", ("grid.points = [8, 8]", "3 items")),
+        ("[grid]\npoints = [8, 8, 8, 8]", ("grid.points", "3 items")),
+        ("[grid]\npoints = [8, 8, 1.5]", ("grid.points.2 = 1.5", "integer")),
+        ("[grid]\npoints = 8", ("grid.points = 8",)),
+        ("[grid]\nspacing = 0", ("grid.spacing = 0", "greater than 0")),
+        ("[numerics]\nmemory = 0", ("numerics.memory = 0", "greater than 0")),
+        ("[numerics]\nmemory = '1 GiB'", ("numerics.memory = '1 GiB'", "number")),
+        ("[model]\nspin = 'spn'", ("model.spin = 'spn'", "'files', 'interleaved' or 'blocks'")),
+        ("[model]\nvacuum = 'z'", ("model.vacuum = 'z'", "'a', 'b' or 'c'")),
+    ],
+)
+def test_refused(tmp_path: Path, text: str, parts: tuple[str, ...]) -> None:
+    message = refusal(tmp_path, MINIMAL + text + "\n")
+    for part in parts:
+        assert part in message
+
+
+def test_all_problems_at_once(tmp_path: Path) -> None:
+    message = refusal(tmp_path, "responses = 3\ntmperature = 3\n[grid]\nshft = 1\npoints = [1]\n")
+    for part in ("seedname", "'mu' is missing", "responses = 3", "tmperature", "grid.shft", "grid.points = [1]"):
+        assert part in message
+
+
+@pytest.mark.parametrize("key", ["seedname", "responses", "mu"])
+def test_missing_key(tmp_path: Path, key: str) -> None:
+    text = "\n".join(line for line in MINIMAL.splitlines() if not line.startswith(key))
+    assert f"the key '{key}' is missing" in refusal(tmp_path, text)
+
+
+def test_bad_toml_names_the_line(tmp_path: Path) -> None:
+    message = refusal(tmp_path, MINIMAL + "tau = = 3\n")
+    assert "not valid TOML" in message
+    assert "line 4" in message
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot read the input file '.*nothere\.toml'"):
+        read_settings(tmp_path / "nothere.toml")
+
+
+def test_binary_file(tmp_path: Path) -> None:
+    (tmp_path / "in.toml").write_bytes(b"\x89HDF\xff\xfe")
+    with pytest.raises(InputError, match="cannot read the input file"):
+        read_settings(tmp_path / "in.toml")
+
+
+@pytest.mark.xfail(reason="says 'Input should be a valid list' and never mentions \"all\"")
+def test_one_name_instead_of_a_list(tmp_path: Path) -> None:
+    """`compute` takes a single name; the input file either does too, or says that it wants a list or "all"."""
+    text = MINIMAL.replace('["spin_hall"]', '"spin_hall"')
+    try:
+        assert settings(tmp_path, text).responses in ("spin_hall", ["spin_hall"])
+    except InputError as error:
+        assert "all" in str(error).replace("spin_hall", "")
+
+
+@pytest.mark.xfail(reason="says 'Input should be a valid list'")
+@pytest.mark.parametrize("written", ["'abc'", "true"])
+def test_what_a_list_of_numbers_may_be(tmp_path: Path, written: str) -> None:
+    message = refusal(tmp_path, MINIMAL + f"tau = {written}\n")
+    assert "number" in message
+    assert "from" in message
+
+
+@pytest.mark.xfail(reason="a relaxation time of -5 fs is accepted")
+@pytest.mark.parametrize("value", ["-5", "[10, -1]"])
+def test_negative_tau(tmp_path: Path, value: str) -> None:
+    refusal(tmp_path, MINIMAL + f"tau = {value}\n")
+
+
+# --- default grid -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spacing", [0.05, 0.1, 0.33, 1.0])
+def test_default_grid(spacing: float) -> None:
+    """Even, as fine as asked for but not finer than needed: one step of two less would be too coarse."""
+    model = models.random_model(n=2, seed=3)
+    lengths = np.linalg.norm(2 * np.pi * np.linalg.inv(model.lattice).T, axis=1)
+    grid = np.array(default_grid(model, spacing))
+    assert (grid % 2 == 0).all()
+    assert (lengths / grid <= spacing * (1 + 1e-12)).all()
+    assert (lengths[grid > 2] / (grid[grid > 2] - 2) > spacing).all()
+
+
+@pytest.mark.parametrize("periodic", [(True, True, False), (False, True, True), (True, False, False)])
+def test_default_grid_has_one_point_along_vacuum(periodic: tuple[bool, bool, bool]) -> None:
+    grid = default_grid(models.random_model(n=2, periodic=periodic), 0.5)
+    assert [n == 1 for n in grid] == [not p for p in periodic]

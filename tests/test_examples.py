@@ -1,0 +1,199 @@
+"""The examples give, to the last digits, what they gave before (expected.json), and what others found for these materials."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import wannier_spin as ws
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = ["Fe", "GaAs", "Mn2Au", "Pt"]
+
+# Responses that the magnetic group allows (Pt m-3m1', GaAs -43m1', Fe 4/mm'm', Mn2Au: PT): PHYSICS of the inputs, not fits.
+ALLOWED = {
+    "Pt": {"spin_hall"},
+    "GaAs": {"spin_hall", "displacement_spin_current"},
+    "Mn2Au": {
+        "spin_hall",
+        "intrinsic_spin_magnetization",
+        "nonlinear_extrinsic_spin_current",
+        "nonlinear_extrinsic_spin_magnetization",
+    },
+    "Fe": {
+        "spin_hall",
+        "magnetic_spin_hall",
+        "displacement_spin_current",
+        "nonlinear_drude_spin_magnetization",
+        "nonlinear_extrinsic_spin_magnetization",
+        "nonlinear_intrinsic_spin_magnetization",
+    },
+}
+# Of the largest |value| in the scan. Rounding: energies of 20 eV carry 1e-14, so that the smallest energy denominator
+# (degeneracy tolerance, 5e-4 eV) has 1e-10 and its fourth power less than 1e-9. With other BLAS kernels
+# (OPENBLAS_CORETYPE=Nehalem instead of Haswell) allowed responses moved by at most 5e-12. Forbidden ones are what is left
+# of terms that cancel, a model's symmetry breaking: they moved by up to 2.4e-8.
+TOLERANCE = 1e-8
+TOLERANCE_FORBIDDEN = 1e-5
+
+
+def _workflow() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("expected", ROOT / "workflows" / "expected.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+WORKFLOW = _workflow()
+
+
+class Example:
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.output = WORKFLOW.run_example(name, folder / f"{name}.h5")
+        self.result = ws.load(folder / f"{name}.h5")
+        self.left = sorted(path.name for path in folder.iterdir())
+
+    def component(self, response: str, indices: str) -> float:
+        """At the Fermi level and the first temperature."""
+        index = tuple("xyz".index(letter) for letter in indices.replace(";", ""))
+        return float(WORKFLOW.at_fermi_level(self.result, response)[index])
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory):
+    """Each example is run once, through the command line, when it is first asked for."""
+    done: dict[str, Example] = {}
+
+    def get(name: str) -> Example:
+        if name not in done:
+            done[name] = Example(name, tmp_path_factory.mktemp(name))
+        return done[name]
+
+    return get
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_are_the_expected_ones(examples, name: str) -> None:
+    result = examples(name).result
+    expected = json.loads((ROOT / "example_inputs" / name / "expected.json").read_text())
+    assert set(result) == set(expected)
+    for response, entry in expected.items():
+        tensor, values = result[response], WORKFLOW.at_fermi_level(result, response)
+        assert tensor.unit == entry["unit"]
+        assert entry["largest"]
+        tolerance = (TOLERANCE if response in ALLOWED[name] else TOLERANCE_FORBIDDEN) * entry["scan_maximum"]
+        assert np.abs(tensor.values).max() == pytest.approx(entry["scan_maximum"], abs=tolerance), response
+        for text, value in entry["largest"].items():
+            assert values[WORKFLOW.entry_index(tensor, text)] == pytest.approx(value, abs=tolerance), (response, text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_allowed_responses_are_there(examples, name: str) -> None:
+    """Finite everywhere, not zero where symmetry allows, and the whole scan is in the file."""
+    example = examples(name)
+    assert example.left == [f"{name}.h5"]
+    for response, tensor in example.result.items():
+        assert np.isfinite(tensor.values).all()
+        assert np.isfinite(tensor.error).all()  # all these meshes are even: an error bar comes with each number
+        assert response in example.output
+    for response in ALLOWED[name]:
+        assert np.abs(example.result[response].values).max() > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_provenance(examples, name: str) -> None:
+    p = examples(name).result.provenance
+    assert p["input"] == (ROOT / "example_inputs" / name / "input.toml").read_text()
+    assert len(json.loads(p["model_source"]["files"])) >= 2  # hashes of the Wannier90 files, also for a saved model
+    assert all(len(digest) == 64 for digest in json.loads(p["model_source"]["files"]).values())
+
+
+# --- numbers that nobody here made ------------------------------------------------------------------------------
+
+
+def test_spin_hall_conductivity_of_platinum(examples) -> None:
+    """About 2200 (hbar/e) S/cm: Guo et al., Phys. Rev. Lett. 100, 096401 (2008); postw90 on these files 2198 (30x30x30)."""
+    value = examples("Pt").component("spin_hall", "xy;z") / 100  # (hbar/e) S/cm
+    assert 2000 < value < 2400
+
+
+@pytest.mark.parametrize(("indices", "sign"), [("yz;x", 1), ("zx;y", 1), ("yx;z", -1), ("zy;x", -1), ("xz;y", -1)])
+def test_platinum_is_cubic(examples, indices: str, sign: int) -> None:
+    pt = examples("Pt")
+    assert pt.component("spin_hall", indices) == pytest.approx(sign * pt.component("spin_hall", "xy;z"), rel=1e-3)
+
+
+def test_platinum_has_no_other_component(examples) -> None:
+    pt = examples("Pt")
+    values = np.abs(WORKFLOW.at_fermi_level(pt.result, "spin_hall"))
+    assert np.count_nonzero(values > 1e-3 * values.max()) == 6
+
+
+def test_spin_hall_conductivity_of_platinum_peaks_at_the_fermi_level(examples) -> None:
+    """Guo et al.: the maximum lies at the Fermi level to about 0.2 eV, and the sign changes well below."""
+    result = examples("Pt").result
+    scan = result["spin_hall"].component("xy;z")[0][:, 0]
+    mu = result["spin_hall"].mu - result.provenance["fermi_energy_eV"]
+    assert abs(mu[scan.argmax()]) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sign"),
+    [("xx;z", "yy;z", 1), ("zx;x", "zy;y", 1), ("xz;x", "yz;y", 1)],
+)
+def test_iron_is_tetragonal_about_its_moment(examples, first: str, second: str, sign: int) -> None:
+    """Fourfold axis along z; the spin-polarized current is the largest entry, and parallel to the moment."""
+    fe = examples("Fe")
+    scale = abs(fe.component("magnetic_spin_hall", "zz;z"))
+    assert fe.component("magnetic_spin_hall", first) == pytest.approx(
+        sign * fe.component("magnetic_spin_hall", second), abs=1e-3 * scale
+    )
+
+
+def test_current_of_iron_carries_spin_along_its_moment(examples) -> None:
+    values = np.abs(WORKFLOW.at_fermi_level(examples("Fe").result, "magnetic_spin_hall"))
+    assert values[..., 2].max() > 20 * values[..., :2].max()
+
+
+def _spin_per_cell(model: ws.TightBindingModel, fermi_energy: float, n: int) -> np.ndarray:
+    """<sigma> of the occupied states: in Bohr magnetons the moment as DFT codes print it."""
+    k = np.stack(np.meshgrid(*3 * [(np.arange(n) + 0.5) / n], indexing="ij"), axis=-1).reshape(-1, 3)
+    geometry = ws.band_geometry(model, k)
+    spin = np.einsum("kann->kna", geometry.spin).real
+    return np.einsum("kn,kna->a", geometry.energies < fermi_energy, spin) / len(k)
+
+
+def test_moment_of_iron(example_inputs: Path) -> None:
+    """DFT (README of the example): (0, 0, 2.20) mu_B."""
+    moment = _spin_per_cell(ws.load_model(example_inputs / "Fe" / "Fe.model.h5"), 17.6048, 8)
+    assert moment[2] == pytest.approx(2.20, abs=0.1)
+    assert np.abs(moment[:2]).max() < 1e-3
+
+
+def test_moment_of_mn2au_is_zero_and_bands_are_pairs(example_inputs: Path) -> None:
+    model = ws.load_model(example_inputs / "Mn2Au" / "Mn2Au.model.h5")
+    assert np.abs(_spin_per_cell(model, 16.5032, 3)).max() < 1e-2
+    energies = ws.band_geometry(model, np.random.default_rng(1).random((5, 3))).energies
+    assert np.abs(energies[:, 1::2] - energies[:, ::2]).max() < 1e-3
+
+
+def test_gap_of_gallium_arsenide(example_inputs: Path) -> None:
+    """DFT (README of the example), at Gamma: 8.9253 and 9.3329 eV, split-off band 0.334 eV below."""
+    energies = ws.band_geometry(ws.load_model(example_inputs / "GaAs" / "GaAs.model.h5"), [[0.0, 0.0, 0.0]]).energies[0]
+    assert energies[7] == pytest.approx(8.9253, abs=1e-3)
+    assert energies[8] == pytest.approx(9.3329, abs=1e-3)
+    assert energies[7] - energies[3] == pytest.approx(0.334, abs=2e-3)
+
+
+def test_gallium_arsenide_is_cubic(examples) -> None:
+    """-43m1' leaves one number: sigma_xy;z = sigma_yz;x = sigma_zx;y = -sigma_yx;z = ..."""
+    values = WORKFLOW.at_fermi_level(examples("GaAs").result, "spin_hall")
+    even = [values[0, 1, 2], values[1, 2, 0], values[2, 0, 1]]
+    odd = [values[1, 0, 2], values[2, 1, 0], values[0, 2, 1]]
+    assert np.ptp(np.concatenate([even, np.negative(odd)])) < 1e-2 * np.abs(even).max()

@@ -1,0 +1,297 @@
+"""`compute`: responses of a model on a uniform mesh (or, for a k·p model, on a disk)."""
+
+from __future__ import annotations
+
+import platform
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin import responses as resp
+from wannier_spin import units as un
+from wannier_spin.calculation.sums import NEAR_FERMI, Progress, Sums, integrate_disk, integrate_mesh
+from wannier_spin.calculation.symmetrize import irreducible_mesh, symmetrized, verified_group
+from wannier_spin.errors import AccuracyWarning, InputError
+from wannier_spin.geometry import DEGENERACY_TOLERANCE
+from wannier_spin.integration.grid import Mesh
+from wannier_spin.integration.parallel import SERIAL, Communicator
+from wannier_spin.model import KPModel, Structure, TightBindingModel
+from wannier_spin.occupation import Occupation
+from wannier_spin.responses.plan import Plan
+from wannier_spin.responses.registry import Response
+from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, ResponseTensor, ResultSet
+from wannier_spin.tensors import Channel
+
+Real = NDArray[np.float64]
+
+
+def compute(
+    model: TightBindingModel | KPModel,
+    responses: str | Sequence[str],
+    *,
+    grid: Sequence[int],
+    mu: float | Sequence[float] | Real,
+    temperature: float | Sequence[float] | Real,
+    shift: Sequence[float] = (0.0, 0.0, 0.0),
+    tau: float | Sequence[float] | None = None,
+    omega: float | Sequence[float] | Real = (),
+    broadening: float = 0.0,
+    units: un.UnitSystem = "natural",
+    channel: Channel = "spin",
+    blocks: Sequence[str] = (),
+    spin_current: str = "simple",
+    form: str = "paper",
+    relaxation: str | None = None,
+    symmetry: Structure | None = None,
+    reduce_k: bool = True,
+    tolerance: float | None = None,
+    degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
+    memory: float = 1.0,
+    comm: Communicator | None = None,
+    progress: Progress = lambda done, total: None,
+) -> ResultSet:
+    """Compute responses on a uniform mesh (or, for a k·p model, on a disk).
+
+    Parameters
+    ----------
+    responses : names (`wannier_spin.responses.names()`), or "all".
+    grid : three numbers of k-points, k = (i + shift)/n; one along a vacuum direction. For a k·p model two numbers:
+        Gauss-Legendre points per radial panel, and angles.
+    mu : eV. temperature : K; 0 is allowed for Fermi-sea responses, and for everything on a k·p model.
+    tau : hbar/eV with natural units (default 1), fs with SI units (default 10). Several: see `ResponseTensor.over_tau`.
+    omega : eV, for the displacement responses. broadening : eV, half width eta in omega + i eta.
+    channel : "charge" replaces the observable by the velocity (the identity channel), for validation.
+    blocks : further building blocks to store with the responses of their order in field and tau, for instance "L1surf".
+    symmetry : structure with its magnetic moments; the tensors are projected on what its magnetic point group allows.
+    reduce_k : with `symmetry`, evaluate irreducible k-points only; False: all, and what the projection removes is kept
+        as `ResponseTensor.residual`, a measure of how far the Wannier model breaks the symmetry.
+    degeneracy_tolerance : eV; bands closer than this are one block.
+    memory : GiB per rank that batches may fill, next to the model itself.
+    comm : an mpi4py communicator; None: serial.
+    progress : called with (done, total) blocks of this rank.
+
+    Raises
+    ------
+    InputError : unknown names, impossible requests. Warns with AccuracyWarning.
+    """
+    start = time.monotonic()
+    _refuse_unavailable(spin_current, form, relaxation, tolerance)
+    records = tuple(_with_blocks(record, blocks) for record in _records(responses))
+    taus = _list("tau", (1.0 if units == "natural" else 10.0) if tau is None else tau)
+    if units not in ("natural", "SI"):
+        raise InputError(f"units = '{units}', expected 'natural' or 'SI'")
+    if channel not in ("spin", "charge"):
+        raise InputError(f"channel = '{channel}', expected 'spin' or 'charge'")
+    temperatures, omegas = _list("temperature", temperature), _list("omega", omega)
+    occupation = Occupation(_list("mu", mu), np.array([un.thermal_energy(T) for T in temperatures]))
+    plan = _plan(records, channel, omegas, broadening)
+    _check_spin(model, plan)
+    if not degeneracy_tolerance > 0:
+        raise InputError(f"degeneracy_tolerance = {degeneracy_tolerance}, expected a positive energy in eV")
+
+    comm = comm or SERIAL
+    with warnings.catch_warnings(record=True) as caught, _one_blas_thread():
+        warnings.simplefilter("always", AccuracyWarning)
+        group = verified_group(model, symmetry, degeneracy_tolerance)
+        if isinstance(model, KPModel):
+            sums = integrate_disk(model, plan, occupation, tuple(grid), degeneracy_tolerance)
+        else:
+            mesh = Mesh(_three("grid", grid), _three("shift", shift))
+            if group and reduce_k:
+                mesh = irreducible_mesh(mesh, group.group.point_operations)
+            sums = integrate_mesh(model, plan, occupation, mesh, degeneracy_tolerance, memory, comm, progress)
+        _warn(model, plan, occupation, sums)
+    messages = tuple(str(w.message) for w in caught if issubclass(w.category, AccuracyWarning))
+    for message in messages:
+        warnings.warn(message, AccuracyWarning, stacklevel=2)
+
+    def tensor(record: Response) -> ResponseTensor:
+        raw = _tensor(record, plan, occupation, temperatures, omegas, tuple(taus.tolist()), units, model, sums)
+        return raw if group is None else symmetrized(raw, record, group.group.point_operations, keep_residual=not reduce_k)
+
+    provenance = {
+        "model": model.name,
+        "model_source": dict(model.source),
+        "channel": channel,
+        "spin_current": spin_current,
+        "spin_current_definition": SPIN_CURRENT_DEFINITIONS[spin_current],
+        "form": form,
+        "grid": [int(n) for n in grid],
+        "shift": [float(s) for s in shift],
+        "degeneracy_tolerance_eV": float(degeneracy_tolerance),
+        "broadening_eV": float(broadening),
+        "k_points_evaluated": sums.evaluations,
+        "ranks": comm.size,
+        "wall_seconds": time.monotonic() - start,
+        "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+        "versions": _versions(),
+        "symmetry": group.provenance() if group else "none used",
+        **sums.notes,
+    }
+    return ResultSet({record.name: tensor(record) for record in records}, provenance, messages)
+
+
+def _tensor(
+    record: Response,
+    plan: Plan,
+    occupation: Occupation,
+    temperatures: Real,
+    omegas: Real,
+    taus: tuple[float, ...],
+    units: un.UnitSystem,
+    model: TightBindingModel | KPModel,
+    sums: Sums,
+) -> ResponseTensor:
+    law = record.channel_tensor(plan.channel)
+    scan = (len(occupation.mu), len(occupation.kT))
+
+    def blocks_of(array: Real) -> dict[str, Real]:
+        tensors = {name: plan.tensor(array, name, law.observable) for name in record.blocks}  # type: ignore[arg-type]
+        return {name: np.ascontiguousarray(t.reshape(*scan, *t.shape[1:])) for name, t in tensors.items()}
+
+    difference = np.full_like(sums.fine, np.nan) if sums.coarse is None else sums.fine - sums.coarse
+    return ResponseTensor(
+        name=record.name,
+        title=record.title,
+        symbol=record.symbol,
+        equation=record.equation,
+        law=record.law,
+        reference=record.reference,
+        channel=plan.channel,
+        output=law.observable,  # type: ignore[arg-type]
+        labels=law.labels,
+        field_order=law.field_order,
+        tau_power=record.tau_power,
+        form="paper",
+        combination=dict(record.paper),
+        blocks=blocks_of(sums.fine),
+        block_errors=blocks_of(difference),
+        mu=occupation.mu,
+        temperature=temperatures,
+        omega=omegas if record.dynamic else np.empty(0),
+        tau=taus,
+        units=units,
+        dimension=model.dimension,
+        thickness=None if isinstance(model, KPModel) else model.thickness,
+    )
+
+
+def _warn(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, sums: Sums) -> None:
+    lowest, highest, transition = sums.minima[0], -sums.minima[1], sums.minima[2]
+    sums.notes.update(lowest_energy_eV=float(lowest), highest_energy_eV=float(highest))
+    if not isinstance(model, KPModel) and (occupation.mu.max() > highest or occupation.mu.min() < lowest):
+        warnings.warn(
+            f"mu goes from {occupation.mu.min():.4f} to {occupation.mu.max():.4f} eV, and the bands of '{model.name}' "
+            f"on this mesh from {lowest:.4f} to {highest:.4f} eV: outside of them the model has no states; "
+            "is the Fermi energy right?",
+            AccuracyWarning,
+            stacklevel=2,
+        )
+    if plan.frequencies:
+        resonant = [z.real for z in plan.frequencies if z.imag == 0 and abs(z.real) >= transition]
+        sums.notes["lowest_transition_eV"] = float(transition)
+        if resonant:
+            warnings.warn(
+                f"omega = {min(resonant):g} eV and above is not below the lowest transition ({transition:.4g} eV on this mesh): "
+                "the displacement responses diverge at resonances; give a broadening (eV), or lower frequencies",
+                AccuracyWarning,
+                stacklevel=2,
+            )
+    if any(len(r.tensor.fields) == 2 and r.tau_power == 0 for r in plan.responses):
+        sums.notes["smallest_gap_at_fermi_level_eV"] = sums.minima[3:]
+        close = sums.minima[3:] < occupation.kT.max()
+        if close.any():
+            warnings.warn(
+                f"at {close.sum()} of {len(close)} values of mu a gap smaller than kT = {occupation.kT.max():.3g} eV lies within "
+                f"{NEAR_FERMI:g} kT of mu (smallest: {sums.minima[3:].min():.2g} eV): second-order responses of order tau^0 "
+                "scale like 1/gap^4 and are outside perturbation theory there",
+                AccuracyWarning,
+                stacklevel=2,
+            )
+
+
+def _refuse_unavailable(spin_current: str, form: str, relaxation: str | None, tolerance: float | None) -> None:
+    if spin_current not in SPIN_CURRENT_DEFINITIONS:
+        raise InputError(
+            f"spin_current = '{spin_current}' is not available; use {' or '.join(map(repr, SPIN_CURRENT_DEFINITIONS))}"
+        )
+    if form != "paper":
+        raise InputError(f"form = '{form}' is not available; use 'paper', and combine the stored blocks (`result[name].blocks`)")
+    if relaxation is not None:
+        raise InputError("a relaxation model belongs to form = 'full', which is not available; leave it out")
+    if tolerance is not None:
+        raise InputError("a tolerance is not available; leave it out and converge the mesh (see `error`)")
+
+
+def _records(responses: str | Sequence[str]) -> tuple[Response, ...]:
+    names = resp.names() if responses == "all" else (responses,) if isinstance(responses, str) else tuple(responses)
+    if not names:
+        raise InputError(f"no response was asked for; choose from {', '.join(resp.names())}, or 'all'")
+    return tuple(resp.get(name) for name in dict.fromkeys(names))
+
+
+def _with_blocks(record: Response, names: Sequence[str]) -> Response:
+    """The record with further blocks of its field order and power of tau among its companions."""
+    unknown = sorted(set(names) - set(resp.BLOCKS))
+    if unknown:
+        raise InputError(f"unknown block {', '.join(unknown)}; choose from {', '.join(resp.BLOCKS)}")
+
+    def fits(block: resp.Block) -> bool:
+        return len(block.fields) == record.tensor.field_order and block.tau_power == record.tau_power
+
+    fitting = [name for name in names if not record.dynamic and fits(resp.BLOCKS[name])]
+    return replace(record, companions=tuple(dict.fromkeys((*record.companions, *fitting))))
+
+
+def _plan(records: tuple[Response, ...], channel: Channel, omegas: Real, broadening: float) -> Plan:
+    dynamic = [r.name for r in records if r.dynamic]
+    if dynamic and not len(omegas):
+        raise InputError(f"{', '.join(dynamic)}: give omega, a list of frequencies in eV")
+    if broadening < 0:
+        raise InputError(f"broadening = {broadening}, expected zero or a positive energy in eV")
+    frequencies = tuple(complex(w, broadening) for w in omegas) if dynamic else ()
+    return Plan(records, channel, frequencies)
+
+
+def _check_spin(model: TightBindingModel | KPModel, plan: Plan) -> None:
+    if plan.needs_spin and isinstance(model, TightBindingModel) and model.spin_R is None:
+        raise InputError(
+            f"model '{model.name}' has no spin matrices; read it with its .spn file (write_spn = .true. in the pw2wannier90 "
+            "input), or with spin = 'interleaved' or 'blocks'"
+        )
+
+
+def _list(name: str, values: object) -> Real:
+    array = np.atleast_1d(np.asarray(values, float))
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise InputError(f"{name} must be a number or a list of finite numbers, found {values!r}")
+    return array
+
+
+def _three(name: str, values: Sequence[Any]) -> tuple[Any, Any, Any]:
+    if isinstance(values, int | float) or len(values) != 3:
+        raise InputError(f"{name} must have three numbers, found {values!r}")
+    return values[0], values[1], values[2]
+
+
+def _one_blas_thread() -> Any:
+    """One BLAS thread per rank: 64 ranks times 64 threads is a common way to lose a node."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("wannier-spin", "numpy", "h5py", "wannierberri"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

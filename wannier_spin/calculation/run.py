@@ -1,0 +1,84 @@
+"""`run`: what an input file asks for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from wannier_spin import units as un
+from wannier_spin.calculation.compute import compute
+from wannier_spin.calculation.sums import Progress
+from wannier_spin.config import Settings
+from wannier_spin.errors import InputError
+from wannier_spin.integration.parallel import Communicator, together
+from wannier_spin.model import Structure, TightBindingModel, load_model
+from wannier_spin.readers import WS_DISTANCE_TOLERANCE, read_structure, read_wannier90
+from wannier_spin.results import ResultSet
+
+
+def run(settings: Settings, text: str, folder: Path, comm: Communicator, progress: Progress) -> ResultSet:
+    """Read the model on rank 0, compute on all ranks. `folder`: what a relative seedname is relative to.
+
+    Raises InputError on all ranks alike.
+    """
+    model, structure = comm.bcast(together(comm, lambda: _read(settings, folder) if comm.rank == 0 else None))
+    grid = settings.grid.points or default_grid(model, settings.grid.spacing)
+    result = compute(
+        model,
+        settings.responses,
+        grid=grid,
+        shift=settings.grid.shift,
+        mu=settings.fermi_energy + np.array(settings.mu),
+        temperature=settings.temperature,
+        tau=settings.tau if settings.units == "SI" else [un.natural_tau(t) for t in settings.tau],
+        omega=settings.omega,
+        broadening=settings.broadening,
+        units=settings.units,
+        channel=settings.channel,
+        spin_current=settings.spin_current,
+        form=settings.form,
+        symmetry=structure,
+        reduce_k=settings.symmetry.reduce,
+        degeneracy_tolerance=settings.numerics.degeneracy_tolerance,
+        memory=settings.numerics.memory,
+        comm=comm,
+        progress=progress,
+    )
+    return replace(result, provenance={**result.provenance, "fermi_energy_eV": settings.fermi_energy, "input": text})
+
+
+def default_grid(model: TightBindingModel, spacing: float) -> tuple[int, int, int]:
+    """Even numbers of points, at most `spacing` (1/angstrom, 2 pi included) apart; one along a vacuum direction."""
+    lengths = 2 * np.pi * np.linalg.norm(np.linalg.inv(model.lattice), axis=0)
+    points = [2 * math.ceil(length / spacing / 2) if p else 1 for length, p in zip(lengths, model.periodic, strict=True)]
+    return points[0], points[1], points[2]
+
+
+def _read(settings: Settings, folder: Path) -> tuple[TightBindingModel, Structure | None]:
+    wanted = settings.symmetry
+    if wanted.structure is None:
+        if wanted.magnetic_moments is not None:
+            raise InputError("symmetry.magnetic_moments is given without symmetry.structure; say which file has the atoms")
+        return _read_model(settings, folder), None
+    structure = read_structure(folder / wanted.structure, magnetic_moments=wanted.magnetic_moments)
+    return _read_model(settings, folder), structure
+
+
+def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
+    seed, options = folder / settings.seedname, settings.model
+    if seed.suffix == ".h5":
+        if options.spin is not None or options.ws_distance_tolerance is not None:
+            raise InputError(f"'{seed}' is a finished model: leave out model.spin and model.ws_distance_tolerance")
+        model = load_model(seed)
+    else:
+        tolerance = WS_DISTANCE_TOLERANCE if options.ws_distance_tolerance is None else options.ws_distance_tolerance
+        model = read_wannier90(seed, spin=options.spin, ws_distance_tolerance=tolerance)
+    if options.vacuum is None:
+        if options.thickness is not None:
+            raise InputError("model.thickness is given without model.vacuum; say which lattice vector crosses the layer")
+        return model
+    a, b, c = (axis != options.vacuum for axis in "abc")
+    return replace(model, periodic=(a, b, c), thickness=options.thickness)
