@@ -3,10 +3,16 @@
 from wannier_spin.symmetry.kpoints import irreducible_weights, mesh_operations
 from wannier_spin.symmetry.operations import MagneticGroup, Operation, distinct, group_from_database, magnetic_group
 from wannier_spin.symmetry.projector import AllowedTensor, TensorKind, allowed, n_independent, project, projector, transform
+from wannier_spin.symmetry.sites import SublatticeForms, equivalent_sites, site_form, site_images, sublattice_forms
 from wannier_spin.symmetry.table import format_table, law_kind, parities, table_one
 
 __all__ = [
     "AllowedTensor",
+    "SublatticeForms",
+    "equivalent_sites",
+    "site_form",
+    "site_images",
+    "sublattice_forms",
     "MagneticGroup",
     "Operation",
     "TensorKind",

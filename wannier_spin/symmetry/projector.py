@@ -50,11 +50,14 @@ def transform(values: Real, kind: TensorKind, operation: Operation) -> Real:
     return np.asarray(result * (kind.time_parity if operation.time_reversal else 1))
 
 
-def project(values: Real, kind: TensorKind, operations: Sequence[Operation]) -> Real:
-    """Mean over the group: the invariant part of the tensor (..., 3, 3, ...)."""
+def project(values: Real, kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None = None) -> Real:
+    """Mean over the group: the invariant part of the tensor (..., 3, 3, ...).
+
+    signs : a one-dimensional representation of the group, +1 or -1 for each operation; None: all +1.
+    """
     total = np.zeros_like(values)
-    for operation in operations:
-        total += transform(values, kind, operation)
+    for operation, sign in zip(operations, signs or [1] * len(operations), strict=True):
+        total += sign * transform(values, kind, operation)
     total /= len(operations)
     if kind.symmetric:
         i, j = (values.ndim - kind.rank + position for position in kind.symmetric)
@@ -62,11 +65,11 @@ def project(values: Real, kind: TensorKind, operations: Sequence[Operation]) -> 
     return total
 
 
-def projector(kind: TensorKind, operations: Sequence[Operation]) -> Real:
+def projector(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None = None) -> Real:
     """Matrix of the projector on flattened tensors, (3^rank, 3^rank); P P = P."""
     size = 3**kind.rank
     basis = np.eye(size).reshape(size, *(3,) * kind.rank)
-    return project(basis, kind, operations).reshape(size, size).T
+    return project(basis, kind, operations, signs).reshape(size, size).T
 
 
 def n_independent(kind: TensorKind, operations: Sequence[Operation]) -> int:
@@ -98,9 +101,9 @@ class AllowedTensor:
         return ", ".join([" = ".join(names) for names in groups.values()] + rest) or "0"
 
 
-def allowed(kind: TensorKind, operations: Sequence[Operation]) -> AllowedTensor:
+def allowed(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None = None) -> AllowedTensor:
     """Independent components and relations, by Gaussian elimination of the invariant tensors in the order xxx, xxy, ..."""
-    P = projector(kind, operations)
+    P = projector(kind, operations, signs)
     left, singular, _ = np.linalg.svd(P)
     basis = _reduced_echelon(left[:, singular > 0.5].T)
     names = [_component(letters, kind) for letters in itertools.product("xyz", repeat=kind.rank)]
