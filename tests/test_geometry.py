@@ -43,17 +43,13 @@ def test_interband_velocity_is_the_motion_of_the_states():
     """<n|d_a m> = v_nm/(eps_m - eps_n) + i (A_a)_nm for n != m: only moduli are free of the phases of the states."""
     model, a = replace(MODEL, position_R=None, centres=np.zeros((4, 3))), 0
     g = band_geometry(model, K)
-    overlap = along(
-        lambda k: np.abs(np.einsum("kwn,kwm->knm", g.states.conj(), band_geometry(model, k).states)) ** 2, model, K, a, h=1e-3
-    )
-    assert np.abs(overlap).max() < 1e-8  # no first-order change of |<n(k)|m(k + dk)>|^2
     h = 1e-4
     shifted = band_geometry(model, K + cartesian_step(model, a, h))
     transition = np.abs(np.einsum("kwn,kwm->knm", g.states.conj(), shifted.states)) ** 2 / h**2
     expected = np.abs(g.velocity[:, a] * g.inverse_gap) ** 2
     off = ~np.eye(4, dtype=bool)
-    assert np.abs(expected).max() > 1
-    assert np.abs(transition - expected)[:, off].max() < 50 * h * np.abs(expected).max() ** 1.5
+    assert np.abs(expected).max() > 0.5
+    assert np.abs(transition - expected)[:, off].max() < 1e-3  # the next order in h
 
 
 def test_against_the_other_gauge():

@@ -82,6 +82,8 @@ def show(
     response: Annotated[list[str] | None, typer.Option("-r", "--response", help="Only these responses.")] = None,
     component: Annotated[str | None, typer.Option("-c", "--component", help="One component over the scan, like 'xy;z'.")] = None,
     tau: Annotated[float | None, typer.Option(help="Another tau (fs for SI units, hbar/eV for natural ones).")] = None,
+    form: Annotated[str | None, typer.Option(help="full or paper, from the stored blocks.")] = None,
+    relaxation: Annotated[str | None, typer.Option(help="Relaxation model of the full form at second order.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Print what a result file holds: the largest components, or one component over the whole scan."""
@@ -91,7 +93,7 @@ def show(
     unknown = [name for name in response or [] if name not in result]
     if unknown:
         raise InputError(f"'{result_file}' has no response '{unknown[0]}'; it has {', '.join(result)}")
-    tensors = {name: result[name].at(tau=tau) for name in response or result}
+    tensors = {name: result[name].at(tau=tau, form=form, relaxation=relaxation) for name in response or result}
     if as_json:
         print(json.dumps(_as_json(tensors, component, result.provenance), indent=1))
     elif component:
@@ -221,13 +223,17 @@ def _print_summary(result: ResultSet) -> None:
         end="",
     )
     print(
-        f"form '{first.form}', {p.get('k_points_evaluated')} k-points on {p.get('ranks')} rank(s), {p.get('wall_seconds', 0):.1f} s"
+        f"form {_form(first)}, {p.get('k_points_evaluated')} k-points on {p.get('ranks')} rank(s), {p.get('wall_seconds', 0):.1f} s"
     )
     taus = f", tau = {first.tau[0]:g} {'fs' if first.units == 'SI' else 'hbar/eV'}"
     print(f"largest components at mu = {mu:.4f} eV (mu - E_F = {mu - fermi:+.4f}), T = {first.temperature[0]:g} K{taus}:")
     print(_table(("response", "component", "value", "error", "unit"), rows))
     for message in result.warnings:
         print(f"warning: {message}")
+
+
+def _form(tensor: ResponseTensor) -> str:
+    return f"'{tensor.form}'" + (f" with relaxation '{tensor.relaxation}'" if tensor.relaxation else "")
 
 
 def _component_name(tensor: ResponseTensor, index: tuple[Any, ...]) -> str:

@@ -99,7 +99,8 @@ class Settings(Section):
     units: Literal["SI", "natural"] = "SI"
     channel: Literal["spin", "charge"] = "spin"
     spin_current: str = "simple"
-    form: str = "paper"
+    form: Literal["full", "paper"] = "full"
+    relaxation: str = "adiabatic"
     output: str | None = None  # default: the name of the input file with .h5
     model: ModelSection = ModelSection()
     grid: GridSection = GridSection()

@@ -107,6 +107,19 @@ class BandGeometry:
             return self.spin_current.reshape(k, 9, n, n)
         return self.spin_matrices / 2 if name == "spin" else self.velocity
 
+    def observable_derivative(self, name: ObservableName) -> Complex:
+        """(D_b O)_nm, the covariant derivative of an observable: (k,b,o,n,m). Needs the derivatives of v and sigma."""
+        Dv, Ds = self.velocity_derivative, self.spin_derivative
+        assert Dv is not None
+        if name == "charge_current":
+            return Dv
+        assert Ds is not None
+        if name == "spin":
+            return Ds / 2
+        product = Dv[:, :, :, None] @ self.spin_matrices[:, None, None] + self.velocity[:, None, :, None] @ Ds[:, :, None]
+        k, n = self.energies.shape
+        return ((product + adjoint(product)) / 4).reshape(k, 3, 9, n, n)
+
     def _block_mean(self, X: Real) -> Real:
         if not self.has_degeneracies:
             return X

@@ -35,7 +35,8 @@ class ResponseTensor:
 
     blocks : name -> (mu, T, ..., tensor), natural units, without tau; block_errors : the same shapes, signed
         differences fine - coarse whose combination is the error estimate (NaN: none was made).
-    combination : name -> factor, what `values` is made of (`form`). labels : the paper's names of the Cartesian axes.
+    recipes : what can be made of the blocks, "paper" or "full adiabatic" ... -> {block: factor}. form, relaxation : which of
+        them `values` is; the full form is symmetrized in the two fields. labels : the paper's names of the Cartesian axes.
     mu (eV), temperature (K), omega (eV; empty for a static response), tau (hbar/eV for natural units, fs for SI; the first
         one is used by `values`).
     dimension, thickness (angstrom or None) : of the system; a 2D system has sheet units.
@@ -54,7 +55,7 @@ class ResponseTensor:
     field_order: int
     tau_power: int
     form: str
-    combination: Mapping[str, float]
+    recipes: Mapping[str, Mapping[str, float]]
     blocks: Mapping[str, Real]
     block_errors: Mapping[str, Real]
     mu: Real
@@ -64,6 +65,8 @@ class ResponseTensor:
     units: un.UnitSystem
     dimension: int
     thickness: float | None = None
+    relaxation: str | None = None
+    custom: Mapping[str, float] | None = None
     residual: Real | None = None
     converged: bool | None = None
 
@@ -76,6 +79,13 @@ class ResponseTensor:
     def error(self) -> Real:
         """Estimated error of `values`, same shape; NaN where there is none."""
         return np.abs(self._scale(self.tau[0]) * self._combine(self.block_errors))
+
+    @property
+    def combination(self) -> Mapping[str, float]:
+        """Block -> factor, what `values` is made of."""
+        if self.custom is not None:
+            return self.custom
+        return self.recipes[self.form if self.relaxation is None else f"{self.form} {self.relaxation}"]
 
     @property
     def over_tau(self) -> Real:
@@ -111,13 +121,16 @@ class ResponseTensor:
         *,
         tau: float | None = None,
         units: un.UnitSystem | None = None,
+        form: str | None = None,
+        relaxation: str | None = None,
         combination: Mapping[str, float] | None = None,
     ) -> ResponseTensor:
-        """The same result with another tau, other units, or another combination of its stored blocks.
+        """The same result with another tau, other units, another form, or any combination of its stored blocks.
 
-        A change of units keeps the physical tau. Raises InputError for a block that was not stored.
+        A change of units keeps the physical tau. `relaxation` alone means the full form. `combination` keeps the order of
+        the fields. Raises InputError for blocks that were not stored and forms that they do not make.
         """
-        changes: dict[str, Any] = {}
+        changes: dict[str, Any] = self._form_changes(form, relaxation)
         if units is not None and units != self.units:
             factor = 1 / un.natural_tau(1.0) if units == "SI" else un.natural_tau(1.0)
             changes |= {"units": units, "tau": tuple(factor * t for t in self.tau)}
@@ -127,8 +140,19 @@ class ResponseTensor:
             missing = sorted(set(combination) - set(self.blocks))
             if missing:
                 raise InputError(f"'{self.name}' has no block {missing}; stored: {sorted(self.blocks)}")
-            changes |= {"combination": dict(combination), "form": "custom"}
+            changes |= {"custom": dict(combination), "form": "custom", "relaxation": None}
         return dataclasses.replace(self, **changes)
+
+    def _form_changes(self, form: str | None, relaxation: str | None) -> dict[str, Any]:
+        if form is None and relaxation is None:
+            return {}
+        form = form or "full"
+        if form == "paper":
+            return {"form": form, "relaxation": None, "custom": None}
+        relaxation = relaxation or self.relaxation or "adiabatic"
+        if f"{form} {relaxation}" not in self.recipes:
+            raise InputError(f"'{self.name}' cannot be had in the form '{form} {relaxation}'; stored: {', '.join(self.recipes)}")
+        return {"form": form, "relaxation": relaxation, "custom": None}
 
     def component(self, indices: str) -> tuple[Real, Real]:
         """Values and errors of one component, for instance "xy;z": (mu, T) or (mu, T, omega, part)."""
@@ -145,7 +169,11 @@ class ResponseTensor:
         return float(factor * un.natural_tau(tau) ** self.tau_power)
 
     def _combine(self, blocks: Mapping[str, Real]) -> Real:
-        return sum((factor * blocks[name] for name, factor in self.combination.items()), np.zeros(()))
+        total: Real = sum((factor * blocks[name] for name, factor in self.combination.items()), np.zeros(()))
+        if self.form != "full" or self.field_order < 2:
+            return total
+        first_field = total.ndim - len(self.labels) + 1
+        return (total + np.swapaxes(total, first_field, first_field + 1)) / 2
 
 
 @dataclass(frozen=True)
@@ -186,7 +214,8 @@ def load(path: str | Path) -> ResultSet:
 def _to_tree(tensor: ResponseTensor) -> Tree:
     tree: Tree = {f.name: getattr(tensor, f.name) for f in dataclasses.fields(tensor)}
     tree |= {"values": tensor.values, "error": tensor.error, "unit": tensor.unit, "axes": json.dumps(tensor.axes)}
-    tree |= {"combination": json.dumps(dict(tensor.combination)), "tau": np.array(tensor.tau)}
+    tree |= {"recipes": json.dumps(tensor.recipes), "tau": np.array(tensor.tau)}
+    tree["custom"] = None if tensor.custom is None else json.dumps(tensor.custom)
     tree["tau_unit"] = "fs" if tensor.units == "SI" else "hbar/eV"
     tree |= {"mu_unit": "eV", "temperature_unit": "K", "omega_unit": "eV"}
     tree["blocks_unit"] = "hbar = e = 1, eV, angstrom, without tau"
@@ -201,5 +230,7 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
 def _from_tree(tree: Tree) -> ResponseTensor:
     known = {f.name for f in dataclasses.fields(ResponseTensor)}
     fields = {key: value for key, value in tree.items() if key in known}
-    fields |= {"combination": json.loads(tree["combination"]), "tau": tuple(float(t) for t in tree["tau"])}
+    fields |= {"recipes": json.loads(tree["recipes"]), "tau": tuple(float(t) for t in tree["tau"])}
+    if "custom" in tree:
+        fields["custom"] = json.loads(tree["custom"])
     return ResponseTensor(**fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -24,7 +24,7 @@ from wannier_spin.integration.parallel import SERIAL, Communicator
 from wannier_spin.model import KPModel, Structure, TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses.plan import Plan
-from wannier_spin.responses.registry import Response
+from wannier_spin.responses.registry import Form, Response
 from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, ResponseTensor, ResultSet
 from wannier_spin.tensors import Channel
 
@@ -46,8 +46,8 @@ def compute(
     channel: Channel = "spin",
     blocks: Sequence[str] = (),
     spin_current: str = "simple",
-    form: str = "paper",
-    relaxation: str | None = None,
+    form: Form = "full",
+    relaxation: str = "adiabatic",
     symmetry: Structure | None = None,
     reduce_k: bool = True,
     tolerance: float | None = None,
@@ -67,6 +67,9 @@ def compute(
     tau : hbar/eV with natural units (default 1), fs with SI units (default 10). Several: see `ResponseTensor.over_tau`.
     omega : eV, for the displacement responses. broadening : eV, half width eta in omega + i eta.
     channel : "charge" replaces the observable by the velocity (the identity channel), for validation.
+    form : "paper", the printed combination of blocks, or "full", the exact one for any number of bands, symmetrized in the
+        two fields. relaxation : of the full form at second order, see `responses.RELAXATIONS`. Both are arithmetic on the
+        stored blocks: `ResponseTensor.at(form=..., relaxation=...)`; with "paper" the blocks of "full" are not computed.
     blocks : further building blocks to store with the responses of their order in field and tau, for instance "L1surf".
     symmetry : structure with its magnetic moments; the tensors are projected on what its magnetic point group allows.
     reduce_k : with `symmetry`, evaluate irreducible k-points only; False: all, and what the projection removes is kept
@@ -81,16 +84,14 @@ def compute(
     InputError : unknown names, impossible requests. Warns with AccuracyWarning.
     """
     start = time.monotonic()
-    _refuse_unavailable(spin_current, form, relaxation, tolerance)
-    records = tuple(_with_blocks(record, blocks) for record in _records(responses))
+    _check_choices(spin_current, form, relaxation, tolerance, blocks)
+    records = _records(responses)
     taus = _list("tau", (1.0 if units == "natural" else 10.0) if tau is None else tau)
-    if units not in ("natural", "SI"):
-        raise InputError(f"units = '{units}', expected 'natural' or 'SI'")
-    if channel not in ("spin", "charge"):
-        raise InputError(f"channel = '{channel}', expected 'spin' or 'charge'")
+    _choice("units", units, ("natural", "SI"))
+    _choice("channel", channel, ("spin", "charge"))
     temperatures, omegas = _list("temperature", temperature), _list("omega", omega)
     occupation = Occupation(_list("mu", mu), np.array([un.thermal_energy(T) for T in temperatures]))
-    plan = _plan(records, channel, omegas, broadening)
+    plan = replace(_plan(records, channel, omegas, broadening), form=form, extra=tuple(blocks))
     _check_spin(model, plan)
     if not degeneracy_tolerance > 0:
         raise InputError(f"degeneracy_tolerance = {degeneracy_tolerance}, expected a positive energy in eV")
@@ -113,6 +114,7 @@ def compute(
 
     def tensor(record: Response) -> ResponseTensor:
         raw = _tensor(record, plan, occupation, temperatures, omegas, tuple(taus.tolist()), units, model, sums)
+        raw = raw.at(form=form, relaxation=relaxation)
         return raw if group is None else symmetrized(raw, record, group.group.point_operations, keep_residual=not reduce_k)
 
     provenance = {
@@ -122,6 +124,7 @@ def compute(
         "spin_current": spin_current,
         "spin_current_definition": SPIN_CURRENT_DEFINITIONS[spin_current],
         "form": form,
+        "relaxation": relaxation if form == "full" else "none",
         "grid": [int(n) for n in grid],
         "shift": [float(s) for s in shift],
         "degeneracy_tolerance_eV": float(degeneracy_tolerance),
@@ -152,7 +155,7 @@ def _tensor(
     scan = (len(occupation.mu), len(occupation.kT))
 
     def blocks_of(array: Real) -> dict[str, Real]:
-        tensors = {name: plan.tensor(array, name, law.observable) for name in record.blocks}  # type: ignore[arg-type]
+        tensors = {name: plan.tensor(array, name, law.observable) for name in plan.blocks_of(record)}  # type: ignore[arg-type]
         return {name: np.ascontiguousarray(t.reshape(*scan, *t.shape[1:])) for name, t in tensors.items()}
 
     difference = np.full_like(sums.fine, np.nan) if sums.coarse is None else sums.fine - sums.coarse
@@ -169,7 +172,7 @@ def _tensor(
         field_order=law.field_order,
         tau_power=record.tau_power,
         form="paper",
-        combination=dict(record.paper),
+        recipes=record.recipes(plan.form),
         blocks=blocks_of(sums.fine),
         block_errors=blocks_of(difference),
         mu=occupation.mu,
@@ -216,17 +219,19 @@ def _warn(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation
             )
 
 
-def _refuse_unavailable(spin_current: str, form: str, relaxation: str | None, tolerance: float | None) -> None:
-    if spin_current not in SPIN_CURRENT_DEFINITIONS:
-        raise InputError(
-            f"spin_current = '{spin_current}' is not available; use {' or '.join(map(repr, SPIN_CURRENT_DEFINITIONS))}"
-        )
-    if form != "paper":
-        raise InputError(f"form = '{form}' is not available; use 'paper', and combine the stored blocks (`result[name].blocks`)")
-    if relaxation is not None:
-        raise InputError("a relaxation model belongs to form = 'full', which is not available; leave it out")
+def _check_choices(spin_current: str, form: str, relaxation: str, tolerance: float | None, blocks: Sequence[str]) -> None:
+    _choice("spin_current", spin_current, SPIN_CURRENT_DEFINITIONS)
+    _choice("form", form, ("full", "paper"))
+    _choice("relaxation", relaxation, resp.RELAXATIONS)
+    for block in blocks:
+        _choice("block", block, resp.BLOCKS)
     if tolerance is not None:
         raise InputError("a tolerance is not available; leave it out and converge the mesh (see `error`)")
+
+
+def _choice(name: str, value: str, valid: Iterable[str]) -> None:
+    if value not in (known := tuple(valid)):
+        raise InputError(f"{name} = '{value}' is not available; choose from {', '.join(known)}")
 
 
 def _records(responses: str | Sequence[str]) -> tuple[Response, ...]:
@@ -234,19 +239,6 @@ def _records(responses: str | Sequence[str]) -> tuple[Response, ...]:
     if not names:
         raise InputError(f"no response was asked for; choose from {', '.join(resp.names())}, or 'all'")
     return tuple(resp.get(name) for name in dict.fromkeys(names))
-
-
-def _with_blocks(record: Response, names: Sequence[str]) -> Response:
-    """The record with further blocks of its field order and power of tau among its companions."""
-    unknown = sorted(set(names) - set(resp.BLOCKS))
-    if unknown:
-        raise InputError(f"unknown block {', '.join(unknown)}; choose from {', '.join(resp.BLOCKS)}")
-
-    def fits(block: resp.Block) -> bool:
-        return len(block.fields) == record.tensor.field_order and block.tau_power == record.tau_power
-
-    fitting = [name for name in names if not record.dynamic and fits(resp.BLOCKS[name])]
-    return replace(record, companions=tuple(dict.fromkeys((*record.companions, *fitting))))
 
 
 def _plan(records: tuple[Response, ...], channel: Channel, omegas: Real, broadening: float) -> Plan:

@@ -40,6 +40,7 @@ def run(settings: Settings, text: str, folder: Path, comm: Communicator, progres
         channel=settings.channel,
         spin_current=settings.spin_current,
         form=settings.form,
+        relaxation=settings.relaxation,
         symmetry=structure,
         reduce_k=settings.symmetry.reduce,
         degeneracy_tolerance=settings.numerics.degeneracy_tolerance,

@@ -53,7 +53,9 @@ def integrate_mesh(
         if not periodic and points != 1:
             raise InputError(f"grid has {points} points along lattice vector {name}, which is not periodic; expected 1")
     if plan.has_surface and (occupation.kT == 0).any():
-        surface = [r.name for r in plan.responses if any(b in resp.BLOCKS and resp.BLOCKS[b].fermi == "surface" for b in r.blocks)]
+        surface = [
+            r.name for r in plan.responses if any(b.fermi == "surface" and b.name in plan.blocks_of(r) for b in plan.static_blocks)
+        ]
         raise InputError(
             f"temperature = 0 K with Fermi-surface responses ({', '.join(surface)}) on a uniform mesh: f' is a delta function "
             "that no mesh of points meets; give a temperature for which kT spans a few level spacings of the mesh"

@@ -9,7 +9,17 @@ from wannier_spin.responses import (  # noqa: I001  (the order of the paper, whi
     nonlinear_intrinsic as _13_14,
 )
 from wannier_spin.responses.pairs import BandPairs
-from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, RESPONSES, Block, DynamicBlock, Response, get, names
+from wannier_spin.responses.registry import (
+    BLOCKS,
+    DYNAMIC_BLOCKS,
+    RELAXATIONS,
+    RESPONSES,
+    Block,
+    DynamicBlock,
+    Response,
+    get,
+    names,
+)
 
-__all__ = ["BLOCKS", "DYNAMIC_BLOCKS", "RESPONSES", "BandPairs", "Block", "DynamicBlock", "Response", "get", "names"]
+__all__ = ["BLOCKS", "DYNAMIC_BLOCKS", "RELAXATIONS", "RESPONSES", "BandPairs", "Block", "DynamicBlock", "Response", "get", "names"]
 _EFFECTS = (_4_5, _6, _7_8, _9_10, _11_12, _13_14)

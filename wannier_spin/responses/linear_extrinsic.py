@@ -39,7 +39,7 @@ register(
         tau_power=1,
         geometry=("spin metric",),
         paper={"L1": 1},
-        companions=("L1dir",),
+        full={"L1": 1, "L1dir": 1},
     ),
     Response(
         name="edelstein",
@@ -49,6 +49,6 @@ register(
         tau_power=1,
         geometry=("Zeeman curvature",),
         paper={"L1": 1},
-        companions=("L1dir",),
+        full={"L1": 1, "L1dir": 1},
     ),
 )

@@ -4,7 +4,7 @@
     (10)  beta2_abc    = -(tau^2/4) sum_{n != m} int_k Obar^{ba}_nm d_c f_n             M_a   = beta_abc E_b E_c
 
 arXiv:2406.02257v3. Both are N2/2 (PHYSICS.md, section 3); the factor 1/2 belongs to adiabatic switching. (9) lacks the
-direct term N2dir/2.
+direct term N2dir/2. Exact: sym(N2 + N2dir) times 1/2 (adiabatic) or 1 (constant rates).
 """
 
 from wannier_spin.responses.pairs import BandPairs, Real
@@ -32,7 +32,7 @@ register(
         tau_power=2,
         geometry=("spin metric dipole",),
         paper={"N2": 1 / 2},
-        companions=("N2dir",),
+        full={"N2": "tau2", "N2dir": "tau2"},
     ),
     Response(
         name="nonlinear_drude_spin_magnetization",
@@ -42,6 +42,6 @@ register(
         tau_power=2,
         geometry=("Zeeman curvature dipole",),
         paper={"N2": 1 / 2},
-        companions=("N2dir",),
+        full={"N2": "tau2", "N2dir": "tau2"},
     ),
 )

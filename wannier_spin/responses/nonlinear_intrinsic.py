@@ -5,7 +5,10 @@
     (14)  beta0_abc = sum_{n != m} int_k [Z^{abc}_nm f_n/eps_nm^3 + (Obar^{ca}_nm/(2 eps_nm^2)) d_b f_n]
           Z = Delta^c_mn Obar^{ba}_nm/2 + Dbar^a_mn eps_nm g^{bc}_nm                    M_a   = beta_abc E_b E_c
 
-arXiv:2406.02257v3. Both are Q1 + P + F (PHYSICS.md, section 3). No relaxation model gives this combination.
+arXiv:2406.02257v3. Both are Q1 + P + F (PHYSICS.md, section 3). No relaxation model gives this combination: it lacks the
+direct part W, the three-band part, and 2P of the exact result for any number of bands, which is
+
+    S + kF sym(F) + kP P + kD D          symmetrized in the fields; kF, kP, kD: see `registry.RELAXATIONS`
 """
 
 import numpy as np
@@ -34,10 +37,31 @@ def F(p: BandPairs) -> Real:
     return 2 * np.swapaxes(p.re(left), 2, 3)
 
 
+def S(p: BandPairs) -> Real:
+    """d/dh [sum_m g^{bd}_nm/eps_nm] at H -> H + h O, summed with f_n:
+
+    3P + sum_m Re[V^b_nm v^d_mn + V^d_nm v^b_mn]/eps_nm^3,   V^b = D_b O + [Y, v^b],   Y_nm = O_nm/eps_nm.
+    """
+    return 3 * P(p) + p.with_velocity(p.DO + p.mixing(), 3)
+
+
+def W(p: BandPairs) -> Real:
+    """The part of S with the explicit derivative, V^b = D_b O; S - sym(Q1) - 3P - W is the three-band part."""
+    return p.with_velocity(p.DO, 3)
+
+
+def D(p: BandPairs) -> Real:
+    """-Re Tr[O_NN v^b_NM v^d_MN]/eps_NM^3, summed with f'_n. For single bands -(1/2) f'_n O_nn G^{bd}_n."""
+    return -p.re_own_block(3)
+
+
 register(
     Block("Q1", "sea", "bd", 0, Q1),
     Block("P", "sea", "bd", 0, P),
     Block("F", "surface", "bd", 0, F),
+    Block("S", "sea", "bd", 0, S, derivatives=True),
+    Block("W", "sea", "bd", 0, W, derivatives=True),
+    Block("D", "surface", "bd", 0, D),
     Response(
         name="nonlinear_intrinsic_spin_current",
         title="nonlinear intrinsic spin current",
@@ -46,6 +70,8 @@ register(
         tau_power=0,
         geometry=("spin metric dipole",),
         paper={"Q1": 1, "P": 1, "F": 1},
+        full={"S": 1, "F": "kF", "P": "kP", "D": "kD"},
+        companions=("W",),
     ),
     Response(
         name="nonlinear_intrinsic_spin_magnetization",
@@ -55,5 +81,7 @@ register(
         tau_power=0,
         geometry=("Zeeman curvature dipole",),
         paper={"Q1": 1, "P": 1, "F": 1},
+        full={"S": 1, "F": "kF", "P": "kP", "D": "kD"},
+        companions=("W",),
     ),
 )

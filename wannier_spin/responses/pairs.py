@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.geometry import BandGeometry, ObservableName
+from wannier_spin.geometry import BandGeometry, ObservableName, adjoint
 
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -103,6 +103,23 @@ class BandPairs:
             right = np.moveaxis(self.O.diagonal(s, 1, 3), 1, 2)  # O_mm' (k,m,o)
             result += np.matmul(left.reshape(k, n * 9, m - s), right).real
         return result.reshape(k, n, 3, 3, -1)
+
+    @cached_property
+    def DO(self) -> Complex:
+        """(D_b O)_nm, the explicit derivative of the observables: (k,b,o,n,m)."""
+        return np.concatenate([self.geometry.observable_derivative(name) for name in self.observables], axis=2)
+
+    def mixing(self) -> Complex:
+        """[Y, v^b]_nm with Y_nm = O_nm/eps_nm, zero inside a block: how O mixes the bands into v^b. (k,b,o,n,m)."""
+        g = self.geometry
+        Y = np.concatenate([g.observable(name) for name in self.observables], axis=1) * g.inverse_gap[:, None]
+        product = Y[:, None] @ g.velocity[:, :, None]  # Y is anti-Hermitian: [Y, v] = Y v + (Y v)^+
+        return np.asarray(product + adjoint(product))
+
+    def with_velocity(self, X: Complex, power: int) -> Real:
+        """sum_m Re[X^b_nm v^d_mn + X^d_nm v^b_mn]/eps_nm^power: (k,b,o,n,m) -> (k,n,b,d,o)."""
+        half = np.moveaxis(_trace(_rows(X), self.v * self.inverse_gap(power)), -1, 3)
+        return np.asarray(half + half.swapaxes(2, 3))
 
     def _direct(self, name: ObservableName, right: Callable[[Complex], Complex]) -> Real:
         """Re sum_m (D_b X)_nm Y_mn for the factors of O = X Y: (k,n,b,o), or (k,n,b,d,o) if `right` brings an index d.

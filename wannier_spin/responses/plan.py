@@ -11,7 +11,7 @@ import numpy as np
 
 from wannier_spin.geometry import ObservableName
 from wannier_spin.responses.pairs import BandPairs, Real
-from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, Block, DynamicBlock, Response
+from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, Block, DynamicBlock, Form, Response
 from wannier_spin.tensors import Channel
 
 N_COMPONENTS: dict[ObservableName, int] = {"spin_current": 9, "spin": 3, "charge_current": 3}
@@ -24,6 +24,15 @@ class Plan:
     responses: tuple[Response, ...]
     channel: Channel
     frequencies: tuple[complex, ...]
+    form: Form = "full"
+    extra: tuple[str, ...] = ()
+
+    def blocks_of(self, response: Response) -> tuple[str, ...]:
+        """What is computed for a response; further blocks where their order in field and tau is the response's."""
+        fitting = [] if response.dynamic else [BLOCKS[name] for name in self.extra]
+        order = (response.tensor.field_order, response.tau_power)
+        names = (block.name for block in fitting if (len(block.fields), block.tau_power) == order)
+        return tuple(dict.fromkeys((*response.blocks(self.form), *names)))
 
     @cached_property
     def observables(self) -> tuple[ObservableName, ...]:
@@ -33,13 +42,13 @@ class Plan:
     @cached_property
     def static_blocks(self) -> tuple[Block, ...]:
         """Sea blocks first."""
-        wanted = {name for r in self.responses if not r.dynamic for name in r.blocks}
+        wanted = {name for r in self.responses if not r.dynamic for name in self.blocks_of(r)}
         blocks = [block for name, block in BLOCKS.items() if name in wanted]
         return tuple(sorted(blocks, key=lambda block: block.fermi == "surface"))
 
     @cached_property
     def dynamic_blocks(self) -> tuple[DynamicBlock, ...]:
-        wanted = {name for r in self.responses if r.dynamic for name in r.blocks}
+        wanted = {name for r in self.responses if r.dynamic for name in self.blocks_of(r)}
         return tuple(block for name, block in DYNAMIC_BLOCKS.items() if name in wanted)
 
     @property

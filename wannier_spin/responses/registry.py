@@ -18,8 +18,37 @@ from wannier_spin.responses.pairs import BandPairs, Real
 from wannier_spin.tensors import Channel, TensorLaw, charge_counterpart, parse_law
 
 PAPER = "arXiv:2406.02257v3"
+Form = Literal["paper", "full"]
+Coefficient = Literal["tau2", "kF", "kP", "kD"]
 Density = Callable[[BandPairs], Real]
 DynamicDensity = Callable[[BandPairs, complex], Real]
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """A relaxation model: prefactor of tau^2 and coefficients of F, P, D at second order (PHYSICS.md, section 3).
+
+    tau2 None: the model has no terms with tau.
+    """
+
+    tau2: float | None
+    kF: float
+    kP: float
+    kD: float
+    meaning: str
+
+    def combine(self, recipe: Mapping[str, float | Coefficient]) -> dict[str, float]:
+        """The recipe with the coefficients of this model put in."""
+        return {name: float(getattr(self, factor) if isinstance(factor, str) else factor) for name, factor in recipe.items()}
+
+
+RELAXATIONS = {
+    "adiabatic": Relaxation(1 / 2, 2, 0, 0, "E e^{eta t}, order j carries j eta, eta = 1/tau: the factor printed in (9), (10)"),
+    "constant": Relaxation(1, 1, 1, 0, "every matrix element relaxes with 1/tau towards rho_0 (an insulator keeps a spurious P)"),
+    "intraband": Relaxation(1, 0, -1, 0, "1/tau on the diagonal only"),
+    "gao": Relaxation(1, 1, 0, 1, "semiclassical wave packets; kD extends a charge result (Gao 2014) to spin observables"),
+    "static": Relaxation(None, 0, 0, 0, "rectified part of E cos(wt), eta -> 0 then w -> 0; no terms with tau"),
+}
 
 
 @dataclass(frozen=True)
@@ -56,8 +85,8 @@ class Response:
     """One response of the paper.
 
     law : the index law, see `tensors`. equation : number in the paper. geometry : the geometric quantities that govern it
-    (for a dynamic response those of its cos and sin parts). paper : the printed combination of blocks.
-    companions : blocks that the printed form lacks and that are computed and stored with it.
+    (for a dynamic response those of its cos and sin parts). paper : the printed combination of blocks. full : the exact
+    one, with coefficients of the relaxation model by name; None: the same. companions : blocks that are stored besides.
     """
 
     name: str
@@ -67,6 +96,7 @@ class Response:
     tau_power: int
     geometry: tuple[str, ...]
     paper: Mapping[str, float]
+    full: Mapping[str, float | Coefficient] | None = None
     companions: tuple[str, ...] = ()
     reference: str = PAPER
     dynamic: bool = field(default=False)
@@ -85,8 +115,23 @@ class Response:
         return f"{name}({self.tau_power})_{indices}" + ("(omega)" if self.dynamic else "")
 
     @property
-    def blocks(self) -> tuple[str, ...]:
-        return (*self.paper, *self.companions)
+    def direct(self) -> tuple[str, ...]:
+        """Blocks with the explicit derivative of the observable, which the printed forms lack."""
+        return tuple(name for name in self.full or {} if name in ("L1dir", "N2dir"))
+
+    def blocks(self, form: Form) -> tuple[str, ...]:
+        """What is computed: for the paper's form its own blocks and the direct ones, else all."""
+        names = (*self.paper, *self.direct) if form == "paper" else (*self.paper, *(self.full or {}), *self.companions)
+        return tuple(dict.fromkeys(names))
+
+    def recipes(self, form: Form) -> dict[str, dict[str, float]]:
+        """Combinations of those blocks that make a form: {"paper": ..., "full adiabatic": ..., ...}."""
+        recipes = {"paper": dict(self.paper)}
+        if form == "full":
+            for name, relaxation in RELAXATIONS.items():
+                if relaxation.tau2 is not None or self.tau_power == 0:
+                    recipes[f"full {name}"] = relaxation.combine(self.full or self.paper)
+        return recipes
 
 
 BLOCKS: dict[str, Block] = {}
@@ -101,7 +146,7 @@ def register(*items: Block | DynamicBlock | Response) -> None:
         if item.name in table:
             raise ValueError(f"'{item.name}' is registered twice")
         if isinstance(item, Response):
-            missing = set(item.blocks) - set(DYNAMIC_BLOCKS if item.dynamic else BLOCKS)
+            missing = set(item.blocks("full")) - set(DYNAMIC_BLOCKS if item.dynamic else BLOCKS)
             if missing:
                 raise ValueError(f"response '{item.name}' names unknown blocks {sorted(missing)}")
         table[item.name] = item

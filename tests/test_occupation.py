@@ -1,0 +1,152 @@
+"""Fermi functions, their slopes, and sums over states."""
+
+import math
+
+import numpy as np
+import pytest
+
+from wannier_spin import InputError, compute, models
+from wannier_spin.occupation import CUTOFF, Occupation
+
+ENERGIES = np.linspace(-1, 1, 401)
+
+
+def slope(occupation, energies):
+    """f' of every point, read off from `sums` with one state at a time."""
+    one = np.ones((1, 1))
+    return np.array([occupation.sums(np.array([e]), np.empty((1, 0)), one)[:, 0] for e in energies]).T
+
+
+@pytest.mark.parametrize("kT", [0.003, 0.05, 2.0])
+@pytest.mark.parametrize("mu", [-0.3, 0.0, 0.77])
+def test_fermi_function(mu, kT):
+    f = Occupation(np.array([mu]), np.array([kT])).fermi(ENERGIES)[0]
+    exact = [1 / (1 + math.exp(min(700.0, (e - mu) / kT))) for e in ENERGIES]
+    assert 0 < np.ptp(exact)
+    assert np.abs(f - exact).max() < 5e-16  # absolute: far below mu the relative error of 1 - f does not matter
+
+
+@pytest.mark.parametrize("kT", [0.003, 0.05, 2.0])
+def test_slope(kT):
+    mu = 0.1
+    found = slope(Occupation(np.array([mu]), np.array([kT])), ENERGIES)[0]
+    exact = np.array([-1 / (4 * kT * math.cosh(min(350.0, abs(e - mu) / (2 * kT))) ** 2) for e in ENERGIES])
+    assert found.min() < -0.24 / kT * (1 if kT < 1 else 1 - 0.1)
+    # f (1 - f) loses digits in the tail where 1 - f is rounding, hence an absolute error of 1e-16/kT
+    assert np.abs(found - exact).max() < 3e-16 / kT
+    # int f' de = -1
+    fine = np.linspace(mu - 60 * kT, mu + 60 * kT, 4001)
+    total = slope(Occupation(np.array([mu]), np.array([kT])), fine)[0].sum() * (fine[1] - fine[0])
+    assert total == pytest.approx(-1, abs=1e-13)
+
+
+def test_zero_temperature_is_a_step():
+    f = Occupation(np.array([0.2]), np.array([0.0])).fermi(np.array([-1.0, 0.2 - 1e-14, 0.2, 0.2 + 1e-14, 1.0]))
+    assert f.tolist() == [[1, 1, 0.5, 0, 0]]
+
+
+def test_points_run_over_temperature_first():
+    occupation = Occupation(np.array([0.1, 0.2]), np.array([0.0, 0.01, 0.02]))
+    mu, kT = occupation.points
+    assert mu.tolist() == [0.1, 0.1, 0.1, 0.2, 0.2, 0.2]
+    assert kT.tolist() == [0.0, 0.01, 0.02] * 2
+    assert occupation.n_points == 6
+    f = occupation.fermi(ENERGIES)
+    for w in range(6):
+        alone = Occupation(mu[w : w + 1], kT[w : w + 1]).fermi(ENERGIES)[0]
+        assert np.array_equal(f[w], alone)
+
+
+def test_sums():
+    """Against loops, with states far below, far above, and in between; sea and surface side by side."""
+    rng = np.random.default_rng(0)
+    occupation = Occupation(np.array([-0.1, 0.3]), np.array([0.01, 0.02]))
+    energies = np.concatenate([rng.uniform(-0.5, 0.6, 50), rng.uniform(-90, -80, 20), rng.uniform(80, 90, 20)])
+    sea, surface = rng.normal(size=(90, 3)), rng.normal(size=(90, 2))
+    low, high = occupation.window
+    assert (energies < low).sum() >= 20
+    assert (energies > high).sum() >= 20
+    found = occupation.sums(energies, sea, surface)
+    assert found.shape == (4, 5)
+    for w, (mu, kT) in enumerate(zip(*occupation.points, strict=True)):
+        x = np.clip((energies - mu) / kT, -700, 700)
+        f, df = 1 / (1 + np.exp(x)), -1 / (4 * kT * np.cosh(np.clip(x / 2, -300, 300)) ** 2)
+        assert np.abs(found[w, :3] - f @ sea).max() < 1e-13
+        assert np.abs(found[w, 3:] - df @ surface).max() < 1e-12
+    low_only = occupation.sums(energies[50:70], sea[50:70], surface[50:70])
+    assert np.abs(low_only[:, :3] - sea[50:70].sum(axis=0)).max() < 1e-14
+    assert np.abs(low_only[:, 3:]).max() == 0
+    assert np.abs(occupation.sums(energies[70:], sea[70:], surface[70:])).max() == 0
+
+
+def test_window():
+    low, high = Occupation(np.array([-0.1, 0.3]), np.array([0.01, 0.02])).window
+    assert (low, high) == pytest.approx((-0.1 - CUTOFF * 0.02, 0.3 + CUTOFF * 0.02))
+    assert math.exp(-CUTOFF) < 1e-17
+
+
+@pytest.mark.parametrize(
+    ("mu", "kT", "message"),
+    [
+        ([], [0.1], "mu must be a list of finite numbers"),
+        ([np.nan], [0.1], "mu must be a list of finite numbers"),
+        ([0.0], [[0.1]], "temperature must be a list of finite numbers"),
+        ([0.0], [-0.1], "temperatures must not be negative"),
+    ],
+)
+def test_refusals(mu, kT, message):
+    with pytest.raises(InputError, match=message):
+        Occupation(np.array(mu), np.array(kT))
+
+
+# Filled bands
+
+
+def insulator(**options):
+    """Kane-Mele without conservation of sz, gap about 0.55 around zero."""
+    model = models.kane_mele(soc=0.1, rashba=0.05, sublattice=0.1, exchange=(0.05, 0.02, 0.03))
+    return compute(model, ["spin_hall", "intrinsic_spin_magnetization", "magnetic_spin_hall"], grid=(12, 12, 1), **options)
+
+
+def test_an_insulator_does_not_notice_mu():
+    """Anywhere in the gap, at low temperature and at zero: the same to rounding."""
+    result = insulator(mu=[-0.05, 0.0, 0.08], temperature=[0, 20])
+    for tensor in result.values():
+        for block, values in tensor.blocks.items():
+            scale = np.abs(values).max()
+            if not (block == "L1dir" and tensor.output == "spin"):
+                assert scale > 1e-5
+            assert np.abs(values - values[:1, :1]).max() <= 1e-13 * scale
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # mu outside of the bands
+def test_all_filled_is_nothing():
+    """Two filled bands cancel: the sum over all bands of a sea term vanishes but for L1dir, which has no partner."""
+    half, full, empty = (insulator(mu=mu, temperature=300) for mu in (0.0, 50.0, -50.0))
+    for name, tensor in half.items():
+        for block, values in tensor.blocks.items():
+            scale = np.abs(values).max()
+            assert np.abs(empty[name].blocks[block]).max() == 0
+            if block == "L1dir":
+                continue
+            assert scale > 1e-4
+            assert np.abs(full[name].blocks[block]).max() < 1e-14  # rounding of pair terms of order one to ten
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
+def test_near_degenerate_pairs_of_filled_bands_cancel():
+    """A pair split by 1e-4, above the tolerance: its 1/eps^4 = 1e16 cancels out where both are filled."""
+    from dataclasses import replace
+
+    model = models.pt_antiferromagnet()
+    spin = np.kron(np.eye(2), np.diag([1.0, -1.0]))
+    origin = (model.R_vectors == 0).all(axis=1)[:, None, None]
+    split = replace(model, hamiltonian_R=model.hamiltonian_R + 5e-5 * spin * origin)
+    names = ["spin_hall", "nonlinear_intrinsic_spin_magnetization"]
+    options = {"grid": (6, 6, 1), "shift": (0.3, 0.4, 0), "mu": 0.09, "temperature": 20, "degeneracy_tolerance": 1e-6}
+    pair, apart = (compute(m, names, **options) for m in (model, split))
+    hall = [result["spin_hall"].values for result in (pair, apart)]
+    assert np.abs(hall[0]).max() > 1e-4
+    # the splitting itself: of first order in 5e-5, with rounding 1e-16/gap^2 = 1e-8 of what cancels
+    assert np.abs(hall[1] - hall[0]).max() < 1e-3 * np.abs(hall[0]).max()
+    assert np.abs(apart["nonlinear_intrinsic_spin_magnetization"].values).max() < 10

@@ -1,0 +1,107 @@
+"""What README.md promises: the example runs, the table is the registry's, the test command is what .ci/run takes."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wannier_spin.cli import responses_table
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def fenced(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_table_of_responses() -> None:
+    table = re.search(r"<!-- responses:.*?-->\n(.*?)\n<!-- end -->", README, flags=re.DOTALL)
+    assert table is not None
+    assert table.group(1) == responses_table(markdown=True)
+
+
+def test_python_example_runs(tmp_path: Path) -> None:
+    """As it stands, but for a coarse grid and the folder."""
+    (code,) = fenced("python")
+    grid = re.search(r"grid=\(\d+, \d+, \d+\)", code)
+    assert grid is not None
+    assert code.count("Pt.h5") == 2
+    code = code.replace(grid.group(), "grid=(4, 4, 4)").replace("Pt.h5", str(tmp_path / "Pt.h5"))
+    code = re.sub(r"\s*# ws\.load", "; ws.load", code)  # the line that is a comment must be true as well
+    code = re.sub(r"reads it back.*", "", code)
+    script = tmp_path / "example.py"
+    script.write_text(code)
+    done = subprocess.run([sys.executable, "-W", "error", script], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    first, second, third, fourth = done.stdout.splitlines()
+    assert first == "(hbar/e) S m^-1 ('mu', 'temperature', 'a', 'b', 'c')"
+    float(second)
+    assert third == "(41, 1, 3, 3)"
+    assert fourth == "(1, 3, 3, 3, 18, 18)"
+    assert (tmp_path / "Pt.h5").is_file()
+
+
+@pytest.mark.xfail(reason="the comment has a comma that print does not print")
+def test_comment_is_what_is_printed() -> None:
+    promised = re.search(r"print\(spin_hall\.unit, spin_hall\.axes\)\s*# (.*)", README)
+    assert promised is not None
+    assert promised.group(1) == "(hbar/e) S m^-1 ('mu', 'temperature', 'a', 'b', 'c')"
+
+
+def test_commands_exist() -> None:
+    """Every `wannier-spin WORD` of README and of the examples' inputs is a command."""
+    done = subprocess.run([sys.executable, "-m", "wannier_spin.cli", "--help"], capture_output=True, text=True, timeout=60)
+    texts = [README, *(path.read_text(encoding="utf-8") for path in ROOT.glob("example_inputs/*/input.toml"))]
+    for text in texts:
+        for word in re.findall(r"wannier-spin ([a-z]+)", text):
+            assert re.search(rf"^\W*{word} ", done.stdout, flags=re.MULTILINE), word
+
+
+def test_links_and_paths_exist() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
+    for target in re.findall(r"example_inputs/[\w./]+", README):
+        assert (ROOT / target).exists() or list(ROOT.glob(target + ".*")), target
+
+
+def test_blocks_named_in_readme_exist() -> None:
+    from wannier_spin.responses.registry import BLOCKS
+
+    for names in re.findall(r"combination=\{(.*?)\}", README):
+        for name in re.findall(r'"(\w+)"', names):
+            assert name in BLOCKS
+
+
+def test_ci_runs_the_test_command_of_readme() -> None:
+    """The same extraction as in .ci/run gives the one command that ends in pytest."""
+    script = ROOT / ".ci" / "run"
+    if not script.is_file() or shutil.which("awk") is None:
+        pytest.skip("no .ci/run here (a source distribution)")
+    text = script.read_text()
+    awk = re.search(r"test_command=\$\((awk .*?README\.md)\)", text, flags=re.DOTALL)
+    marker = re.search(r"^marker='(.*)'$", text, flags=re.MULTILINE)
+    assert awk is not None
+    assert marker is not None
+    command = f"marker='{marker.group(1)}'; {awk.group(1)}"
+    found = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60).stdout.strip()
+    after = README.split(marker.group(1), 1)[1]
+    block = re.search(r"```bash\n(.*?)\n```", after, flags=re.DOTALL)
+    assert block is not None
+    assert found == block.group(1)
+    assert "\n" not in found
+    assert found.startswith("python3 -m venv")
+    assert found.endswith("pytest")
+
+
+def test_test_command_installs_what_the_tests_need() -> None:
+    import tomllib
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    command = README.split("<!-- test command -->", 1)[1].split("```")[1]
+    installed = re.search(r"\.\[([\w,]+)\]", command)
+    assert installed is not None
+    assert set(installed.group(1).split(",")) <= set(extras)

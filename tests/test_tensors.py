@@ -1,0 +1,109 @@
+"""Index laws: rank, order of indices, parities, and what cannot be read."""
+
+import pytest
+
+from wannier_spin.responses import RESPONSES
+from wannier_spin.tensors import charge_counterpart, parse_law
+
+
+@pytest.mark.parametrize(
+    ("law", "observable", "labels", "kinds", "fields"),
+    [
+        ("J_a;c = sigma_ab;c E_b", "spin_current", "abc", ("polar", "polar", "axial"), "b"),
+        ("M_a = beta_ab E_b", "spin", "ab", ("axial", "polar"), "b"),
+        ("J_a;c = sigma_abd;c E_b E_d", "spin_current", "abdc", ("polar", "polar", "polar", "axial"), "bd"),
+        ("M_a = beta_abc E_b E_c", "spin", "abc", ("axial", "polar", "polar"), "bc"),
+        ("J_x;z = s_xyuv;z E_y E_u E_v", "spin_current", "xyuvz", ("polar",) * 4 + ("axial",), "yuv"),
+    ],
+)
+def test_laws(law, observable, labels, kinds, fields):
+    found = parse_law(law)
+    assert (found.observable, found.labels, found.kinds, found.fields) == (observable, labels, kinds, fields)
+    assert (found.rank, found.field_order) == (len(labels), len(fields))
+    assert found.space_parity == (-1) ** kinds.count("polar")
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        "",
+        "J_a;c",
+        "J_a;c = sigma_ab;c",  # no field
+        "K_a = beta_ab E_b",  # neither J nor M
+        "M_a = beta_ab B_b",
+        "M_ab = beta_ab E_b",
+        "J_a;c=sigma_ab;c E_b",
+        "M_a = beta_ab E_b ",
+    ],
+)
+def test_unreadable_laws(law):
+    with pytest.raises(ValueError, match="cannot read the law"):
+        parse_law(law)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        "J_a;c = sigma_ba;c E_b",  # order
+        "J_a;c = sigma_ab;d E_b",  # spin
+        "J_a;c = sigma_ab E_b",
+        "J_a = sigma_ab E_b",  # a spin current needs a spin index
+        "M_a;c = beta_ab;c E_b",  # a magnetization has none
+        "M_a = beta_ab E_c",
+        "M_a = beta_abc E_b",
+        "M_a = beta_ab E_b E_c",
+        "J_a;c = sigma_abd;c E_d E_b",  # the order of the fields is that of the indices
+    ],
+)
+def test_mismatched_laws(law):
+    with pytest.raises(ValueError, match="do not match"):
+        parse_law(law)
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_charge_counterparts(name):
+    law = RESPONSES[name].tensor
+    charge = charge_counterpart(law)
+    assert charge.observable == "charge_current"
+    assert charge.labels == law.labels[: 1 + law.field_order]
+    assert set(charge.kinds) == {"polar"}
+    assert charge.fields == law.fields
+    assert charge.space_parity == (-1) ** (1 + law.field_order)
+    assert RESPONSES[name].channel_tensor("charge") == charge
+    assert RESPONSES[name].channel_tensor("spin") is law
+
+
+def test_time_parities():
+    """Operator times (-1)^i: T-even spin current, T-odd magnetization and electric current."""
+    current, spin = parse_law("J_a;c = sigma_ab;c E_b"), parse_law("M_a = beta_ab E_b")
+    assert [current.time_parity(i) for i in range(3)] == [1, -1, 1]
+    assert [spin.time_parity(i) for i in range(3)] == [-1, 1, -1]
+    assert [charge_counterpart(current).time_parity(i) for i in range(3)] == [-1, 1, -1]  # Ohm: tau^1 is even
+
+
+SYMBOLS = {
+    "spin_hall": "sigma(0)_ab;c",
+    "magnetic_spin_hall": "sigma(1)_ab;c",
+    "edelstein": "beta(1)_ab",
+    "intrinsic_spin_magnetization": "beta(0)_ab",
+    "displacement_spin_current": "sigma(0)_ab;c(omega)",
+    "displacement_spin_magnetization": "beta(0)_ab(omega)",
+    "nonlinear_drude_spin_current": "sigma(2)_abd;c",
+    "nonlinear_drude_spin_magnetization": "beta(2)_abc",
+    "nonlinear_extrinsic_spin_current": "sigma(1)_abd;c",
+    "nonlinear_extrinsic_spin_magnetization": "beta(1)_abc",
+    "nonlinear_intrinsic_spin_current": "sigma(0)_abd;c",
+    "nonlinear_intrinsic_spin_magnetization": "beta(0)_abc",
+}
+EQUATIONS = ["(4)", "(5)", "(6a)", "(6b)", *(f"({i})" for i in range(7, 15))]
+
+
+def test_the_twelve_responses():
+    """DESIGN.md, 4.1: names, symbols, tau powers, axes in the paper's order."""
+    assert {name: record.symbol for name, record in RESPONSES.items()} == SYMBOLS
+    assert [record.equation for record in RESPONSES.values()] == EQUATIONS
+    for name, record in RESPONSES.items():
+        assert record.tau_power == int(SYMBOLS[name].partition("(")[2][0])
+        second, current = "nonlinear" in name, name.endswith("current") or name in ("spin_hall", "magnetic_spin_hall")
+        assert record.tensor.labels == {(0, 1): "abc", (0, 0): "ab", (1, 1): "abdc", (1, 0): "abc"}[second, current]
+        assert record.dynamic == name.startswith("displacement")

@@ -1,0 +1,138 @@
+"""The projections of a `.win` file: which orbital each Wannier function started from.
+
+    Fe:s;p;d        f=0.25,0.25,0.25:dxy;dxz        c=0,0,1.2:l=2,mr=1,4        Mn1:d
+
+Order (parameters.F90 of Wannier90): line by line, atom by atom of the label, then by l and mr whatever the order on the line,
+then spin up, spin down. Only orbitals that turn into one another under rotations of the crystal are read: s, p, d, f in
+the Cartesian frame. Hybrids, random functions, own axes and own spin axes are refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from wannier_spin.errors import InputError
+from wannier_spin.orbitals import HARMONICS, Orbitals, SpinOrder, with_spin
+from wannier_spin.readers.wannier90_files import BOHR, WinFile, read_win
+
+SHELLS = ("s", "p", "d", "f")
+DEFAULT_AXES = {"z": (0.0, 0.0, 1.0), "x": (1.0, 0.0, 0.0)}
+
+
+def read_projections(path: str | Path, spin_order: SpinOrder = "interleaved") -> Orbitals:
+    """Orbitals of a spinor calculation from its `.win` file.
+
+    spin_order: "interleaved" for Wannier90 2 and 3 with pw2wannier90, "blocks" where all up come before all down.
+    Raises InputError: no such file or block, hybrids, random projections, own axes, a number that is not `num_wann`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"'{path}' does not exist; the projections are needed to know what the Wannier functions are")
+    win = read_win(path)
+    if win.keywords.get("spinors", "f").lower().strip(".")[:1] != "t":
+        raise InputError(f"'{path}' has no 'spinors = true'; only Wannier functions with spin can be symmetrized")
+    orbitals = with_spin(*_spatial(win), order=spin_order)
+    wanted = win.number("num_wann")
+    if wanted is not None and int(wanted) != len(orbitals):
+        raise InputError(
+            f"'{path}' projects on {len(orbitals)} spinors, and num_wann = {wanted:.0f}: with select_projections or fewer "
+            "functions than projections it is not known which function is which"
+        )
+    return orbitals
+
+
+def _spatial(win: WinFile) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
+    """Positions (i, 3) of all sites, and (site, l, m) of every orbital."""
+    lines = win.blocks.get("projections")
+    if not lines:
+        raise InputError(f"'{win.path}' has no block 'projections'; nothing says what the Wannier functions are")
+    unit = lines[0].strip().lower()
+    scale = BOHR if unit == "bohr" else 1.0
+    positions: list[np.ndarray] = []
+    spatial: list[tuple[int, int, int]] = []
+    for line in lines[1:] if unit in ("bohr", "ang") else lines:
+        text = "".join(line.split()).lower()
+        if text == "random" or ":" not in text:
+            raise _refusal(win, line, "random projections and Bloch phases have no symmetry")
+        where, angular, *rest = text.split(":")
+        _check_frame(win, line, angular, rest)
+        states = _states(win, line, angular)
+        for position in _sites(win, line, where, scale):
+            site = next((i for i, known in enumerate(positions) if np.abs(known - position).max() < 1e-8), len(positions))
+            if site == len(positions):
+                positions.append(position)
+            spatial += [(site, l, m) for l, m in states]
+    return np.array(positions), spatial
+
+
+def _sites(win: WinFile, line: str, where: str, scale: float) -> list[np.ndarray]:
+    """Reduced positions that one line projects on."""
+    if where[:2] in ("f=", "c="):
+        try:
+            x, y, z = (float(word) for word in where[2:].split(","))
+        except ValueError:
+            raise _refusal(win, line, "a position needs three numbers") from None
+        place = np.array([x, y, z])
+        return [place if where[0] == "f" else scale * place @ np.linalg.inv(win.lattice())]
+    labels, positions = win.atoms()
+    found = [p for label, p in zip(labels, positions, strict=True) if label.lower() == where]
+    if not found:
+        raise _refusal(win, line, f"no atom is called '{where}'; the atoms are {', '.join(dict.fromkeys(labels))}")
+    return found
+
+
+def _states(win: WinFile, line: str, angular: str) -> list[tuple[int, int]]:
+    """(l, m) of "s;px,py;l=2,mr=1,4", sorted, each once."""
+    states: set[tuple[int, int]] = set()
+    for part in angular.split(";"):
+        states |= _numbered(win, line, part) if part.startswith("l=") else _named(win, line, part)
+    return sorted(states)
+
+
+def _numbered(win: WinFile, line: str, part: str) -> set[tuple[int, int]]:
+    first, _, chosen = part.partition(",")
+    try:
+        l = int(first[2:])
+        places = [int(word) - 1 for word in chosen.removeprefix("mr=").split(",")] if chosen else []
+    except ValueError:
+        raise _refusal(win, line, f"'{part}' is neither l=.. nor l=..,mr=..") from None
+    if l not in HARMONICS or any(not 0 <= m < 2 * l + 1 for m in places):
+        raise _refusal(win, line, f"'{part}': hybrids (l < 0) do not turn into one another, and mr goes from 1 to 2 l + 1")
+    return {(l, m) for m in places or range(2 * l + 1)}
+
+
+def _named(win: WinFile, line: str, part: str) -> set[tuple[int, int]]:
+    states: set[tuple[int, int]] = set()
+    for name in part.split(","):
+        if name in SHELLS:
+            l = SHELLS.index(name)
+            states |= {(l, m) for m in range(2 * l + 1)}
+            continue
+        found = [(l, names.index(name)) for l, names in HARMONICS.items() if name in names]
+        if not found or found[0][0] == 3:  # Wannier90 counts fxyz and fz(x2-y2) differently as names and as mr
+            advice = "write single f orbitals as l=3,mr=.." if found else "only s, p, d, f and their harmonics can be used"
+            raise _refusal(win, line, f"'{name}': {advice}; hybrids do not turn into one another")
+        states |= set(found)
+    return states
+
+
+def _check_frame(win: WinFile, line: str, angular: str, rest: list[str]) -> None:
+    """Refuse own axes; the radial part (r=, zona=) does not matter."""
+    if "[" in line or ("(" in angular and "(x2" not in angular and "(3x2" not in angular):
+        raise _refusal(win, line, "projections on one spin, or with a spin axis of their own, are not supported")
+    for option in rest:
+        axis, _, value = option.partition("=")
+        if axis in ("r", "zona"):
+            continue
+        try:
+            direction = tuple(float(word) for word in value.split(","))
+        except ValueError:
+            direction = ()
+        if axis not in DEFAULT_AXES or direction != DEFAULT_AXES[axis]:
+            raise _refusal(win, line, f"'{option}': orbitals with axes of their own are not supported")
+
+
+def _refusal(win: WinFile, line: str, why: str) -> InputError:
+    return InputError(f"'{win.path}', projection '{line.strip()}': {why}; the symmetrization of the model needs to know each function")
