@@ -110,9 +110,7 @@ def test_nothing_displaced_by_a_static_field(sheet: ws.TightBindingModel) -> Non
 
 def test_a_thousand_points_are_ten_points(sheet: ws.TightBindingModel) -> None:
     names = ["spin_hall", "edelstein", "nonlinear_drude_spin_magnetization", "nonlinear_intrinsic_spin_current"]
-    many, few = (
-        ws.compute(sheet, names, grid=(6, 6, 1), mu=np.linspace(-1, 1, n), temperature=1000.0) for n in (1000, 10)
-    )
+    many, few = (ws.compute(sheet, names, grid=(6, 6, 1), mu=np.linspace(-1, 1, n), temperature=1000.0) for n in (1000, 10))
     assert many["edelstein"].mu[::111] == pytest.approx(few["edelstein"].mu, abs=1e-14)
     for name in names:
         assert_same(many[name].values[::111], few[name].values, name, tolerance=1e-12)
@@ -263,9 +261,7 @@ def test_unknown_block(everything: ws.ResultSet) -> None:
 
 def test_sea_and_surface_agree_on_a_fine_mesh(sheet: ws.TightBindingModel) -> None:
     """L1 + L1dir = L1surf once converged: an extra block is stored on request, under the response that it fits."""
-    result = ws.compute(
-        sheet, ["edelstein", "spin_hall"], grid=(96, 96, 1), mu=0.1, temperature=3000.0, blocks=["L1surf"]
-    )
+    result = ws.compute(sheet, ["edelstein", "spin_hall"], grid=(96, 96, 1), mu=0.1, temperature=3000.0, blocks=["L1surf"])
     tensor = result["edelstein"]
     surface = tensor.at(combination={"L1surf": 1}).values
     assert_same(tensor.at(combination={"L1": 1, "L1dir": 1}).values, surface, tolerance=1e-4)

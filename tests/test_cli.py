@@ -114,9 +114,7 @@ def test_run(wannier_spin: Command, folder: Path) -> None:
     for part in ("rashba_exchange", "8x8x1", "spin_hall", "(hbar/e) S", "T = 1000 K", "form 'paper'"):
         assert part in done.out
     result = ws.load(folder / "in.h5")
-    expected = ws.compute(
-        ws.load_model(folder / "sheet.h5"), "spin_hall", grid=(8, 8, 1), mu=0.3, temperature=1000, units="SI"
-    )
+    expected = ws.compute(ws.load_model(folder / "sheet.h5"), "spin_hall", grid=(8, 8, 1), mu=0.3, temperature=1000, units="SI")
     assert np.array_equal(result["spin_hall"].values, expected["spin_hall"].values)
     assert set(content(folder)) == {"in.toml", "in.h5", "sheet.h5", "crystal.h5", "nospin.h5"}
 
@@ -128,9 +126,7 @@ def test_installed_script(folder: Path) -> None:
     assert ws.load(folder / "out.h5")["spin_hall"].values.shape == (1, 1, 3, 3, 3)
 
 
-def test_paths_are_relative_to_the_input_file(
-    wannier_spin: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_are_relative_to_the_input_file(wannier_spin: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """seedname and output of the input file count from there; -o from where the user stands."""
     (folder / "elsewhere").mkdir()
     monkeypatch.chdir(folder / "elsewhere")

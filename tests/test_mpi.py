@@ -140,7 +140,9 @@ def test_one_rank_is_the_serial_answer(random: Results, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ranks", "points"), [(3, "1, 1, 1"), (3, "2, 1, 1"), (4, "2, 2, 1")])
 def test_more_ranks_than_points(mpirun: Callable[..., str], folder: Path, ranks: int, points: str) -> None:
-    (folder / "in.toml").write_text(SHEET.replace("[4, 4, 1]", f"[{points}]\nshift = [0.3, 0.4, 0.0]").replace("0.3\n", "-2.0\n").replace("1000", "3000"))
+    (folder / "in.toml").write_text(
+        SHEET.replace("[4, 4, 1]", f"[{points}]\nshift = [0.3, 0.4, 0.0]").replace("0.3\n", "-2.0\n").replace("1000", "3000")
+    )
     output = mpirun(ranks, "-c", MPI_RUN, "run", folder / "in.toml", timeout=60)
     assert output.count("written to") == 1
     grid = tuple(int(n) for n in points.split(","))

@@ -183,7 +183,7 @@ class BlochSum:
 def kp_matrices(model: KPModel, k: NDArray[np.float64]) -> BlochMatrices:
     """The matrices of a k·p model at Cartesian k (nk, 3), 1/angstrom."""
     quadratic = np.einsum("kb,banm->kanm", k, model.quadratic)
-    hamiltonian = model.constant + np.einsum("ka,anm->knm", k, model.linear + quadratic / 2)
+    hamiltonian = model.constant + np.einsum("ka,kanm->knm", k, model.linear + quadratic / 2)
     every_k = (len(k), 1, 1, 1)
     return BlochMatrices(
         hamiltonian=hamiltonian,

@@ -78,9 +78,7 @@ class Orbitals:
         return [f"{site + 1} {HARMONICS[l][m]} {('up', 'down')[s]}" for site, l, m, s in table]
 
 
-def with_spin(
-    positions: NDArray[np.float64], spatial: list[tuple[int, int, int]], order: SpinOrder = "interleaved"
-) -> Orbitals:
+def with_spin(positions: NDArray[np.float64], spatial: list[tuple[int, int, int]], order: SpinOrder = "interleaved") -> Orbitals:
     """Orbitals from (site, l, m), each with spin up and down: alternating, or all up before all down."""
     table = np.array(spatial, np.int64).reshape(-1, 3)
     spins = np.arange(2)

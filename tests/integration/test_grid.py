@@ -123,7 +123,7 @@ def test_compensated_sum_is_exact():
     rng = np.random.default_rng(0)
     for _ in range(5):
         order = rng.permutation(len(terms))
-        total = CompensatedSum()
+        total = CompensatedSum((1,))
         for term in terms[order]:
             total.add(np.array([term]))
         exact = sum(map(Fraction, terms.tolist()))
@@ -139,7 +139,7 @@ def test_compensated_sum_does_not_depend_on_the_order():
     terms = rng.normal(size=(2000, 3)) * 10.0 ** rng.integers(-8, 8, size=(2000, 1))
     sums = []
     for _ in range(3):
-        total = CompensatedSum()
+        total = CompensatedSum((3,))
         for term in terms[rng.permutation(len(terms))]:
             total.add(term)
         sums.append(total.high + total.low)
@@ -150,7 +150,7 @@ def test_compensated_sum_does_not_depend_on_the_order():
 
 
 def test_compensated_sum_keeps_its_terms():
-    term, total = np.ones(2), CompensatedSum()
+    term, total = np.ones(2), CompensatedSum((2,))
     total.add(term)
     total.add(term)
     assert term.tolist() == [1, 1]
@@ -165,7 +165,7 @@ OPTIONS = {"mu": [0.3, 0.5], "temperature": 0.3 / BOLTZMANN}
 
 
 def run(n, model=MODEL, **options):
-    return compute(model, NAMES, grid=(n, n, 1), **(OPTIONS | options))
+    return compute(model, NAMES, grid=(n, n, 1), form="paper", **(OPTIONS | options))
 
 
 @pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
@@ -192,7 +192,7 @@ def test_the_estimate_is_an_upper_one():
             true = np.abs(tensor.values - exact[name].values).max()
             assert true > 1e-16
             assert true < tensor.error.max()
-            assert tensor.error.max() < 0.2 * np.abs(exact[name].values).max()
+            assert tensor.error.max() < 0.5 * np.abs(exact[name].values).max()
 
 
 @pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")

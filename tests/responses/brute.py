@@ -78,7 +78,7 @@ def observable(b, name):
     return O.reshape(k, 9, n, n), dO.reshape(k, 3, 9, n, n)
 
 
-SURFACE = {"N2", "N2dir", "N1", "F", "L1surf"}
+SURFACE = {"N2", "N2dir", "N1", "F", "L1surf", "D"}
 
 
 def densities(b, name):
@@ -101,6 +101,7 @@ def densities(b, name):
         g = (v[:, :, i, j][:, :, None] * v[:, :, j, i][:, None]).real / eps**2
         P[:, i] += (g / eps**2)[..., None] * (On[:, j] - On[:, i])[:, None, None]
     direct = np.einsum("kbonn->knbo", dO).real
+    S, W, G = static_parts(b, O, dO)
     return {
         "L1": -B,
         "L1dir": -direct,
@@ -112,7 +113,24 @@ def densities(b, name):
         "Q1": Q1,
         "P": P,
         "F": np.einsum("kndo,knb->knbdo", X, vn),
+        "S": 3 * P + S,
+        "W": W,
+        "D": -np.einsum("kno,knbd->knbdo", On, G) / 2,
     }
+
+
+def static_parts(b, O, dO):  # noqa: E741
+    """S - 3P with V^b = d_bO + [Y, v^b], the part W of it with V^b = d_bO alone, and G^{bd}_n = 2 sum_m g^{bd}_nm/eps_nm."""
+    e, v, (k, n) = b.e, b.v, b.e.shape
+    eps = e[:, :, None] - e[:, None, :] + np.eye(n)
+    off = 1 - np.eye(n)
+    Y = O * (off / eps)[:, None]
+    V = dO + Y[:, None] @ v[:, :, None] - v[:, :, None] @ Y[:, None]
+    parts = []
+    for X in (V, dO):
+        half = np.einsum("kbonm,kdmn,knm->knbdo", X, v, off / eps**3).real
+        parts.append(half + half.swapaxes(2, 3))
+    return *parts, 2 * np.einsum("kbnm,kdmn,knm->knbd", v, v, off / eps**3).real
 
 
 def fermi(e, mu, kT):

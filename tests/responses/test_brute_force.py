@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from responses import brute
-from wannier_spin import compute, models, responses
+from wannier_spin import band_geometry, compute, models, responses
+from wannier_spin.responses import BandPairs
 from wannier_spin.units import BOLTZMANN
 
 MODELS = {
@@ -50,13 +51,38 @@ def test_blocks(name, channel):
                 continue
             for block, values in response.blocks.items():
                 scale = np.abs(expected[block]).max()
-                if not (block in ("L1dir", "N2dir") and observable == "spin" and model.position_R is None):
+                if not (block in ("L1dir", "N2dir", "W") and observable == "spin" and model.position_R is None):
                     assert scale > 1e-5, (observable, block)
                 # 64 to 1000 numbers of order `scale` and rounding of gaps: some 1e-14; 1/gap^4 amplifies
                 error = np.abs(values[0, 0] - expected[block]).max()
                 assert error < 1e-10 * scale + 1e-14, (observable, block, error / scale)
                 seen.add(block)
     assert seen == set(responses.BLOCKS)
+
+
+@pytest.mark.parametrize("observable", ["spin_current", "spin", "charge_current"])
+def test_S_is_the_derivative_in_a_field(observable):
+    """S = f_n d/dh sum_m g^{bd}_nm/eps_nm at H -> H + h O, v^b -> v^b + h D_b O, by differences in h, band by band."""
+    model = models.random_model(n=3, seed=10, decay=1.6)
+    k = brute.mesh(model, 2, 0.3)
+    b = brute.bands(model, k)
+    O, dO = brute.observable(b, observable)  # noqa: E741
+    n = model.n_bands
+
+    def density(h, o):
+        e, U = np.linalg.eigh(b.e[:, :, None] * np.eye(n) + h * O[:, o])
+        v = U.conj().swapaxes(1, 2)[:, None] @ (b.v + h * dO[:, :, o]) @ U[:, None]
+        eps = e[:, :, None] - e[:, None, :] + np.eye(n)
+        return np.einsum("kbnm,kdmn,knm->knbd", v, v, (1 - np.eye(n)) / eps**3).real
+
+    pairs = BandPairs(band_geometry(model, k, degeneracy_tolerance=1e-8, derivatives=True), (observable,))
+    found = responses.BLOCKS["S"].density(pairs)
+    h = 2e-3
+    for o in range(O.shape[1]):
+        numerical = sum(c * (density(s * h, o) - density(-s * h, o)) for s, c in ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))) / h
+        scale = np.abs(numerical).max()
+        assert scale > 1e-2
+        assert np.abs(found[..., o] - numerical).max() < 1e-8 * scale  # truncation (h O/gap)^6, rounding 1e-15/h
 
 
 def test_the_two_gauges_differ():

@@ -35,7 +35,7 @@ def run(D, mu, v=1.0, cutoff=np.inf, **options):
 
 
 def tensor(D, mu, name, **options):
-    return run(D, mu, **options)[name]
+    return run(D, mu, **options)[name].at(form="paper")
 
 
 def block(D, mu, name, block_name, **options):
@@ -70,6 +70,15 @@ INTRINSIC_BLOCKS = {
     "Q1": lambda D, mu: D * (3 * D**2 - 5 * mu**2) / (480 * PI * mu**5),
     "P": lambda D, mu: D * (3 * D**2 + 5 * mu**2) / (960 * PI * mu**5),
     "F": lambda D, mu: D * (mu**2 - D**2) / (32 * PI * mu**5),
+    "S": lambda D, mu: D * (mu**2 + 3 * D**2) / (192 * PI * mu**5),
+    "D": lambda D, mu: D * (D**2 + mu**2) / (64 * PI * mu**5),
+}
+RELAXED = {  # the full form, S + kF sym(F) + kP P + kD D
+    "static": INTRINSIC_BLOCKS["S"],
+    "adiabatic": lambda D, mu: D * (13 * mu**2 - 9 * D**2) / (192 * PI * mu**5),
+    "constant": lambda D, mu: D * (10 * mu**2 - 3 * D**2) / (240 * PI * mu**5),
+    "intraband": lambda D, mu: D**3 / (80 * PI * mu**5),
+    "gao": lambda D, mu: 5 * D / (96 * PI * mu**3),
 }
 
 
@@ -77,7 +86,7 @@ INTRINSIC_BLOCKS = {
 def test_nonlinear_intrinsic(D, mu):
     """(14) beta0_zxx = Q1 + P + F = D (25 mu^2 - 21 D^2)/(960 pi mu^5)."""
     total = D * (25 * mu**2 - 21 * D**2) / (960 * PI * mu**5)
-    assert sum(exact(D, mu) for exact in INTRINSIC_BLOCKS.values()) == pytest.approx(total, rel=1e-12)
+    assert sum(INTRINSIC_BLOCKS[name](D, mu) for name in ("Q1", "P", "F")) == pytest.approx(total, rel=1e-12)
     for v in (1.0, 0.3):
         values = tensor(D, mu, INTRINSIC, v=v).values[0, 0]
         assert values[Z, X, X] == pytest.approx(total, rel=1e-11)
@@ -86,6 +95,47 @@ def test_nonlinear_intrinsic(D, mu):
             found = block(D, mu, INTRINSIC, name, v=v)
             assert found[Z, X, X] == pytest.approx(exact(D, mu), rel=1e-11)
             assert found[Z, Y, Y] == pytest.approx(exact(D, mu), rel=1e-11)
+
+
+@pytest.mark.parametrize(("D", "mu"), CASES)
+@pytest.mark.parametrize("relaxation", RELAXED)
+def test_nonlinear_intrinsic_in_full(D, mu, relaxation):
+    for v in (1.0, 0.3):
+        values = run(D, mu, v=v)[INTRINSIC].at(relaxation=relaxation).values[0, 0]
+        assert values[Z, X, X] == pytest.approx(RELAXED[relaxation](D, mu), rel=1e-11)
+        assert values[Z, Y, Y] == pytest.approx(RELAXED[relaxation](D, mu), rel=1e-11)
+        assert np.array_equal(values, values.swapaxes(1, 2))
+
+
+@pytest.mark.parametrize("D", [1.0, -0.4])
+@pytest.mark.parametrize("relaxation", ["static", "adiabatic"])
+def test_full_form_in_the_gap(D, relaxation):
+    """S = sgn(D)/(48 pi D^2)."""
+    values = run(D, 0.5 * abs(D))[INTRINSIC].at(relaxation=relaxation).values[0, 0]
+    assert values[Z, X, X] == pytest.approx(np.sign(D) / (48 * PI * D**2), rel=1e-11)
+
+
+@pytest.mark.parametrize(("relaxation", "ratio"), [("static", 5935), ("gao", 1385)])
+def test_figure_1b_in_full(relaxation, ratio):
+    """|beta2|/beta0 with the printed beta2."""
+    result = run(0.04, 0.06, units="SI", tau=500.0)
+    drude = result[DRUDE].at(form="paper").component("zxx")[0][0, 0]
+    intrinsic = result[INTRINSIC].at(relaxation=relaxation).component("zxx")[0][0, 0]
+    assert round(abs(drude / intrinsic)) == ratio
+
+
+@pytest.mark.parametrize(("relaxation", "factor"), [("adiabatic", 1 / 2), ("constant", 1), ("intraband", 1), ("gao", 1)])
+def test_drude_in_full(relaxation, factor):
+    """The steady state has twice the printed value."""
+    values = run(1.0, 2.0)[DRUDE].at(relaxation=relaxation).values[0, 0]
+    assert values[Z, X, X] == pytest.approx(-factor * 3 / (64 * PI), rel=1e-11)
+
+
+def test_extrinsic_in_full():
+    """(12) is antisymmetric in the fields: nothing is left."""
+    values = run(1.0, 2.0)[EXTRINSIC].at(relaxation="constant").values[0, 0]
+    assert np.abs(tensor(1.0, 2.0, EXTRINSIC).values).max() > 1e-3
+    assert np.abs(values).max() < 1e-14
 
 
 @pytest.mark.parametrize("D", [1.0, -0.4, 0.04])
@@ -160,7 +210,7 @@ def test_figure_1b():
     si = run(0.04, 0.06, units="SI", tau=500.0)
     natural = run(0.04, 0.06, tau=natural_tau(500.0))
     for result in (si, natural):
-        drude, intrinsic = (result[name].component("zxx")[0][0, 0] for name in (DRUDE, INTRINSIC))
+        drude, intrinsic = (result[name].at(form="paper").component("zxx")[0][0, 0] for name in (DRUDE, INTRINSIC))
         assert drude < 0 < intrinsic
         assert round(-drude / intrinsic) == 4420
     # <sigma/2> per m^2 and (V/m)^2: angstrom^0/eV^2 = 1/V^2 has the value 1 m^-2/(V/m)^2
@@ -170,7 +220,8 @@ def test_figure_1b():
 
 
 def test_scan_is_the_same_as_single_points():
-    values = compute(models.massive_dirac(gap=1.0), INTRINSIC, grid=GRID, mu=[0.5, 2.0], temperature=0)[INTRINSIC].values
+    model = models.massive_dirac(gap=1.0)
+    values = compute(model, INTRINSIC, grid=GRID, mu=[0.5, 2.0], temperature=0, form="paper")[INTRINSIC].values
     assert values.shape == (2, 1, 3, 3, 3)
     for i, mu in enumerate((0.5, 2.0)):
         assert np.array_equal(values[i], tensor(1.0, mu, INTRINSIC).values[0])
@@ -180,7 +231,7 @@ def test_warm_goes_to_cold():
     """Sommerfeld: with f of temperature T the answer differs by pi^2/6 (kT)^2 d^2/dmu^2 of the cold one."""
     D, mu, kT = 1.0, 2.0, 0.01
     exact = lambda m: D * (25 * m**2 - 21 * D**2) / (960 * PI * m**5)  # noqa: E731
-    warm = compute(models.massive_dirac(gap=D), INTRINSIC, grid=(20, 8), mu=mu, temperature=kT / 8.617333262e-5)
+    warm = compute(models.massive_dirac(gap=D), INTRINSIC, grid=(20, 8), mu=mu, temperature=kT / 8.617333262e-5, form="paper")
     found = warm[INTRINSIC].values[0, 0, Z, X, X] - exact(mu)
     h = 1e-2
     curvature = (exact(mu + h) - 2 * exact(mu) + exact(mu - h)) / h**2

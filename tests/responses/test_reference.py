@@ -27,14 +27,15 @@ GRID = {"rashba_metal": 240, "rashba_low": 320, "altermagnet_noSOC": 160, "afm_m
 CHANNELS = {name: ("spin", "zeeman", "charge") for name in ("rashba_metal", "afm_metal")}
 CHANNELS |= {"rashba_low": ("spin", "zeeman"), "afm_insulator": ("spin", "zeeman"), "altermagnet_noSOC": ("spin",)}
 CASES = [(name, channel) for name in MODELS for channel in CHANNELS[name]]
-LINEAR, SECOND = ("L1", "L1dir", "L0", "cos", "sin"), ("N2", "N2dir", "N1", "Q1", "P", "F")
+INTRINSIC = ("Q1", "P", "F", "S", "W", "D")
+LINEAR, SECOND = ("L1", "L1dir", "L0", "cos", "sin"), ("N2", "N2dir", "N1", *INTRINSIC)
 RESPONSE = {  # block -> response that stores it: spin current, spin density
     **dict.fromkeys(("L1", "L1dir"), ("magnetic_spin_hall", "edelstein")),
     "L0": ("spin_hall", "intrinsic_spin_magnetization"),
     **dict.fromkeys(("cos", "sin"), ("displacement_spin_current", "displacement_spin_magnetization")),
     **dict.fromkeys(("N2", "N2dir"), ("nonlinear_drude_spin_current", "nonlinear_drude_spin_magnetization")),
     "N1": ("nonlinear_extrinsic_spin_current", "nonlinear_extrinsic_spin_magnetization"),
-    **dict.fromkeys(("Q1", "P", "F"), ("nonlinear_intrinsic_spin_current", "nonlinear_intrinsic_spin_magnetization")),
+    **dict.fromkeys(INTRINSIC, ("nonlinear_intrinsic_spin_current", "nonlinear_intrinsic_spin_magnetization")),
 }
 # |computed - reference| < RELATIVE max|reference| + ROUNDING: both sides are sums of about 1e5 numbers of order one in double
 # precision, divided by their number; a block that vanishes by symmetry is rounding, in the file as here.
@@ -78,11 +79,18 @@ def computed(name, channel, block):
     """One block with the Cartesian axes of the file: polar ones x, y, spin x, y, z; and what lies outside of the plane."""
     tensor = result(name, "charge" if channel == "charge" else "spin")[RESPONSE[block][channel == "zeeman"]]
     array = tensor.values[0, 0, 0, ("cos", "sin").index(block)] if block in ("cos", "sin") else tensor.blocks[block][0, 0]
-    spin_axes = {"spin": (array.ndim - 1,), "zeeman": (0,), "charge": ()}[channel]
-    plane = np.ix_(*(range(3) if axis in spin_axes else range(2) for axis in range(array.ndim)))
     outside = np.array(array)
-    outside[plane] = 0
-    return array[plane], outside
+    outside[in_plane(array, channel)] = 0
+    return plane(array, channel), outside
+
+
+def in_plane(array, channel):
+    spin_axes = {"spin": (array.ndim - 1,), "zeeman": (0,), "charge": ()}[channel]
+    return np.ix_(*(range(3) if axis in spin_axes else range(2) for axis in range(array.ndim)))
+
+
+def plane(array, channel):
+    return array[in_plane(array, channel)]
 
 
 def blocks_of(name, channel):
@@ -93,7 +101,7 @@ def blocks_of(name, channel):
 @pytest.mark.parametrize(("name", "channel"), CASES)
 def test_blocks(name, channel):
     expected = blocks_of(name, channel)
-    assert len(expected) == (9 if name == "altermagnet_noSOC" else 11)
+    assert len(expected) == (12 if name == "altermagnet_noSOC" else 14)
     assert max(np.abs(value).max() for value in expected.values()) > 5e-4
     for block, value in expected.items():
         found, outside = computed(name, channel, block)
@@ -106,12 +114,12 @@ def test_blocks(name, channel):
 # What must not vanish, and what vanishes by symmetry (PT, or conservation of sz without spin-orbit coupling).
 VANISHING = {
     ("altermagnet_noSOC", "spin"): {"L1", "L0", *SECOND},
-    ("afm_metal", "spin"): {"L1", "L1dir", "sin", "N2", "N2dir", "Q1", "P", "F"},
-    ("afm_metal", "zeeman"): {"L1", "sin", "N2", "Q1", "P", "F"},
+    ("afm_metal", "spin"): {"L1", "L1dir", "sin", "N2", "N2dir", *INTRINSIC},
+    ("afm_metal", "zeeman"): {"L1", "sin", "N2", *INTRINSIC},
     ("afm_metal", "charge"): {"L0", "cos", "N1"},
 }
 VANISHING |= {("afm_insulator", c): VANISHING["afm_metal", c] | {"N1"} for c in ("spin", "zeeman")}  # N1: exp(-gap/kT), 1e-15
-WITHOUT_DIRECT = {"L1dir", "N2dir"}  # the spin density does not depend on k
+WITHOUT_DIRECT = {"L1dir", "N2dir", "W"}  # the spin density does not depend on k
 
 
 @pytest.mark.parametrize(("name", "channel"), CASES)
@@ -134,7 +142,29 @@ def test_paper_form_of_the_intrinsic_response(name, channel):
     assert np.abs(sum(parts) - value).max() < RELATIVE * np.abs(value).max() + ROUNDING
     tensor = result(name, "charge" if channel == "charge" else "spin")[RESPONSE["Q1"][channel == "zeeman"]]
     stored = sum(tensor.blocks[block] for block in ("Q1", "P", "F"))
-    assert np.abs(tensor.values - stored).max() <= 1e-15 * np.abs(stored).max()
+    assert np.abs(tensor.at(form="paper").values - stored).max() <= 1e-15 * np.abs(stored).max()
+
+
+@pytest.mark.parametrize(("name", "channel"), CASES)
+@pytest.mark.parametrize("relaxation", ["adiabatic", "constant", "intraband", "gao", "static"])
+def test_full_form_of_the_intrinsic_response(name, channel, relaxation):
+    """`R0_*` = S + kF sym(F) + kP P + kD D."""
+    value = np.array(reference(name)["results"][channel][f"R0_{relaxation}"]["value"])
+    zero = VANISHING.get((name, channel), set())
+    assert np.abs(value).max() < 1e-14 if {"S", "F", "P", "D"} <= zero else np.abs(value).max() > 5e-4
+    tensor = result(name, "charge" if channel == "charge" else "spin")[RESPONSE["S"][channel == "zeeman"]]
+    found = plane(tensor.at(relaxation=relaxation).values[0, 0], channel)
+    assert np.abs(found - value).max() < RELATIVE * np.abs(value).max() + ROUNDING
+
+
+@pytest.mark.parametrize(("name", "channel"), CASES)
+def test_three_band_part(name, channel):
+    """T3 = S - sym(Q1) - 3P - W, which vanishes for two bands (or two pairs)."""
+    value = np.array(reference(name)["results"][channel]["T3"]["value"])
+    S, Q1, P, W = (computed(name, channel, block)[0] for block in ("S", "Q1", "P", "W"))
+    found = S - (Q1 + Q1.swapaxes(1, 2)) / 2 - 3 * P - W
+    assert np.abs(value).max() < 1e-17
+    assert np.abs(found).max() < 1e-13 * np.abs(S).max() + ROUNDING
 
 
 @pytest.mark.parametrize(("name", "channel"), CASES)

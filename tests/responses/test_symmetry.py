@@ -13,6 +13,7 @@ from wannier_spin.units import BOLTZMANN
 MU, KT, GRID, OMEGA, ETA = 0.2, 0.3, (3, 4, 5), (0.15, 0.4), 0.1
 MODEL = models.random_model(n=3, seed=6)
 TAU_POWER = {"L1": 1, "L1dir": 1, "L1surf": 1, "L0": 0, "N2": 2, "N2dir": 2, "N1": 1, "Q1": 0, "P": 0, "F": 0}
+TAU_POWER |= {"S": 0, "W": 0, "D": 0}
 T_ODD = {"AC1": +1, "AC2": -1}  # parity under T with respect to a static response: AC1 the cos, AC2 the sin part if eta = 0
 STATIC = [name for name in responses.names() if not RESPONSES[name].dynamic]
 DYNAMIC = [name for name in responses.names() if RESPONSES[name].dynamic]
@@ -58,8 +59,9 @@ def assert_equal(found, expected, tolerance=1e-11):
 
 def test_tau_powers_are_the_registered_ones():
     for name in STATIC:
-        for block in RESPONSES[name].blocks:
-            assert TAU_POWER[block] == RESPONSES[name].tau_power
+        for block in RESPONSES[name].blocks("full"):
+            assert TAU_POWER[block] == RESPONSES[name].tau_power == responses.BLOCKS[block].tau_power
+    assert set(responses.BLOCKS) == set(TAU_POWER)
 
 
 # Rotations
@@ -189,7 +191,7 @@ def test_moment_reversal(exchange):
     odd = 0
     for (name, block), value in before.items():
         scale = np.abs(value).max()
-        if block in ("L1dir", "N2dir") and law(name, "spin").observable == "spin":
+        if block in ("L1dir", "N2dir", "W") and law(name, "spin").observable == "spin":
             assert scale == 0
             continue
         assert scale > 1e-5
@@ -203,7 +205,7 @@ def test_neel_vector_reversal():
     """PT keeps the T-odd spin currents away; T-even ones do not notice the sign of the Neel vector, the charge drift does."""
     plus, minus = (models.pt_antiferromagnet(direction=tuple(s * x for x in (0.6, 0.3, 0.742))) for s in (+1, -1))
     before, after = run(plus, "charge", grid=(6, 6, 1)), run(minus, "charge", grid=(6, 6, 1))
-    for block in ("N2", "Q1", "P", "F"):  # T-odd for the current, allowed by PT
+    for block in ("N2", "Q1", "P", "F", "S", "D"):  # T-odd for the current, allowed by PT
         key = next(key for key in before if key[1] == block)
         scale = np.abs(before[key]).max()
         assert scale > 1e-5

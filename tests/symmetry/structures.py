@@ -62,7 +62,6 @@ MAGNETIC_POINT_GROUPS = {  # generators in Cartesian axes
     "Fe 001 4/mm'm'": (turn(Z, 4), -E, (turn(X, 2), True)),
     "Fe 110 m'm'm": (turn(D, 2), -E, (turn(Z, 2), True)),
     "Fe 111 -3m'": (turn(D3, 3), -E, (turn(DM, 2), True)),
-    "Fe m-3m1'": (turn(Z, 4), turn(D3, 3), -E, T),
     "Mn2Au m'mm": (mirror(Z), mirror(D), (mirror(DM), True)),
     "CuMnAs m'mm": (mirror(Z), mirror(X), (mirror(Y), True)),
     "Te 321'": (turn(Z, 3), turn(X, 2), T),
@@ -103,7 +102,7 @@ def tellurium(u=0.2636):
 
 def mn3sn(phase, x=0.8388):
     """P6_3/mmc, Mn in 6h, inverse triangular order: where a Mn stands at the angle t about the hexagonal axis, its moment
-    points to `phase` - 2 t; P, which turns t by pi, leaves it alone. Both phases 0 and pi/2 keep a two-fold axis in the plane.
+    points to `phase` + 2 t; P, which turns t by pi, leaves it alone. Both phases 0 and pi/2 keep a two-fold axis in the plane.
     """
     lattice = hexagonal(5.665, 4.531)
     atoms = []
@@ -112,7 +111,7 @@ def mn3sn(phase, x=0.8388):
             position = np.array([sign * p, sign * q, z])
             offset = position[:2] - np.round(position[:2])  # the triangle around the axis through the origin
             place = np.append(offset, 0) @ lattice
-            angle = phase - 2 * np.arctan2(place[1], place[0])
+            angle = phase + 2 * np.arctan2(place[1], place[0])
             atoms.append((25, position, 3 * np.array([np.cos(angle), np.sin(angle), 0])))
     atoms += [(50, (1 / 3, 2 / 3, 0.25), NONE), (50, (2 / 3, 1 / 3, 0.75), NONE)]
     return crystal(lattice, atoms)
@@ -185,7 +184,7 @@ def _weyl():
 
 
 def symmetric_models():
-    """name -> (model, structure, operations of the magnetic point group, mesh)."""
+    """name -> (model, structure, number of operations of its magnetic point group)."""
     square = models.rashba_exchange
     hexagon = models.kane_mele().lattice
     found = {
@@ -206,7 +205,7 @@ def symmetric_models():
             6,
         ),
         "kagome -": (models.kagome_mn3sn(soc=0.2), _kagome(hexagon, -1), 8),
-        "kagome +": (models.kagome_mn3sn(soc=0.2, chirality=1), _kagome(hexagon, 1), 24),
+        "kagome +": (models.kagome_mn3sn(soc=0.2, chirality=1, angle=np.pi / 6), _kagome(hexagon, 1, np.pi / 6), 24),
         "weyl 42'2'": (models.weyl(tilt=(0, 0, 0), node=1.2), _weyl(), 8),
         "zincblende -43m1'": (
             models.zincblende(),

@@ -135,4 +135,6 @@ def _check_frame(win: WinFile, line: str, angular: str, rest: list[str]) -> None
 
 
 def _refusal(win: WinFile, line: str, why: str) -> InputError:
-    return InputError(f"'{win.path}', projection '{line.strip()}': {why}; the symmetrization of the model needs to know each function")
+    return InputError(
+        f"'{win.path}', projection '{line.strip()}': {why}; the symmetrization of the model needs to know each function"
+    )

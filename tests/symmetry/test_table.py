@@ -1,0 +1,107 @@
+"""Table I: computed from the index laws, and found on random models that have only P, only T or only PT."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from symmetry.structures import random_with
+from wannier_spin import compute, responses
+from wannier_spin.calculation.symmetrize import computed_table
+from wannier_spin.responses import RESPONSES
+from wannier_spin.symmetry import TensorKind, format_table, table_one
+from wannier_spin.units import BOLTZMANN
+
+pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse meshes: identities
+
+# PHYSICS.md, section 5
+TABLE_I = {
+    "spin": {"P": "++--", "T": "-++-", "PT": "-+-+"},
+    "Zeeman": {"P": "--++", "T": "-++-", "PT": "+-+-"},
+}
+QUANTITIES = ("metric", "curvature", "metric dipole", "curvature dipole")
+GOVERNED = {  # PHYSICS.md, section 5, "which dipole governs which response"; cos and sin part of the dynamic ones
+    "magnetic_spin_hall": "spin metric",
+    "edelstein": "Zeeman curvature",
+    "spin_hall": "spin curvature",
+    "intrinsic_spin_magnetization": "Zeeman metric",
+    "displacement_spin_current cos": "spin curvature",
+    "displacement_spin_current sin": "spin metric",
+    "displacement_spin_magnetization cos": "Zeeman metric",
+    "displacement_spin_magnetization sin": "Zeeman curvature",
+    "nonlinear_drude_spin_current": "spin metric dipole",
+    "nonlinear_drude_spin_magnetization": "Zeeman curvature dipole",
+    "nonlinear_extrinsic_spin_current": "spin curvature dipole",
+    "nonlinear_extrinsic_spin_magnetization": "Zeeman metric dipole",
+    "nonlinear_intrinsic_spin_current": "spin metric dipole",
+    "nonlinear_intrinsic_spin_magnetization": "Zeeman curvature dipole",
+}
+
+
+def sign(quantity, operation):
+    family, _, rest = quantity.partition(" ")
+    return TABLE_I[family][operation][QUANTITIES.index(rest)]
+
+
+def test_computed_table():
+    table = computed_table()
+    assert len(table) == 8
+    for quantity, signs in table.items():
+        assert {op: "+-"[s < 0] for op, s in signs.items()} == {op: sign(quantity, op) for op in ("P", "T", "PT")}, quantity
+
+
+def test_printed_table():
+    lines = format_table(computed_table()).splitlines()[1:]
+    found = [("".join(line.split(",")[1].split()[0]), "".join(line.split()[2:])) for line in lines]
+    assert found == [(op, signs) for family in ("spin", "Zeeman") for op, signs in TABLE_I[family].items()]
+
+
+def test_a_wrong_record_is_noticed():
+    kinds = [TensorKind("ab", ("axial", "polar"), +1), TensorKind("ab", ("axial", "polar"), -1)]
+    with pytest.raises(ValueError, match="disagree"):
+        table_one({"Zeeman metric": kinds})
+
+
+@cache
+def run(symmetry, broadening):
+    result = compute(
+        random_with(symmetry),
+        "all",
+        grid=(4, 3, 4),
+        mu=0.2,
+        temperature=0.3 / BOLTZMANN,
+        omega=(0.15, 0.4),
+        broadening=broadening,
+        degeneracy_tolerance=1e-8,
+    )
+    found = {}
+    for name, tensor in result.items():
+        if not RESPONSES[name].dynamic:
+            found[name, "values"] = tensor.values
+            found |= {(name, block): value for block, value in tensor.blocks.items()}
+        elif not broadening:
+            found[f"{name} cos", "values"], found[f"{name} sin", "values"] = np.moveaxis(tensor.values, 3, 0)
+        else:  # with absorption the T-odd and the T-even block have both parts
+            one, two = (np.moveaxis(tensor.blocks[block], 3, 0) for block in ("AC1", "AC2"))
+            for part in range(2):
+                found[f"{name} cos", f"AC1 {part}"], found[f"{name} sin", f"AC2 {part}"] = one[part], two[part]
+    return found
+
+
+@pytest.mark.parametrize("broadening", [0.0, 0.1])
+@pytest.mark.parametrize("symmetry", ["P", "T", "PT"])
+def test_what_vanishes_in_models_with_one_symmetry(symmetry, broadening):
+    generic, found = run(None, broadening), run(symmetry, broadening)
+    assert {name for name, _ in found} == set(GOVERNED)
+    for (name, block), value in found.items():
+        scale = np.abs(generic[name, block]).max()
+        size = np.abs(value).max()
+        assert scale > 1e-5, (name, block)
+        if sign(GOVERNED[name], symmetry) == "-":
+            assert size < 1e-10 * scale, (name, block)
+        else:
+            assert size > 1e-2 * scale, (name, block)
+
+
+def test_every_response_is_governed_by_something():
+    assert {name.partition(" ")[0] for name in GOVERNED} == set(responses.names())
