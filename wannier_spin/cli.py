@@ -204,32 +204,52 @@ def _spin_choice(spin: str | None) -> Any:
 
 
 def _print_summary(result: ResultSet) -> None:
-    """The largest component of each response near the Fermi energy, at the first temperature."""
+    """The components of each response nearest the Fermi energy, at the first temperature: independent ones, or the largest."""
     import numpy as np
 
-    fermi = result.provenance.get("fermi_energy_eV", 0.0)
-    rows = []
-    for name, tensor in result.items():
-        i = int(np.argmin(np.abs(tensor.mu - fermi)))
-        index = np.unravel_index(np.argmax(np.abs(tensor.values[i, 0])), tensor.values[i, 0].shape)
-        value, error = tensor.values[(i, 0, *index)], tensor.error[(i, 0, *index)]
-        bar = "not estimated" if np.isnan(error) else f"{error:.1e}"
-        rows.append((name, _component_name(tensor, index), f"{value: .6e}", bar, tensor.unit))
-    first = next(iter(result.values()))
-    mu = float(first.mu[int(np.argmin(np.abs(first.mu - fermi)))])
     p = result.provenance
-    print(
-        f"{p.get('model')}: grid {'x'.join(str(n) for n in p.get('grid', []))}, spin current '{p.get('spin_current')}', ",
-        end="",
-    )
+    fermi = p.get("fermi_energy_eV", 0.0)
+    first = next(iter(result.values()))
+    mu = int(np.argmin(np.abs(first.mu - fermi)))
+    symmetric = isinstance(p.get("symmetry"), dict)
+    print(f"{p.get('model')}: grid {'x'.join(str(n) for n in p.get('grid', []))}, spin current '{p.get('spin_current')}', ", end="")
     print(
         f"form {_form(first)}, {p.get('k_points_evaluated')} k-points on {p.get('ranks')} rank(s), {p.get('wall_seconds', 0):.1f} s"
     )
+    if symmetric:
+        s = p["symmetry"]
+        print(
+            f"magnetic group {s['bns_number']} ({s['operations']} point operations), bands keep it to {1e3 * s['band_residual_eV']:.2g} meV"
+        )
     taus = f", tau = {first.tau[0]:g} {'fs' if first.units == 'SI' else 'hbar/eV'}"
-    print(f"largest components at mu = {mu:.4f} eV (mu - E_F = {mu - fermi:+.4f}), T = {first.temperature[0]:g} K{taus}:")
+    what = "independent" if symmetric else "largest"
+    energy = f"mu = {first.mu[mu]:.4f} eV (mu - E_F = {first.mu[mu] - fermi:+.4f})"
+    print(f"{what} components at {energy}, T = {first.temperature[0]:g} K{taus}:")
+    rows = [row for tensor in result.values() for row in _summary_rows(tensor, mu, p.get("symmetry"))]
     print(_table(("response", "component", "value", "error", "unit"), rows))
     for message in result.warnings:
         print(f"warning: {message}")
+
+
+def _summary_rows(tensor: ResponseTensor, mu: int, symmetry: Any) -> list[tuple[str, ...]]:
+    """One row for the largest component, or one for each independent component where the symmetry is known."""
+    import numpy as np
+
+    values, errors = tensor.values[mu, 0], tensor.error[mu, 0]
+    dynamic = bool(len(tensor.omega))
+
+    def row(index: tuple[Any, ...], relations: str = "") -> tuple[str, ...]:
+        bar = "not estimated" if np.isnan(errors[index]) else f"{errors[index]:.1e}"
+        name = relations or _component_name(tensor, index)
+        return tensor.name, name, f"{values[index]: .6e}", bar, tensor.unit
+
+    if not isinstance(symmetry, dict) or dynamic:
+        return [row(tuple(int(i) for i in np.unravel_index(np.argmax(np.abs(values)), values.shape)))]
+    groups = {group.split(" = ")[0]: group for group in symmetry["forms"][tensor.name].split(", ")}
+    if tensor.name not in symmetry["independent"] or not symmetry["independent"][tensor.name]:
+        return [(tensor.name, "all", " 0", "", "forbidden by symmetry")]
+    names = symmetry["independent"][tensor.name].split()
+    return [row(tuple("xyz".index(x) for x in name.replace(";", "")), groups.get(name, name)) for name in names]
 
 
 def _form(tensor: ResponseTensor) -> str:

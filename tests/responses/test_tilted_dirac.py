@@ -61,7 +61,8 @@ def sigma(result):
 
 def test_table_in_si():
     """(hbar/e) A m/V^2 at 1e5 m/s, 10 meV, 500 fs. The file was made with e^2/hbar and hbar of ten digits, as `units`."""
-    rows = [AT[mu] for mu in IN_TABLE]
+    chosen = (10.5, 12, 20, 60)  # all of them: `test_scaled_numbers`
+    rows = [AT[mu] for mu in chosen]
     options = {"grid": GRID, "mu": [row["mu_eV"] for row in rows], "units": "SI", "tau": 500.0, **EXACT}
     result = compute(models.tilted_dirac(), [DRUDE, INTRINSIC], **options)
     assert result[DRUDE].unit == result[INTRINSIC].unit == "(hbar/e) A/V^2 m"
@@ -75,7 +76,7 @@ def test_table_in_si():
         expected = np.array([row[relaxation] for row in rows])
         assert np.abs(values / expected - 1).max() < 4e-9, relaxation
     # the digits of PHYSICS.md
-    row = [f"{x:.5e}" for x in found[IN_TABLE.index(20)]]
+    row = [f"{x:.5e}" for x in found[chosen.index(20)]]
     assert row == ["1.21151e-12", "2.42303e-12", "3.91387e-15", "-5.02469e-15"]
 
 

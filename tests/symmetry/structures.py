@@ -29,14 +29,19 @@ def mirror(normal):
 
 def group(*generators):
     """Closure of generators: a Cartesian matrix, or (matrix, True) with time reversal."""
-    elements = [(E, False)]
     wanted = [g if isinstance(g, tuple) else (g, False) for g in generators]
+    elements, known = [(E, False)], {_key(E, False)}
     for R, t in elements:  # grows while it runs
         for G, g in wanted:
             new = (G @ R, t != g)
-            if not any(np.allclose(new[0], R2, atol=1e-9) and new[1] == t2 for R2, t2 in elements):
+            if _key(*new) not in known:
+                known.add(_key(*new))
                 elements.append(new)
     return tuple(Operation(R, np.eye(3, dtype=np.int64), np.zeros(3), t) for R, t in elements)
+
+
+def _key(R, time_reversal):
+    return (*(np.round(R, 6) + 0.0).ravel().tolist(), time_reversal)
 
 
 def signature(operations):

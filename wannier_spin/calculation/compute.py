@@ -134,7 +134,7 @@ def compute(
         "wall_seconds": time.monotonic() - start,
         "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
         "versions": _versions(),
-        "symmetry": group.provenance() if group else "none used",
+        "symmetry": group.provenance(records, form == "full") if group and channel == "spin" else "none used",
         **sums.notes,
     }
     return ResultSet({record.name: tensor(record) for record in records}, provenance, messages)

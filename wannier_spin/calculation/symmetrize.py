@@ -47,9 +47,11 @@ class VerifiedGroup:
     energy_residual: float
     spin_residual: float
 
-    def provenance(self) -> dict[str, Any]:
-        """What is written into a result."""
+    def provenance(self, records: Sequence[Response], symmetric_fields: bool) -> dict[str, Any]:
+        """What is written into a result: the group, how well the model has it, and the form of each tensor."""
         g = self.group
+        kinds = {name: kind for record in records for name, kind in response_kinds(record, symmetric_fields).items()}
+        forms = {name: allowed(kind, g.point_operations) for name, kind in kinds.items()}
         return {
             "space_group": g.space_group,
             "bns_number": g.bns_number,
@@ -60,6 +62,8 @@ class VerifiedGroup:
             "PT": g.has_pt,
             "band_residual_eV": self.energy_residual,
             "spin_residual": self.spin_residual,
+            "forms": {name: str(form) for name, form in forms.items()},
+            "independent": {name: " ".join(form.independent) for name, form in forms.items()},
         }
 
 
@@ -179,9 +183,9 @@ def computed_table() -> dict[str, dict[str, int]]:
     return table_one(governed)
 
 
-def response_kinds(record: Response) -> dict[str, TensorKind]:
+def response_kinds(record: Response, symmetric_fields: bool = False) -> dict[str, TensorKind]:
     """The tensors of a response: one, or those of the cos and sin parts of a dynamic one (without broadening)."""
-    kind = law_kind(record.tensor, record.tau_power)
+    kind = law_kind(record.tensor, record.tau_power, symmetric_fields)
     if not record.dynamic:
         return {record.name: kind}
     return {f"{record.name} cos": kind, f"{record.name} sin": replace(kind, time_parity=-kind.time_parity)}

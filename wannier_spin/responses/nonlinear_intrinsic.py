@@ -28,7 +28,7 @@ def P(p: BandPairs) -> Real:
 
     For single bands sum_m g^{bd}_nm (O_mm - O_nn) / eps_nm^2. The observable enters as a matrix inside each block.
     """
-    return p.re_far_block(4) - p.re_own_block(4)
+    return p.exchange
 
 
 def F(p: BandPairs) -> Real:
@@ -42,7 +42,7 @@ def S(p: BandPairs) -> Real:
 
     3P + sum_m Re[V^b_nm v^d_mn + V^d_nm v^b_mn]/eps_nm^3,   V^b = D_b O + [Y, v^b],   Y_nm = O_nm/eps_nm.
     """
-    return 3 * P(p) + p.with_velocity(p.DO + p.mixing(), 3)
+    return 3 * p.exchange + p.with_velocity(p.DO + p.mixing(), 3)
 
 
 def W(p: BandPairs) -> Real:

@@ -80,6 +80,11 @@ class BandPairs:
 
         return np.concatenate([self._direct(name, weigh) for name in self.observables], axis=-1)
 
+    @cached_property
+    def exchange(self) -> Real:
+        """Re{Tr[v^b_NM O_MM v^d_MN] - Tr[O_NN v^b_NM v^d_MN]}/eps_NM^4, symmetric in b, d: (k,n,b,d,o)."""
+        return self.re_far_block(4) - self.re_own_block(4)
+
     def re_own_block(self, power: int) -> Real:
         """Re Tr[O_NN v^b_NM v^d_MN]/eps_NM^power band by band, symmetric in b, d: (k,n,b,d,o)."""
         g = self.geometry

@@ -320,10 +320,11 @@ def _judge(model: TightBindingModel, change: ModelChange, limit_meV: float) -> N
     if rms <= min(WARN_ABOVE, limit_meV):
         return
     message = (
-        f"model '{model.name}': averaging over the group changes the bands by {rms:.3g} meV rms ({largest:.3g} at most), and they "
-        f"violate it by {change.before['bands_meV']:.2g} meV. If that is much less, the Wannier functions are not the orbitals of "
-        "the projections: localization turned them (symmetric Wannier functions are needed: num_iter = 0, or the site-symmetry "
-        "mode), or the order of the spins is another. If not, the structure or its moments have a symmetry that the model lacks"
+        f"model '{model.name}': averaging over the group changes the bands by {rms:.3g} meV rms ({largest:.3g} at most). They violated "
+        f"it by {change.before['bands_meV']:.2g} meV, their spins by {change.before.get('spin', 0.0):.2g}. If that is little, the "
+        "Wannier functions are not the orbitals of the projections: localization turned them (symmetric Wannier functions are "
+        "needed: num_iter = 0, or the site-symmetry mode), or the order of the spins is another. If it is much, the structure or "
+        "its moments have a symmetry that the model lacks"
     )
     if rms > limit_meV:
         raise InputError(message)
