@@ -167,9 +167,7 @@ def kp_model():
         return X + X.swapaxes(-1, -2).conj()
 
     quadratic = hermitian(3, 3)
-    return KPModel(
-        constant=hermitian(), linear=hermitian(3), quadratic=quadratic + quadratic.swapaxes(0, 1), spin=hermitian(3)
-    )
+    return KPModel(constant=hermitian(), linear=hermitian(3), quadratic=quadratic + quadratic.swapaxes(0, 1), spin=hermitian(3))
 
 
 def test_kp_matrices():

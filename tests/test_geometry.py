@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from responses import brute
+
 from wannier_spin import InputError, band_geometry, models
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.geometry import degenerate_groups, geometry_of

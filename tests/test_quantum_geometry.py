@@ -5,9 +5,9 @@ The equations are evaluated here from metric, curvature and energies alone, and 
 
 import numpy as np
 import pytest
+from responses.test_gauge import rotated
 
 import wannier_spin as ws
-from responses.test_gauge import rotated
 from wannier_spin import band_geometry, models, responses
 from wannier_spin.quantum_geometry import curvature, dipole, metric, position
 from wannier_spin.responses import BandPairs

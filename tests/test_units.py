@@ -9,7 +9,7 @@ from wannier_spin import compute, models, units
 from wannier_spin.responses import RESPONSES
 
 # CODATA 2018
-E_CHARGE, HBAR_J, K_B, M_E, C, EPS0 = 1.602176634e-19, 1.054571817646e-34, 1.380649e-23, 9.1093837015e-31, 299792458.0, 8.8541878128e-12
+E_CHARGE, HBAR_J, K_B, M_E = 1.602176634e-19, 1.054571817646e-34, 1.380649e-23, 9.1093837015e-31
 BOHR_M, HARTREE_EV = 5.29177210903e-11, 27.211386245988
 ATOMIC_CURRENT = E_CHARGE * HARTREE_EV * E_CHARGE / HBAR_J  # e E_h/hbar, A
 ATOMIC_FIELD = HARTREE_EV / BOHR_M  # E_h/(e a_0), V/m
@@ -116,9 +116,7 @@ def test_electronvolts_and_hartrees_agree(model, d, channel):
     """The numbers of one system, taken to SI by `units`; of the other, by atomic units of current, field and length."""
     mu, T, omega, eta, tau = 0.2, 3000.0, 0.3, 0.1, 50.0  # eV, K, eV, eV, fs
     grid = (4, 4, 1) if d == 2 else (4, 4, 4)
-    si = compute(
-        model, "all", grid=grid, mu=mu, temperature=T, omega=omega, broadening=eta, tau=tau, units="SI", channel=channel
-    )
+    si = compute(model, "all", grid=grid, mu=mu, temperature=T, omega=omega, broadening=eta, tau=tau, units="SI", channel=channel)
     energy = ATOMIC["energy"]
     atomic = compute(
         in_atomic_units(model),

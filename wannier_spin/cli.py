@@ -21,6 +21,7 @@ from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.integration import parallel
 
 if TYPE_CHECKING:
+    from wannier_spin.model import Structure, TightBindingModel
     from wannier_spin.results import ResponseTensor, ResultSet
 
 app = typer.Typer(
@@ -114,7 +115,8 @@ def check(
     seedname: Annotated[Path, SEEDNAME],
     spin: Annotated[str | None, typer.Option(help="files, interleaved or blocks; default: the .spn file.")] = None,
     fermi_energy: Annotated[float | None, typer.Option(help="eV; gives the total moment.")] = None,
-    structure: Annotated[Path | None, typer.Option(help="Structure file (anything ase reads).")] = None,
+    structure: Annotated[Path | None, typer.Option(help="Structure file (.win, or anything ase reads).")] = None,
+    magmom: Annotated[str | None, typer.Option(help="Moments in mu_B, Cartesian, by atom: '0 0 2.2; 0 0 -2.2'.")] = None,
 ) -> None:
     """Is this Wannier90 output fit for use? Exit code 0 also where a check fails: read the table."""
     from wannier_spin.model import load_model
@@ -122,10 +124,12 @@ def check(
 
     saved = seedname.suffix == ".h5"
     model = load_model(seedname) if saved else read_wannier90(seedname, spin=_spin_choice(spin))
-    crystal = read_structure(structure) if structure else None
+    crystal = read_structure(structure, _moments(magmom)) if structure else None
     checks = check_model(model, None if saved else seedname, crystal, fermi_energy)
     marks = {True: "ok", False: "FAIL", None: "info"}
     rows = [(marks[c.ok], c.name, c.value, c.expected) for c in checks]
+    if crystal:
+        rows.append(_group_row(model, crystal))
     print(_table(("", "check", "found", "expected"), rows))
     for c in checks:
         if c.ok is False:
@@ -168,6 +172,23 @@ def _moments(text: str | None) -> list[list[float]] | None:
     if any(len(moment) != 3 for moment in moments):
         raise InputError(f"--magmom '{text}': expected three numbers for each atom, atoms separated by ';'")
     return moments
+
+
+def _group_row(model: TightBindingModel, crystal: Structure) -> tuple[str, str, str, str]:
+    """How far bands and spins are from the magnetic group of the structure."""
+    from wannier_spin.calculation import group_residuals
+    from wannier_spin.geometry import DEGENERACY_TOLERANCE
+    from wannier_spin.symmetry import magnetic_group
+
+    group = magnetic_group(crystal)
+    energy, spin = group_residuals(model, group.point_operations, DEGENERACY_TOLERANCE)
+    found = f"bands differ by {1e3 * energy:.3g} meV rms, spins by {spin:.2g}"
+    return (
+        "info",
+        f"magnetic group {group.bns_number}",
+        found,
+        "a few meV and 0.01 at most; more: wrong moments, or broken symmetry",
+    )
 
 
 def responses_table(markdown: bool = False) -> str:

@@ -47,8 +47,10 @@ class Orbitals:
         n = len(self.site)
         if not n or {self.l.shape, self.m.shape, self.spin.shape} != {(n,)}:
             raise InputError("site, l, m and spin of the orbitals must be lists of the same length, one entry per function")
-        if self.positions.shape[1] != 3 or self.site.min() < 0 or self.site.max() >= len(self.positions):
-            raise InputError(f"the orbitals name a site that is not there; there are {len(self.positions)} positions")
+        if self.positions.shape[1] != 3 or set(self.site.tolist()) != set(range(len(self.positions))):
+            raise InputError(
+                f"{len(self.positions)} positions were given: every one must be the site of some orbital, and no other"
+            )
         for l, m in zip(self.l.tolist(), self.m.tolist(), strict=True):
             if l not in HARMONICS or not 0 <= m < len(HARMONICS[l]):
                 raise InputError(f"there is no harmonic l = {l}, m = {m}; l is 0 to 3, m 0 to 2 l")

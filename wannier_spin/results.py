@@ -40,7 +40,7 @@ class ResponseTensor:
     mu (eV), temperature (K), omega (eV; empty for a static response), tau (hbar/eV for natural units, fs for SI; the first
         one is used by `values`).
     dimension, thickness (angstrom or None) : of the system; a 2D system has sheet units.
-    residual : what symmetrization removed, or None; converged : None where no tolerance was asked for.
+    block_residuals : what symmetrization removed from the blocks, or None; converged : None where no tolerance was asked for.
     """
 
     name: str
@@ -67,7 +67,7 @@ class ResponseTensor:
     thickness: float | None = None
     relaxation: str | None = None
     custom: Mapping[str, float] | None = None
-    residual: Real | None = None
+    block_residuals: Mapping[str, Real] | None = None
     converged: bool | None = None
 
     @cached_property
@@ -79,6 +79,13 @@ class ResponseTensor:
     def error(self) -> Real:
         """Estimated error of `values`, same shape; NaN where there is none."""
         return np.abs(self._scale(self.tau[0]) * self._combine(self.block_errors))
+
+    @property
+    def residual(self) -> Real | None:
+        """What symmetrization removed from `values`; None where nothing was symmetrized, or only irreducible k were evaluated."""
+        if self.block_residuals is None:
+            return None
+        return self._scale(self.tau[0]) * self._combine(self.block_residuals)
 
     @property
     def combination(self) -> Mapping[str, float]:
@@ -216,6 +223,7 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
     tree |= {"values": tensor.values, "error": tensor.error, "unit": tensor.unit, "axes": json.dumps(tensor.axes)}
     tree |= {"recipes": json.dumps(tensor.recipes), "tau": np.array(tensor.tau)}
     tree["custom"] = None if tensor.custom is None else json.dumps(tensor.custom)
+    tree["residual"] = tensor.residual
     tree["tau_unit"] = "fs" if tensor.units == "SI" else "hbar/eV"
     tree |= {"mu_unit": "eV", "temperature_unit": "K", "omega_unit": "eV"}
     tree["blocks_unit"] = "hbar = e = 1, eV, angstrom, without tau"

@@ -140,9 +140,7 @@ def thermal(formula: Any, mu: np.ndarray, kT: float, fermi: str, degeneracy: flo
                     weight = f if fermi == "sea" else -f * (1 - f) / kT
                     total += np.multiply.outer(weight, integrand.trace(ik, inside, outside))
             total /= data_K.cell_volume * data_K.nk
-            return EnergyResult(
-                mu, total, transformTR=integrand.transformTR, transformInv=integrand.transformInv, save_mode="bin"
-            )
+            return EnergyResult(mu, total, transformTR=integrand.transformTR, transformInv=integrand.transformInv, save_mode="bin")
 
     return Thermal(degen_thresh=degeneracy)
 

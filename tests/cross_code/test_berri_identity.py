@@ -361,9 +361,7 @@ def derivative(model: Any, k: np.ndarray, function: Callable[[np.ndarray], np.nd
     offsets = np.arange(-4, 5)[:, None, None] * step * np.eye(3)  # (9, d, 3), Cartesian
     points = k + offsets.reshape(-1, 3) @ model.lattice.T / (2 * np.pi)
     values = function(points)
-    return np.tensordot(weights, values.reshape(9, 3, *values.shape[1:]), axes=(0, 0)).transpose(
-        *range(1, values.ndim), 0
-    ) / step
+    return np.tensordot(weights, values.reshape(9, 3, *values.shape[1:]), axes=(0, 0)).transpose(*range(1, values.ndim), 0) / step
 
 
 def scan(both: Both, mu: np.ndarray, block: str, observable: str) -> np.ndarray:

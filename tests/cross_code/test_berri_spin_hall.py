@@ -100,9 +100,9 @@ def test_spin_hall_without_symmetry(asymmetric: Both, tmp_path: Path) -> None:
     mu = scan(asymmetric, mesh, 22.0)
     calculator = static.SHC(Efermi=mu, degen_thresh=EXACT, kwargs_formula={"spin_current_type": "simple"})
     theirs = run(asymmetric.system, mesh, {"shc": calculator}, tmp_path)["shc"]
-    ours = compute(
-        asymmetric.model, "spin_hall", grid=mesh, mu=mu, temperature=0, units="SI", degeneracy_tolerance=EXACT
-    )["spin_hall"].values[:, 0]
+    ours = compute(asymmetric.model, "spin_hall", grid=mesh, mu=mu, temperature=0, units="SI", degeneracy_tolerance=EXACT)[
+        "spin_hall"
+    ].values[:, 0]
     assert (np.abs(theirs).max(axis=0) > 1e-3 * np.abs(theirs).max()).all()
     assert deviation(ours, theirs) < 1e-8
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from wannier_spin import InputError, compute, models
+from wannier_spin import InputError, Structure, compute, models
 from wannier_spin.integration.grid import CompensatedSum, Mesh, Partial, mean_over_mesh
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.units import BOLTZMANN
@@ -181,6 +181,31 @@ def test_the_estimate_is_the_coarse_run(shift):
             assert scale > 1e-3
             assert np.abs(value - tensor.block_errors[block] - coarse[name].blocks[block]).max() < 1e-13 * scale
         assert np.abs(tensor.error - np.abs(tensor.values - coarse[name].values)).max() < 1e-13
+
+
+@pytest.mark.parametrize(
+    "shift",
+    [
+        0.0,
+        pytest.param(
+            0.5,
+            marks=pytest.mark.xfail(reason="operations mix the even points of a shifted mesh with the others", strict=True),
+        ),
+    ],
+)
+def test_irreducible_points_keep_the_estimate(shift):
+    """Values and error estimates with the points of the symmetry left out are those with all of them."""
+    model = models.kane_mele(soc=0.1)
+    sites = np.array([[1 / 3, 1 / 3, 0], [2 / 3, 2 / 3, 0]])
+    crystal = Structure(lattice=model.lattice, positions=sites, numbers=np.array([6, 6]), magnetic_moments=np.zeros((2, 3)))
+    options = {"grid": (12, 12, 1), "shift": (shift, shift, 0), "mu": 0.0, "temperature": 300.0}
+    few, every = (compute(model, "spin_hall", symmetry=crystal, reduce_k=r, **options) for r in (True, False))
+    assert few.provenance["k_points_evaluated"] < every.provenance["k_points_evaluated"] / 3
+    few, every = few["spin_hall"], every["spin_hall"]
+    assert np.abs(every.values).max() > 0.1
+    assert np.abs(few.values - every.values).max() < 1e-12
+    assert every.error.max() > 1e-3
+    assert np.abs(few.error - every.error).max() < 1e-12
 
 
 @pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")

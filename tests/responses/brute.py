@@ -121,7 +121,7 @@ def densities(b, name):
 
 def static_parts(b, O, dO):  # noqa: E741
     """S - 3P with V^b = d_bO + [Y, v^b], the part W of it with V^b = d_bO alone, and G^{bd}_n = 2 sum_m g^{bd}_nm/eps_nm."""
-    e, v, (k, n) = b.e, b.v, b.e.shape
+    e, v, n = b.e, b.v, b.e.shape[1]
     eps = e[:, :, None] - e[:, None, :] + np.eye(n)
     off = 1 - np.eye(n)
     Y = O * (off / eps)[:, None]

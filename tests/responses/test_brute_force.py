@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from responses import brute
+
 from wannier_spin import band_geometry, compute, models, responses
 from wannier_spin.responses import BandPairs
 from wannier_spin.units import BOLTZMANN

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from responses import brute
+
 from wannier_spin import AccuracyWarning, InputError, compute, models
 from wannier_spin.units import BOLTZMANN
 

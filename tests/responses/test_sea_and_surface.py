@@ -1,16 +1,16 @@
 """Integrations by parts: sea forms against surface forms, and derivatives of observables (PHYSICS.md, sections 3 and 9).
 
-    L1 + L1dir    =  sum d_b f_n O_nn          L1surf, the mesh error falls exponentially
-    N2 + N2dir    =  sum d_b d_d f_n O_nn      symmetric in b and d
-    -(L1 + L1dir) =  d_b (O_nn)                density by density, at every k
+L1 + L1dir    =  sum d_b f_n O_nn          L1surf, the mesh error falls exponentially
+N2 + N2dir    =  sum d_b d_d f_n O_nn      symmetric in b and d
+-(L1 + L1dir) =  d_b (O_nn)                density by density, at every k
 """
 
 from functools import cache
 
 import numpy as np
 import pytest
-
 from responses import brute
+
 from wannier_spin import band_geometry, compute, models, responses
 from wannier_spin.responses import BandPairs
 from wannier_spin.units import BOLTZMANN
@@ -23,7 +23,7 @@ MODELS = {
     "random_model": (models.random_model(n=3, seed=37, periodic=(True, True, False)), 0.2, 0.4),
     "random_model, 3D": (models.random_model(n=3, seed=10, decay=1.6), 0.2, 0.4),
 }
-MESHES = {name: (16, 32, 64) for name in MODELS} | {"random_model, 3D": (8, 16, 28)}
+MESHES = {name: (16, 32, 64) for name in MODELS} | {"random_model, 3D": (8, 16, 32)}
 NAMES = {
     "spin_current": ("magnetic_spin_hall", "nonlinear_drude_spin_current"),
     "spin": ("edelstein", "nonlinear_drude_spin_magnetization"),
@@ -103,7 +103,7 @@ def test_pt_keeps_the_odd_ones_out(observable):
 def test_accidental_degeneracies():
     """The altermagnet's bands touch on lines of an unshifted mesh: surface terms need v as a matrix inside the block.
 
-    PHYSICS.md, section 4: -0.0335615572 so, -0.033050 with the averaged velocity (on 240^2; the mesh has converged at 160^2).
+    PHYSICS.md, section 4: -0.0335615572 so, -0.033050 with the averaged velocity, on 240^2.
     """
     from wannier_spin import AccuracyWarning
 
@@ -111,7 +111,7 @@ def test_accidental_degeneracies():
         result = compute(
             models.altermagnet(),
             ["magnetic_spin_hall", "nonlinear_intrinsic_spin_current"],
-            grid=(160, 160, 1),
+            grid=(240, 240, 1),
             mu=-2.5,
             temperature=0.1 / BOLTZMANN,
             blocks=("L1surf",),

@@ -124,9 +124,7 @@ def test_small_tilt(mu):
 
 def test_the_valleys_give_the_same():
     """ky -> -ky exchanges them: elements with an even number of y among flow and fields agree, odd ones are opposite."""
-    one, other = (
-        compute(models.tilted_dirac(valley=s), [DRUDE, INTRINSIC], grid=GRID, mu=0.012, **EXACT) for s in (+1, -1)
-    )
+    one, other = (compute(models.tilted_dirac(valley=s), [DRUDE, INTRINSIC], grid=GRID, mu=0.012, **EXACT) for s in (+1, -1))
     number_of_y = np.sum(np.indices((3, 3, 3)) == 1, axis=0)
     sign = (-1) ** number_of_y
     for name in (DRUDE, INTRINSIC):

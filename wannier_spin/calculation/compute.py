@@ -52,6 +52,7 @@ def compute(
     reduce_k: bool = True,
     tolerance: float | None = None,
     degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
+    degeneracy_check: bool = False,
     memory: float = 1.0,
     comm: Communicator | None = None,
     progress: Progress = lambda done, total: None,
@@ -75,6 +76,8 @@ def compute(
     reduce_k : with `symmetry`, evaluate irreducible k-points only; False: all, and what the projection removes is kept
         as `ResponseTensor.residual`, a measure of how far the Wannier model breaks the symmetry.
     degeneracy_tolerance : eV; bands closer than this are one block.
+    degeneracy_check : also compute with a tenth and with ten times of that tolerance, on a mesh of half the density, and
+        record how much each response moves (relative to its maximum) in the provenance.
     memory : GiB per rank that batches may fill, next to the model itself.
     comm : an mpi4py communicator; None: serial.
     progress : called with (done, total) blocks of this rank.
@@ -100,19 +103,22 @@ def compute(
     with warnings.catch_warnings(record=True) as caught, _one_blas_thread():
         warnings.simplefilter("always", AccuracyWarning)
         group = verified_group(model, symmetry, degeneracy_tolerance)
-        if isinstance(model, KPModel):
-            sums = integrate_disk(model, plan, occupation, tuple(grid), degeneracy_tolerance)
-        else:
-            mesh = Mesh(_three("grid", grid), _three("shift", shift))
+
+        def integrate(points: Sequence[int], tolerance: float) -> Sums:
+            if isinstance(model, KPModel):
+                return integrate_disk(model, plan, occupation, tuple(points), tolerance)
+            mesh = Mesh(_three("grid", points), _three("shift", shift))
             if group and reduce_k:
                 mesh = irreducible_mesh(mesh, group.group.point_operations)
-            sums = integrate_mesh(model, plan, occupation, mesh, degeneracy_tolerance, memory, comm, progress)
+            return integrate_mesh(model, plan, occupation, mesh, tolerance, memory, comm, progress)
+
+        sums = integrate(grid, degeneracy_tolerance)
         _warn(model, plan, occupation, sums)
     messages = tuple(str(w.message) for w in caught if issubclass(w.category, AccuracyWarning))
     for message in messages:
         warnings.warn(message, AccuracyWarning, stacklevel=2)
 
-    def tensor(record: Response) -> ResponseTensor:
+    def tensor(record: Response, sums: Sums = sums) -> ResponseTensor:
         raw = _tensor(record, plan, occupation, temperatures, omegas, tuple(taus.tolist()), units, model, sums)
         raw = raw.at(form=form, relaxation=relaxation)
         return raw if group is None else symmetrized(raw, record, group.group.point_operations, keep_residual=not reduce_k)
@@ -137,6 +143,10 @@ def compute(
         "symmetry": group.provenance(records, form == "full") if group and channel == "spin" else "none used",
         **sums.notes,
     }
+    if degeneracy_check:
+        half = [max(4 if isinstance(model, KPModel) else 1, -(-int(n) // 2)) for n in grid]
+        tried = [integrate(half, factor * degeneracy_tolerance) for factor in (1, 0.1, 10)]
+        provenance["degeneracy_change"] = {r.name: _largest_change([tensor(r, s).values for s in tried]) for r in records}
     return ResultSet({record.name: tensor(record) for record in records}, provenance, messages)
 
 
@@ -217,6 +227,13 @@ def _warn(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation
                 AccuracyWarning,
                 stacklevel=2,
             )
+
+
+def _largest_change(values: Sequence[Real]) -> float:
+    """Largest difference from the first array, relative to its maximum."""
+    scale = np.abs(values[0]).max()
+    change = max(np.abs(other - values[0]).max() for other in values[1:])
+    return float(change / scale) if scale else float(change)
 
 
 def _check_choices(spin_current: str, form: str, relaxation: str, tolerance: float | None, blocks: Sequence[str]) -> None:

@@ -44,6 +44,7 @@ def run(settings: Settings, text: str, folder: Path, comm: Communicator, progres
         symmetry=structure,
         reduce_k=settings.symmetry.reduce,
         degeneracy_tolerance=settings.numerics.degeneracy_tolerance,
+        degeneracy_check=settings.numerics.degeneracy_check,
         memory=settings.numerics.memory,
         comm=comm,
         progress=progress,

@@ -153,7 +153,8 @@ def _minima(energies: Real, group: NDArray[np.int64], occupation: Occupation) ->
 def _batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: float) -> int:
     """Points per block that fit into the memory (GiB), at most what keeps the working set near the cache."""
     n, observables = source.n_bands, sum(N_COMPONENTS[name] for name in plan.observables)
-    matrices = 2 * source.n_operators + 3 * observables + (90 if plan.derivatives or plan.has_surface else 30)
+    pairs = 30 + (60 if plan.has_surface or plan.derivatives else 0) + (18 * observables if "S" in plan.shapes else 0)
+    matrices = 2 * source.n_operators + 3 * observables + pairs
     per_point = 16 * n**2 * matrices + 8 * n * (3 * plan.n_channels + 2 * occupation.n_points)
     fixed = 2 * source.plane_bytes() + 48 * occupation.n_points * plan.n_channels
     free = memory * GIB - fixed

@@ -82,7 +82,7 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
             f"{np.abs(structure.lattice - model.lattice).max():.3g} angstrom; give the structure in the cell of the Wannier90 run"
         )
     group = magnetic_group(structure)
-    energies, spins = _group_residuals(model, group.point_operations, tolerance)
+    energies, spins = group_residuals(model, group.point_operations, tolerance)
     if energies > BAND_RESIDUAL or spins > SPIN_RESIDUAL:
         raise InputError(
             f"model '{model.name}' does not have the magnetic group {group.bns_number} of the structure: bands at equivalent k "
@@ -92,14 +92,18 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
     return VerifiedGroup(group, energies, spins)
 
 
-def _group_residuals(model: TightBindingModel, operations: Sequence[Operation], tolerance: float) -> tuple[float, float]:
-    """rms of E_n(gk) - E_n(k), and of <sigma>_n(gk) - g <sigma>_n(k), over operations and a few generic k."""
+def group_residuals(model: TightBindingModel, operations: Sequence[Operation], tolerance: float) -> tuple[float, float]:
+    """rms of E_n(gk) - E_n(k) in eV, and of <sigma>_n(gk) - g <sigma>_n(k), over operations and a few generic k.
+
+    The second one is zero for a model without spin matrices.
+    """
     k = np.random.default_rng(0).random((4, 3)) * np.array(model.periodic)
     source = BlochSum(model, second_order=False)
 
     def bands(points: Real) -> tuple[Real, Real]:
         geometry = geometry_of(source.at_points(points), tolerance)
-        return geometry.block_energies, geometry.block_spin
+        spin = np.zeros_like(geometry.block_velocity) if geometry.spin is None else geometry.block_spin
+        return geometry.block_energies, spin
 
     energies, spins = bands(k)
     axial = TensorKind("a", ("axial",), -1)
@@ -119,7 +123,7 @@ def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
 
 
 def symmetrized(raw: ResponseTensor, record: Response, operations: Sequence[Operation], keep_residual: bool) -> ResponseTensor:
-    """Every block projected on what the group allows; the removed part of `values` as residual."""
+    """Every block projected on what the group allows; what is removed is kept on demand."""
     law = record.channel_tensor(raw.channel)
 
     kind = law_kind(law, record.tau_power)
@@ -132,8 +136,8 @@ def symmetrized(raw: ResponseTensor, record: Response, operations: Sequence[Oper
         return {name: project(block, kinds[name], operations) for name, block in blocks.items()}
 
     blocks, errors = projected(raw.blocks), projected(raw.block_errors)
-    result = replace(raw, blocks=blocks, block_errors=errors)
-    return replace(result, residual=raw.values - result.values) if keep_residual else result
+    removed = {name: raw.blocks[name] - block for name, block in blocks.items()} if keep_residual else None
+    return replace(raw, blocks=blocks, block_errors=errors, block_residuals=removed)
 
 
 @dataclass(frozen=True)

@@ -224,7 +224,7 @@ def _in_the_cells_of(model: TightBindingModel, orbitals: Orbitals) -> Orbitals:
                 f"model '{model.name}': the Wannier functions of the site {positions[i].round(4).tolist()} lie in {len(own)} "
                 "different cells; run wannier90.x without translate_home_cell and with guiding_centres"
             )
-        positions[i] += own.sum(axis=0)  # no function: none to move
+        positions[i] += own[0]
     return replace(orbitals, positions=positions)
 
 
@@ -319,9 +319,10 @@ def _judge(model: TightBindingModel, change: ModelChange, limit_meV: float) -> N
     rms, largest = change.bands_meV
     if rms <= min(WARN_ABOVE, limit_meV):
         return
+    energies, spins = change.before["bands_meV"], change.before.get("spin", 0.0)
     message = (
-        f"model '{model.name}': averaging over the group changes the bands by {rms:.3g} meV rms ({largest:.3g} at most). They violated "
-        f"it by {change.before['bands_meV']:.2g} meV, their spins by {change.before.get('spin', 0.0):.2g}. If that is little, the "
+        f"model '{model.name}': averaging over the group changes the bands by {rms:.3g} meV rms ({largest:.3g} at most). They "
+        f"violated it by {energies:.2g} meV, their spins by {spins:.2g}. If that is little, the "
         "Wannier functions are not the orbitals of the projections: localization turned them (symmetric Wannier functions are "
         "needed: num_iter = 0, or the site-symmetry mode), or the order of the spins is another. If it is much, the structure or "
         "its moments have a symmetry that the model lacks"

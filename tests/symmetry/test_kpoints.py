@@ -1,0 +1,143 @@
+"""Irreducible points of meshes: orbits, weights, and spglib's count where it has one."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from symmetry.structures import NONE, crystal, cumnas, iron, mn3sn, symmetric_models, tellurium
+from wannier_spin import read_structure
+from wannier_spin.symmetry import irreducible_weights, magnetic_group, mesh_operations
+
+HALF = (0.5, 0.5, 0.5)
+
+
+def operations_of(structure):
+    return magnetic_group(structure).point_operations
+
+
+def orbits(operations, points, shift):
+    """The points of a mesh in orbits, by sets of reduced coordinates; a set that leaves the mesh is an error."""
+    n, s = np.array(points), np.array(shift, float)
+    mesh = {tuple(i): None for i in product(*map(range, points))}
+    found = []
+    for i in mesh:
+        k = (np.array(i) + s) / n
+        images = np.array([o.act_on_k(k) for o in operations]) * n - s
+        assert np.abs(images - np.round(images)).max() < 1e-6
+        found.append(frozenset(tuple(int(x) for x in row) for row in np.round(images).astype(int) % n))
+    return set(found)
+
+
+CASES = [
+    ("iron", iron((0, 0, 2.2)), (4, 4, 4)),
+    ("iron 111", iron((1, 1, 1)), (3, 3, 3)),
+    ("tellurium", tellurium(), (4, 4, 3)),
+    ("tellurium", tellurium(), (3, 5, 2)),
+    ("mn3sn", mn3sn(0.0), (4, 4, 2)),
+    ("cumnas", cumnas(), (4, 3, 2)),
+    ("cumnas", cumnas(), (1, 1, 1)),
+    ("square", symmetric_models()["rashba 4m'm'"][1], (5, 5, 1)),
+]
+
+
+@pytest.mark.parametrize("shift", [(0, 0, 0), HALF, (0.5, 0.5, 0), (0, 0, 0.5), (0.25, 0, 0), (0.1, 0.2, 0.3), (1, 0, -2)])
+@pytest.mark.parametrize(("name", "structure", "points"), CASES, ids=lambda x: str(x) if isinstance(x, str | tuple) else "")
+def test_weights_are_sizes_of_orbits(name, structure, points, shift):
+    usable = mesh_operations(operations_of(structure), points, shift)
+    weights = irreducible_weights(usable, points, shift)
+    assert weights.shape == points
+    assert weights.sum() == np.prod(points)
+    found = orbits(usable, points, shift)
+    assert sorted(weights[weights > 0].tolist()) == sorted(len(orbit) for orbit in found)
+    for orbit in found:  # one point of each orbit stands for all of it
+        assert sorted(int(weights[i]) for i in orbit) == [0] * (len(orbit) - 1) + [len(orbit)]
+
+
+@pytest.mark.parametrize("shift", [(0, 0, 0), HALF, (0.5, 0, 0), (0.25, 0, 0)])
+def test_mesh_operations_are_all_that_fit_and_a_group(shift):
+    operations, points = operations_of(iron((0, 0, 2.2))), (4, 4, 4)
+    usable = mesh_operations(operations, points, shift)
+    n, s = np.array(points), np.array(shift, float)
+    k = (np.array(list(product(*map(range, points)))) + s) / n
+    for o in operations:
+        index = o.act_on_k(k) * n - s
+        assert (np.abs(index - np.round(index)).max() < 1e-6) == any(o is u for u in usable)
+    keys = {(o.time_reversal, o.reduced.tobytes()) for o in usable}
+    for a, b in product(usable, repeat=2):
+        assert (a.time_reversal != b.time_reversal, (a.reduced @ b.reduced).tobytes()) in keys
+
+
+def test_shifts_lose_operations():
+    """bcc, m along z. Half a spacing keeps P; another shift leaves only what maps it onto itself."""
+    operations = operations_of(iron((0, 0, 2.2)))
+    count = {shift: len(mesh_operations(operations, (4, 4, 4), shift)) for shift in [(0, 0, 0), HALF, (0.25, 0, 0), (0.13, 0.29, 0.41)]}
+    assert count[0, 0, 0] == 16
+    assert 2 <= count[HALF] <= 16
+    assert count[0.25, 0, 0] < 16
+    assert count[0.13, 0.29, 0.41] == 1
+
+
+def test_unequal_meshes_lose_operations():
+    operations = operations_of(cumnas((0, 0, 1)))
+    assert len(operations) == 16
+    assert len(mesh_operations(operations, (4, 4, 2), (0, 0, 0))) == 16
+    assert len(mesh_operations(operations, (4, 6, 2), (0, 0, 0))) == 8
+    assert len(mesh_operations(operations, (4, 4, 2), (0.5, 0.5, 0.5))) == 16
+    assert len(mesh_operations(operations, (4, 4, 2), (0.5, 0, 0))) == 8
+
+
+# Published and spglib's counts
+
+
+@pytest.mark.parametrize("n", [4, 5, 8])
+@pytest.mark.parametrize("name", ["Pt", "GaAs"])
+def test_number_of_points_is_that_of_spglib(name, n, example_inputs):
+    import spglib
+
+    structure = read_structure(example_inputs / name / f"{name}.win")
+    cell = (structure.lattice, structure.positions, structure.numbers)
+    mapping, _ = spglib.get_ir_reciprocal_mesh([n] * 3, cell, is_time_reversal=True)
+    operations = operations_of(structure)
+    usable = mesh_operations(operations, (n, n, n), (0, 0, 0))
+    assert len(usable) == len(operations)
+    weights = irreducible_weights(usable, (n, n, n), (0, 0, 0))
+    assert np.count_nonzero(weights) == len(set(mapping))
+    assert sorted(weights[weights > 0].tolist()) == sorted(np.unique(mapping, return_counts=True)[1].tolist())
+
+
+@pytest.mark.parametrize("half", [(0, 0, 0), (1, 1, 1), (0, 0, 1)])
+@pytest.mark.parametrize("points", [(4, 4, 3), (6, 6, 4)])
+def test_number_of_points_of_a_hexagonal_crystal(points, half):
+    """Where a shift breaks symmetry (half a spacing in the plane), spglib's points need not be orbits: no count then."""
+    import spglib
+
+    structure = tellurium()
+    cell = (structure.lattice, structure.positions, structure.numbers)
+    operations, shift = operations_of(structure), tuple(h / 2 for h in half)
+    usable = mesh_operations(operations, points, shift)
+    assert (len(usable) == len(operations)) == (half[0] == 0)
+    if half[0] == 0:
+        mapping, _ = spglib.get_ir_reciprocal_mesh(points, cell, is_shift=half, is_time_reversal=True)
+        assert np.count_nonzero(irreducible_weights(usable, points, shift)) == len(set(mapping))
+
+
+def test_monkhorst_pack_counts():
+    """Simple cubic m-3m, Monkhorst and Pack, PRB 13, 5188: q = 2, 4, 6, 8 have 1, 4, 10, 20 special points (half-shifted)."""
+    operations = operations_of(crystal(3 * np.eye(3), [(84, (0, 0, 0), NONE)]))
+    for q, expected in ((2, 1), (4, 4), (6, 10), (8, 20)):
+        usable = mesh_operations(operations, (q, q, q), HALF)
+        assert len(usable) == 96
+        assert np.count_nonzero(irreducible_weights(usable, (q, q, q), HALF)) == expected
+
+
+@pytest.mark.parametrize(("name", "moments", "expected"), [("Fe", [(0, 0, 2.2)], 16), ("Pt", None, 96), ("GaAs", None, 48)])
+def test_fewer_points(name, moments, expected, example_inputs):
+    """A fine mesh is reduced by nearly as much as the group has operations (for Pt and GaAs half: P and T act alike on k)."""
+    structure = read_structure(example_inputs / name / f"{name}.win", moments)
+    operations = operations_of(structure)
+    assert len(operations) == expected
+    on_k = len({(o.act_on_k(np.eye(3)).round(6) + 0.0).tobytes() for o in operations})
+    weights = irreducible_weights(operations, (24, 24, 24), (0, 0, 0))
+    saving = 24**3 / np.count_nonzero(weights)
+    assert 0.65 * on_k < saving < on_k
