@@ -17,7 +17,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning") 
 
 MODELS = symmetric_models()
 TOLERANCE = 1e-10
-MU, KT, OMEGA = (-1.1, 0.3), (0.2, 0.3), (0.15, 0.4)
+FLOOR = 1e-13  # rounding of what vanishes; everything else here is 1e-5 and larger
+MU, KT, OMEGA = (-1.1, 0.3), 0.3, (0.15, 0.4)
 
 
 def grid_of(model, n):
@@ -26,7 +27,7 @@ def grid_of(model, n):
 
 def run(model, structure=None, names="all", **options):
     grid = options.pop("grid", None) or grid_of(model, options.pop("n", 4))
-    defaults = {"mu": MU, "temperature": [x / BOLTZMANN for x in KT], "omega": OMEGA}
+    defaults = {"mu": MU, "temperature": KT / BOLTZMANN, "omega": OMEGA}
     return compute(model, names, grid=grid, symmetry=structure, **(defaults | options))
 
 
@@ -50,7 +51,7 @@ def assert_close(found, expected, raw, tolerance=TOLERANCE):
     """Relative to the largest element of the block before projection."""
     assert found.keys() == expected.keys()
     for key, value in expected.items():
-        assert np.abs(found[key] - value).max() <= tolerance * np.abs(raw[key]).max() + 1e-16, key
+        assert np.abs(found[key] - value).max() <= tolerance * np.abs(raw[key]).max() + FLOOR, key
 
 
 def operations_of(name):
@@ -62,32 +63,29 @@ def test_structures_have_the_groups_of_the_models(name):
     assert len(operations_of(name)) == MODELS[name][2]
 
 
-@pytest.mark.parametrize("n", [3, 4])
-@pytest.mark.parametrize("name", MODELS)
-def test_irreducible_sum_is_the_whole_sum(name, n):
+ODD = ["rashba 4m'm'", "altermagnet 4'mm'", "kagome +", "weyl 42'2'"]
+
+
+@pytest.mark.parametrize(("name", "n", "broadening"), [(name, 4, 0.1) for name in MODELS] + [(name, 3, 0.0) for name in ODD])
+def test_irreducible_sum_is_the_whole_sum(name, n, broadening):
     """All responses, with absorption and without, odd and even meshes. The raw sum has the symmetry already."""
-    model, structure, order = MODELS[name]
-    broadening = {3: 0.1, 4: 0.0}[n]
+    model, structure, _ = MODELS[name]
     options = {"n": n, "broadening": broadening}
     raw, reduced = run(model, **options), run(model, structure, **options)
     whole = run(model, structure, reduce_k=False, **options)
     expected = projected(raw, operations_of(name))
     assert_close(blocks(whole), expected, blocks(raw))
     assert_close(blocks(reduced), expected, blocks(raw))
-    largest = {key: np.abs(value).max() for key, value in blocks(raw).items()}
-    for key, value in expected.items():  # exactly symmetric: the projection takes nothing away but rounding
-        same_kind = max(size for (_, block), size in largest.items() if block == key[1])
-        assert np.abs(blocks(raw)[key] - value).max() <= 1e-9 * same_kind, key
-    assert reduced.provenance["k_points_evaluated"] < whole.provenance["k_points_evaluated"] or order == 1
-    for tensor, other in ((reduced[key], whole[key]) for key in reduced):
-        assert tensor.residual is None
-        scale = np.abs(other.values).max() + np.abs(other.residual).max()
-        assert np.abs(other.residual).max() <= 1e-9 * max(scale, 1e-3)
-        if n % 2 == 0:  # the error bar, too
-            difference = np.abs(tensor.error - other.error).max()
-            assert difference <= 1e-9 * max(np.abs(other.error).max(), scale), key
-        else:
-            assert np.isnan(tensor.error).all()
+    for key, value in blocks(raw).items():  # exactly symmetric: the projection takes nothing away but rounding
+        assert np.abs(expected[key] - value).max() <= 1e-9 * np.abs(value).max() + FLOOR, key
+    assert reduced.provenance["k_points_evaluated"] < whole.provenance["k_points_evaluated"] == np.prod(grid_of(model, n))
+    for key, tensor in whole.items():
+        assert reduced[key].residual is None
+        assert np.abs(tensor.residual).max() <= 1e-9 * np.abs(tensor.values).max() + FLOOR
+        if n % 2:
+            assert np.isnan(reduced[key].error).all()
+        else:  # the error bar, too
+            assert np.abs(reduced[key].error - tensor.error).max() <= TOLERANCE * np.abs(raw[key].error).max() + FLOOR, key
 
 
 SHIFTED = ["rashba 4m'm'", "kane_mele 3m'", "pt_antiferromagnet x", "weyl 42'2'", "zincblende -43m1'"]
@@ -194,7 +192,6 @@ def test_residual_in_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"tau": 10.0}, {"units": "SI"}], ids=str)
-@pytest.mark.xfail(reason="`at` leaves the residual in the units and with the tau of the calculation")
 def test_residual_follows_tau_and_units(change):
     model, structure, _ = MODELS["rashba 4m'm'"]
     tensor = run(model, structure, shift=(0.3, 0.1, 0), reduce_k=False, names=["edelstein"])["edelstein"]
@@ -236,7 +233,7 @@ def test_reversal_of_all_moments(name):
         for block, value in raw.blocks.items():
             parity = record.tensor.time_parity(record.tau_power) * (-1 if block == "AC2" else 1)
             scale = np.abs(value).max()
-            assert np.abs(after[key].blocks[block] - parity * value).max() <= 1e-10 * max(scale, 1e-6), (key, block)
+            assert np.abs(after[key].blocks[block] - parity * value).max() <= TOLERANCE * scale + FLOOR, (key, block)
             flipped += parity < 0 and scale > 1e-6
             stayed += parity > 0 and scale > 1e-6
     assert flipped > 2
@@ -264,8 +261,10 @@ def test_wrong_groups_are_refused():
         compute(models.massive_dirac(), "edelstein", grid=(6, 8), mu=0.1, temperature=0, symmetry=structure)
 
 
-@pytest.mark.parametrize("direction", [(0, 0, 1), (1, 0, 0)])
-@pytest.mark.xfail(reason="with PT bands carry no spin, and E(k) = E(-k) in this model: bands and spins do not see the moments")
+INVISIBLE = "with PT bands carry no spin, and for this direction they are symmetric: bands and spins do not see the moments"
+
+
+@pytest.mark.parametrize("direction", [pytest.param((0, 0, 1), marks=pytest.mark.xfail(reason=INVISIBLE)), (1, 0, 0)])
 def test_forgotten_moments_of_an_antiferromagnet_are_refused(direction):
     """The nonmagnetic group has T and projects the intrinsic spin magnetization away."""
     model = models.pt_antiferromagnet(direction=direction)
@@ -284,7 +283,6 @@ def test_error_bar_of_a_shifted_mesh(shift):
         assert np.abs(reduced[name].error - tensor.error).max() <= 1e-9 * np.abs(tensor.error).max()
 
 
-@pytest.mark.xfail(reason="the check of the group wants spin matrices")
 def test_charge_channel_of_a_model_without_spin():
     model, structure, _ = MODELS["weyl 42'2'"]
     options = {"names": ["spin_hall"], "channel": "charge"}
@@ -296,9 +294,9 @@ def test_charge_channel_of_a_model_without_spin():
 
 
 MN2AU = [(2.4975, 2.4975, 0), (-2.4975, -2.4975, 0), (0, 0, 0)]
-MATERIALS = {  # moments, Fermi energy, mesh, points evaluated of all
+MATERIALS = {  # moments, mu, mesh, points evaluated
     "Fe": ([(0, 0, 2.2)], 17.6048, 6, 30),
-    "GaAs": (None, 9.13, 4, 8),
+    "GaAs": (None, 8.0, 4, 8),
     "Mn2Au": (MN2AU, 16.5032, 2, 5),
 }
 
@@ -309,12 +307,12 @@ def material(folder, name):
 
 
 def real(folder, name, moments, **options):
-    _, fermi, n, _ = MATERIALS[name]
+    _, mu, n, _ = MATERIALS[name]
     return compute(
         material(folder, name),
         options.pop("names", "all"),
         grid=(n, n, n),
-        mu=fermi,
+        mu=mu,
         temperature=1000,
         omega=0.1,
         broadening=0.1,
@@ -332,14 +330,11 @@ def test_real_model(name, example_inputs):
     assert reduced.provenance["k_points_evaluated"] == points
     assert reduced.provenance["symmetry"]["band_residual_eV"] < 2e-3
     assert reduced.provenance["symmetry"]["spin_residual"] < 5e-3
-    largest = {}
     for key, tensor in whole.items():
-        kind = (tensor.output, tensor.field_order, tensor.tau_power, bool(len(tensor.omega)))
-        largest[key] = max(np.abs(tensor.values).max(), np.abs(tensor.residual).max())
-        tolerance = 1e-2 if tensor.field_order == 2 and tensor.tau_power == 0 else 2e-3
-        if (allowed_size := np.abs(tensor.values).max()) > 1e-12:
-            assert np.abs(reduced[key].values - tensor.values).max() < tolerance * allowed_size, kind
-            assert np.abs(tensor.residual).max() < 5 * tolerance * allowed_size, kind
+        steep = tensor.field_order == 2 and tensor.tau_power == 0
+        if (scale := np.abs(tensor.values).max()) > 1e-12:
+            assert np.abs(reduced[key].values - tensor.values).max() < (3e-3 if steep else 3e-4) * scale, key
+            assert np.abs(tensor.residual).max() < (0.1 if steep else 3e-3) * scale, key
 
 
 def test_moment_of_iron_forgotten_or_turned(example_inputs):
