@@ -176,13 +176,11 @@ def _moments(text: str | None) -> list[list[float]] | None:
 
 def _group_row(model: TightBindingModel, crystal: Structure) -> tuple[str, str, str, str]:
     """How far bands and spins are from the magnetic group of the structure."""
-    from wannier_spin.calculation import group_residuals
-    from wannier_spin.geometry import DEGENERACY_TOLERANCE
-    from wannier_spin.symmetry import magnetic_group
+    from wannier_spin.symmetry import group_violation, magnetic_group
 
     group = magnetic_group(crystal)
-    energy, spin = group_residuals(model, group.point_operations, DEGENERACY_TOLERANCE)
-    found = f"bands differ by {1e3 * energy:.3g} meV rms, spins by {spin:.2g}"
+    violation = group_violation(model, group.operations)
+    found = f"bands differ by {violation['bands_meV']:.3g} meV rms, spins by {violation.get('spin', 0.0):.2g}"
     return (
         "info",
         f"magnetic group {group.bns_number}",
@@ -239,9 +237,10 @@ def _print_summary(result: ResultSet) -> None:
     )
     if symmetric:
         s = p["symmetry"]
-        print(
-            f"magnetic group {s['bns_number']} ({s['operations']} point operations), bands keep it to {1e3 * s['band_residual_eV']:.2g} meV"
-        )
+        residual = 1e3 * s["band_residual_eV"]
+        print(f"magnetic group {s['bns_number']} ({s['operations']} point operations), bands keep it to {residual:.2g} meV")
+    if "symmetrized" in p.get("model_source", {}):
+        print(f"model {p['model_source']['symmetrized']}")
     taus = f", tau = {first.tau[0]:g} {'fs' if first.units == 'SI' else 'hbar/eV'}"
     what = "independent" if symmetric else "largest"
     energy = f"mu = {first.mu[mu]:.4f} eV (mu - E_F = {first.mu[mu] - fermi:+.4f})"
@@ -341,7 +340,7 @@ class _Progress:
     INTERVAL = 30.0  # seconds between lines
 
     def __init__(self, active: bool) -> None:
-        self.active, self.start, self.last = active, time.monotonic(), time.monotonic()
+        self.active, self.start, self.last = active, 0.0, 0.0
         self.bar: Any = None
         self.task: Any = None
 
@@ -352,9 +351,11 @@ class _Progress:
             self._draw(done, total)
             return
         now = time.monotonic()
-        if now - self.last > self.INTERVAL:
+        if not self.start:  # the first block is done: time the others
+            self.start = self.last = now
+        elif now - self.last > self.INTERVAL:
             self.last = now
-            left = (now - self.start) * (total - done) / done
+            left = (now - self.start) * (total - done) / (done - 1)
             print(f"{100 * done / total:5.1f} % done, about {left:.0f} s left", file=sys.stderr, flush=True)
 
     def _draw(self, done: int, total: int) -> None:

@@ -75,6 +75,9 @@ class SymmetrySection(Section):
 
     structure: str | None = None  # anything ase reads, or a .win file; in the cell of the Wannier90 run
     magnetic_moments: list[list[float]] | None = None  # Bohr magnetons, Cartesian, one for each atom; None: from the file, or none
+    average_model: bool = False  # average the Wannier model over the group; needs the projections of the .win file
+    projections: str | None = None  # .win file with them; None: `structure`, which then must be one
+    spin_order: Literal["interleaved", "blocks"] = "interleaved"  # of the projections
     reduce: bool = True  # evaluate irreducible k-points only; false: all, and what symmetrization removes is kept
 
 

@@ -2,6 +2,6 @@
 
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.run import default_grid, run
-from wannier_spin.calculation.symmetrize import VerifiedGroup, group_residuals, symmetry_report
+from wannier_spin.calculation.symmetrize import VerifiedGroup, symmetry_report
 
-__all__ = ["VerifiedGroup", "compute", "default_grid", "group_residuals", "run", "symmetry_report"]
+__all__ = ["VerifiedGroup", "compute", "default_grid", "run", "symmetry_report"]

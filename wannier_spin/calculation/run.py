@@ -11,12 +11,14 @@ import numpy as np
 from wannier_spin import units as un
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.sums import Progress
+from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.config import Settings
 from wannier_spin.errors import InputError
 from wannier_spin.integration.parallel import Communicator, together
 from wannier_spin.model import Structure, TightBindingModel, load_model
-from wannier_spin.readers import WS_DISTANCE_TOLERANCE, read_structure, read_wannier90
+from wannier_spin.readers import WS_DISTANCE_TOLERANCE, read_frozen_window, read_projections, read_structure, read_wannier90
 from wannier_spin.results import ResultSet
+from wannier_spin.symmetry import symmetrize_model
 
 
 def run(settings: Settings, text: str, folder: Path, comm: Communicator, progress: Progress) -> ResultSet:
@@ -66,7 +68,14 @@ def _read(settings: Settings, folder: Path) -> tuple[TightBindingModel, Structur
             raise InputError("symmetry.magnetic_moments is given without symmetry.structure; say which file has the atoms")
         return _read_model(settings, folder), None
     structure = read_structure(folder / wanted.structure, magnetic_moments=wanted.magnetic_moments)
-    return _read_model(settings, folder), structure
+    model = _read_model(settings, folder)
+    if not wanted.average_model:
+        return model, structure
+    group = verified_group(model, structure, settings.numerics.degeneracy_tolerance)
+    assert group is not None
+    win = folder / (wanted.projections or wanted.structure)
+    orbitals = read_projections(win, wanted.spin_order)
+    return symmetrize_model(model, orbitals, group.group.operations, window=read_frozen_window(win))[0], structure
 
 
 def _read_model(settings: Settings, folder: Path) -> TightBindingModel:

@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
-from wannier_spin.bloch import BlochSum
 from wannier_spin.errors import InputError
-from wannier_spin.geometry import geometry_of
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.model import KPModel, Structure, TightBindingModel
 from wannier_spin.responses.registry import Response
@@ -24,13 +22,13 @@ from wannier_spin.symmetry import (
     TensorKind,
     allowed,
     format_table,
+    group_violation,
     irreducible_weights,
     law_kind,
     magnetic_group,
     mesh_operations,
     project,
     table_one,
-    transform,
 )
 
 Real = NDArray[np.float64]
@@ -82,7 +80,8 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
             f"{np.abs(structure.lattice - model.lattice).max():.3g} angstrom; give the structure in the cell of the Wannier90 run"
         )
     group = magnetic_group(structure)
-    energies, spins = group_residuals(model, group.point_operations, tolerance)
+    violation = group_violation(model, group.operations, tolerance)
+    energies, spins = violation["bands_meV"] / 1e3, violation.get("spin", 0.0)
     if energies > BAND_RESIDUAL or spins > SPIN_RESIDUAL:
         raise InputError(
             f"model '{model.name}' does not have the magnetic group {group.bns_number} of the structure: bands at equivalent k "
@@ -90,30 +89,6 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
             "order of the atoms)?"
         )
     return VerifiedGroup(group, energies, spins)
-
-
-def group_residuals(model: TightBindingModel, operations: Sequence[Operation], tolerance: float) -> tuple[float, float]:
-    """rms of E_n(gk) - E_n(k) in eV, and of <sigma>_n(gk) - g <sigma>_n(k), over operations and a few generic k.
-
-    The second one is zero for a model without spin matrices.
-    """
-    k = np.random.default_rng(0).random((4, 3)) * np.array(model.periodic)
-    source = BlochSum(model, second_order=False)
-
-    def bands(points: Real) -> tuple[Real, Real]:
-        geometry = geometry_of(source.at_points(points), tolerance)
-        spin = np.zeros_like(geometry.block_velocity) if geometry.spin is None else geometry.block_spin
-        return geometry.block_energies, spin
-
-    energies, spins = bands(k)
-    axial = TensorKind("a", ("axial",), -1)
-    misfits = []
-    for operation in operations:
-        E, S = bands(operation.act_on_k(k))
-        expected = transform(np.moveaxis(spins, 1, -1), axial, operation)
-        misfits.append((np.mean((E - energies) ** 2), np.mean((np.moveaxis(S, 1, -1) - expected) ** 2)))
-    energy, spin = np.sqrt(np.mean(misfits, axis=0))
-    return float(energy), float(spin)
 
 
 def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:

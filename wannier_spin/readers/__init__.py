@@ -10,16 +10,19 @@ structure        crystal structures (the only module that imports ase)
 quality          is the output fit for use?
 """
 
+from wannier_spin.readers.projections import read_projections
 from wannier_spin.readers.quality import Check, check_model
 from wannier_spin.readers.structure import read_structure, read_win_lattice
 from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE, read_hr, read_tb
-from wannier_spin.readers.wannier90 import read_wannier90
+from wannier_spin.readers.wannier90 import read_frozen_window, read_wannier90
 
 __all__ = [
     "WS_DISTANCE_TOLERANCE",
     "Check",
     "check_model",
     "read_hr",
+    "read_frozen_window",
+    "read_projections",
     "read_structure",
     "read_tb",
     "read_wannier90",

@@ -206,6 +206,11 @@ def _check_kpoints(chk: Checkpoint, chk_path: Path, kpoints: NDArray[np.float64]
         )
 
 
+def read_frozen_window(path: str | Path) -> tuple[float, float] | None:
+    """The frozen window (eV) of a `.win` file; None if it asks for none."""
+    return frozen_window(read_win(Path(path)))
+
+
 def frozen_window(win: WinFile) -> tuple[float, float] | None:
     """The frozen window (eV) that a `.win` file asks for; None if it asks for none."""
     top = win.number("dis_froz_max")
