@@ -206,6 +206,7 @@ class ResultSet(Mapping[str, ResponseTensor]):
     def save(self, path: str | Path) -> Path:
         """Write everything to one HDF5 file, whole or not at all. Raises InputError if that is impossible."""
         tree: Tree = {"kind": KIND, "format": 1, "warnings": json.dumps(self.warnings), "provenance": dict(self.provenance)}
+        tree["order"] = list(self.tensors)
         tree["responses"] = {name: _to_tree(tensor) for name, tensor in self.tensors.items()}
         return write_tree(path, tree)
 
@@ -213,8 +214,7 @@ class ResultSet(Mapping[str, ResponseTensor]):
 def load(path: str | Path) -> ResultSet:
     """Read a result file. Raises InputError if it is not one."""
     tree = read_tree(path, KIND)
-    order = sorted(tree["responses"].items(), key=lambda item: item[1]["position"] if "position" in item[1] else 0)
-    tensors = {name: _from_tree(group) for name, group in order}
+    tensors = {name: _from_tree(tree["responses"][name]) for name in tree["order"]}
     return ResultSet(tensors, tree["provenance"], tuple(json.loads(tree["warnings"])))
 
 
@@ -231,7 +231,7 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
         tree["values_over_tau"] = tensor.over_tau
     if tensor.output == "spin":
         tree["magnetization"] = tensor.magnetization
-        tree["magnetization_unit"] = tensor.unit.replace("<sigma/2>", "mu_B") + ", M = -2 mu_B <sigma/2>"
+        tree["magnetization_unit"] = f"mu_B {tensor.unit.removeprefix('<sigma/2>').strip()}, M = -2 mu_B <sigma/2>"
     return tree
 
 

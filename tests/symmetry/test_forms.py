@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-
 from symmetry.structures import (
     MAGNETIC_POINT_GROUPS,
     X,
@@ -16,6 +15,7 @@ from symmetry.structures import (
     same_group,
     tellurium,
 )
+
 from wannier_spin import InputError, read_structure, responses
 from wannier_spin.calculation import symmetry_report
 from wannier_spin.calculation.symmetrize import response_kinds

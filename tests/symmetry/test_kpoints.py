@@ -4,8 +4,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-
 from symmetry.structures import NONE, crystal, cumnas, iron, mn3sn, symmetric_models, tellurium
+
 from wannier_spin import read_structure
 from wannier_spin.symmetry import irreducible_weights, magnetic_group, mesh_operations
 
@@ -71,7 +71,9 @@ def test_mesh_operations_are_all_that_fit_and_a_group(shift):
 def test_shifts_lose_operations():
     """bcc, m along z. Half a spacing keeps P; another shift leaves only what maps it onto itself."""
     operations = operations_of(iron((0, 0, 2.2)))
-    count = {shift: len(mesh_operations(operations, (4, 4, 4), shift)) for shift in [(0, 0, 0), HALF, (0.25, 0, 0), (0.13, 0.29, 0.41)]}
+    count = {
+        shift: len(mesh_operations(operations, (4, 4, 4), shift)) for shift in [(0, 0, 0), HALF, (0.25, 0, 0), (0.13, 0.29, 0.41)]
+    }
     assert count[0, 0, 0] == 16
     assert 2 <= count[HALF] <= 16
     assert count[0.25, 0, 0] < 16

@@ -7,11 +7,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from symmetry.structures import (
+    MAGNETIC_POINT_GROUPS,
+    NONE,
+    cumnas,
+    group,
+    iron,
+    mn3sn,
+    same_group,
+    tellurium,
+    turn,
+    turned,
+    with_moments,
+)
 
-from symmetry.structures import MAGNETIC_POINT_GROUPS, NONE, cumnas, group, iron, mn3sn, same_group, tellurium, turn, turned, with_moments
 from wannier_spin import AccuracyWarning, InputError, Structure, cli, read_structure
-from wannier_spin.symmetry import allowed, group_from_database, law_kind, magnetic_group
 from wannier_spin.responses import RESPONSES
+from wannier_spin.symmetry import allowed, group_from_database, law_kind, magnetic_group
 
 X110 = [(2.4975, 2.4975, 0), (-2.4975, -2.4975, 0), (0, 0, 0)]
 # BNS number (Fm-3m1', F-43m1', I4/mm'm', Fm'm'm, R-3m', Im-3m1', Fm'mm, Fm'm'm, I4/mmm1'), operations of the point group,
@@ -56,7 +68,9 @@ def test_group_of_other_magnets():
 
 def test_time_reversal_with_a_translation():
     """Up and down along a chain: T, together with half of the doubled cell; a type IV group."""
-    chain = Structure(np.diag([3, 3, 6.0]), np.array([[0, 0, 0], [0, 0, 0.5]]), np.array([25, 25]), np.array([[0, 0, 2.0], [0, 0, -2]]))
+    chain = Structure(
+        np.diag([3, 3, 6.0]), np.array([[0, 0, 0], [0, 0, 0.5]]), np.array([25, 25]), np.array([[0, 0, 2.0], [0, 0, -2]])
+    )
     found = magnetic_group(chain)
     assert found.has_time_reversal
     assert found.has_pt

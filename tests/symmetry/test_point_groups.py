@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-
 from symmetry.structures import MAGNETIC_POINT_GROUPS, components, group, mirror, signature, turn
+
 from wannier_spin import InputError
 from wannier_spin.responses import RESPONSES
 from wannier_spin.symmetry import (

@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-
 from symmetry.structures import random_with
+
 from wannier_spin import compute, responses
 from wannier_spin.calculation.symmetrize import computed_table
 from wannier_spin.responses import RESPONSES

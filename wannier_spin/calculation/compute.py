@@ -29,6 +29,7 @@ from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, ResponseTensor, Resul
 from wannier_spin.tensors import Channel
 
 Real = NDArray[np.float64]
+KP_TOLERANCE = 1e-6
 
 
 def compute(
@@ -51,7 +52,7 @@ def compute(
     symmetry: Structure | None = None,
     reduce_k: bool = True,
     tolerance: float | None = None,
-    degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
+    degeneracy_tolerance: float | None = None,
     degeneracy_check: bool = False,
     memory: float = 1.0,
     comm: Communicator | None = None,
@@ -75,7 +76,8 @@ def compute(
     symmetry : structure with its magnetic moments; the tensors are projected on what its magnetic point group allows.
     reduce_k : with `symmetry`, evaluate irreducible k-points only; False: all, and what the projection removes is kept
         as `ResponseTensor.residual`, a measure of how far the Wannier model breaks the symmetry.
-    degeneracy_tolerance : eV; bands closer than this are one block.
+    degeneracy_tolerance : eV; bands closer than this are one block. None: 5e-4, for a k·p model 1e-6 of its largest energy
+        at k = 0 (its bands are exact, and may be meV apart on purpose).
     degeneracy_check : also compute with a tenth and with ten times of that tolerance, on a mesh of half the density, and
         record how much each response moves (relative to its maximum) in the provenance.
     memory : GiB per rank that batches may fill, next to the model itself.
@@ -96,6 +98,10 @@ def compute(
     occupation = Occupation(_list("mu", mu), np.array([un.thermal_energy(T) for T in temperatures]))
     plan = replace(_plan(records, channel, omegas, broadening), form=form, extra=tuple(blocks))
     _check_spin(model, plan)
+    if degeneracy_tolerance is None:
+        degeneracy_tolerance = (
+            KP_TOLERANCE * float(np.abs(model.constant).max()) if isinstance(model, KPModel) else DEGENERACY_TOLERANCE
+        )
     if not degeneracy_tolerance > 0:
         raise InputError(f"degeneracy_tolerance = {degeneracy_tolerance}, expected a positive energy in eV")
 

@@ -92,8 +92,13 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
 
 
 def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
-    """The mesh with the weights of its irreducible points, under the operations that leave it invariant."""
+    """The mesh with the weights of its irreducible points, under the operations that leave it invariant.
+
+    The nested coarse mesh must stay invariant too: the error estimate compares the two.
+    """
     usable = mesh_operations(operations, mesh.points, mesh.shift)
+    if mesh.nested:
+        usable = mesh_operations(usable, *mesh.coarse)
     return replace(mesh, weights=irreducible_weights(usable, mesh.points, mesh.shift))
 
 

@@ -81,6 +81,13 @@ class Mesh:
         """Whether the even points are a mesh of half the density."""
         return self.n_points > 1 and all(n == 1 or n % 2 == 0 for n in self.points)
 
+    @property
+    def coarse(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """Points and shift of the nested mesh of the even points."""
+        halved = [n > 1 for n in self.points]
+        points = tuple(n // 2 if half else n for n, half in zip(self.points, halved, strict=True))
+        return points, tuple(s / 2 if half else s for s, half in zip(self.shift, halved, strict=True))
+
     def transposed(self, axes: tuple[int, int, int]) -> Mesh:
         """The same mesh with its axes in another order."""
         i, j, k = axes
@@ -168,8 +175,7 @@ def mean_over_mesh(
     n = mesh.n_points
     if not mesh.nested:
         return MeshMean(sums[0] / n, None, minima)
-    n_coarse = int(np.prod([-(-count // 2) for count in mesh.points]))
-    return MeshMean((sums[0] + sums[1]) / n, sums[0] / n_coarse, minima)
+    return MeshMean((sums[0] + sums[1]) / n, sums[0] / math.prod(mesh.coarse[0]), minima)
 
 
 def _sum_blocks(

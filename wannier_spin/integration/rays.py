@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
+Integer = NDArray[np.int64]
 Bands = Callable[[Real], tuple[Real, Real]]  # k (nk, 3) -> energies (nk, n), velocities (nk, 3, n)
 THERMAL_EDGES = (-36.0, -18.0, -9.0, -4.0, -1.5, 0.0, 1.5, 4.0, 9.0, 18.0, 36.0)  # in kT
 _BISECTIONS = 60
@@ -34,7 +35,7 @@ class Crossings:
     """Points of the Fermi line: k (nk, 3), band (nk,), weight (nk,) of -int d^2k/(2 pi)^2 delta(eps - mu)."""
 
     k: Real
-    band: NDArray[np.int64]
+    band: Integer
     weight: Real
 
 
@@ -49,54 +50,48 @@ class Disk:
 
     def nodes(self, bands: Bands, mu: float, kT: float) -> tuple[Nodes, Crossings]:
         """Nodes for the Fermi sea (and the surface at T > 0), and Fermi-line points (empty at T > 0)."""
+        directions = self._directions()
         levels = [mu] if kT == 0 else [mu + x * kT for x in THERMAL_EDGES]
+        found = [self._find(bands, directions, level) for level in levels]
         rule = np.polynomial.legendre.leggauss(self.n_radial)
-        k, weight, crossings = [], [], []
-        for direction in self._directions():
-            edges, found = self._edges(bands, direction, levels)
-            radius, radial_weight = self._panels(edges, rule)
+        k, weight = [], []
+        for i, direction in enumerate(directions):
+            crossings = np.concatenate([radius[ray == i] for ray, radius, _ in found])
+            radius, radial_weight = self._panels(self._edges(crossings), rule)
             k.append(radius[:, None] * direction)
             weight.append(radial_weight * radius)
-            if kT == 0:
-                crossings.append(self._line_points(bands, direction, found))
         measure = 2 * np.pi / self.n_angular / (2 * np.pi) ** 2
-        line = [np.concatenate(part) for part in zip(*crossings, strict=True)] if crossings else None
-        points = Crossings(*line) if line else Crossings(np.empty((0, 3)), np.empty(0, np.int64), np.empty(0))
-        return (
-            Nodes(np.concatenate(k), np.concatenate(weight) * measure),
-            Crossings(points.k, points.band, points.weight * measure),
-        )
+        line = self._line_points(bands, directions, *found[0]) if kT == 0 else _NOWHERE
+        return Nodes(np.concatenate(k), np.concatenate(weight) * measure), Crossings(line.k, line.band, line.weight * measure)
 
     def _directions(self) -> Real:
         angle = 2 * np.pi * (np.arange(self.n_angular) + 0.5) / self.n_angular  # off the symmetry axes
         return np.stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)], axis=1)
 
-    def _edges(self, bands: Bands, direction: Real, levels: list[float]) -> tuple[Real, list[tuple[float, int]]]:
-        """Panel edges along a ray, and the crossings (radius, band) with the levels."""
-        found = [point for level in levels for point in self._find(bands, direction, level)]
+    def _edges(self, crossings: Real) -> Real:
+        """Panel edges along a ray."""
         fixed = self.scale * np.array([0.0, 0.5, 1.0, 2.0, 4.0])
-        edges = np.unique(np.concatenate([fixed, [radius for radius, _ in found]]))
+        edges = np.unique(np.concatenate([fixed, crossings]))
         if np.isfinite(self.radius):
             edges = np.append(edges[edges < self.radius * (1 - 1e-12)], self.radius)
-        return edges, found
+        return edges
 
-    def _find(self, bands: Bands, direction: Real, level: float) -> list[tuple[float, int]]:
-        """Where bands cross a level along a ray: sampled densely on all scales, then bisected."""
+    def _find(self, bands: Bands, directions: Real, level: float) -> tuple[Integer, Real, Integer]:
+        """Where bands cross a level along the rays: (ray, radius, band). Sampled densely on all scales, then bisected."""
         farthest = self.radius if np.isfinite(self.radius) else 1e4 * self.scale
-        sample = np.unique(
-            np.concatenate([[0.0], np.geomspace(1e-4 * self.scale, farthest, 600), self.scale * np.linspace(0, 4, 400)])
-        )
+        near, far = self.scale * np.linspace(0, 4, 400), np.geomspace(1e-4 * self.scale, farthest, 600)
+        sample = np.unique(np.concatenate([near, far]))
         sample = sample[sample <= farthest]
-        above = bands(sample[:, None] * direction)[0] > level
-        index, band = np.nonzero(above[1:] != above[:-1])
+        above = np.stack([bands(sample[:, None] * direction)[0] > level for direction in directions])  # (ray, radius, band)
+        ray, index, band = np.nonzero(above[:, 1:] != above[:, :-1])
         low, high = sample[index], sample[index + 1]
-        start = above[index, band]
+        start = above[ray, index, band]
         rows = np.arange(len(band))
-        for _ in range(_BISECTIONS):
+        for _ in range(_BISECTIONS if len(band) else 0):
             middle = (low + high) / 2
-            same = (bands(middle[:, None] * direction)[0][rows, band] > level) == start
+            same = (bands(middle[:, None] * directions[ray])[0][rows, band] > level) == start
             low, high = np.where(same, middle, low), np.where(same, high, middle)
-        return list(zip(((low + high) / 2).tolist(), band.tolist(), strict=True))
+        return ray, (low + high) / 2, band
 
     def _panels(self, edges: Real, rule: tuple[Real, Real]) -> tuple[Real, Real]:
         """Gauss-Legendre nodes and weights between the edges, and to infinity for an infinite disk."""
@@ -109,11 +104,13 @@ class Disk:
         far, far_weight = last + last * (1 + x) / (1 - x), w * 2 * last / (1 - x) ** 2
         return np.concatenate([radius, far]), np.concatenate([weight, far_weight])
 
-    def _line_points(self, bands: Bands, direction: Real, found: list[tuple[float, int]]) -> tuple[Real, NDArray[np.int64], Real]:
-        radius = np.array([r for r, _ in found])
-        band = np.array([n for _, n in found], np.int64)
-        k = radius[:, None] * direction
-        if not len(found):
-            return np.empty((0, 3)), band, radius
-        velocity = bands(k)[1][np.arange(len(band)), :, band] @ direction
-        return k, band, -radius / np.abs(velocity)
+    def _line_points(self, bands: Bands, directions: Real, ray: Integer, radius: Real, band: Integer) -> Crossings:
+        """Points of the Fermi line with the weights of the radial integral of delta(eps - mu)."""
+        if not len(ray):
+            return _NOWHERE
+        k = radius[:, None] * directions[ray]
+        velocity = bands(k)[1][np.arange(len(band)), :, band]
+        return Crossings(k, band, -radius / np.abs(np.einsum("ia,ia->i", velocity, directions[ray])))
+
+
+_NOWHERE = Crossings(np.empty((0, 3)), np.empty(0, np.int64), np.empty(0))
