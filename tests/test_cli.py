@@ -241,7 +241,6 @@ def test_bad_input(wannier_spin: Command, folder: Path, case: str) -> None:
     assert content(folder) == before
 
 
-@pytest.mark.xfail(reason="only pydantic's errors name the input file; values that are refused later do not")
 @pytest.mark.parametrize(
     "case", ["unknown response", "no response", "no omega", "negative grid", "cold Fermi surface", "spin current"]
 )
@@ -249,7 +248,6 @@ def test_every_refusal_of_a_value_names_the_input_file(wannier_spin: Command, fo
     assert "in.toml" in wannier_spin("run", edit(folder, *BAD_INPUTS[case][0])).err
 
 
-@pytest.mark.xfail(reason="says 'found -0.000430867 (as an energy in eV)' for -5 K")
 def test_a_negative_temperature_is_given_back_as_written(wannier_spin: Command, folder: Path) -> None:
     assert "-5" in wannier_spin("run", edit(folder, ("= 1000", "= -5"))).err.replace("e-05", "")
 
@@ -283,7 +281,6 @@ def test_unwritable_output_is_found_before_the_calculation(
     assert wannier_spin("run", folder / "in.toml", "-o", folder / "no" / "out.h5").code == 2
 
 
-@pytest.mark.xfail(reason="the result replaces the model (or the input file) without a word: the data are lost")
 @pytest.mark.parametrize("target", ["sheet.h5", "in.toml"])
 def test_the_result_never_replaces_its_own_input(wannier_spin: Command, folder: Path, target: str) -> None:
     before = content(folder)
@@ -292,7 +289,6 @@ def test_the_result_never_replaces_its_own_input(wannier_spin: Command, folder: 
     assert_refused(done, target)
 
 
-@pytest.mark.xfail(reason="seedname 'sheet.h5' in 'sheet.toml': the default output is the model itself, and replaces it")
 def test_the_default_output_is_not_the_model(wannier_spin: Command, folder: Path) -> None:
     (folder / "sheet.toml").write_text(INPUT)
     model = (folder / "sheet.h5").read_bytes()
@@ -300,7 +296,6 @@ def test_the_default_output_is_not_the_model(wannier_spin: Command, folder: Path
     assert (folder / "sheet.h5").read_bytes() == model
 
 
-@pytest.mark.xfail(reason="the least memory is rounded to two digits, down as well as up")
 def test_the_least_memory_is_enough(wannier_spin: Command, folder: Path) -> None:
     """Who does what the message says must not be refused again."""
     for points in (1, 7, 23, 111, 333):
@@ -497,7 +492,6 @@ def test_show_json(wannier_spin: Command, shown: Path) -> None:
     assert data["provenance"]["grid"] == [6, 6, 1]
 
 
-@pytest.mark.xfail(reason="minima of gaps and transitions are infinite where there is none: 'Infinity' in the output")
 @pytest.mark.parametrize("name", ["nonlinear_intrinsic_spin_current", "displacement_spin_current"])
 def test_show_json_is_json_for_every_result(wannier_spin: Command, folder: Path, name: str) -> None:
     """Infinity and NaN are not JSON; here no transition is possible, no gap is near mu, and the mesh has no error bar."""
@@ -589,7 +583,6 @@ def test_launcher_without_mpi_library(folder: Path) -> None:
     assert not (folder / "in.h5").exists()
 
 
-@pytest.mark.xfail(reason="`main` asks for the communicator before it knows the command: show fails in a batch job without MPI")
 def test_show_needs_no_mpi(shown: Path) -> None:
     """A batch script with --ntasks=4 that ends in `wannier-spin show` on a machine whose mpi4py has no library."""
     code = (

@@ -122,7 +122,6 @@ def test_ranks_agree_on_iron(iron: Results, ranks: int) -> None:
     assert iron[ranks].warnings == iron[1].warnings
 
 
-@pytest.mark.xfail(reason="blocks are cut by the number of ranks, and rounding within a batch depends on its shape: up to 9e-8")
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_ranks_agree_on_every_response_of_iron_to_the_last_digits(iron: Results, ranks: int) -> None:
     """Of each response's own maximum. Would hold to the last bit but the sums' if the cut did not know the ranks."""
@@ -224,7 +223,6 @@ def test_a_failing_rank_ends_all(mpirun: Callable[..., str], folder: Path, faili
     assert sorted(p.name for p in folder.iterdir()) == ["in.toml", "run.py", "sheet.h5"]
 
 
-@pytest.mark.xfail(strict=False, reason="ranks abort one another while they print: at times 'Traceback' is all that is left")
 def test_a_failing_rank_says_why(mpirun: Callable[..., str], folder: Path) -> None:
     (folder / "run.py").write_text(BREAK.format(ranks="2", error="ZeroDivisionError"))
     for _ in range(3):
@@ -287,7 +285,6 @@ def test_output_that_only_rank_0_cannot_write(mpirun: Callable[..., str], folder
     assert f"'{folder}/out' does not exist" in output
 
 
-@pytest.mark.xfail(reason="every rank reads the input file by itself; where one cannot, it leaves and the others wait for ever")
 def test_input_file_that_one_rank_cannot_read(mpirun: Callable[..., str], folder: Path) -> None:
     """A file on a disk of the first node only, /tmp for instance."""
     code = """

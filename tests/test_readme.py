@@ -45,7 +45,6 @@ def test_python_example_runs(tmp_path: Path) -> None:
     assert (tmp_path / "Pt.h5").is_file()
 
 
-@pytest.mark.xfail(reason="the comment has a comma that print does not print")
 def test_comment_is_what_is_printed() -> None:
     promised = re.search(r"print\(spin_hall\.unit, spin_hall\.axes\)\s*# (.*)", README)
     assert promised is not None

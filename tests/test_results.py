@@ -78,7 +78,6 @@ def test_round_trip(which, tmp_path, request):
     assert_equal_tensors(again["spin_hall"], result["spin_hall"])
 
 
-@pytest.mark.xfail(reason="`load` sorts by an attribute 'position' that `save` does not write: alphabetical order", strict=True)
 def test_round_trip_keeps_the_order(natural, tmp_path):
     assert list(ws.load(natural.save(tmp_path / "out.h5"))) == list(natural)
 

@@ -6,6 +6,7 @@ Exit codes: 0 done (a warning is still 0), 2 bad input, 1 anything else. Under M
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -37,16 +38,19 @@ def main() -> None:
     """Entry point: an error that the user can mend becomes one message and exit code 2, on all ranks."""
     warnings.showwarning = _show_warning
     code = 1
+    comm: parallel.Communicator = parallel.SERIAL
     try:
-        comm = parallel.world()
+        comm = parallel.world() if sys.argv[1:2] == ["run"] else comm  # only `run` needs MPI
         if comm.rank > 0:  # failures reach rank 0 through `parallel.together`
             sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (until the process ends)
         app()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         code = 2
-    except Exception:
-        traceback.print_exc(file=sys.__stderr__)
+    except parallel.RankError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+    except Exception:  # not collective: the other ranks do not know
+        os.write(2, traceback.format_exc().encode())  # in one piece, before anybody aborts
         parallel.abort(comm, code)
     sys.exit(code)
 
@@ -58,19 +62,28 @@ def run(
 ) -> None:
     """Compute the responses that an input file asks for (mpirun -n N wannier-spin run ... works the same)."""
     from wannier_spin.calculation import run as run_calculation
-    from wannier_spin.config import read_settings
+    from wannier_spin.config import Settings, read_settings
+    from wannier_spin.results import KIND
     from wannier_spin.storage import check_writable
 
     comm = parallel.world()
-    settings, text = read_settings(input_file)
-    target = output or (input_file.parent / settings.output if settings.output else input_file.with_suffix(".h5"))
-    parallel.together(comm, lambda: check_writable(target) if comm.rank == 0 else None)
     chief = comm.rank == 0
-    if not chief:
-        warnings.simplefilter("ignore", AccuracyWarning)
+
+    def prepare() -> tuple[Settings, str, Path]:
+        settings, text = read_settings(input_file)
+        target = output or (input_file.parent / settings.output if settings.output else input_file.with_suffix(".h5"))
+        check_writable(target, KIND)
+        return settings, text, target
+
+    settings, text, target = comm.bcast(parallel.together(comm, lambda: prepare() if chief else None))
+    warnings.simplefilter("ignore", AccuracyWarning)  # they come with the result
     progress = _Progress(chief)
-    result = run_calculation(settings, text, input_file.parent, comm, progress)
-    progress.close()
+    try:
+        result = run_calculation(settings, text, input_file.parent, comm, progress)
+    except InputError as error:
+        raise InputError(f"'{input_file}': {error}") from error
+    finally:
+        progress.close()
     parallel.together(comm, lambda: result.save(target) if chief else None)
     if chief:
         _print_summary(result)
@@ -122,8 +135,9 @@ def check(
     from wannier_spin.model import load_model
     from wannier_spin.readers import check_model, read_structure, read_wannier90
 
+    choice = _spin_choice(spin)
     saved = seedname.suffix == ".h5"
-    model = load_model(seedname) if saved else read_wannier90(seedname, spin=_spin_choice(spin))
+    model = load_model(seedname) if saved else read_wannier90(seedname, spin=choice)
     crystal = read_structure(structure, _moments(magmom)) if structure else None
     checks = check_model(model, None if saved else seedname, crystal, fermi_energy)
     marks = {True: "ok", False: "FAIL", None: "info"}
@@ -314,17 +328,22 @@ def _as_json(tensors: dict[str, ResponseTensor], component: str | None, provenan
             "temperature_K": tensor.temperature.tolist(),
             "omega_eV": tensor.omega.tolist(),
             "tau": list(tensor.tau),
-            "values": values.tolist(),
-            "error": [None] if errors.size and errors.ravel()[0] != errors.ravel()[0] else errors.tolist(),
+            "values": _jsonable(values),
+            "error": _jsonable(errors),
         }
 
     return {"responses": {name: describe(tensor) for name, tensor in tensors.items()}, "provenance": _jsonable(provenance)}
 
 
 def _jsonable(value: Any) -> Any:
+    """Arrays as lists, and what JSON has no number for (NaN, infinity) as null."""
     if isinstance(value, dict):
         return {key: _jsonable(item) for key, item in value.items()}
-    return value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _jsonable(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
@@ -373,9 +392,8 @@ class _Progress:
             self.bar.stop()
 
 
-def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
-    if not issubclass(category, AccuracyWarning):  # those are printed with the result
-        print(f"warning: {message}", file=sys.stderr)
+def _show_warning(message: Any, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

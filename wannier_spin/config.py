@@ -38,6 +38,8 @@ class Range(Section):
 
 def _as_list(value: Any) -> Any:
     """A number, a list, or a range becomes a list."""
+    if isinstance(value, str | bool) or value is None:
+        raise ValueError("expected a number, a list of numbers, or { from = …, to = …, points = … }")
     if isinstance(value, dict):
         values = Range.model_validate(value)
         return np.linspace(values.first, values.last, values.points).tolist()
@@ -50,7 +52,25 @@ def _finite(values: list[float]) -> list[float]:
     return values
 
 
+def _positive(values: list[float]) -> list[float]:
+    if min(values) <= 0:
+        raise ValueError("expected positive numbers")
+    return values
+
+
+def _not_negative(values: list[float]) -> list[float]:
+    if min(values) < 0:
+        raise ValueError("expected zero or positive numbers")
+    return values
+
+
+def _one_name(value: Any) -> Any:
+    """A single name, but for "all", becomes a list."""
+    return [value] if isinstance(value, str) and value != "all" else value
+
+
 Numbers = Annotated[list[float], BeforeValidator(_as_list), AfterValidator(_finite)]
+Names = Annotated[list[str] | Literal["all"], BeforeValidator(_one_name)]
 
 
 class ModelSection(Section):
@@ -93,11 +113,11 @@ class Settings(Section):
     """One calculation."""
 
     seedname: str
-    responses: list[str] | Literal["all"]
+    responses: Names  # or "all"
     mu: Numbers  # eV, relative to fermi_energy
     fermi_energy: float = 0.0  # eV
-    temperature: Numbers = [300.0]  # K
-    tau: Numbers = [10.0]  # fs
+    temperature: Annotated[Numbers, AfterValidator(_not_negative)] = [300.0]  # K
+    tau: Annotated[Numbers, AfterValidator(_positive)] = [10.0]  # fs
     omega: Annotated[list[float], BeforeValidator(_as_list)] = []  # eV
     broadening: float = Field(default=0.0, ge=0)  # eV
     units: Literal["SI", "natural"] = "SI"

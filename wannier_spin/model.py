@@ -90,7 +90,9 @@ class TightBindingModel:
         self._check_shapes()
         put("centres", self._default_centres() if self.centres is None else np.asarray(self.centres, float))
         if self.centres.shape != (self.n_bands, 3):
-            raise InputError(f"centres have shape {self.centres.shape}, expected {(self.n_bands, 3)}")
+            raise InputError(f"model '{self.name}': centres have shape {self.centres.shape}, expected {(self.n_bands, 3)}")
+        if not np.isfinite(self.centres).all():
+            raise InputError(f"model '{self.name}': centres have NaN or infinity")
         self._check_values()
 
     @property
@@ -143,8 +145,8 @@ class TightBindingModel:
             if value is None:
                 continue
             if not np.isfinite(value).all():
-                where = self.R_vectors[np.argwhere(~np.isfinite(value))[0][0]]
-                raise InputError(f"model '{self.name}': {key} has NaN or infinity at R = {tuple(where)}")
+                where = tuple(self.R_vectors[np.argwhere(~np.isfinite(value))[0][0]].tolist())
+                raise InputError(f"model '{self.name}': {key} has NaN or infinity at R = {where}")
             adjoint = value[partner].swapaxes(1, 2).conj()
             error, scale = np.abs(value - adjoint).max(), np.abs(value).max()
             if error > HERMITICITY_TOLERANCE * max(scale, 1.0):
@@ -159,9 +161,12 @@ def load_model(path: str | Path) -> TightBindingModel:
     """Read a model written by `TightBindingModel.save`. Raises InputError if it is not one."""
     tree = read_tree(path, "wannier_spin model")
     tree.pop("kind")
-    tree["periodic"] = tuple(tree["periodic"])
+    tree["periodic"] = tuple(tree.get("periodic", (True, True, True)))
     tree.setdefault("source", {})
-    return TightBindingModel(**tree)
+    try:
+        return TightBindingModel(**tree)
+    except TypeError as error:
+        raise InputError(f"'{path}' is not a whole model file: {error}; save the model again") from error
 
 
 @dataclass(frozen=True)

@@ -214,8 +214,11 @@ class ResultSet(Mapping[str, ResponseTensor]):
 def load(path: str | Path) -> ResultSet:
     """Read a result file. Raises InputError if it is not one."""
     tree = read_tree(path, KIND)
-    tensors = {name: _from_tree(tree["responses"][name]) for name in tree["order"]}
-    return ResultSet(tensors, tree["provenance"], tuple(json.loads(tree["warnings"])))
+    try:
+        tensors = {name: _from_tree(tree["responses"][name]) for name in tree["order"]}
+        return ResultSet(tensors, tree["provenance"], tuple(json.loads(tree["warnings"])))
+    except (KeyError, TypeError) as error:
+        raise InputError(f"'{path}' is not a whole result file of this version: {error!r}; compute it again") from error
 
 
 def _to_tree(tensor: ResponseTensor) -> Tree:

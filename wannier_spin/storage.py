@@ -29,18 +29,16 @@ def write_tree(path: str | Path, tree: Mapping[str, Any]) -> Path:
     import h5py
 
     path = Path(path)
-    check_writable(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
+    temporary = _temporary(path)
     try:
         with h5py.File(temporary, "w") as file:
             _write_group(file, tree)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"cannot write '{path}': {error}; choose another place with -o") from error
+    except (OSError, RuntimeError) as error:  # h5py raises RuntimeError when it cannot close a file on a full disk
+        raise InputError(f"cannot write '{path}': {error}; is the disk full? Or choose another place") from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return path
 
 
@@ -53,7 +51,8 @@ def read_tree(path: str | Path, kind: str) -> Tree:
 
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"'{path}' does not exist; expected an HDF5 file written by wannier_spin")
+        found = "is not a file" if path.exists() else "does not exist"
+        raise InputError(f"'{path}' {found}; expected an HDF5 file written by wannier_spin")
     try:
         with h5py.File(path, "r") as file:
             tree = _read_group(file)
@@ -64,15 +63,41 @@ def read_tree(path: str | Path, kind: str) -> Tree:
     return tree
 
 
-def check_writable(path: str | Path) -> None:
-    """Raise InputError now if `path` cannot be written later."""
+def check_writable(path: str | Path, kind: str | None = None) -> None:
+    """Raise InputError now if `path` cannot be written later, or (with `kind`) exists and is not an older tree of this kind."""
     path = Path(path)
+    _temporary(path).unlink()
+    if kind is not None and path.exists() and _kind_of(path) != kind:
+        raise InputError(f"output '{path}' exists and is not an older '{kind}', and is not replaced; choose another name with -o")
+
+
+def _kind_of(path: Path) -> str | None:
+    """The root attribute `kind`; None for anything that has none."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs["kind"])
+    except (OSError, KeyError):
+        return None
+
+
+def _temporary(path: Path) -> Path:
+    """A new empty file beside `path`; InputError if that is impossible."""
     if path.is_dir():
         raise InputError(f"output '{path}' is a folder; give the name of a file")
     if not path.parent.is_dir():
         raise InputError(f"output folder '{path.parent}' does not exist; create it or choose another with -o")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"output folder '{path.parent}' is not writable; choose another with -o")
+    try:
+        if len(path.name) > os.pathconf(path.parent, "PC_NAME_MAX"):
+            raise OSError("the file name is too long")
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:32]}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise InputError(f"cannot write '{path}': {error}; choose another place with -o") from error
+    os.close(handle)
+    return Path(temporary)
 
 
 def _write_group(group: Any, tree: Mapping[str, Any]) -> None:

@@ -46,9 +46,9 @@ def unit_name(output: Output, field_order: int, dimension: int, tau_power: int, 
     if units == "SI":
         if output == "spin":
             return f"<sigma/2> {_power('m', -dimension)} per {field}"
-        lengths = _power("m", field_order + 1 - dimension)
+        metres = _power("m", field_order + 1 - dimension)
         parts = ["(hbar/e)"] if output == "spin_current" else []
-        parts += ["S", lengths] if field_order == 1 else ["A", lengths, f"V^-{field_order}"]
+        parts += ["S", metres] if field_order == 1 else ["A", metres, f"V^-{field_order}"]
         return " ".join(part for part in parts if part)
     lengths = field_order + (0 if output == "spin" else 1) - dimension
     energies = -field_order + (1 if output != "spin" else 0)  # with tau in hbar/eV counted as 1/eV

@@ -188,10 +188,7 @@ def test_the_estimate_is_the_coarse_run(shift):
     "shift",
     [
         0.0,
-        pytest.param(
-            0.5,
-            marks=pytest.mark.xfail(reason="operations mix the even points of a shifted mesh with the others", strict=True),
-        ),
+        0.5,
     ],
 )
 def test_irreducible_points_keep_the_estimate(shift):

@@ -220,7 +220,6 @@ def test_report(name, example_inputs):
             assert str(report.forms[key]) == "0"
 
 
-@pytest.mark.xfail(reason="forms of second order are those of tensors that are not symmetrized in the fields")
 @pytest.mark.parametrize("name", ["Pt m-3m1'", "GaAs -43m1'"])
 def test_report_of_what_two_fields_see(name, example_inputs):
     """form = "full" is symmetrized in the fields; m-3m1' and -43m1' have no such T-even spin response (29 of 32)."""

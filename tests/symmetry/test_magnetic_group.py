@@ -176,7 +176,6 @@ def test_collinear_moments_point_along_z(example_inputs):
     assert found.bns_number == "139.537"
 
 
-@pytest.mark.xfail(reason="_names and group_from_database call spglib outside of the filter for its DeprecationWarning")
 def test_no_deprecation_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -184,7 +183,6 @@ def test_no_deprecation_warning():
         group_from_database(100)
 
 
-@pytest.mark.xfail(reason="Cartesian rotations inherit the rounding of the lattice: spurious terms of 1e-7 in the relations")
 def test_rounded_lattice_in_any_orientation():
     """Lattice vectors with six decimals, as files have them: forms as with all digits."""
     R = turn((0.3, -0.5, 0.8), 7.3)
@@ -285,7 +283,6 @@ def test_command_line_without_a_file(wannier_spin, tmp_path):
     assert "does not exist" in err
 
 
-@pytest.mark.xfail(reason="the command line drops every AccuracyWarning, here there is no result that would repeat it")
 def test_command_line_tells_of_tolerances(wannier_spin, tmp_path):
     """Te with cell vectors of four decimals: the group depends on the tolerance, and that is all the user should know."""
     cell = "4.456 0 0\n-2.228 3.8590 0\n0 0 5.921\n"

@@ -68,7 +68,8 @@ def compute(
     mu : eV. temperature : K; 0 is allowed for Fermi-sea responses, and for everything on a k·p model.
     tau : hbar/eV with natural units (default 1), fs with SI units (default 10). Several: see `ResponseTensor.over_tau`.
     omega : eV, for the displacement responses. broadening : eV, half width eta in omega + i eta.
-    channel : "charge" replaces the observable by the velocity (the identity channel), for validation.
+    channel : "charge" replaces the observable by the velocity (the identity channel), for validation. Berry curvature that
+        comes from outside of the Wannier space (curl A - i A x A) is not part of it.
     form : "paper", the printed combination of blocks, or "full", the exact one for any number of bands, symmetrized in the
         two fields. relaxation : of the full form at second order, see `responses.RELAXATIONS`. Both are arithmetic on the
         stored blocks: `ResponseTensor.at(form=..., relaxation=...)`; with "paper" the blocks of "full" are not computed.
@@ -94,7 +95,11 @@ def compute(
     taus = _list("tau", (1.0 if units == "natural" else 10.0) if tau is None else tau)
     _choice("units", units, ("natural", "SI"))
     _choice("channel", channel, ("spin", "charge"))
+    if (taus <= 0).any():
+        raise InputError(f"tau must be positive, found {taus.min():g}")
     temperatures, omegas = _list("temperature", temperature), _list("omega", omega)
+    if (temperatures < 0).any():
+        raise InputError(f"temperature must not be negative, found {temperatures.min():g} K")
     occupation = Occupation(_list("mu", mu), np.array([un.thermal_energy(T) for T in temperatures]))
     plan = replace(_plan(records, channel, omegas, broadening), form=form, extra=tuple(blocks))
     _check_spin(model, plan)
@@ -283,7 +288,10 @@ def _check_spin(model: TightBindingModel | KPModel, plan: Plan) -> None:
 
 
 def _list(name: str, values: object) -> Real:
-    array = np.atleast_1d(np.asarray(values, float))
+    try:
+        array = np.atleast_1d(np.asarray(values, float))
+    except (TypeError, ValueError):
+        array = np.array([np.nan])
     if array.ndim != 1 or not np.isfinite(array).all():
         raise InputError(f"{name} must be a number or a list of finite numbers, found {values!r}")
     return array

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ Real = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 GIB = 2.0**30
 CACHE = 2.0e8  # bytes: larger batches only wait for memory
+LEAST_BLOCKS = 64  # so that a small mesh can be dealt to many ranks, cut alike for any number of them
 NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
 
 
@@ -67,7 +69,7 @@ def integrate_mesh(
         bloch = source.on_block(block.k1, block.k2, block.k3, block.used)
         return _partial(bloch, plan, occupation, tolerance, block)
 
-    largest = _batch_size(source, plan, occupation, memory)
+    largest = min(_batch_size(source, plan, occupation, memory), -(-oriented.n_evaluated // LEAST_BLOCKS))
     mean: MeshMean = mean_over_mesh(oriented, integrand, largest, comm, progress)
     density = 1 / _cell_volume(model)
     coarse = None if mean.coarse is None else mean.coarse * density
@@ -77,7 +79,7 @@ def integrate_mesh(
 def _partial(bloch: BlochMatrices, plan: Plan, occupation: Occupation, tolerance: float, block: Block) -> Partial:
     """Sums over the points of each part, and the minima of `_minima`."""
     geometry = geometry_of(bloch, tolerance, plan.derivatives)
-    sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables))
+    sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, occupation.window))
     energies = geometry.block_energies
     if (block.weights != 1).any():
         sea, surface = (X * block.weights[:, None, None] for X in (sea, surface))
@@ -111,7 +113,7 @@ def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[i
         point = Occupation(np.array([mu]), np.array([kT]))
         nodes, line = disk.nodes(bands, mu, kT)
         geometry = geometry_of(kp_matrices(model, nodes.k), tolerance, plan.derivatives)
-        sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables))
+        sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, point.window))
         sea, surface = (X * nodes.weight[:, None, None] for X in (sea, surface))
         if kT > 0:
             row = _sum_states(point, geometry.block_energies, sea, surface)[0]
@@ -161,9 +163,15 @@ def _batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: fl
     if free < per_point:
         raise InputError(
             f"memory = {memory:g} GiB is too little for {n} Wannier functions and {occupation.n_points} (mu, T) points: "
-            f"{(fixed + per_point) / GIB:.2g} GiB is the least; give more, or fewer responses or (mu, T) points"
+            f"{_rounded_up((fixed + per_point) / GIB):g} GiB is the least; give more, or fewer responses or (mu, T) points"
         )
     return int(min(free // per_point, max(1, CACHE // per_point)))
+
+
+def _rounded_up(value: float) -> float:
+    """To two digits, upwards."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.ceil(value / unit) * unit
 
 
 def _cell_volume(model: TightBindingModel) -> float:

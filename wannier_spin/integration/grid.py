@@ -166,8 +166,6 @@ def mean_over_mesh(
     progress : called with the number of blocks done and to do on this rank.
     """
     blocks = mesh.blocks(largest_block)
-    if len(blocks) < 4 * comm.size:  # few blocks: cut finer, so that every rank gets its share
-        blocks = mesh.blocks(max(1, mesh.n_evaluated // (4 * comm.size)))
     mine = blocks[len(blocks) * comm.rank // comm.size : len(blocks) * (comm.rank + 1) // comm.size]
     total, minima = together(comm, lambda: _sum_blocks(mine, blocks[0], integrand, progress))
     sums = sum_over_ranks(comm, total.high) + sum_over_ranks(comm, total.low)

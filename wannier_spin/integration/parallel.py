@@ -6,6 +6,7 @@ Everything is a collective on all ranks; nobody is the master. A failure on one 
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -54,7 +55,7 @@ SERIAL = Serial()
 
 
 class RankError(WannierSpinError):
-    """Another rank failed; its message is repeated here."""
+    """A rank failed; all ranks raise this, with what the failing one has to say."""
 
 
 def world() -> Communicator:
@@ -100,16 +101,20 @@ def minimum_over_ranks(comm: Communicator, array: NDArray[np.float64]) -> NDArra
 
 
 def together(comm: Communicator, work: Callable[[], Result]) -> Result:
-    """Do the work on every rank; if it fails on any, raise on all: an InputError stays one, all else is a RankError."""
-    failure: Exception | None = None
+    """Do the work on every rank; if it fails on any, raise on all: an InputError stays one, all else is a RankError.
+
+    With one rank, whatever is raised is raised.
+    """
+    if comm.size == 1:
+        return work()
+    failure: tuple[bool, str] | None = None
     try:
         result = work()
-    except Exception as error:
-        failure = error
-    failures = comm.allgather(None if failure is None else (isinstance(failure, InputError), str(failure) or repr(failure)))
-    if failure is not None:
-        raise failure
-    for rank, found in enumerate(failures):
+    except InputError as error:
+        failure = (True, str(error))
+    except Exception:
+        failure = (False, traceback.format_exc())
+    for rank, found in enumerate(comm.allgather(failure)):
         if found is not None:
-            raise (InputError if found[0] else RankError)(f"rank {rank}: {found[1]}")
+            raise InputError(found[1]) if found[0] else RankError(f"rank {rank} failed:\n{found[1]}")
     return result

@@ -26,9 +26,13 @@ class BandPairs:
     A density has shape (k, n, fields..., o); summed over n with f or f' it becomes a response.
     """
 
-    def __init__(self, geometry: BandGeometry, observables: Sequence[ObservableName]) -> None:
+    def __init__(
+        self, geometry: BandGeometry, observables: Sequence[ObservableName], window: tuple[float, float] = (-np.inf, np.inf)
+    ) -> None:
+        """`window`: below it every state is filled, above it empty, at every (mu, T) that is asked for."""
         self.geometry = geometry
         self.observables = tuple(observables)
+        self.window = window
 
     @cached_property
     def v(self) -> Complex:
@@ -52,9 +56,20 @@ class BandPairs:
         """O_nm: (k,n,o,m)."""
         return _rows(np.concatenate([self.geometry.observable(name) for name in self.observables], axis=1))
 
+    @cached_property
+    def _inverse_gap(self) -> Real:
+        """1/(eps_N - eps_M), zero inside a block and for pairs that are always both filled or both empty: (k,n,m).
+
+        The contributions of such a pair cancel in every sum over bands; left out, they cancel exactly.
+        """
+        E, (low, high) = self.geometry.block_energies, self.window
+        filled, empty = E < low, E > high
+        idle = (filled[:, :, None] & filled[:, None]) | (empty[:, :, None] & empty[:, None])
+        return np.where(idle, 0.0, self.geometry.inverse_gap)
+
     def inverse_gap(self, power: int) -> Real:
-        """1/(eps_N - eps_M)^power, zero inside a block: (k,n,1,m)."""
-        return np.asarray(self.geometry.inverse_gap[:, :, None, :] ** power)
+        """1/(eps_N - eps_M)^power between blocks that can be occupied differently, else zero: (k,n,1,m)."""
+        return np.asarray(self._inverse_gap[:, :, None, :] ** power)
 
     def inside(self, left: Complex) -> Complex:
         """The elements inside each block only: (k,n,b,m)."""
@@ -88,7 +103,7 @@ class BandPairs:
     def re_own_block(self, power: int) -> Real:
         """Re Tr[O_NN v^b_NM v^d_MN]/eps_NM^power band by band, symmetric in b, d: (k,n,b,d,o)."""
         g = self.geometry
-        product = (g.velocity * g.inverse_gap[:, None] ** power)[:, :, None] @ g.velocity[:, None]  # (k,b,d,n,n')
+        product = (g.velocity * self._inverse_gap[:, None] ** power)[:, :, None] @ g.velocity[:, None]  # (k,b,d,n,n')
         product = (product + product.swapaxes(1, 2)) / 2 * g.same_group[:, None, None]
         return self.re(_rows(product))
 

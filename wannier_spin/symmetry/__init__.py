@@ -1,11 +1,12 @@
 """Magnetic symmetry: operations of a structure, allowed tensors, Table I, irreducible k-points."""
 
 from wannier_spin.symmetry.kpoints import irreducible_weights, mesh_operations
-from wannier_spin.symmetry.model_average import ModelChange, group_violation, symmetrize_model
+from wannier_spin.symmetry.model_average import ModelChange, symmetrize_model
 from wannier_spin.symmetry.operations import MagneticGroup, Operation, distinct, group_from_database, magnetic_group
 from wannier_spin.symmetry.projector import AllowedTensor, TensorKind, allowed, n_independent, project, projector, transform
 from wannier_spin.symmetry.sites import SublatticeForms, equivalent_sites, site_form, site_images, sublattice_forms
 from wannier_spin.symmetry.table import format_table, law_kind, parities, table_one
+from wannier_spin.symmetry.violation import group_violation
 
 __all__ = [
     "AllowedTensor",

@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 
 from wannier_spin.bloch import BlochSum
 from wannier_spin.errors import AccuracyWarning, InputError
-from wannier_spin.geometry import DEGENERACY_TOLERANCE, BandGeometry, geometry_of
+from wannier_spin.geometry import DEGENERACY_TOLERANCE, geometry_of
 from wannier_spin.model import TightBindingModel
 from wannier_spin.orbitals import Orbitals
-from wannier_spin.symmetry.operations import Operation, distinct
+from wannier_spin.symmetry.operations import Operation
 from wannier_spin.symmetry.representation import SITE_TOLERANCE, Representation, represent
+from wannier_spin.symmetry.violation import band_vectors, group_violation
 
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
@@ -108,26 +109,6 @@ def symmetrize_model(
     )
     _judge(model, change, limit_meV)
     return replace(averaged, source={**model.source, "symmetrized": str(change)}), change
-
-
-def group_violation(
-    model: TightBindingModel, operations: Sequence[Operation], degeneracy_tolerance: float = DEGENERACY_TOLERANCE
-) -> dict[str, float]:
-    """rms over generic k and operations of X(gk) - g X(k): bands_meV, velocity (eV angstrom), spin; means of blocks."""
-    k = np.random.default_rng(0).random((4, 3)) * np.array(model.periodic)
-    source = BlochSum(model, second_order=False)
-
-    def at(points: Real) -> dict[str, Real]:
-        return _band_vectors(geometry_of(source.at_points(points), degeneracy_tolerance))
-
-    here = at(k)
-    squares: dict[str, list[float]] = {key: [] for key in here}
-    for operation in distinct(operations):
-        Q, sign = operation.rotation, -1 if operation.time_reversal else 1
-        laws = {"bands_meV": np.eye(1), "velocity": sign * Q, "spin": sign * np.linalg.det(Q) * Q}
-        for key, there in at(operation.act_on_k(k)).items():
-            squares[key].append(float(np.mean((there - here[key] @ laws[key].T) ** 2)))
-    return {key: float(np.sqrt(np.mean(values))) for key, values in squares.items()}
 
 
 # --- the average ----------------------------------------------------------------------------------------------
@@ -278,12 +259,6 @@ class _Finder:
 # --- what changed ---------------------------------------------------------------------------------------------
 
 
-def _band_vectors(geometry: BandGeometry) -> dict[str, Real]:
-    """Means of blocks (k, n, x): bands_meV, velocity, spin where there is one."""
-    found = {"bands_meV": 1e3 * geometry.block_energies[..., None], "velocity": np.moveaxis(geometry.block_velocity, 1, 2)}
-    return found | ({} if geometry.spin is None else {"spin": np.moveaxis(geometry.block_spin, 1, 2)})
-
-
 def _compare(
     model: TightBindingModel,
     averaged: TightBindingModel,
@@ -302,7 +277,7 @@ def _compare(
     def size(difference: Real) -> tuple[float, float]:
         return float(np.sqrt(np.mean(difference[inside] ** 2))), float(np.abs(difference[inside]).max())
 
-    spins = [_band_vectors(geometry).get("spin", np.zeros((*inside.shape, 3))) for geometry in (old, new)]
+    spins = [band_vectors(geometry).get("spin", np.zeros((*inside.shape, 3))) for geometry in (old, new)]
     return ModelChange(
         operations=len(operations),
         bands_meV=size(1e3 * (new.energies - old.energies)),

@@ -7,7 +7,8 @@ vectors, det(R) R on axial ones; time reversal flips what is odd under it.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +97,8 @@ def group_from_database(uni_number: int) -> tuple[Operation, ...]:
     """Operations of a magnetic space group (1 to 1651) of spglib's database, in a lattice that it leaves invariant."""
     import spglib
 
-    data = spglib.get_magnetic_symmetry_from_database(uni_number)
+    with _quiet():
+        data = spglib.get_magnetic_symmetry_from_database(uni_number)
     if data is None:
         raise InputError(f"spglib's database has no magnetic space group {uni_number}; the numbers are 1 to 1651")
     lattice = invariant_lattice(data["rotations"])
@@ -133,8 +135,7 @@ def _operations(structure: Structure, symprec: float, magnetic_symprec: float) -
     import spglib
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # spglib announces its future exceptions
+        with _quiet():
             found = spglib.get_magnetic_symmetry(_cell(structure), symprec=symprec, mag_symprec=magnetic_symprec)
     except Exception as error:
         raise InputError(f"spglib finds no magnetic symmetry: {error}; check the structure and the tolerances") from error
@@ -150,14 +151,14 @@ def _names(structure: Structure, symprec: float, magnetic_symprec: float) -> tup
     import spglib
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with _quiet():
             dataset = spglib.get_magnetic_symmetry_dataset(_cell(structure), symprec=symprec, mag_symprec=magnetic_symprec)
     except Exception:
         dataset = None
     if dataset is None:  # the operations are there; only the name is missing
         return 0, "not identified", 0
-    kind = spglib.get_magnetic_spacegroup_type(dataset.uni_number)
+    with _quiet():
+        kind = spglib.get_magnetic_spacegroup_type(dataset.uni_number)
     return int(dataset.uni_number), "not identified" if kind is None else str(kind.bns_number), int(dataset.msg_type)
 
 
@@ -166,17 +167,30 @@ def _space_group(structure: Structure, symprec: float) -> str:
     import spglib
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with _quiet():
             found = spglib.get_spacegroup(_cell(structure)[:3], symprec=symprec)
     except Exception:
         found = None
     return str(found) if found else "not identified"
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """spglib warns of its future exceptions at every call."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
 def _make(lattice: Real, rotations: Any, translations: Any, time_reversals: Any) -> tuple[Operation, ...]:
     to_cartesian, to_reduced = lattice.T, np.linalg.inv(lattice.T)
     return tuple(
-        Operation(to_cartesian @ W @ to_reduced, np.asarray(W, np.int64), np.asarray(w, float), bool(t))
+        Operation(_orthogonal(to_cartesian @ W @ to_reduced), np.asarray(W, np.int64), np.asarray(w, float), bool(t))
         for W, w, t in zip(rotations, translations, time_reversals, strict=True)
     )
+
+
+def _orthogonal(R: Real) -> Real:
+    """The nearest orthogonal matrix: lattice vectors from a file are rounded."""
+    left, _, right = np.linalg.svd(R)
+    return np.asarray(left @ right)
