@@ -125,7 +125,10 @@ def _least_memory(sheet: ws.TightBindingModel) -> float:
     return float(str(caught.value).partition("points: ")[2].split()[0])
 
 
-def test_memory_does_not_change_the_answer(sheet: ws.TightBindingModel, everything: ws.ResultSet) -> None:
+def test_memory_does_not_change_the_answer(
+    sheet: ws.TightBindingModel, everything: ws.ResultSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wannier_spin.calculation.sums.LEAST_BLOCKS", 1)  # the memory decides
     least = _least_memory(sheet)
     counts = set()
     for factor in (1.1, 2.0, 7.0):

@@ -41,9 +41,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...] | None] = {
     "typer": ("cli",),
     "wannierberri": ("readers.berri_input", "berri"),
 }
-NOT_ON_IMPORT = {
-    *("ase", "h5py", "matplotlib", "mpi4py", "numba", "pydantic", "rich", "scipy", "spglib", "typer", "wannierberri")
-}
+NOT_ON_IMPORT = {*("ase", "h5py", "matplotlib", "mpi4py", "numba", "pydantic", "rich", "scipy", "spglib", "typer", "wannierberri")}
 
 ROOT_NAME = "wannier_spin"
 PLACE = {unit: (layer, place) for layer, units in enumerate(LAYERS) for place, unit in enumerate(units)}

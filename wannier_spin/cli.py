@@ -40,7 +40,7 @@ def main() -> None:
     code = 1
     comm: parallel.Communicator = parallel.SERIAL
     try:
-        comm = parallel.world() if sys.argv[1:2] == ["run"] else comm  # only `run` needs MPI
+        comm = _world()
         if comm.rank > 0:  # failures reach rank 0 through `parallel.together`
             sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (until the process ends)
         app()
@@ -53,6 +53,16 @@ def main() -> None:
         os.write(2, traceback.format_exc().encode())  # in one piece, before anybody aborts
         parallel.abort(comm, code)
     sys.exit(code)
+
+
+def _world() -> parallel.Communicator:
+    """The communicator; only `run` insists on an MPI library where a batch system looks like a parallel job."""
+    try:
+        return parallel.world()
+    except InputError:
+        if sys.argv[1:2] == ["run"]:
+            raise
+        return parallel.SERIAL
 
 
 @app.command()

@@ -84,15 +84,13 @@ def _kind_of(path: Path) -> str | None:
 
 def _temporary(path: Path) -> Path:
     """A new empty file beside `path`; InputError if that is impossible."""
-    if path.is_dir():
-        raise InputError(f"output '{path}' is a folder; give the name of a file")
-    if not path.parent.is_dir():
-        raise InputError(f"output folder '{path.parent}' does not exist; create it or choose another with -o")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"output folder '{path.parent}' is not writable; choose another with -o")
     try:
-        if len(path.name) > os.pathconf(path.parent, "PC_NAME_MAX"):
-            raise OSError("the file name is too long")
+        if path.is_dir():
+            raise InputError(f"output '{path}' is a folder; give the name of a file")
+        if not path.parent.is_dir():
+            raise InputError(f"output folder '{path.parent}' does not exist; create it or choose another with -o")
+        if not os.access(path.parent, os.W_OK):
+            raise InputError(f"output folder '{path.parent}' is not writable; choose another with -o")
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:32]}.", suffix=".part", dir=path.parent)
     except OSError as error:
         raise InputError(f"cannot write '{path}': {error}; choose another place with -o") from error

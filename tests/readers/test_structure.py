@@ -61,8 +61,6 @@ def test_wrong_moments(example_inputs: Path, moments: object) -> None:
 
 def test_unknown_symbol(tmp_path: Path) -> None:
     path = tmp_path / "x.win"
-    path.write_text(
-        "begin unit_cell_cart\n1 0 0\n0 1 0\n0 0 1\nend unit_cell_cart\nbegin atoms_frac\nXq 0 0 0\nend atoms_frac\n"
-    )
+    path.write_text("begin unit_cell_cart\n1 0 0\n0 1 0\n0 0 1\nend unit_cell_cart\nbegin atoms_frac\nXq 0 0 0\nend atoms_frac\n")
     with pytest.raises(InputError, match="'Xq' is no chemical symbol"):
         read_structure(path)

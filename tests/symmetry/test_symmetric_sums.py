@@ -119,7 +119,8 @@ def test_charge_channel(name):
     assert_close(blocks(reduced), projected(raw, operations_of(name)), blocks(raw))
 
 
-def test_result_does_not_depend_on_the_size_of_the_blocks():
+def test_result_does_not_depend_on_the_size_of_the_blocks(monkeypatch):
+    monkeypatch.setattr("wannier_spin.calculation.sums.LEAST_BLOCKS", 1)  # the memory decides
     model, structure, _ = MODELS["weyl 42'2'"]
     sizes, found = [], []
     for memory in (1.0, 0.002):

@@ -86,7 +86,8 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
     if energies > BAND_RESIDUAL or spins > SPIN_RESIDUAL or zeeman > ZEEMAN_RESIDUAL:
         raise InputError(
             f"model '{model.name}' does not have the magnetic group {group.bns_number} of the structure: bands at equivalent k "
-            f"differ by {1e3 * energies:.3g} meV rms, spins by {spins:.3g}, the Zeeman metric by {100 * zeeman:.3g} %; are the magnetic moments right (size, direction, "
+            f"differ by {1e3 * energies:.3g} meV rms, spins by {spins:.3g}, the Zeeman metric by "
+            f"{100 * zeeman:.3g} %; are the magnetic moments right (size, direction, "
             "order of the atoms)?"
         )
     return VerifiedGroup(group, energies, spins)

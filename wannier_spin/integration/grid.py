@@ -168,7 +168,7 @@ def mean_over_mesh(
     blocks = mesh.blocks(largest_block)
     mine = blocks[len(blocks) * comm.rank // comm.size : len(blocks) * (comm.rank + 1) // comm.size]
     total, minima = together(comm, lambda: _sum_blocks(mine, blocks[0], integrand, progress))
-    sums = sum_over_ranks(comm, total.high) + sum_over_ranks(comm, total.low)
+    sums = sum_over_ranks(comm, total.high, total.low)
     minima = minimum_over_ranks(comm, minima)
     n = mesh.n_points
     if not mesh.nested:

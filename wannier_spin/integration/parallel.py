@@ -82,11 +82,21 @@ def abort(comm: Communicator, code: int) -> None:
         comm.Abort(code)  # type: ignore[attr-defined]
 
 
-def sum_over_ranks(comm: Communicator, array: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of an array over all ranks, on all ranks."""
-    total = np.empty_like(array)
-    comm.Allreduce(np.ascontiguousarray(array), total)
-    return total
+def sum_over_ranks(comm: Communicator, high: NDArray[np.float64], low: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of high + low over all ranks, on all ranks, the same to the last digits however the terms were dealt.
+
+    The leading bits of `high` are multiples of a unit so large that their sum is exact in any order; what is left is too
+    small for its rounding to matter.
+    """
+    if comm.size == 1:
+        return high + low
+    bound = -minimum_over_ranks(comm, -np.abs(high)) * comm.size
+    unit = np.exp2(np.ceil(np.log2(np.where(bound > 0, bound, 1.0))) - 52)
+    leading = np.round(high / unit) * unit
+    total, rest = np.empty_like(high), np.empty_like(high)
+    comm.Allreduce(leading, total)
+    comm.Allreduce((high - leading) + low, rest)
+    return total + rest
 
 
 def minimum_over_ranks(comm: Communicator, array: NDArray[np.float64]) -> NDArray[np.float64]:

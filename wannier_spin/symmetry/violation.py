@@ -17,7 +17,7 @@ Real = NDArray[np.float64]
 ZEEMAN = TensorKind("ab", ("axial", "polar"), time_parity=-1)
 LEVELS = (0.25, 0.5, 0.75)  # of the band width: filled up to here
 SMOOTH = 0.03  # of the band width
-VANISHING = 1e-4  # of the sum of absolute values
+VANISHING = 1e-4  # in units of typical matrix elements
 
 
 def group_violation(
@@ -55,8 +55,8 @@ def group_violation(
 def zeeman_sum(geometry: BandGeometry) -> Real:
     """sum_nm (f_n - f_m) Im[v^b_nm sigma^a_mn]/(eps_nm^2 + w^2) at some fillings, (k, filling, a, b).
 
-    w and the smearing of f are a few percent of the band width, so that no pair of bands rules. Divided by the rms of the
-    sums of absolute values, so that a sum that cancels is small. Zero for a model without spin matrices.
+    w and the smearing of f are a few percent of the band width, so that no pair of bands rules. Divided by the sum of the
+    weights and the rms of the matrix elements, so that a sum that cancels is small. Zero for a model without spin matrices.
     """
     E = geometry.block_energies
     if geometry.spin is None:
@@ -68,8 +68,8 @@ def zeeman_sum(geometry: BandGeometry) -> Real:
     weight = (f[..., :, None] - f[..., None, :]) / (gap**2 + (SMOOTH * width) ** 2)[:, None]
     v, s = geometry.velocity, geometry.spin
     terms = np.einsum("kbnm,kamn,kfnm->kfab", v, s, weight, optimize=True).imag
-    scale = np.einsum("kbnm,kamn,kfnm->kfab", np.abs(v), np.abs(s), np.abs(weight), optimize=True)
-    return np.asarray(terms / (np.sqrt(np.mean(scale**2)) or 1.0))
+    scale = np.abs(weight).sum(axis=(-1, -2)).mean() * np.sqrt(np.mean(np.abs(v) ** 2) * np.mean(np.abs(s) ** 2))
+    return np.asarray(terms / (scale or 1.0))
 
 
 def band_vectors(geometry: BandGeometry) -> dict[str, Real]:
