@@ -287,7 +287,7 @@ def _summary_rows(tensor: ResponseTensor, mu: int, symmetry: Any) -> list[tuple[
         name = relations or _component_name(tensor, index)
         return tensor.name, name, f"{values[index]: .6e}", bar, tensor.unit
 
-    if not isinstance(symmetry, dict) or dynamic:
+    if not isinstance(symmetry, dict) or dynamic or tensor.name not in symmetry["forms"]:
         return [row(tuple(int(i) for i in np.unravel_index(np.argmax(np.abs(values)), values.shape)))]
     groups = {group.split(" = ")[0]: group for group in symmetry["forms"][tensor.name].split(", ")}
     if tensor.name not in symmetry["independent"] or not symmetry["independent"][tensor.name]:

@@ -90,27 +90,17 @@ def compute(
     InputError : unknown names, impossible requests. Warns with AccuracyWarning.
     """
     start = time.monotonic()
-    _check_choices(spin_current, form, relaxation, tolerance, blocks)
-    records = _records(responses)
+    _check_choices(units, channel, spin_current, form, relaxation, tolerance, blocks)
     taus = _list("tau", (1.0 if units == "natural" else 10.0) if tau is None else tau)
-    _choice("units", units, ("natural", "SI"))
-    _choice("channel", channel, ("spin", "charge"))
     if (taus <= 0).any():
         raise InputError(f"tau must be positive, found {taus.min():g}")
     temperatures, omegas = _list("temperature", temperature), _list("omega", omega)
-    if (temperatures < 0).any():
-        raise InputError(f"temperature must not be negative, found {temperatures.min():g} K")
-    occupation = Occupation(_list("mu", mu), np.array([un.thermal_energy(T) for T in temperatures]))
-    plan = replace(_plan(records, channel, omegas, broadening), form=form, extra=tuple(blocks))
+    occupation = _occupation(_list("mu", mu), temperatures)
+    plan = replace(_plan(_records(responses), channel, omegas, broadening, relaxation), form=form, extra=tuple(blocks))
     _check_spin(model, plan)
-    if degeneracy_tolerance is None:
-        degeneracy_tolerance = (
-            KP_TOLERANCE * float(np.abs(model.constant).max()) if isinstance(model, KPModel) else DEGENERACY_TOLERANCE
-        )
-    if not degeneracy_tolerance > 0:
-        raise InputError(f"degeneracy_tolerance = {degeneracy_tolerance}, expected a positive energy in eV")
-
+    degeneracy_tolerance = _tolerance(model, degeneracy_tolerance)
     comm = comm or SERIAL
+
     with warnings.catch_warnings(record=True) as caught, _one_blas_thread():
         warnings.simplefilter("always", AccuracyWarning)
         group = verified_group(model, symmetry, degeneracy_tolerance)
@@ -125,16 +115,24 @@ def compute(
 
         sums = integrate(grid, degeneracy_tolerance)
         _warn(model, plan, occupation, sums)
+        tried = []
+        if degeneracy_check:
+            half = [max(4 if isinstance(model, KPModel) else 1, -(-int(n) // 2)) for n in grid]
+            tried = [integrate(half, factor * degeneracy_tolerance) for factor in (1, 0.1, 10)]
     messages = tuple(str(w.message) for w in caught if issubclass(w.category, AccuracyWarning))
     for message in messages:
         warnings.warn(message, AccuracyWarning, stacklevel=2)
 
-    def tensor(record: Response, sums: Sums = sums) -> ResponseTensor:
-        raw = _tensor(record, plan, occupation, temperatures, omegas, tuple(taus.tolist()), units, model, sums)
-        raw = raw.at(form=form, relaxation=relaxation)
-        return raw if group is None else symmetrized(raw, record, group.group.point_operations, keep_residual=not reduce_k)
+    def tensors(sums: Sums) -> dict[str, ResponseTensor]:
+        found = {}
+        for record in plan.responses:
+            raw = _tensor(record, plan, occupation, temperatures, omegas, tuple(taus.tolist()), units, model, sums)
+            raw = raw.at(form=form, relaxation=relaxation)
+            keep = not reduce_k
+            found[record.name] = raw if group is None else symmetrized(raw, record, group.group.point_operations, keep)
+        return found
 
-    provenance = {
+    provenance: dict[str, Any] = {
         "model": model.name,
         "model_source": dict(model.source),
         "channel": channel,
@@ -151,14 +149,13 @@ def compute(
         "wall_seconds": time.monotonic() - start,
         "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
         "versions": _versions(),
-        "symmetry": group.provenance(records, form == "full") if group and channel == "spin" else "none used",
+        "symmetry": "none used" if group is None else group.provenance(plan),
         **sums.notes,
     }
     if degeneracy_check:
-        half = [max(4 if isinstance(model, KPModel) else 1, -(-int(n) // 2)) for n in grid]
-        tried = [integrate(half, factor * degeneracy_tolerance) for factor in (1, 0.1, 10)]
-        provenance["degeneracy_change"] = {r.name: _largest_change([tensor(r, s).values for s in tried]) for r in records}
-    return ResultSet({record.name: tensor(record) for record in records}, provenance, messages)
+        values = [tensors(s) for s in tried]
+        provenance["degeneracy_change"] = {name: _largest_change([v[name].values for v in values]) for name in values[0]}
+    return ResultSet(tensors(sums), provenance, messages)
 
 
 def _tensor(
@@ -247,7 +244,11 @@ def _largest_change(values: Sequence[Real]) -> float:
     return float(change / scale) if scale else float(change)
 
 
-def _check_choices(spin_current: str, form: str, relaxation: str, tolerance: float | None, blocks: Sequence[str]) -> None:
+def _check_choices(
+    units: str, channel: str, spin_current: str, form: str, relaxation: str, tolerance: float | None, blocks: Sequence[str]
+) -> None:
+    _choice("units", units, ("natural", "SI"))
+    _choice("channel", channel, ("spin", "charge"))
     _choice("spin_current", spin_current, SPIN_CURRENT_DEFINITIONS)
     _choice("form", form, ("full", "paper"))
     _choice("relaxation", relaxation, resp.RELAXATIONS)
@@ -255,6 +256,21 @@ def _check_choices(spin_current: str, form: str, relaxation: str, tolerance: flo
         _choice("block", block, resp.BLOCKS)
     if tolerance is not None:
         raise InputError("a tolerance is not available; leave it out and converge the mesh (see `error`)")
+
+
+def _occupation(mu: Real, temperatures: Real) -> Occupation:
+    if (temperatures < 0).any():
+        raise InputError(f"temperature must not be negative, found {temperatures.min():g} K")
+    return Occupation(mu, np.array([un.thermal_energy(T) for T in temperatures]))
+
+
+def _tolerance(model: TightBindingModel | KPModel, given: float | None) -> float:
+    """The degeneracy tolerance, eV."""
+    if given is None:
+        return KP_TOLERANCE * float(np.abs(model.constant).max()) if isinstance(model, KPModel) else DEGENERACY_TOLERANCE
+    if not given > 0:
+        raise InputError(f"degeneracy_tolerance = {given}, expected a positive energy in eV")
+    return given
 
 
 def _choice(name: str, value: str, valid: Iterable[str]) -> None:
@@ -269,7 +285,10 @@ def _records(responses: str | Sequence[str]) -> tuple[Response, ...]:
     return tuple(resp.get(name) for name in dict.fromkeys(names))
 
 
-def _plan(records: tuple[Response, ...], channel: Channel, omegas: Real, broadening: float) -> Plan:
+def _plan(records: tuple[Response, ...], channel: Channel, omegas: Real, broadening: float, relaxation: str) -> Plan:
+    with_tau = [r.name for r in records if r.tau_power]
+    if with_tau and resp.RELAXATIONS[relaxation].tau2 is None:
+        raise InputError(f"relaxation = '{relaxation}' has no terms with tau: leave out {', '.join(with_tau)}, or take another one")
     dynamic = [r.name for r in records if r.dynamic]
     if dynamic and not len(omegas):
         raise InputError(f"{', '.join(dynamic)}: give omega, a list of frequencies in eV")

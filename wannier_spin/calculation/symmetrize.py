@@ -13,6 +13,7 @@ from wannier_spin import responses as resp
 from wannier_spin.errors import InputError
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.model import KPModel, Structure, TightBindingModel
+from wannier_spin.responses.plan import Plan
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import ResponseTensor
 from wannier_spin.symmetry import (
@@ -46,10 +47,11 @@ class VerifiedGroup:
     energy_residual: float
     spin_residual: float
 
-    def provenance(self, records: Sequence[Response], symmetric_fields: bool) -> dict[str, Any]:
+    def provenance(self, plan: Plan) -> dict[str, Any]:
         """What is written into a result: the group, how well the model has it, and the form of each tensor."""
         g = self.group
-        kinds = {name: kind for record in records for name, kind in response_kinds(record, symmetric_fields).items()}
+        records = plan.responses if plan.channel == "spin" else ()
+        kinds = {name: kind for record in records for name, kind in response_kinds(record, plan.form == "full").items()}
         forms = {name: allowed(kind, g.point_operations) for name, kind in kinds.items()}
         return {
             "space_group": g.space_group,
