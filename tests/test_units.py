@@ -76,8 +76,8 @@ def test_table_of_the_specification(output, order, j, exponents, conductances, d
     [
         ("spin_current", 1, 3, "(hbar/e) S m^-1"),
         ("spin_current", 1, 2, "(hbar/e) S"),
-        ("spin_current", 2, 3, "(hbar/e) A/V^2"),
-        ("spin_current", 2, 2, "(hbar/e) A/V^2 m"),
+        ("spin_current", 2, 3, "(hbar/e) A V^-2"),
+        ("spin_current", 2, 2, "(hbar/e) A m V^-2"),
         ("charge_current", 1, 3, "S m^-1"),
         ("spin", 1, 3, "<sigma/2> m^-3 per (V/m)"),
         ("spin", 2, 2, "<sigma/2> m^-2 per (V/m)^2"),

@@ -65,7 +65,7 @@ def test_table_in_si():
     rows = [AT[mu] for mu in chosen]
     options = {"grid": GRID, "mu": [row["mu_eV"] for row in rows], "units": "SI", "tau": 500.0, **EXACT}
     result = compute(models.tilted_dirac(), [DRUDE, INTRINSIC], **options)
-    assert result[DRUDE].unit == result[INTRINSIC].unit == "(hbar/e) A/V^2 m"
+    assert result[DRUDE].unit == result[INTRINSIC].unit == "(hbar/e) A m V^-2"
     keys = ("sigma2_paper", "sigma2_steady", "paper0", "paper0_sym")
     expected = np.array([[row[key] for key in keys] for row in rows])
     found = 2 * sigma(result)  # two valleys
