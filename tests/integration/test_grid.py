@@ -183,7 +183,6 @@ def test_the_estimate_is_the_coarse_run(shift):
         assert np.abs(tensor.error - np.abs(tensor.values - coarse[name].values)).max() < 1e-13
 
 
-@pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # of spglib, at every call
 @pytest.mark.parametrize(
     "shift",
     [

@@ -9,6 +9,8 @@ from symmetry.structures import NONE, crystal, cumnas, iron, mn3sn, symmetric_mo
 from wannier_spin import read_structure
 from wannier_spin.symmetry import irreducible_weights, magnetic_group, mesh_operations
 
+pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib is called here
+
 HALF = (0.5, 0.5, 0.5)
 
 
