@@ -1,4 +1,4 @@
-"""The command line: `wannier-spin run | check | responses | show`.
+"""The command line: `wannier-spin run | check | symmetry | responses | show`.
 
 Exit codes: 0 done (a warning is still 0), 2 bad input, 1 anything else. Under MPI rank 0 alone prints.
 """
@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,7 +117,10 @@ def show(
     unknown = [name for name in response or [] if name not in result]
     if unknown:
         raise InputError(f"'{result_file}' has no response '{unknown[0]}'; it has {', '.join(result)}")
-    tensors = {name: result[name].at(tau=tau, form=form, relaxation=relaxation) for name in response or result}
+    chosen = {name: result[name] for name in response or result}
+    tensors = _fitting(chosen, lambda t: t.at(tau=tau, form=form, relaxation=relaxation))
+    if component:
+        tensors = _fitting(tensors, lambda t: t if t.component(component) else t)
     if as_json:
         print(json.dumps(_as_json(tensors, component, result.provenance), indent=1))
     elif component:
@@ -125,6 +128,19 @@ def show(
             _print_component(tensor, component)
     else:
         _print_summary(ResultSet(tensors, result.provenance, result.warnings))
+
+
+def _fitting(tensors: dict[str, ResponseTensor], change: Callable[[ResponseTensor], ResponseTensor]) -> dict[str, ResponseTensor]:
+    """Those that the change fits; its refusal where it fits none."""
+    found, refusal = {}, None
+    for name, tensor in tensors.items():
+        try:
+            found[name] = change(tensor)
+        except InputError as error:
+            refusal = error
+    if not found and refusal is not None:
+        raise refusal
+    return found
 
 
 @app.command()
@@ -251,10 +267,11 @@ def _print_summary(result: ResultSet) -> None:
     import numpy as np
 
     p = result.provenance
-    fermi = p.get("fermi_energy_eV", 0.0)
     first = next(iter(result.values()))
-    mu = int(np.argmin(np.abs(first.mu - fermi)))
-    symmetric = isinstance(p.get("symmetry"), dict)
+    fermi = p.get("fermi_energy_eV")
+    mu = len(first.mu) // 2 if fermi is None else int(np.argmin(np.abs(first.mu - fermi)))
+    # relations are known for the form that was computed, the full one being symmetric in the fields
+    symmetric = isinstance(p.get("symmetry"), dict) and first.form == p.get("form")
     print(f"{p.get('model')}: grid {'x'.join(str(n) for n in p.get('grid', []))}, spin current '{p.get('spin_current')}', ", end="")
     print(
         f"form {_form(first)}, {p.get('k_points_evaluated')} k-points on {p.get('ranks')} rank(s), {p.get('wall_seconds', 0):.1f} s"
@@ -267,9 +284,9 @@ def _print_summary(result: ResultSet) -> None:
         print(f"model {p['model_source']['symmetrized']}")
     taus = f", tau = {first.tau[0]:g} {'fs' if first.units == 'SI' else 'hbar/eV'}"
     what = "independent" if symmetric else "largest"
-    energy = f"mu = {first.mu[mu]:.4f} eV (mu - E_F = {first.mu[mu] - fermi:+.4f})"
+    energy = f"mu = {first.mu[mu]:.4f} eV" + ("" if fermi is None else f" (mu - E_F = {first.mu[mu] - fermi:+.4f})")
     print(f"{what} components at {energy}, T = {first.temperature[0]:g} K{taus}:")
-    rows = [row for tensor in result.values() for row in _summary_rows(tensor, mu, p.get("symmetry"))]
+    rows = [row for tensor in result.values() for row in _summary_rows(tensor, mu, p.get("symmetry") if symmetric else None)]
     print(_table(("response", "component", "value", "error", "unit"), rows))
     for message in result.warnings:
         print(f"warning: {message}")
@@ -331,8 +348,13 @@ def _as_json(tensors: dict[str, ResponseTensor], component: str | None, provenan
         values, errors = tensor.component(component) if component else (tensor.values, tensor.error)
         axes = tensor.axes[: values.ndim]
         return {
+            "symbol": tensor.symbol,
             "unit": tensor.unit,
             "equation": tensor.equation,
+            "channel": tensor.channel,
+            "form": tensor.form,
+            "relaxation": tensor.relaxation,
+            "tau_unit": "fs" if tensor.units == "SI" else "hbar/eV",
             "axes": axes,
             "mu_eV": tensor.mu.tolist(),
             "temperature_K": tensor.temperature.tolist(),
@@ -380,7 +402,7 @@ class _Progress:
             self._draw(done, total)
             return
         now = time.monotonic()
-        if not self.start:  # the first block is done: time the others
+        if done == 1:  # the first block is done: time the others
             self.start = self.last = now
         elif now - self.last > self.INTERVAL:
             self.last = now

@@ -137,6 +137,10 @@ class ResponseTensor:
         A change of units keeps the physical tau. `relaxation` alone means the full form. `combination` keeps the order of
         the fields. Raises InputError for blocks that were not stored and forms that they do not make.
         """
+        if units not in (None, "natural", "SI"):
+            raise InputError(f"units = '{units}', expected 'natural' or 'SI'")
+        if tau is not None and not (isinstance(tau, int | float) and 0 < tau < np.inf):
+            raise InputError(f"tau = {tau!r}, expected a positive number")
         changes: dict[str, Any] = self._form_changes(form, relaxation)
         if units is not None and units != self.units:
             factor = 1 / un.natural_tau(1.0) if units == "SI" else un.natural_tau(1.0)

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from wannier_spin import InputError, Structure, compute, models
+from wannier_spin import AccuracyWarning, InputError, Structure, compute, models
 from wannier_spin.integration.grid import CompensatedSum, Mesh, Partial, mean_over_mesh
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.units import BOLTZMANN
@@ -290,3 +290,13 @@ def supercell(model):
         spin_R=np.array([S[key] for key in keys]).reshape(*shape, 3),
         centres=centres,
     )
+
+
+def test_a_temperature_that_the_mesh_cannot_resolve_is_told():
+    """Bands cross mu, no point of the mesh is near it: Fermi-surface terms are zero, and so is their error."""
+    options = {"grid": (6, 6, 1), "shift": (0.3, 0.1, 0), "mu": 0.3}
+    with pytest.warns(AccuracyWarning, match="no state of the mesh lies within"):
+        cold = compute(MODEL, "nonlinear_drude_spin_current", temperature=1e-3, **options)["nonlinear_drude_spin_current"]
+    assert np.abs(cold.values).max() < 1e-12
+    warm = compute(MODEL, "nonlinear_drude_spin_current", temperature=3000, **options)["nonlinear_drude_spin_current"]
+    assert np.abs(warm.values).max() > 1e-3

@@ -11,8 +11,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from wannier_spin import compute, models
+from wannier_spin import AccuracyWarning, compute, models
 from wannier_spin.units import natural_tau
+
+# block L1 is computed with the others here and diverges with the cut-off; the test of L1 has a finite one
+pytestmark = pytest.mark.filterwarnings("ignore:the Fermi-sea form of the linear:wannier_spin.AccuracyWarning")
 
 GRID = (12, 8)
 PI = np.pi
@@ -236,3 +239,17 @@ def test_warm_goes_to_cold():
     h = 1e-2
     curvature = (exact(mu + h) - 2 * exact(mu) + exact(mu - h)) / h**2
     assert found == pytest.approx(PI**2 / 6 * kT**2 * curvature, rel=1e-3)  # the next order: (kT/mu)^2, and h^2
+
+
+@pytest.mark.parametrize("gap", [1e-3, 5e-6, 1e-6, 0.0])
+def test_fermi_line_far_above_the_gap(gap):
+    """The linear response in its Fermi-surface form, however small the gap: -(mu^2 - D^2)/(8 pi v mu)."""
+    mu = 0.06
+    result = compute(models.massive_dirac(gap=gap), "edelstein", grid=(24, 16), mu=mu, temperature=0, blocks="L1surf")
+    found = result["edelstein"].at(combination={"L1surf": 1}).values[0, 0, 0, 0]
+    assert found == pytest.approx(-(mu**2 - gap**2) / (8 * np.pi * mu), rel=1e-10)
+
+
+def test_divergence_with_the_cutoff_is_told():
+    with pytest.warns(AccuracyWarning, match="diverges with the cut-off"):
+        compute(models.massive_dirac(), "edelstein", grid=(8, 8), mu=0.06, temperature=0)

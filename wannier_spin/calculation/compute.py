@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
 from wannier_spin import units as un
-from wannier_spin.calculation.sums import NEAR_FERMI, Progress, Sums, integrate_disk, integrate_mesh
+from wannier_spin.calculation.sums import NEAR_FERMI, Minima, Progress, Sums, integrate_disk, integrate_mesh
 from wannier_spin.calculation.symmetrize import irreducible_mesh, symmetrized, verified_group
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
@@ -29,7 +29,8 @@ from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, ResponseTensor, Resul
 from wannier_spin.tensors import Channel
 
 Real = NDArray[np.float64]
-KP_TOLERANCE = 1e-6
+KP_TOLERANCE = 1e-6  # of the largest energy at k = 0
+LEAST_TOLERANCE = 1e-12  # eV
 
 
 def compute(
@@ -68,7 +69,8 @@ def compute(
     mu : eV. temperature : K; 0 is allowed for Fermi-sea responses, and for everything on a k·p model.
     tau : hbar/eV with natural units (default 1), fs with SI units (default 10). Several: see `ResponseTensor.over_tau`.
     omega : eV, for the displacement responses. broadening : eV, half width eta in omega + i eta.
-    channel : "charge" replaces the observable by the velocity (the identity channel), for validation. Berry curvature that
+    channel : "charge" replaces the observable by the velocity (the identity channel), for validation: natural units give the
+        response of <v>, SI units that of the electric current -e <v>. Berry curvature that
         comes from outside of the Wannier space (curl A - i A x A) is not part of it.
     form : "paper", the printed combination of blocks, or "full", the exact one for any number of bands, symmetrized in the
         two fields. relaxation : of the full form at second order, see `responses.RELAXATIONS`. Both are arithmetic on the
@@ -90,13 +92,14 @@ def compute(
     InputError : unknown names, impossible requests. Warns with AccuracyWarning.
     """
     start = time.monotonic()
+    blocks = (blocks,) if isinstance(blocks, str) else tuple(blocks)
     _check_choices(units, channel, spin_current, form, relaxation, tolerance, blocks)
     taus = _list("tau", (1.0 if units == "natural" else 10.0) if tau is None else tau)
     if (taus <= 0).any():
         raise InputError(f"tau must be positive, found {taus.min():g}")
     temperatures, omegas = _list("temperature", temperature), _list("omega", omega)
     occupation = _occupation(_list("mu", mu), temperatures)
-    plan = replace(_plan(_records(responses), channel, omegas, broadening, relaxation), form=form, extra=tuple(blocks))
+    plan = replace(_plan(_records(responses), channel, omegas, broadening, form, relaxation), extra=blocks)
     _check_spin(model, plan)
     degeneracy_tolerance = _tolerance(model, degeneracy_tolerance)
     comm = comm or SERIAL
@@ -107,8 +110,8 @@ def compute(
 
         def integrate(points: Sequence[int], tolerance: float) -> Sums:
             if isinstance(model, KPModel):
-                return integrate_disk(model, plan, occupation, tuple(points), tolerance)
-            mesh = Mesh(_three("grid", points), _three("shift", shift))
+                return integrate_disk(model, plan, occupation, tuple(np.atleast_1d(np.asarray(points)).tolist()), tolerance)
+            mesh = Mesh(_three("grid", points, int), _three("shift", shift, float))
             if group and reduce_k:
                 mesh = irreducible_mesh(mesh, group.group.point_operations)
             return integrate_mesh(model, plan, occupation, mesh, tolerance, memory, comm, progress)
@@ -179,7 +182,7 @@ def _tensor(
     difference = np.full_like(sums.fine, np.nan) if sums.coarse is None else sums.fine - sums.coarse
     return ResponseTensor(
         name=record.name,
-        title=record.title,
+        title=record.title + (" (charge counterpart)" if plan.channel == "charge" else ""),
         symbol=record.symbol,
         equation=record.equation,
         law=record.law,
@@ -204,37 +207,66 @@ def _tensor(
 
 
 def _warn(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, sums: Sums) -> None:
-    lowest, highest, transition = sums.minima[0], -sums.minima[1], sums.minima[2]
-    sums.notes.update(lowest_energy_eV=float(lowest), highest_energy_eV=float(highest))
-    if not isinstance(model, KPModel) and (occupation.mu.max() > highest or occupation.mu.min() < lowest):
-        warnings.warn(
-            f"mu goes from {occupation.mu.min():.4f} to {occupation.mu.max():.4f} eV, and the bands of '{model.name}' "
-            f"on this mesh from {lowest:.4f} to {highest:.4f} eV: outside of them the model has no states; "
-            "is the Fermi energy right?",
-            AccuracyWarning,
-            stacklevel=2,
-        )
+    """Tell what makes the numbers worth less than they look, and note it."""
+    m = Minima.of(sums.minima, len(occupation.mu))
+    sums.notes.update(lowest_energy_eV=float(m.lowest), highest_energy_eV=float(m.highest))
+    for message in (*_about_energies(model, plan, occupation, m), *_about_responses(model, plan, occupation, m)):
+        warnings.warn(message, AccuracyWarning, stacklevel=2)
     if plan.frequencies:
-        resonant = [z.real for z in plan.frequencies if z.imag == 0 and abs(z.real) >= transition]
-        sums.notes["lowest_transition_eV"] = float(transition)
-        if resonant:
-            warnings.warn(
-                f"omega = {min(resonant):g} eV and above is not below the lowest transition ({transition:.4g} eV on this mesh): "
-                "the displacement responses diverge at resonances; give a broadening (eV), or lower frequencies",
-                AccuracyWarning,
-                stacklevel=2,
-            )
-    if any(len(r.tensor.fields) == 2 and r.tau_power == 0 for r in plan.responses):
-        sums.notes["smallest_gap_at_fermi_level_eV"] = sums.minima[3:]
-        close = sums.minima[3:] < occupation.kT.max()
-        if close.any():
-            warnings.warn(
-                f"at {close.sum()} of {len(close)} values of mu a gap smaller than kT = {occupation.kT.max():.3g} eV lies within "
-                f"{NEAR_FERMI:g} kT of mu (smallest: {sums.minima[3:].min():.2g} eV): second-order responses of order tau^0 "
-                "scale like 1/gap^4 and are outside perturbation theory there",
-                AccuracyWarning,
-                stacklevel=2,
-            )
+        sums.notes["lowest_transition_eV"] = float(m.transition)
+    if _has_intrinsic(plan):
+        sums.notes["smallest_gap_at_fermi_level_eV"] = m.gap_at_mu
+
+
+def _about_energies(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, m: Minima) -> Iterator[str]:
+    """mu outside of the bands; a temperature that the mesh cannot resolve."""
+    if isinstance(model, KPModel):
+        return
+    mu = occupation.mu
+    if mu.max() > m.highest or mu.min() < m.lowest:
+        yield (
+            f"mu goes from {mu.min():.4f} to {mu.max():.4f} eV, and the bands of '{model.name}' on this mesh from {m.lowest:.4f} "
+            f"to {m.highest:.4f} eV: outside of them the model has no states; is the Fermi energy right?"
+        )
+    low, high = m.band_ranges
+    crossed = ((low[None] < mu[:, None]) & (mu[:, None] < high[None])).any(axis=1)
+    coldest = float(occupation.kT.min())
+    unseen = crossed & (m.distance_from_mu > NEAR_FERMI * coldest)
+    if plan.has_surface and unseen.any():
+        yield (
+            f"at {unseen.sum()} of {len(mu)} values of mu no state of the mesh lies within {NEAR_FERMI:g} kT "
+            f"({coldest:.2g} eV at the lowest temperature) though "
+            "bands cross mu: Fermi-surface terms are missed there, and so is their error; take a "
+            "denser mesh or a higher temperature"
+        )
+
+
+def _about_responses(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, m: Minima) -> Iterator[str]:
+    """Divergences: with the cut-off, at resonances, at small gaps."""
+    if isinstance(model, KPModel) and np.isinf(model.cutoff) and "L1" in plan.shapes:
+        yield (
+            "the Fermi-sea form of the linear responses of order tau (block L1) diverges with the cut-off of a k·p model, which "
+            "is infinite here: add blocks = ('L1surf',) and take at(combination={'L1surf': 1}), or subtract the "
+            "value in the gap at the same finite cut-off"
+        )
+    resonant = [z.real for z in plan.frequencies if z.imag == 0 and abs(z.real) >= m.transition]
+    if resonant:
+        yield (
+            f"omega = {min(resonant):g} eV and above is not below the lowest transition ({m.transition:.4g} eV on this mesh): "
+            "the displacement responses diverge at resonances; give a broadening (eV), or lower frequencies"
+        )
+    hottest = float(occupation.kT.max())
+    close = m.gap_at_mu < hottest
+    if _has_intrinsic(plan) and close.any():
+        yield (
+            f"at {close.sum()} of {len(close)} values of mu a gap smaller than kT = {hottest:.3g} eV lies within "
+            f"{NEAR_FERMI:g} kT of mu (smallest: {m.gap_at_mu.min():.2g} eV): second-order responses of order tau^0 "
+            "scale like 1/gap^4 and are outside perturbation theory there"
+        )
+
+
+def _has_intrinsic(plan: Plan) -> bool:
+    return any(r.tensor.field_order == 2 and r.tau_power == 0 for r in plan.responses)
 
 
 def _largest_change(values: Sequence[Real]) -> float:
@@ -267,8 +299,10 @@ def _occupation(mu: Real, temperatures: Real) -> Occupation:
 def _tolerance(model: TightBindingModel | KPModel, given: float | None) -> float:
     """The degeneracy tolerance, eV."""
     if given is None:
-        return KP_TOLERANCE * float(np.abs(model.constant).max()) if isinstance(model, KPModel) else DEGENERACY_TOLERANCE
-    if not given > 0:
+        if isinstance(model, KPModel):
+            return max(KP_TOLERANCE * float(np.abs(model.constant).max()), LEAST_TOLERANCE)
+        return DEGENERACY_TOLERANCE
+    if not isinstance(given, int | float) or not 0 < given < np.inf:
         raise InputError(f"degeneracy_tolerance = {given}, expected a positive energy in eV")
     return given
 
@@ -279,23 +313,23 @@ def _choice(name: str, value: str, valid: Iterable[str]) -> None:
 
 
 def _records(responses: str | Sequence[str]) -> tuple[Response, ...]:
-    names = resp.names() if responses == "all" else (responses,) if isinstance(responses, str) else tuple(responses)
+    names = resp.names() if responses == "all" else (responses,) if isinstance(responses, str) else tuple(responses or ())
     if not names:
         raise InputError(f"no response was asked for; choose from {', '.join(resp.names())}, or 'all'")
     return tuple(resp.get(name) for name in dict.fromkeys(names))
 
 
-def _plan(records: tuple[Response, ...], channel: Channel, omegas: Real, broadening: float, relaxation: str) -> Plan:
-    with_tau = [r.name for r in records if r.tau_power]
+def _plan(records: tuple[Response, ...], channel: Channel, omegas: Real, broadening: float, form: Form, relaxation: str) -> Plan:
+    with_tau = [r.name for r in records if r.tau_power and form == "full"]
     if with_tau and resp.RELAXATIONS[relaxation].tau2 is None:
         raise InputError(f"relaxation = '{relaxation}' has no terms with tau: leave out {', '.join(with_tau)}, or take another one")
     dynamic = [r.name for r in records if r.dynamic]
     if dynamic and not len(omegas):
         raise InputError(f"{', '.join(dynamic)}: give omega, a list of frequencies in eV")
-    if broadening < 0:
-        raise InputError(f"broadening = {broadening}, expected zero or a positive energy in eV")
+    if not isinstance(broadening, int | float) or not 0 <= broadening < np.inf:
+        raise InputError(f"broadening = {broadening!r}, expected zero or a positive energy in eV")
     frequencies = tuple(complex(w, broadening) for w in omegas) if dynamic else ()
-    return Plan(records, channel, frequencies)
+    return Plan(records, channel, frequencies, form)
 
 
 def _check_spin(model: TightBindingModel | KPModel, plan: Plan) -> None:
@@ -311,15 +345,22 @@ def _list(name: str, values: object) -> Real:
         array = np.atleast_1d(np.asarray(values, float))
     except (TypeError, ValueError):
         array = np.array([np.nan])
-    if array.ndim != 1 or not np.isfinite(array).all():
+    if array.ndim != 1 or not np.isfinite(array).all() or (not len(array) and name != "omega"):
         raise InputError(f"{name} must be a number or a list of finite numbers, found {values!r}")
     return array
 
 
-def _three(name: str, values: Sequence[Any]) -> tuple[Any, Any, Any]:
-    if isinstance(values, int | float) or len(values) != 3:
-        raise InputError(f"{name} must have three numbers, found {values!r}")
-    return values[0], values[1], values[2]
+def _three(name: str, values: object, kind: type) -> Any:
+    """Three whole numbers (kind int) or three numbers (kind float)."""
+    try:
+        found = [kind(value) for value in np.asarray(values, float)]
+        exact = len(found) == 3 and all(a == b for a, b in zip(found, np.asarray(values, float), strict=True))
+    except (TypeError, ValueError, OverflowError):
+        exact = False
+    if not exact:
+        wanted = "three numbers, positive whole numbers" if kind is int else "three numbers"
+        raise InputError(f"{name} must have {wanted}, found {values!r}")
+    return tuple(found)
 
 
 def _one_blas_thread() -> Any:
@@ -331,7 +372,7 @@ def _one_blas_thread() -> Any:
 
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for package in ("wannier-spin", "numpy", "h5py", "wannierberri"):
+    for package in ("wannier-spin", "numpy", "scipy", "h5py", "wannierberri", "spglib", "numba", "fortio"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

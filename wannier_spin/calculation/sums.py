@@ -18,7 +18,7 @@ from wannier_spin.integration.grid import Block, Mesh, MeshMean, Partial, mean_o
 from wannier_spin.integration.parallel import Communicator
 from wannier_spin.integration.rays import Disk
 from wannier_spin.model import KPModel, TightBindingModel
-from wannier_spin.occupation import Occupation
+from wannier_spin.occupation import CUTOFF, Occupation
 from wannier_spin.responses.plan import N_COMPONENTS, Plan
 
 Real = NDArray[np.float64]
@@ -94,7 +94,7 @@ def _sum_states(occupation: Occupation, energies: Real, sea: Real, surface: Real
 
 def integrate_disk(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[int, ...], tolerance: float) -> Sums:
     """Polar quadrature, once for each (mu, T); the estimate is the same with three quarters of the points."""
-    if len(grid) != 2 or any(n != int(n) or n < 4 for n in grid):
+    if len(grid) != 2 or not all(isinstance(n, int | float | np.integer) for n in grid) or any(n != int(n) or n < 4 for n in grid):
         raise InputError(f"grid = {grid}: a k·p model takes two numbers, points per radial panel and angles, at least 4 each")
     fine = _disk_sums(model, plan, occupation, (grid[0], grid[1]), tolerance)
     coarse = _disk_sums(model, plan, occupation, (max(3, grid[0] * 3 // 4), max(3, grid[1] * 3 // 4)), tolerance)
@@ -102,7 +102,7 @@ def integrate_disk(model: KPModel, plan: Plan, occupation: Occupation, grid: tup
 
 
 def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[int, int], tolerance: float) -> Sums:
-    disk = Disk(model.cutoff, _wave_vector_scale(model), *grid)
+    scale = _wave_vector_scale(model)
 
     def bands(k: Real) -> tuple[Real, Real]:
         geometry = geometry_of(kp_matrices(model, k), tolerance)
@@ -111,7 +111,8 @@ def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[i
     rows, minima, evaluations = [], [], 0
     for mu, kT in zip(*occupation.points, strict=True):
         point = Occupation(np.array([mu]), np.array([kT]))
-        nodes, line = disk.nodes(bands, mu, kT)
+        reach = (abs(mu) + CUTOFF * kT) / np.abs(model.linear).max()
+        nodes, line = Disk(model.cutoff, scale, *grid, reach=reach).nodes(bands, mu, kT)
         geometry = geometry_of(kp_matrices(model, nodes.k), tolerance, plan.derivatives)
         sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, point.window))
         sea, surface = (X * nodes.weight[:, None, None] for X in (sea, surface))
@@ -136,8 +137,9 @@ def _on_fermi_line(model: KPModel, plan: Plan, k: Real, band: NDArray[np.int64],
 
 
 def _minima(energies: Real, group: NDArray[np.int64], occupation: Occupation) -> Real:
-    """[lowest energy, -highest energy, lowest transition between states that may be occupied and empty,
-    then for each mu the smallest gap next to a state within a few kT of it]; inf where there is none.
+    """[lowest energy, -highest energy, lowest transition between states that may be occupied and empty; for each mu the
+    smallest gap next to a state within a few kT of it, and the distance of the nearest state; for each band its lowest and
+    minus its highest energy]; inf where there is none. See `Minima`.
     """
     low, high = occupation.window
     gap = np.where(group[:, 1:] != group[:, :-1], np.diff(energies, axis=1), np.inf)
@@ -147,13 +149,35 @@ def _minima(energies: Real, group: NDArray[np.int64], occupation: Occupation) ->
     nearest[:, :-1] = gap
     np.minimum(nearest[:, 1:], gap, out=nearest[:, 1:])
     reach = NEAR_FERMI * occupation.kT.max()
-    near = np.abs(energies.ravel()[None] - occupation.mu[:, None]) <= reach
-    at_fermi = np.where(near, nearest.ravel()[None], np.inf).min(axis=1)
-    return np.concatenate([[energies.min(), -energies.max(), transition], at_fermi])
+    distance = np.abs(energies.ravel()[None] - occupation.mu[:, None])
+    at_fermi = np.where(distance <= reach, nearest.ravel()[None], np.inf).min(axis=1)
+    extremes = [energies.min(axis=0), -energies.max(axis=0)]
+    return np.concatenate([[energies.min(), -energies.max(), transition], at_fermi, distance.min(axis=1), *extremes])
+
+
+@dataclass(frozen=True)
+class Minima:
+    """The parts of `_minima`."""
+
+    lowest: float
+    highest: float
+    transition: float
+    gap_at_mu: Real
+    distance_from_mu: Real
+    band_ranges: tuple[Real, Real]
+
+    @classmethod
+    def of(cls, values: Real, n_mu: int) -> Minima:
+        """Take them apart."""
+        rest = values[3 + 2 * n_mu :]
+        ranges = (rest[: len(rest) // 2], -rest[len(rest) // 2 :])
+        return cls(values[0], -values[1], values[2], values[3 : 3 + n_mu], values[3 + n_mu : 3 + 2 * n_mu], ranges)
 
 
 def _batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: float) -> int:
     """Points per block that fit into the memory (GiB), at most what keeps the working set near the cache."""
+    if not 0 < memory < np.inf:
+        raise InputError(f"memory = {memory}, expected a positive number of GiB")
     n, observables = source.n_bands, sum(N_COMPONENTS[name] for name in plan.observables)
     pairs = 30 + (60 if plan.has_surface or plan.derivatives else 0) + (18 * observables if "S" in plan.shapes else 0)
     matrices = 2 * source.n_operators + 3 * observables + pairs

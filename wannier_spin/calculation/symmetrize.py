@@ -75,6 +75,8 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
     """
     if structure is None:
         return None
+    if not isinstance(structure, Structure):
+        raise InputError(f"symmetry = {structure!r}, expected a Structure: read_structure('file') makes one")
     if isinstance(model, KPModel):
         raise InputError("symmetry needs a crystal; a k·p model has none")
     if np.abs(structure.lattice - model.lattice).max() > LATTICE_TOLERANCE:

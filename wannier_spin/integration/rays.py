@@ -41,12 +41,16 @@ class Crossings:
 
 @dataclass(frozen=True)
 class Disk:
-    """Disk of a radius (inf allowed), 1/angstrom; `scale`: the wave vector on which the bands change."""
+    """Disk of a radius (inf allowed), 1/angstrom.
+
+    scale : the wave vector on which the bands change; reach : the one on which they get to the energies of interest.
+    """
 
     radius: float
     scale: float
     n_radial: int
     n_angular: int
+    reach: float = 0.0
 
     def nodes(self, bands: Bands, mu: float, kT: float) -> tuple[Nodes, Crossings]:
         """Nodes for the Fermi sea (and the surface at T > 0), and Fermi-line points (empty at T > 0)."""
@@ -70,7 +74,8 @@ class Disk:
 
     def _edges(self, crossings: Real) -> Real:
         """Panel edges along a ray."""
-        fixed = self.scale * np.array([0.0, 0.5, 1.0, 2.0, 4.0])
+        octaves = max(4.0, 2 * self.reach / self.scale)
+        fixed = self.scale * np.concatenate([[0.0, 0.5], 2.0 ** np.arange(np.ceil(np.log2(octaves)) + 1)])
         edges = np.unique(np.concatenate([fixed, crossings]))
         if np.isfinite(self.radius):
             edges = np.append(edges[edges < self.radius * (1 - 1e-12)], self.radius)
@@ -78,8 +83,9 @@ class Disk:
 
     def _find(self, bands: Bands, directions: Real, level: float) -> tuple[Integer, Real, Integer]:
         """Where bands cross a level along the rays: (ray, radius, band). Sampled densely on all scales, then bisected."""
-        farthest = self.radius if np.isfinite(self.radius) else 1e4 * self.scale
-        near, far = self.scale * np.linspace(0, 4, 400), np.geomspace(1e-4 * self.scale, farthest, 600)
+        size = max(self.scale, self.reach)
+        farthest = self.radius if np.isfinite(self.radius) else 1e4 * size
+        near, far = size * np.linspace(0, 4, 400), np.geomspace(1e-4 * self.scale, farthest, 600)
         sample = np.unique(np.concatenate([near, far]))
         sample = sample[sample <= farthest]
         above = np.stack([bands(sample[:, None] * direction)[0] > level for direction in directions])  # (ray, radius, band)

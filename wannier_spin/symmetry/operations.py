@@ -111,14 +111,6 @@ def invariant_lattice(rotations: NDArray[np.int64]) -> Real:
     return np.linalg.cholesky(metric)
 
 
-def operations_from(
-    lattice: Real, rotations: Any, time_reversals: Sequence[bool], translations: Any = None
-) -> tuple[Operation, ...]:
-    """Operations from reduced rotations (i, 3, 3)."""
-    moves = np.zeros((len(rotations), 3)) if translations is None else translations
-    return _make(np.asarray(lattice, float), np.asarray(rotations), moves, time_reversals)
-
-
 def distinct(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """Without those that differ by a translation only."""
     found: dict[tuple[Any, ...], Operation] = {}
