@@ -107,7 +107,7 @@ class ResponseTensor:
 
     @property
     def unit(self) -> str:
-        return un.unit_name(self.output, self.field_order, self.dimension, self.tau_power, self.units)
+        return un.unit_name(self.output, self.field_order, self.dimension, self.units)
 
     @property
     def magnetization(self) -> Real:

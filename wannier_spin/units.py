@@ -40,7 +40,7 @@ def si_factor(output: Output, field_order: int, dimension: int) -> float:
     return float(prefactor * ANGSTROM**lengths)
 
 
-def unit_name(output: Output, field_order: int, dimension: int, tau_power: int, units: UnitSystem) -> str:
+def unit_name(output: Output, field_order: int, dimension: int, units: UnitSystem) -> str:
     """The unit of a response as text, tau included."""
     field = "(V/m)" if field_order == 1 else f"(V/m)^{field_order}"
     if units == "SI":

@@ -353,8 +353,9 @@ def _list(name: str, values: object) -> Real:
 def _three(name: str, values: object, kind: type) -> Any:
     """Three whole numbers (kind int) or three numbers (kind float)."""
     try:
-        found = [kind(value) for value in np.asarray(values, float)]
-        exact = len(found) == 3 and all(a == b for a, b in zip(found, np.asarray(values, float), strict=True))
+        given = np.asarray(values, float)
+        found = [kind(value) for value in given]
+        exact = len(found) == 3 and found == given.tolist()
     except (TypeError, ValueError, OverflowError):
         exact = False
     if not exact:

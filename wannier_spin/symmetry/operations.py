@@ -129,7 +129,7 @@ def _operations(structure: Structure, symprec: float, magnetic_symprec: float) -
     try:
         with _quiet():
             found = spglib.get_magnetic_symmetry(_cell(structure), symprec=symprec, mag_symprec=magnetic_symprec)
-    except Exception as error:
+    except Exception as error:  # spglib has its own exceptions, and others in the next release
         raise InputError(f"spglib finds no magnetic symmetry: {error}; check the structure and the tolerances") from error
     if found is None or not len(found["rotations"]):
         raise InputError(
@@ -145,7 +145,7 @@ def _names(structure: Structure, symprec: float, magnetic_symprec: float) -> tup
     try:
         with _quiet():
             dataset = spglib.get_magnetic_symmetry_dataset(_cell(structure), symprec=symprec, mag_symprec=magnetic_symprec)
-    except Exception:
+    except Exception:  # a group without a name is still a group
         dataset = None
     if dataset is None:  # the operations are there; only the name is missing
         return 0, "not identified", 0
@@ -161,7 +161,7 @@ def _space_group(structure: Structure, symprec: float) -> str:
     try:
         with _quiet():
             found = spglib.get_spacegroup(_cell(structure)[:3], symprec=symprec)
-    except Exception:
+    except Exception:  # the symbol is for the reader only
         found = None
     return str(found) if found else "not identified"
 
