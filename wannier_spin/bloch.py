@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,13 @@ from wannier_spin.model import KPModel, TightBindingModel
 
 Complex = NDArray[np.complex128]
 Mask = NDArray[np.bool_]
+Real = NDArray[np.float64]
+_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+_POWERS = (  # of R along the three axes, by order
+    ((0, 0, 0),),
+    ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    ((2, 0, 0), (1, 1, 0), (1, 0, 1), (0, 2, 0), (0, 1, 1), (0, 0, 2)),
+)
 _SYMMETRIC_PAIRS = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])  # (a, b) -> position in the upper triangle
 
 
@@ -45,6 +53,15 @@ class BlochMatrices:
     spin_gradient: Complex | None = None
 
 
+@dataclass(frozen=True)
+class _CellData:
+    """Operators as (R1, columns, n*n), the values of R along each axis, and the flat positions (R2, R3) of the columns."""
+
+    ranges: tuple[NDArray[np.int64], ...]
+    columns: NDArray[np.int64]
+    operators: list[Complex]
+
+
 class BlochSum:
     """Sums over R of the operators of one model.
 
@@ -53,10 +70,15 @@ class BlochSum:
     model : TightBindingModel
     second_order : whether the second derivatives (hessian, connection_gradient, spin_gradient) are wanted.
     spin : whether the spin matrices are wanted.
+    basis : (3, 3) whole numbers, reciprocal vectors (in reduced coordinates, rows) along which the coordinates of `on_cell` run.
     """
 
-    def __init__(self, model: TightBindingModel, second_order: bool, spin: bool = True) -> None:
+    def __init__(
+        self, model: TightBindingModel, second_order: bool, spin: bool = True, basis: NDArray[np.int64] | None = None
+    ) -> None:
         self.model, self.second_order = model, second_order
+        self.basis = np.eye(3, dtype=np.int64) if basis is None else basis
+        self._step = np.linalg.inv(self.basis.T) @ model.lattice  # R = R' @ step, R' being integers along `basis`
         self.n_bands = model.n_bands
         self.spin = model.spin_R if spin else None
         self.connection = model.berry_connection_R()
@@ -100,6 +122,28 @@ class BlochSum:
             stack = np.concatenate([third[row] @ line for row, line in zip(used, second, strict=True)])
         return self._unpack(stack.reshape(-1, self.n_operators, self.n_bands, self.n_bands))
 
+    def on_cell(self, x1: Real, x2: Real, x3: Real) -> BlochMatrices:
+        """All points of a small tensor product, x = (x1, x2, x3) in the coordinates of `basis`, x3 running fastest.
+
+        The derivatives come from the moments sum_R R_i R_j exp(i k.R) O(R), whose powers of R_i go with the phases of axis i:
+        each operator is read once, and summed one axis after the other as matrix products.
+        """
+        phases = [self._phases(axis, x) for axis, x in enumerate((x1, x2, x3))]
+        stack = np.empty((len(x1) * len(x2) * len(x3), self.n_operators, self.n_bands, self.n_bands), complex)
+        vectors = self._cells.operators[1:]
+        first_vector, slope = 4, 4 + len(vectors) + 6
+        moments = self._moments(self._cells.operators[0], phases, 2 if self.second_order else 1)
+        stack[:, 0], stack[:, 1:4] = moments[0], self._first(moments)
+        if self.second_order:
+            stack[:, slope - 6 : slope] = self._second(moments)
+        for i, operator in enumerate(vectors):
+            moments = self._moments(operator, phases, 1 if self.second_order else 0)
+            stack[:, first_vector + i] = moments[0]
+            if self.second_order:  # the stack has d_b A_a and d_b sigma_c with b before a, c
+                start = slope + 9 * (i // 3) + i % 3
+                stack[:, start : start + 9 : 3] = self._first(moments)
+        return self._unpack(stack)
+
     def block_points(
         self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64], used: Mask | None = None
     ) -> NDArray[np.float64]:
@@ -115,6 +159,53 @@ class BlochSum:
     def plane_bytes(self) -> int:
         """Memory that the sums along the first axis hold."""
         return 16 * len(self._R2) * len(self._R3) * self.n_operators * self.n_bands**2
+
+    @cached_property
+    def _cells(self) -> _CellData:
+        """H, A and the spin as dense arrays over R1 and the columns (R2, R3) that occur, in the coordinates of `basis`."""
+        R = self.model.R_vectors @ self.basis.T
+        ranges = tuple(np.unique(R[:, axis]) for axis in range(3))
+        places = [np.searchsorted(values, R[:, axis]) for axis, values in enumerate(ranges)]
+        columns, column = np.unique(places[1] * len(ranges[2]) + places[2], return_inverse=True)
+        operators = [self.model.hamiltonian_R]
+        operators += [X[..., a] for X in (self.connection, self.spin) if X is not None for a in range(3)]
+        dense = []
+        for operator in operators:
+            array = np.zeros((len(ranges[0]), len(columns), self.n_bands**2), complex)
+            array[places[0], column] = operator.reshape(len(R), -1)
+            dense.append(array)
+        return _CellData(ranges, columns, dense)
+
+    def _phases(self, axis: int, x: Real) -> Complex:
+        """R^o exp(2 pi i x R), o = 0, 1, 2: (o, x, R)."""
+        R = self._cells.ranges[axis]
+        powers = R.astype(float) ** np.arange(3)[:, None]
+        return np.asarray(np.exp(2j * np.pi * np.outer(x, R)) * powers[:, None, :])
+
+    def _moments(self, operator: Complex, phases: list[Complex], order: int) -> list[Complex]:
+        """Moments of order 0 (k,n,m), 1 (k,i,n,m) and 2 (k,ij,n,m), ij in the upper triangle, as far as `order`."""
+        found = dict(_moments(operator, phases, self._cells.columns, order))
+        shape = (-1, self.n_bands, self.n_bands)
+        ordered = [np.stack([found[power].reshape(shape) for power in powers]) for powers in _POWERS[: order + 1]]
+        return [ordered[0][0], *ordered[1:]]
+
+    def _first(self, moments: list[Complex]) -> Complex:
+        """d_a O = i (R_a + tau_m - tau_n) O, from the moments: (k,a,n,m)."""
+        total = np.tensordot(self._step.T, moments[1], 1)
+        total += np.moveaxis(self.shift, -1, 0)[:, None] * moments[0]
+        total *= 1j
+        return total.swapaxes(0, 1)
+
+    def _second(self, moments: list[Complex]) -> Complex:
+        """d_b d_a O = -(R_b + tau_m - tau_n)(R_a + tau_m - tau_n) O, from the moments: (k,ab,n,m), b <= a."""
+        zeroth, first, second = moments
+        C, tau = self._step, np.moveaxis(self.shift, -1, 0)
+        turn = np.array([[C[i, b] * C[j, a] + (i != j) * C[j, b] * C[i, a] for i, j in _PAIRS] for b, a in _PAIRS])
+        total, R = np.tensordot(turn, second, 1), np.tensordot(C.T, first, 1)
+        for row, (b, a) in zip(total, _PAIRS, strict=True):
+            row += tau[b] * R[a] + tau[a] * R[b] + tau[b] * tau[a] * zeroth
+        total *= -1
+        return total.swapaxes(0, 1)
 
     def _prepare_columns(self) -> None:
         """Sort R by (R2, R3), so that the sum over R1 is a sum over runs."""
@@ -179,6 +270,22 @@ class BlochSum:
         hessian = take(6)[:, _SYMMETRIC_PAIRS]
         connection_gradient, spin_gradient = matrix_of(take_if(self.connection, 9)), matrix_of(take_if(self.spin, 9))
         return BlochMatrices(hamiltonian, gradient, connection, spin, hessian, connection_gradient, spin_gradient)
+
+
+def _moments(
+    operator: Complex, phases: list[Complex], columns: NDArray[np.int64], order: int
+) -> Iterator[tuple[tuple[int, int, int], Complex]]:
+    """sum_R R1^i R2^j R3^k exp(i k.R) O(R) for all i + j + k <= order, (x1*x2*x3, n*n) each."""
+    first, second, third = phases
+    size = operator.shape[2]
+    x1, R2, R3 = first.shape[1], second.shape[2], third.shape[2]
+    for i in range(order + 1):
+        plane = np.zeros((x1, R2 * R3, size), complex)
+        plane[:, columns] = (first[i] @ operator.reshape(len(operator), -1)).reshape(x1, len(columns), size)
+        for j in range(order + 1 - i):
+            lines = (second[j] @ plane.reshape(x1, R2, R3 * size)).reshape(-1, R3, size)  # (x1*x2, R3, n*n)
+            for k in range(order + 1 - i - j):
+                yield (i, j, k), (third[k] @ lines).reshape(-1, size)
 
 
 def kp_matrices(model: KPModel, k: NDArray[np.float64]) -> BlochMatrices:

@@ -18,3 +18,7 @@ class WannierSpinWarning(UserWarning):
 
 class AccuracyWarning(WannierSpinWarning):
     """The result is usable but less accurate, or less meaningful, than it looks."""
+
+
+class Interrupted(WannierSpinError):
+    """The job was told to stop; what was done until its last checkpoint is kept."""

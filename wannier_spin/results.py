@@ -24,6 +24,7 @@ from wannier_spin.tensors import Channel
 
 Real = NDArray[np.float64]
 KIND = "wannier_spin result"
+SPREAD = 2.0  # standard deviations of a sum of independent errors that an error bar has
 SPIN_CURRENT_DEFINITIONS = {
     "simple": "v^{a;c} = {v^a, sigma^c}/4, the product taken within the Wannier space; spin current = <{v, hbar sigma/2}/2>",
 }
@@ -40,7 +41,9 @@ class ResponseTensor:
     mu (eV), temperature (K), omega (eV; empty for a static response), tau (hbar/eV for natural units, fs for SI; the first
         one is used by `values`).
     dimension, thickness (angstrom or None) : of the system; a 2D system has sheet units.
-    block_residuals : what symmetrization removed from the blocks, or None; converged : None where no tolerance was asked for.
+    block_residuals : what symmetrization removed from the blocks, or None.
+    Of an adaptive integral: block_spreads : root of the sum of squared differences; block_replicas : further estimates, one more
+        axis in front; converged : whether the tolerance was reached (None: none was asked for).
     """
 
     name: str
@@ -68,6 +71,8 @@ class ResponseTensor:
     relaxation: str | None = None
     custom: Mapping[str, float] | None = None
     block_residuals: Mapping[str, Real] | None = None
+    block_spreads: Mapping[str, Real] | None = None
+    block_replicas: Mapping[str, Real] | None = None
     converged: bool | None = None
 
     @cached_property
@@ -77,8 +82,31 @@ class ResponseTensor:
 
     @cached_property
     def error(self) -> Real:
-        """Estimated error of `values`, same shape; NaN where there is none."""
-        return np.abs(self._scale(self.tau[0]) * self._combine(self.block_errors))
+        """Estimated error of `values`, same shape; NaN where there is none.
+
+        The sum of all fine - coarse; for an adaptive integral also two standard deviations of it, as it may cancel by chance.
+        """
+        error = np.abs(self._combine(self.block_errors))
+        if self.block_spreads is not None:
+            error += SPREAD * self._combine_bounds(self.block_spreads)
+        return np.asarray(np.abs(self._scale(self.tau[0])) * error)
+
+    @property
+    def replica_spread(self) -> Real | None:
+        """Standard error of the mean over replicas, same shape as `values`; None where there is one replica."""
+        if self.block_replicas is None:
+            return None
+        values = self._scale(self.tau[0]) * self._combine(self.block_replicas)
+        return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
+
+    @property
+    def sea_surface_difference(self) -> Real | None:
+        """Fermi-sea minus Fermi-surface form of a linear response of order tau, same shape as `values`: an error bar that knows
+        nothing of the integrator. None where only one of them is stored (`blocks = ("L1surf",)` adds the other).
+        """
+        if not {"L1", "L1dir", "L1surf"} <= set(self.blocks):
+            return None
+        return self.at(combination={"L1": 1, "L1dir": 1, "L1surf": -1}).values
 
     @property
     def residual(self) -> Real | None:
@@ -174,13 +202,17 @@ class ResponseTensor:
         return self.values[index], self.error[index]
 
     def _scale(self, tau: float) -> float:
-        if self.units == "natural":
-            return float(tau) ** self.tau_power
-        factor = un.si_factor(self.output, self.field_order, self.dimension)
-        return float(factor * un.natural_tau(tau) ** self.tau_power)
+        return un.response_factor(self.output, self.field_order, self.tau_power, self.dimension, self.units, tau)
 
     def _combine(self, blocks: Mapping[str, Real]) -> Real:
-        total: Real = sum((factor * blocks[name] for name, factor in self.combination.items()), np.zeros(()))
+        return self._symmetric(sum((factor * blocks[name] for name, factor in self.combination.items()), np.zeros(())))
+
+    def _combine_bounds(self, bounds: Mapping[str, Real]) -> Real:
+        """A bound of the combination from bounds of the blocks."""
+        return self._symmetric(sum((abs(factor) * bounds[name] for name, factor in self.combination.items()), np.zeros(())))
+
+    def _symmetric(self, total: Real) -> Real:
+        """Symmetrized in the two fields, for the full form."""
         if self.form != "full" or self.field_order < 2:
             return total
         first_field = total.ndim - len(self.labels) + 1
@@ -230,7 +262,8 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
     tree |= {"values": tensor.values, "error": tensor.error, "unit": tensor.unit, "axes": json.dumps(tensor.axes)}
     tree |= {"recipes": json.dumps(tensor.recipes), "tau": np.array(tensor.tau)}
     tree["custom"] = None if tensor.custom is None else json.dumps(tensor.custom)
-    tree["residual"] = tensor.residual
+    tree |= {"residual": tensor.residual, "replica_spread": tensor.replica_spread}
+    tree["sea_surface_difference"] = tensor.sea_surface_difference
     tree["tau_unit"] = "fs" if tensor.units == "SI" else "hbar/eV"
     tree |= {"mu_unit": "eV", "temperature_unit": "K", "omega_unit": "eV"}
     tree["blocks_unit"] = "hbar = e = 1, eV, angstrom, without tau"

@@ -40,6 +40,13 @@ def si_factor(output: Output, field_order: int, dimension: int) -> float:
     return float(prefactor * ANGSTROM**lengths)
 
 
+def response_factor(output: Output, field_order: int, tau_power: int, dimension: int, units: UnitSystem, tau: float) -> float:
+    """What a sum of blocks is multiplied by to be a response: tau^j in natural units (tau in hbar/eV), with SI units tau in fs."""
+    if units == "natural":
+        return float(tau) ** tau_power
+    return float(si_factor(output, field_order, dimension) * natural_tau(tau) ** tau_power)
+
+
 def unit_name(output: Output, field_order: int, dimension: int, units: UnitSystem) -> str:
     """The unit of a response as text, tau included."""
     field = "(V/m)" if field_order == 1 else f"(V/m)^{field_order}"

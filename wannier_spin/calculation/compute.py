@@ -1,7 +1,8 @@
-"""`compute`: responses of a model on a uniform mesh (or, for a k·p model, on a disk)."""
+"""`compute`: responses of a model on a uniform mesh, within a tolerance, or (for a k·p model) on a disk."""
 
 from __future__ import annotations
 
+import itertools
 import platform
 import time
 import warnings
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
 from wannier_spin import units as un
+from wannier_spin.calculation.cells import Control, cell_integrands, integrate_adaptive
+from wannier_spin.calculation.channels import Tolerance, make_channels
 from wannier_spin.calculation.sums import NEAR_FERMI, Minima, Progress, Sums, integrate_disk, integrate_mesh
 from wannier_spin.calculation.symmetrize import irreducible_mesh, symmetrized, verified_group
 from wannier_spin.errors import AccuracyWarning, InputError
@@ -37,7 +40,7 @@ def compute(
     model: TightBindingModel | KPModel,
     responses: str | Sequence[str],
     *,
-    grid: Sequence[int],
+    grid: Sequence[int] | None = None,
     mu: float | Sequence[float] | Real,
     temperature: float | Sequence[float] | Real,
     shift: Sequence[float] = (0.0, 0.0, 0.0),
@@ -52,20 +55,23 @@ def compute(
     relaxation: str = "adiabatic",
     symmetry: Structure | None = None,
     reduce_k: bool = True,
-    tolerance: float | None = None,
+    tolerance: float | Tolerance | None = None,
     degeneracy_tolerance: float | None = None,
     degeneracy_check: bool = False,
     memory: float = 1.0,
     comm: Communicator | None = None,
     progress: Progress = lambda done, total: None,
+    control: Control = Control(),  # noqa: B008  (frozen)
 ) -> ResultSet:
-    """Compute responses on a uniform mesh (or, for a k·p model, on a disk).
+    """Compute responses on a uniform mesh (`grid`) or within a `tolerance`; of a k·p model on a disk (`grid`).
 
     Parameters
     ----------
     responses : names (`wannier_spin.responses.names()`), or "all".
     grid : three numbers of k-points, k = (i + shift)/n; one along a vacuum direction. For a k·p model two numbers:
-        Gauss-Legendre points per radial panel, and angles.
+        Gauss-Legendre points per radial panel, and angles. None: give a tolerance.
+    tolerance : relative to the largest component over the scan, or a `Tolerance`: k-points go where they are needed until the error
+        bars of all components at all (mu, T) are within it. Also at 0 K. `ResponseTensor.converged` says whether they are.
     mu : eV. temperature : K; 0 is allowed for Fermi-sea responses, and for everything on a k·p model.
     tau : hbar/eV with natural units (default 1), fs with SI units (default 10). Several: see `ResponseTensor.over_tau`.
     omega : eV, for the displacement responses. broadening : eV, half width eta in omega + i eta.
@@ -85,7 +91,7 @@ def compute(
         record how much each response moves (relative to its maximum) in the provenance.
     memory : GiB per rank that batches may fill, next to the model itself.
     comm : an mpi4py communicator; None: serial.
-    progress : called with (done, total) blocks of this rank.
+    progress : called with (done, total) blocks of this rank. control : checkpoints, resuming, reports of an adaptive integral.
 
     Raises
     ------
@@ -93,7 +99,8 @@ def compute(
     """
     start = time.monotonic()
     blocks = (blocks,) if isinstance(blocks, str) else tuple(blocks)
-    _check_choices(units, channel, spin_current, form, relaxation, tolerance, blocks)
+    _check_choices(units, channel, spin_current, form, relaxation, blocks)
+    wanted = _wanted(model, grid, tolerance, degeneracy_check)
     taus = _list("tau", (1.0 if units == "natural" else 10.0) if tau is None else tau)
     if (taus <= 0).any():
         raise InputError(f"tau must be positive, found {taus.min():g}")
@@ -116,10 +123,18 @@ def compute(
                 mesh = irreducible_mesh(mesh, group.group.point_operations)
             return integrate_mesh(model, plan, occupation, mesh, tolerance, memory, comm, progress)
 
-        sums = integrate(grid, degeneracy_tolerance)
+        def converge(wanted: Tolerance) -> Sums:
+            assert isinstance(model, TightBindingModel)
+            operations = group.group.point_operations if group and reduce_k else ()
+            scale = {r.name: _factor(r, plan, model, units, float(taus[0])) for r in plan.responses}
+            channels = make_channels(plan, relaxation, scale, operations)
+            cells = cell_integrands(model, plan, channels, occupation, degeneracy_tolerance, wanted, operations, memory)
+            return integrate_adaptive(cells, wanted, comm, control)
+
+        sums = converge(wanted) if wanted is not None else integrate(grid or (), degeneracy_tolerance)
         _warn(model, plan, occupation, sums)
         tried = []
-        if degeneracy_check:
+        if degeneracy_check and grid is not None:
             half = [max(4 if isinstance(model, KPModel) else 1, -(-int(n) // 2)) for n in grid]
             tried = [integrate(half, factor * degeneracy_tolerance) for factor in (1, 0.1, 10)]
     messages = tuple(str(w.message) for w in caught if issubclass(w.category, AccuracyWarning))
@@ -143,8 +158,7 @@ def compute(
         "spin_current_definition": SPIN_CURRENT_DEFINITIONS[spin_current],
         "form": form,
         "relaxation": relaxation if form == "full" else "none",
-        "grid": [int(n) for n in grid],
-        "shift": [float(s) for s in shift],
+        **_integration(grid, shift, wanted),
         "degeneracy_tolerance_eV": float(degeneracy_tolerance),
         "broadening_eV": float(broadening),
         "k_points_evaluated": sums.evaluations,
@@ -179,7 +193,8 @@ def _tensor(
         tensors = {name: plan.tensor(array, name, law.observable) for name in plan.blocks_of(record)}  # type: ignore[arg-type]
         return {name: np.ascontiguousarray(t.reshape(*scan, *t.shape[1:])) for name, t in tensors.items()}
 
-    difference = np.full_like(sums.fine, np.nan) if sums.coarse is None else sums.fine - sums.coarse
+    difference = np.full_like(sums.fine, np.nan) if sums.difference is None else sums.difference
+    replicas = [blocks_of(replica) for replica in sums.replicas]
     return ResponseTensor(
         name=record.name,
         title=record.title + (" (charge counterpart)" if plan.channel == "charge" else ""),
@@ -203,14 +218,34 @@ def _tensor(
         units=units,
         dimension=model.dimension,
         thickness=None if isinstance(model, KPModel) else model.thickness,
+        block_spreads=None if sums.spread is None else blocks_of(sums.spread),
+        block_replicas={name: np.stack([r[name] for r in replicas]) for name in replicas[0]} if replicas else None,
+        converged=sums.converged.get(record.name),
     )
+
+
+def _factor(record: Response, plan: Plan, model: TightBindingModel, units: un.UnitSystem, tau: float) -> float:
+    """What a combination of blocks of a response is multiplied by."""
+    law = record.channel_tensor(plan.channel)
+    output: un.Output = law.observable  # type: ignore[assignment]
+    return un.response_factor(output, law.field_order, record.tau_power, model.dimension, units, tau)
+
+
+def _integration(grid: Sequence[int] | None, shift: Sequence[float], wanted: Tolerance | None) -> dict[str, Any]:
+    """How the integrals were made, for the provenance."""
+    if wanted is None:
+        return {"grid": [int(n) for n in grid or ()], "shift": [float(s) for s in shift]}
+    limits = {"max_evaluations": int(wanted.max_evaluations), "max_seconds": float(wanted.max_seconds)}
+    asked = {"relative": float(wanted.relative), "absolute": dict(wanted.absolute or {}), "replicas": wanted.replicas}
+    return {"tolerance": {**asked, **limits}}
 
 
 def _warn(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, sums: Sums) -> None:
     """Tell what makes the numbers worth less than they look, and note it."""
     m = Minima.of(sums.minima, len(occupation.mu))
     sums.notes.update(lowest_energy_eV=float(m.lowest), highest_energy_eV=float(m.highest))
-    for message in (*_about_energies(model, plan, occupation, m), *_about_responses(model, plan, occupation, m)):
+    found = (_about_energies(model, plan, occupation, m, sums), _about_responses(model, plan, occupation, m), _unfinished(sums))
+    for message in itertools.chain(*found):
         warnings.warn(message, AccuracyWarning, stacklevel=2)
     if plan.frequencies:
         sums.notes["lowest_transition_eV"] = float(m.transition)
@@ -218,8 +253,19 @@ def _warn(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation
         sums.notes["smallest_gap_at_fermi_level_eV"] = m.gap_at_mu
 
 
-def _about_energies(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, m: Minima) -> Iterator[str]:
-    """mu outside of the bands; a temperature that the mesh cannot resolve."""
+def _unfinished(sums: Sums) -> Iterator[str]:
+    """Responses that are not within their tolerance."""
+    excess = sums.notes.get("error_over_tolerance", {})
+    found = [f"{name} ({excess[name]:.2g} times its tolerance)" for name, converged in sums.converged.items() if not converged]
+    if found:
+        yield (
+            f"not converged after {sums.evaluations} k-points: {', '.join(found)}; `error` says how far the numbers can be "
+            "trusted; allow more (max_evaluations, max_seconds), a larger tolerance, or a higher temperature"
+        )
+
+
+def _about_energies(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, m: Minima, sums: Sums) -> Iterator[str]:
+    """mu outside of the bands; a temperature that a mesh cannot resolve (boxes see every Fermi surface)."""
     if isinstance(model, KPModel):
         return
     mu = occupation.mu
@@ -232,7 +278,7 @@ def _about_energies(model: TightBindingModel | KPModel, plan: Plan, occupation: 
     crossed = ((low[None] < mu[:, None]) & (mu[:, None] < high[None])).any(axis=1)
     coldest = float(occupation.kT.min())
     unseen = crossed & (m.distance_from_mu > NEAR_FERMI * coldest)
-    if plan.has_surface and unseen.any():
+    if plan.has_surface and unseen.any() and sums.spread is None:
         yield (
             f"at {unseen.sum()} of {len(mu)} values of mu no state of the mesh lies within {NEAR_FERMI:g} kT "
             f"({coldest:.2g} eV at the lowest temperature) though "
@@ -276,9 +322,25 @@ def _largest_change(values: Sequence[Real]) -> float:
     return float(change / scale) if scale else float(change)
 
 
-def _check_choices(
-    units: str, channel: str, spin_current: str, form: str, relaxation: str, tolerance: float | None, blocks: Sequence[str]
-) -> None:
+def _wanted(
+    model: TightBindingModel | KPModel, grid: Sequence[int] | None, tolerance: float | Tolerance | None, degeneracy_check: bool
+) -> Tolerance | None:
+    """The tolerance; None for a mesh."""
+    if (grid is None) == (tolerance is None):
+        found = "neither" if grid is None else "both"
+        raise InputError(f"expected either a grid (uniform mesh) or a tolerance (adaptive boxes), found {found}")
+    if tolerance is None:
+        return None
+    if isinstance(model, KPModel):
+        raise InputError(f"model '{model.name}' is a k·p model: give grid = (radial points, angles), a tolerance needs a crystal")
+    if not any(model.periodic):
+        raise InputError(f"model '{model.name}' is not periodic: there is nothing to integrate over")
+    if degeneracy_check:
+        raise InputError("degeneracy_check compares meshes: give a grid for it, and no tolerance")
+    return tolerance if isinstance(tolerance, Tolerance) else Tolerance(relative=tolerance)
+
+
+def _check_choices(units: str, channel: str, spin_current: str, form: str, relaxation: str, blocks: Sequence[str]) -> None:
     _choice("units", units, ("natural", "SI"))
     _choice("channel", channel, ("spin", "charge"))
     _choice("spin_current", spin_current, SPIN_CURRENT_DEFINITIONS)
@@ -286,8 +348,6 @@ def _check_choices(
     _choice("relaxation", relaxation, resp.RELAXATIONS)
     for block in blocks:
         _choice("block", block, resp.BLOCKS)
-    if tolerance is not None:
-        raise InputError("a tolerance is not available; leave it out and converge the mesh (see `error`)")
 
 
 def _occupation(mu: Real, temperatures: Real) -> Occupation:

@@ -31,13 +31,20 @@ NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
 
 @dataclass(frozen=True)
 class Sums:
-    """Integrals of all channels (w, channels), the estimate fine - coarse (or None), minima, and points evaluated."""
+    """Integrals of all channels (w, channels) and what is known of their errors; minima, and points evaluated.
+
+    difference : fine - coarse, or None. spread : of an adaptive integral, the root of the sum of squared differences. replicas :
+    further estimates of the integral. converged : by response, where a tolerance was asked for.
+    """
 
     fine: Real
-    coarse: Real | None
+    difference: Real | None
     minima: Real
     evaluations: int
     notes: dict[str, Any] = field(default_factory=dict)
+    spread: Real | None = None
+    replicas: tuple[Real, ...] = ()
+    converged: dict[str, bool] = field(default_factory=dict)
 
 
 def integrate_mesh(
@@ -69,22 +76,22 @@ def integrate_mesh(
         bloch = source.on_block(block.k1, block.k2, block.k3, block.used)
         return _partial(bloch, plan, occupation, tolerance, block)
 
-    largest = min(_batch_size(source, plan, occupation, memory), -(-oriented.n_evaluated // LEAST_BLOCKS))
+    largest = min(batch_size(source, plan, occupation, memory), -(-oriented.n_evaluated // LEAST_BLOCKS))
     mean: MeshMean = mean_over_mesh(oriented, integrand, largest, comm, progress)
-    density = 1 / _cell_volume(model)
-    coarse = None if mean.coarse is None else mean.coarse * density
-    return Sums(mean.fine * density, coarse, mean.minima, oriented.n_evaluated)
+    density = 1 / cell_volume(model)
+    difference = None if mean.coarse is None else (mean.fine - mean.coarse) * density
+    return Sums(mean.fine * density, difference, mean.minima, oriented.n_evaluated)
 
 
 def _partial(bloch: BlochMatrices, plan: Plan, occupation: Occupation, tolerance: float, block: Block) -> Partial:
-    """Sums over the points of each part, and the minima of `_minima`."""
+    """Sums over the points of each part, and the minima of `minima_of`."""
     geometry = geometry_of(bloch, tolerance, plan.derivatives)
     sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, occupation.window))
     energies = geometry.block_energies
     if (block.weights != 1).any():
         sea, surface = (X * block.weights[:, None, None] for X in (sea, surface))
     sums = [_sum_states(occupation, energies[part], sea[part], surface[part]) for part in block.parts]
-    return Partial(np.stack(sums), _minima(energies, geometry.group, occupation))
+    return Partial(np.stack(sums), minima_of(energies, geometry.group, occupation))
 
 
 def _sum_states(occupation: Occupation, energies: Real, sea: Real, surface: Real) -> Real:
@@ -98,7 +105,8 @@ def integrate_disk(model: KPModel, plan: Plan, occupation: Occupation, grid: tup
         raise InputError(f"grid = {grid}: a k·p model takes two numbers, points per radial panel and angles, at least 4 each")
     fine = _disk_sums(model, plan, occupation, (grid[0], grid[1]), tolerance)
     coarse = _disk_sums(model, plan, occupation, (max(3, grid[0] * 3 // 4), max(3, grid[1] * 3 // 4)), tolerance)
-    return Sums(fine.fine, coarse.fine, fine.minima, fine.evaluations + coarse.evaluations, {"cutoff": float(model.cutoff)})
+    evaluations = fine.evaluations + coarse.evaluations
+    return Sums(fine.fine, fine.fine - coarse.fine, fine.minima, evaluations, {"cutoff": float(model.cutoff)})
 
 
 def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[int, int], tolerance: float) -> Sums:
@@ -122,7 +130,7 @@ def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[i
             row = _sum_states(point, geometry.block_energies, sea, surface[..., :0])[0]
             row = np.concatenate([row, _on_fermi_line(model, plan, line.k, line.band, line.weight, tolerance)])
         rows.append(row)
-        minima.append(_minima(geometry.block_energies, geometry.group, occupation))
+        minima.append(minima_of(geometry.block_energies, geometry.group, occupation))
         evaluations += len(nodes.k)
     return Sums(np.stack(rows), None, np.min(minima, axis=0), evaluations)
 
@@ -136,7 +144,7 @@ def _on_fermi_line(model: KPModel, plan: Plan, k: Real, band: NDArray[np.int64],
     return np.asarray(weight @ surface[np.arange(len(k)), band])
 
 
-def _minima(energies: Real, group: NDArray[np.int64], occupation: Occupation) -> Real:
+def minima_of(energies: Real, group: NDArray[np.int64], occupation: Occupation) -> Real:
     """[lowest energy, -highest energy, lowest transition between states that may be occupied and empty; for each mu the
     smallest gap next to a state within a few kT of it, and the distance of the nearest state; for each band its lowest and
     minus its highest energy]; inf where there is none. See `Minima`.
@@ -157,7 +165,7 @@ def _minima(energies: Real, group: NDArray[np.int64], occupation: Occupation) ->
 
 @dataclass(frozen=True)
 class Minima:
-    """The parts of `_minima`."""
+    """The parts of `minima_of`."""
 
     lowest: float
     highest: float
@@ -174,7 +182,7 @@ class Minima:
         return cls(values[0], -values[1], values[2], values[3 : 3 + n_mu], values[3 + n_mu : 3 + 2 * n_mu], ranges)
 
 
-def _batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: float) -> int:
+def batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: float) -> int:
     """Points per block that fit into the memory (GiB), at most what keeps the working set near the cache."""
     if not 0 < memory < np.inf:
         raise InputError(f"memory = {memory}, expected a positive number of GiB")
@@ -198,7 +206,7 @@ def _rounded_up(value: float) -> float:
     return math.ceil(value / unit) * unit
 
 
-def _cell_volume(model: TightBindingModel) -> float:
+def cell_volume(model: TightBindingModel) -> float:
     """Volume, area or length of the cell along the periodic directions, angstrom^d."""
     vectors = model.lattice[np.array(model.periodic)]
     return float(np.sqrt(np.linalg.det(vectors @ vectors.T)))

@@ -29,8 +29,10 @@ from wannier_spin.symmetry import (
     magnetic_group,
     mesh_operations,
     project,
+    project_bound,
     table_one,
 )
+from wannier_spin.tensors import Channel
 
 Real = NDArray[np.float64]
 LATTICE_TOLERANCE = 1e-3  # angstrom
@@ -110,20 +112,23 @@ def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
 
 def symmetrized(raw: ResponseTensor, record: Response, operations: Sequence[Operation], keep_residual: bool) -> ResponseTensor:
     """Every block projected on what the group allows; what is removed is kept on demand."""
-    law = record.channel_tensor(raw.channel)
-
-    kind = law_kind(law, record.tau_power)
-    kinds = {name: kind for name in raw.blocks}
-    if record.dynamic:
-        odd = replace(kind, time_parity=-kind.time_parity)
-        kinds = {name: odd if resp.DYNAMIC_BLOCKS[name].time_odd else kind for name in raw.blocks}
+    kinds = {name: block_kind(record, raw.channel, name) for name in raw.blocks}
 
     def projected(blocks: Mapping[str, Real]) -> dict[str, Real]:
         return {name: project(block, kinds[name], operations) for name, block in blocks.items()}
 
     blocks, errors = projected(raw.blocks), projected(raw.block_errors)
     removed = {name: raw.blocks[name] - block for name, block in blocks.items()} if keep_residual else None
-    return replace(raw, blocks=blocks, block_errors=errors, block_residuals=removed)
+    spreads = raw.block_spreads and {name: project_bound(s, kinds[name], operations) for name, s in raw.block_spreads.items()}
+    replicas = None if raw.block_replicas is None else projected(raw.block_replicas)
+    return replace(raw, blocks=blocks, block_errors=errors, block_residuals=removed, block_spreads=spreads, block_replicas=replicas)
+
+
+def block_kind(record: Response, channel: Channel, block: str) -> TensorKind:
+    """The symmetry of a block of a response; in a dynamic one some blocks have the other parity under time reversal."""
+    kind = law_kind(record.channel_tensor(channel), record.tau_power)
+    odd = record.dynamic and resp.DYNAMIC_BLOCKS[block].time_odd
+    return replace(kind, time_parity=-kind.time_parity) if odd else kind
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.errors import InputError, WannierSpinError
+from wannier_spin.errors import InputError, Interrupted, WannierSpinError
 
 Result = TypeVar("Result")
 _LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_SIZE")
@@ -111,20 +111,23 @@ def minimum_over_ranks(comm: Communicator, array: NDArray[np.float64]) -> NDArra
 
 
 def together(comm: Communicator, work: Callable[[], Result]) -> Result:
-    """Do the work on every rank; if it fails on any, raise on all: an InputError stays one, all else is a RankError.
+    """Do the work on every rank; if it fails on any, raise on all: InputError and Interrupted as such, all else as RankError.
 
     With one rank, whatever is raised is raised.
     """
     if comm.size == 1:
         return work()
-    failure: tuple[bool, str] | None = None
+    failure: tuple[type[WannierSpinError], str] | None = None
     try:
         result = work()
     except InputError as error:
-        failure = (True, str(error))
+        failure = (InputError, str(error))
+    except Interrupted as error:
+        failure = (Interrupted, str(error))
     except Exception:
-        failure = (False, traceback.format_exc())
+        failure = (RankError, traceback.format_exc())
     for rank, found in enumerate(comm.allgather(failure)):
         if found is not None:
-            raise InputError(found[1]) if found[0] else RankError(f"rank {rank} failed:\n{found[1]}")
+            kind, message = found
+            raise kind(f"rank {rank} failed:\n{message}" if kind is RankError else message)
     return result

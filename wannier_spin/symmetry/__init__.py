@@ -1,9 +1,20 @@
 """Magnetic symmetry: operations of a structure, allowed tensors, Table I, irreducible k-points."""
 
+from wannier_spin.symmetry.boxes import BoxSymmetry, box_symmetry
 from wannier_spin.symmetry.kpoints import irreducible_weights, mesh_operations
 from wannier_spin.symmetry.model_average import ModelChange, symmetrize_model
 from wannier_spin.symmetry.operations import MagneticGroup, Operation, distinct, group_from_database, magnetic_group
-from wannier_spin.symmetry.projector import AllowedTensor, TensorKind, allowed, n_independent, project, projector, transform
+from wannier_spin.symmetry.projector import (
+    AllowedTensor,
+    TensorKind,
+    allowed,
+    invariant_basis,
+    n_independent,
+    project,
+    project_bound,
+    projector,
+    transform,
+)
 from wannier_spin.symmetry.sites import SublatticeForms, equivalent_sites, site_form, site_images, sublattice_forms
 from wannier_spin.symmetry.table import format_table, law_kind, parities, table_one
 from wannier_spin.symmetry.violation import group_violation
@@ -19,12 +30,15 @@ __all__ = [
     "ModelChange",
     "group_violation",
     "symmetrize_model",
+    "BoxSymmetry",
+    "box_symmetry",
     "Operation",
     "TensorKind",
     "allowed",
     "distinct",
     "format_table",
     "group_from_database",
+    "invariant_basis",
     "irreducible_weights",
     "law_kind",
     "magnetic_group",
@@ -32,6 +46,7 @@ __all__ = [
     "n_independent",
     "parities",
     "project",
+    "project_bound",
     "projector",
     "table_one",
     "transform",

@@ -65,6 +65,12 @@ def project(values: Real, kind: TensorKind, operations: Sequence[Operation], sig
     return total
 
 
+def project_bound(bounds: Real, kind: TensorKind, operations: Sequence[Operation]) -> Real:
+    """Bounds of the components of the invariant part, from bounds of all components (..., 3, 3, ...)."""
+    flat = bounds.reshape(*bounds.shape[: bounds.ndim - kind.rank], -1)
+    return np.asarray(flat @ np.abs(projector(kind, operations)).T).reshape(bounds.shape)
+
+
 def projector(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None = None) -> Real:
     """Matrix of the projector on flattened tensors, (3^rank, 3^rank); P P = P."""
     size = 3**kind.rank
@@ -103,9 +109,7 @@ class AllowedTensor:
 
 def allowed(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None = None) -> AllowedTensor:
     """Independent components and relations, by Gaussian elimination of the invariant tensors in the order xxx, xxy, ..."""
-    P = projector(kind, operations, signs)
-    left, singular, _ = np.linalg.svd(P)
-    basis = _reduced_echelon(left[:, singular > 0.5].T)
+    basis = _echelon_basis(kind, operations, signs)
     names = [_component(letters, kind) for letters in itertools.product("xyz", repeat=kind.rank)]
     pivots = [int(np.flatnonzero(np.abs(row) > TOLERANCE)[0]) for row in basis]
     relations = {}
@@ -114,6 +118,19 @@ def allowed(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[i
         if i not in pivots and terms:
             relations[name] = terms
     return AllowedTensor(kind, tuple(names[p] for p in pivots), relations)
+
+
+def invariant_basis(kind: TensorKind, operations: Sequence[Operation]) -> Real:
+    """Orthonormal invariant tensors as rows, (n_independent, 3^rank); the same on every machine."""
+    rows = _echelon_basis(kind, operations)
+    orthonormal, triangle = np.linalg.qr(rows.T)
+    return np.asarray((orthonormal * np.where(np.diag(triangle) < 0, -1, 1)).T)
+
+
+def _echelon_basis(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None = None) -> Real:
+    """Invariant tensors as rows in reduced echelon form."""
+    left, singular, _ = np.linalg.svd(projector(kind, operations, signs))
+    return _reduced_echelon(left[:, singular > 0.5].T)
 
 
 def _component(letters: Sequence[str], kind: TensorKind) -> str:

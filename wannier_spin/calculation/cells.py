@@ -1,0 +1,306 @@
+"""Adaptive integrals of all channels: boxes -> Bloch states -> geometry -> densities -> occupation -> samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin import responses as resp
+from wannier_spin.bloch import BlochMatrices, BlochSum
+from wannier_spin.calculation.channels import Channels, Tolerance
+from wannier_spin.calculation.checkpoint import Checkpoint
+from wannier_spin.calculation.sums import GIB, NEAR_FERMI, Sums, batch_size, cell_volume, minima_of
+from wannier_spin.errors import InputError
+from wannier_spin.geometry import BandGeometry, geometry_of
+from wannier_spin.integration.adaptive import Limits, Problem, Sample, State, Totals, Verdict, adapt
+from wannier_spin.integration.boxes import UNEVEN, Boxes, Tiling, tiling
+from wannier_spin.integration.parallel import Communicator, together
+from wannier_spin.integration.rules import Part, Rule, tensor_rule
+from wannier_spin.model import TightBindingModel
+from wannier_spin.occupation import Occupation
+from wannier_spin.responses.plan import Plan
+from wannier_spin.symmetry import BoxSymmetry, Operation, box_symmetry
+
+Real = NDArray[np.float64]
+START = 4  # boxes along a periodic axis
+REMEMBERED = 0.4  # of the memory, for the sums of boxes that may be split
+MANY_R = 250  # lattice vectors from which sums axis by axis are faster than direct ones
+
+
+@dataclass(frozen=True)
+class CellIntegrand:
+    """The integrand of one calculation on boxes of reciprocal space."""
+
+    model: TightBindingModel
+    plan: Plan
+    channels: Channels
+    occupation: Occupation
+    degeneracy_tolerance: float
+    axes: BoxSymmetry
+    tiling: Tiling
+    memory: float
+
+    @cached_property
+    def rule(self) -> Rule:
+        return tensor_rule(self.model.periodic)
+
+    @cached_property
+    def source(self) -> BlochSum:
+        return BlochSum(self.model, self.plan.derivatives, self.plan.needs_spin, self.axes.basis)
+
+    @cached_property
+    def boxes_per_batch(self) -> int:
+        """As many as fit into the memory that the remembered sums leave."""
+        points = batch_size(self.source, self.plan, self.occupation, (1 - REMEMBERED) * self.memory)
+        return max(1, points // self.rule.n_points)
+
+    def __call__(self, boxes: Boxes) -> Iterator[Sample]:
+        """Samples of the boxes, in order."""
+        for first in range(0, len(boxes), self.boxes_per_batch):
+            yield from self._batch(boxes[first : first + self.boxes_per_batch])
+
+    def _batch(self, boxes: Boxes) -> Iterator[Sample]:
+        lower, size = self.tiling.bounds(boxes)
+        geometry = geometry_of(self._bloch(lower, size), self.degeneracy_tolerance, self.plan.derivatives)
+        window = self._window(geometry, size)
+        sea, surface = self.plan.densities(resp.BandPairs(geometry, self.plan.observables, window))
+        sea, surface = _reduced(sea, self.channels.sea), _reduced(surface, self.channels.surface)
+        energies = geometry.block_energies
+        slopes = np.einsum("kan,ia->kni", geometry.block_velocity, self._axis_vectors)
+        minima = minima_of(energies, geometry.group, self.occupation)
+        volume = self._density * boxes.weight * size.prod(axis=1)
+        for i in range(len(boxes)):
+            points = slice(i * self.rule.n_points, (i + 1) * self.rule.n_points)
+            states = _States(energies[points], slopes[points] * size[i], volume[i] * sea[points], volume[i] * surface[points])
+            yield self._sample(states, self._suspect(energies[points], geometry.group[points], size[i]), minima)
+
+    def _bloch(self, lower: Real, size: Real) -> BlochMatrices:
+        nodes = [lower[:, a, None] + size[:, a, None] * x for a, x in enumerate(self.rule.nodes)]
+        if len(self.model.R_vectors) < MANY_R:
+            points = [np.stack(np.meshgrid(*x, indexing="ij"), axis=-1).reshape(-1, 3) for x in zip(*nodes, strict=True)]
+            return self.source.at_points(np.concatenate(points) @ self.axes.basis)
+        return _joined([self.source.on_cell(*x) for x in zip(*nodes, strict=True)])
+
+    def _sample(self, states: _States, suspect: float, minima: Real) -> Sample:
+        fine = self._sum(self.rule.fine, states)
+        difference = fine - self._sum(self.rule.coarse, states)
+        one_axis = np.array([self.channels.sizes(fine - self._sum(part, states)) for part in self.rule.along.values()])
+        share = one_axis / np.maximum(one_axis.max(axis=0), np.finfo(float).tiny)
+        axis = tuple(self.rule.along)[int(np.argmax(np.round(share.sum(axis=1), 9)))]
+        return Sample(fine, difference, self.channels.sizes(difference), axis, suspect, minima)
+
+    def _sum(self, part: Part, states: _States) -> Real:
+        """One rule on one box: (w, c)."""
+        energies, slopes = states.energies[part.points], states.slopes[part.points]
+        spread = np.abs(slopes) * part.halves[:, None]  # (p, n, 3)
+        reach = spread.sum(axis=-1)
+        low, high = self.occupation.window
+        active, filled = (energies + reach >= low) & (energies - reach <= high), energies + reach < low
+        centre = energies + (slopes * part.centres[:, None]).sum(axis=-1)
+        f, slope = self.occupation.linear_weights(energies[active], centre[active], spread[active][:, list(self.rule.along)])
+        weights = np.broadcast_to(part.weights[:, None], energies.shape)
+        sea, surface = states.sea[part.points], states.surface[part.points]
+        by_sea = (f * weights[active]) @ sea[active] + weights[filled] @ sea[filled]
+        return np.concatenate([by_sea, (slope * weights[active]) @ surface[active]], axis=1)
+
+    def _window(self, geometry: BandGeometry, size: Real) -> tuple[float, float]:
+        """Energies outside of which all states of these boxes are full or empty, also off their points."""
+        largest = size.max(axis=0) / 2
+        reach = float((np.abs(np.einsum("kan,ia->kni", geometry.block_velocity, self._axis_vectors)) @ largest).max())
+        low, high = self.occupation.window
+        return low - reach, high + reach
+
+    def _suspect(self, energies: Real, group: NDArray[np.int64], size: Real) -> float:
+        """Part of the box where bands between which mu may lie can come as close as a few kT, by |H(k) - H(k0)| <= L|k - k0|."""
+        part = self.rule.fine
+        change = ((part.halves + np.abs(part.centres)) * size) @ self._lipschitz
+        near = NEAR_FERMI * float(self.occupation.kT.max())
+        mu = self.occupation.mu
+        pair = group[:, 1:] != group[:, :-1]
+        reachable = (energies[:, :-1] - change[:, None] < mu.max() + near) & (energies[:, 1:] + change[:, None] > mu.min() - near)
+        close = np.diff(energies, axis=1) - 2 * change[:, None] < near
+        return float(part.weights[(pair & reachable & close).any(axis=1)].sum())
+
+    @cached_property
+    def _axis_vectors(self) -> Real:
+        """d k / d x_i, Cartesian: (i, a), 1/angstrom."""
+        return np.asarray(2 * np.pi * self.axes.basis @ np.linalg.inv(self.model.lattice).T)
+
+    @cached_property
+    def _lipschitz(self) -> Real:
+        """Bounds of |dH/dx_i|, eV: (3,)."""
+        R = np.abs(self.model.R_vectors @ self.axes.basis.T)
+        return np.asarray(2 * np.pi * np.linalg.norm(self.model.hamiltonian_R, 2, axis=(1, 2)) @ R)
+
+    @cached_property
+    def _density(self) -> float:
+        """The mean over the boxes' region divided by the volume of the unit cell: int d^dk/(2 pi)^d."""
+        return 1 / (cell_volume(self.model) * self.axes.n_cells)
+
+
+@dataclass(frozen=True)
+class _States:
+    """States of one box: energies (p,n), their change across the box (p,n,3), densities (p,n,c) times its volume."""
+
+    energies: Real
+    slopes: Real
+    sea: Real
+    surface: Real
+
+
+def _reduced(densities: Real, columns: Real) -> Real:
+    """Coordinates of densities (k,n,C) in the columns (C,c)."""
+    if columns.shape[0] == columns.shape[1]:
+        return densities  # every component is a channel: the columns are the unit matrix
+    return np.asarray(densities.reshape(-1, len(columns)) @ columns).reshape(*densities.shape[:2], -1)
+
+
+def _joined(parts: Sequence[BlochMatrices]) -> BlochMatrices:
+    """One batch after the other."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def join(name: str) -> Any:
+        arrays = [getattr(part, name) for part in parts]
+        return None if arrays[0] is None else np.concatenate(arrays)
+
+    return BlochMatrices(*(join(name) for name in BlochMatrices.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Round:
+    """What has been reached after a round: boxes, k-points so far, and each response's error bar over its tolerance."""
+
+    replica: int
+    number: int
+    boxes: int
+    evaluations: int
+    excess: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Control:
+    """How an adaptive integral is looked after.
+
+    checkpoint : written after every round. resume : go on from it. report : called after every round, on all ranks.
+    stop : whether this process was told to stop.
+    """
+
+    checkpoint: Checkpoint | None = None
+    resume: bool = False
+    report: Callable[[Round], None] = lambda round_: None
+    stop: Callable[[], bool] = lambda: False
+
+
+def integrate_adaptive(integrands: Sequence[CellIntegrand], wanted: Tolerance, comm: Communicator, control: Control) -> Sums:
+    """Integrals within a tolerance, or as near as the limits allow; one integrand for each replica.
+
+    Raises InputError if the limit of evaluations does not suffice for the first boxes; Interrupted.
+    """
+    finished, current = _stored(control, comm)
+    verdicts = []
+    for replica, integrand in enumerate(integrands):
+        if replica < len(finished):
+            verdicts.append(integrand.channels.judge(finished[replica].totals, wanted))
+            continue
+        problem = _problem(integrand, wanted, comm, control, finished, replica)
+        state, verdict = adapt(problem, current)
+        finished, current = [*finished, state], None
+        verdicts.append(verdict)
+    return _sums(integrands, finished, verdicts)
+
+
+def _stored(control: Control, comm: Communicator) -> tuple[list[State], State | None]:
+    """What a checkpoint has: read by rank 0, known to all."""
+    checkpoint = control.checkpoint
+    if checkpoint is None or not control.resume:
+        return [], None
+    finished, current = comm.bcast(together(comm, lambda: checkpoint.read() if comm.rank == 0 else None))
+    return list(finished), current
+
+
+def _problem(
+    integrand: CellIntegrand, wanted: Tolerance, comm: Communicator, control: Control, finished: list[State], replica: int
+) -> Problem:
+    names = integrand.channels.names
+    n_first = len(integrand.tiling.first()) * integrand.rule.n_points
+    if n_first > wanted.max_evaluations:
+        raise InputError(
+            f"max_evaluations = {wanted.max_evaluations} does not suffice for the first {n_first} k-points; "
+            "allow more, or start with fewer boxes (tolerance, start)"
+        )
+
+    def after_round(state: State, verdict: Verdict) -> None:
+        checkpoint = control.checkpoint
+        if checkpoint is not None:
+            together(comm, lambda: checkpoint.write(finished, state) if comm.rank == 0 else None)
+        excess = dict(zip(names, verdict.excess.tolist(), strict=True))
+        control.report(Round(replica, len(state.rounds), len(state), state.evaluations, excess))
+
+    return Problem(
+        integrand=integrand,
+        points=integrand.rule.n_points,
+        judge=lambda totals: integrand.channels.judge(totals, wanted),
+        tiling=integrand.tiling,
+        limits=Limits(wanted.max_evaluations, wanted.max_seconds),
+        comm=comm,
+        memory=REMEMBERED * integrand.memory * GIB,
+        after_round=after_round,
+        stop=control.stop,
+    )
+
+
+def _sums(integrands: Sequence[CellIntegrand], states: Sequence[State], verdicts: Sequence[Verdict]) -> Sums:
+    """The mean over replicas; their differences and spreads together."""
+    channels = integrands[0].channels
+    n = len(states)
+
+    def mean(totals: Callable[[Totals], Real]) -> Real:
+        return np.asarray(sum(totals(state.totals) for state in states) / n)
+
+    spread = np.sqrt(mean(lambda totals: totals.spread**2) / n)
+    values = tuple(channels.expand(state.totals.value) for state in states)
+    excess = np.max([verdict.excess for verdict in verdicts], axis=0)
+    notes = {
+        "boxes": [len(state) for state in states],
+        "rounds": [len(state.rounds) for state in states],
+        "points_per_box": integrands[0].rule.n_points,
+        "box_axes": integrands[0].axes.basis.tolist(),
+        "box_operations": len(integrands[0].axes.signs),
+        "zone_part_where_features_may_hide": float(max((s.suspect * s.volume).sum() / s.volume.sum() for s in states)),
+        "error_over_tolerance": dict(zip(channels.names, excess.tolist(), strict=True)),
+    }
+    return Sums(
+        fine=channels.expand(mean(lambda totals: totals.value)),
+        difference=channels.expand(mean(lambda totals: totals.difference)),
+        minima=np.min([state.totals.minima for state in states], axis=0),
+        evaluations=sum(state.evaluations for state in states),
+        notes=notes,
+        spread=channels.expand_bound(spread),
+        replicas=values if n > 1 else (),
+        converged={name: bool(x <= 1) for name, x in zip(channels.names, excess, strict=True)},
+    )
+
+
+def cell_integrands(
+    model: TightBindingModel,
+    plan: Plan,
+    channels: Channels,
+    occupation: Occupation,
+    degeneracy_tolerance: float,
+    wanted: Tolerance,
+    operations: Sequence[Operation],
+    memory: float,
+) -> list[CellIntegrand]:
+    """One integrand for each replica. operations : of the group that boxes are reduced with; none: all boxes."""
+    if not 0 < memory < np.inf:
+        raise InputError(f"memory = {memory}, expected a positive number of GiB")
+    axes = box_symmetry(operations, model.periodic)
+    counts = np.array([(wanted.start or START) if periodic else 1 for periodic in model.periodic])
+    tilings = [tiling(counts, axes.permutations, axes.signs, UNEVEN * (1 + replica / 3)) for replica in range(wanted.replicas)]
+    return [CellIntegrand(model, plan, channels, occupation, degeneracy_tolerance, axes, t, memory) for t in tilings]

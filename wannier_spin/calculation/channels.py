@@ -1,0 +1,146 @@
+"""What the adaptive integrator sees: what symmetry allows of every block, and the responses made of it.
+
+Blocks are reduced to coordinates in the space of tensors that the magnetic point group leaves invariant, before the sums over
+bands: forbidden components are not integrated, do not ask for k-points, and cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin import responses as resp
+from wannier_spin.calculation.symmetrize import block_kind
+from wannier_spin.errors import InputError
+from wannier_spin.integration.adaptive import Totals, Verdict
+from wannier_spin.responses.plan import Plan
+from wannier_spin.responses.registry import Response
+from wannier_spin.results import SPREAD
+from wannier_spin.symmetry import Operation, invariant_basis
+
+Real = NDArray[np.float64]
+NOISE = 1e-12  # natural units: smaller responses are rounding
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What accuracy is asked for, and what it may cost.
+
+    relative : of the largest component of a response over the scan. absolute : response -> error in its own unit (at the first
+    tau); the larger of the two counts. max_evaluations : k-points. max_seconds : wall time. replicas : how often everything is
+    done, with different first partitions; the spread is one more error bar. start : boxes along each periodic axis, even.
+    """
+
+    relative: float = 1e-2
+    absolute: Mapping[str, float] | None = None
+    max_evaluations: int = 1_000_000
+    max_seconds: float = np.inf
+    replicas: int = 1
+    start: int | None = None
+
+    def __post_init__(self) -> None:
+        numbers = {"relative": self.relative, "max_evaluations": self.max_evaluations, "max_seconds": self.max_seconds}
+        numbers |= {f"absolute, {name}": value for name, value in (self.absolute or {}).items()}
+        for name, value in numbers.items():
+            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value > 0:
+                raise InputError(f"tolerance ({name}) = {value!r}, expected a positive number")
+        if not isinstance(self.replicas, int) or not 1 <= self.replicas <= 64:
+            raise InputError(f"tolerance (replicas) = {self.replicas!r}, expected a whole number from 1 to 64")
+        if self.start is not None and (not isinstance(self.start, int) or self.start < 4 or self.start % 2):
+            raise InputError(f"tolerance (start) = {self.start!r}, expected an even whole number of boxes, at least 4")
+        for name in self.absolute or {}:
+            resp.get(name)
+
+
+@dataclass(frozen=True)
+class Channels:
+    """sea (C_sea, c_sea), surface (C_surface, c_surface) : orthonormal columns, from densities to coordinates.
+
+    responses : for each response (c, components), from coordinates to the asked form in its own unit. names : theirs.
+    """
+
+    sea: Real
+    surface: Real
+    names: tuple[str, ...]
+    responses: tuple[Real, ...]
+
+    def expand(self, sums: Real) -> Real:
+        """Coordinates (..., c) -> the sums of all densities (..., C)."""
+        c = self.sea.shape[1]
+        return np.concatenate([sums[..., :c] @ self.sea.T, sums[..., c:] @ self.surface.T], axis=-1)
+
+    def expand_bound(self, spread: Real) -> Real:
+        """Bounds of coordinates (..., c) -> bounds of the sums (..., C)."""
+        c = self.sea.shape[1]
+        return np.concatenate([spread[..., :c] @ np.abs(self.sea.T), spread[..., c:] @ np.abs(self.surface.T)], axis=-1)
+
+    def sizes(self, difference: Real) -> Real:
+        """Largest value of each response over (mu, T) and components: (w, c) -> (r,)."""
+        return np.array([np.abs(difference @ Q).max(initial=0.0) for Q in self.responses])
+
+    def judge(self, totals: Totals, wanted: Tolerance) -> Verdict:
+        """Tolerances and how far the error bars exceed them."""
+        tolerance, excess = [], []
+        for name, Q in zip(self.names, self.responses, strict=True):
+            values = np.abs(totals.value @ Q)
+            bar = error_bar(totals.difference @ Q, totals.spread @ np.abs(Q))
+            absolute = (wanted.absolute or {}).get(name, 0.0)
+            noise = NOISE * np.abs(Q).max(initial=0.0)
+            tolerance.append(max(wanted.relative * values.max(initial=0.0), absolute, noise, np.finfo(float).tiny))
+            excess.append(bar.max(initial=0.0) / tolerance[-1])
+        return Verdict(np.array(tolerance), np.array(excess))
+
+
+def error_bar(difference: Real, spread: Real) -> Real:
+    """|sum of fine - coarse| and some standard deviations of its random part, for when the sum cancels by chance."""
+    return np.asarray(np.abs(difference) + SPREAD * spread)
+
+
+def make_channels(plan: Plan, relaxation: str, scale: Mapping[str, float], group: Sequence[Operation]) -> Channels:
+    """Channels of a plan.
+
+    relaxation : of the full form. scale : response -> factor of its unit, tau included. group : operations of the magnetic
+    point group; none: every component is a channel.
+    """
+    n, n_sea = plan.n_channels, plan.n_channels - plan.n_surface_channels
+    units = np.eye(n)
+    columns = np.concatenate([*_invariant(plan, units, group), np.zeros((n, 0))], axis=1) if group else np.eye(n)
+    surface = np.abs(columns[n_sea:]).max(axis=0, initial=0.0) > 0
+    columns = np.concatenate([columns[:, ~surface], columns[:, surface]], axis=1)
+    n_reduced = int((~surface).sum())
+    form = "paper" if plan.form == "paper" else f"full {relaxation}"
+    recipes = {r.name: r.recipes(plan.form)[form] for r in plan.responses}
+    combined = tuple(scale[r.name] * columns.T @ _combination(plan, units, r, recipes[r.name]) for r in plan.responses)
+    names = tuple(r.name for r in plan.responses)
+    return Channels(columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:], names, combined)
+
+
+def _invariant(plan: Plan, units: Real, group: Sequence[Operation]) -> Iterator[Real]:
+    """For each block and observable, orthonormal columns (C, invariant tensors)."""
+    done = set()
+    for record in plan.responses:
+        observable = record.channel_tensor(plan.channel).observable
+        for block in plan.blocks_of(record):
+            if (block, observable) in done:
+                continue
+            done.add((block, observable))
+            kind = block_kind(record, plan.channel, block)
+            tensor = plan.tensor(units, block, observable)  # type: ignore[arg-type]
+            extra = tensor.shape[1 : tensor.ndim - kind.rank]  # omega and part
+            rows = tensor.reshape(len(units), int(np.prod(extra, dtype=int)), -1) @ invariant_basis(kind, group).T
+            yield rows.reshape(len(units), -1)
+
+
+def _combination(plan: Plan, units: Real, record: Response, recipe: Mapping[str, float]) -> Real:
+    """From all densities to the components of a response: (C, components)."""
+    law = record.channel_tensor(plan.channel)
+    total: Any = 0
+    for block, factor in recipe.items():
+        total = total + factor * plan.tensor(units, block, law.observable)  # type: ignore[arg-type]
+    if plan.form == "full" and law.field_order == 2:
+        total = (total + np.swapaxes(total, 2, 3)) / 2
+    return np.asarray(total.reshape(len(units), -1))

@@ -1,0 +1,75 @@
+"""Checkpoints of adaptive integrals: one small HDF5 file, replaced after every round."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wannier_spin.errors import InputError
+from wannier_spin.integration.adaptive import State
+from wannier_spin.model import TightBindingModel
+from wannier_spin.storage import read_tree, write_tree
+
+KIND = "wannier_spin checkpoint"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where to write, and what makes the calculation: a checkpoint of another one is refused."""
+
+    path: Path
+    identity: Mapping[str, str]
+
+    def write(self, finished: list[State], current: State) -> None:
+        """Write the finished replicas and the state of the current one, whole or not at all. Raises InputError (disk full)."""
+        states = {str(i): state.as_tree() for i, state in enumerate([*finished, current])}
+        write_tree(self.path, {"kind": KIND, "format": 1, "identity": json.dumps(dict(self.identity)), "states": states})
+
+    def read(self) -> tuple[list[State], State]:
+        """Finished replicas and the state of the current one.
+
+        Raises InputError if the file is damaged, or what is asked for now is not what it was made for (saying what differs).
+        """
+        tree = read_tree(self.path, KIND)
+        try:
+            stored = json.loads(tree["identity"])
+            states = [State.from_tree(tree["states"][str(i)]) for i in range(len(tree["states"]))]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"'{self.path}' is not a whole checkpoint ({error!r}); delete it and start again") from error
+        different = [key for key in {**stored, **self.identity} if stored.get(key) != self.identity.get(key)]
+        if different or not states:
+            changes = "; ".join(f"{key}: was {stored.get(key)}, is {self.identity.get(key)}" for key in different)
+            raise InputError(
+                f"the checkpoint '{self.path}' is of another calculation ({changes}): undo the change, or delete the file "
+                "to start again"
+            )
+        return states[:-1], states[-1]
+
+    def remove(self) -> None:
+        """Delete the file, if there is one."""
+        self.path.unlink(missing_ok=True)
+
+
+def fingerprint(model: TightBindingModel) -> str:
+    """A short hash of everything in a model that enters numbers."""
+    digest = hashlib.sha256()
+    for field in fields(model):
+        value: Any = getattr(model, field.name)
+        if isinstance(value, np.ndarray):
+            digest.update(np.ascontiguousarray(value).tobytes())
+    digest.update(str(model.periodic).encode())
+    return digest.hexdigest()[:16]
+
+
+def short(values: Any) -> str:
+    """A list of numbers as text: itself if it is short, else its ends and a hash."""
+    array = np.asarray(values, float)
+    if array.size <= 4:
+        return str(array.tolist())
+    return f"{array.size} values from {array.flat[0]:g} to {array.flat[-1]:g} ({hashlib.sha256(array.tobytes()).hexdigest()[:8]})"

@@ -1,0 +1,332 @@
+"""Adaptive integration over boxes, in rounds, on all ranks alike.
+
+In every round the boxes with the largest errors are split: the smallest set that holds a fixed part of the sum of all errors
+(W. Doerfler, SIAM J. Numer. Anal. 33, 1106 (1996)), and a few where a sharp feature may hide between the points. Each rank
+has the table of boxes and their errors, so all decide alike; whole boxes are dealt to the ranks; channel sums never travel, only
+their totals do. Additions are compensated: a parent that is replaced by its children leaves nothing behind, and the answer does
+not depend on the number of ranks.
+
+A rank remembers the sums of the boxes it has evaluated as far as memory allows; the others are evaluated once more when they
+are split. So the state that has to survive is small: the table and the totals.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.errors import Interrupted
+from wannier_spin.integration.boxes import Boxes, Tiling
+from wannier_spin.integration.grid import CompensatedSum
+from wannier_spin.integration.parallel import Communicator, minimum_over_ranks, sum_over_ranks, together
+
+Real = NDArray[np.float64]
+Integer = NDArray[np.int64]
+PART = 0.5  # of the sum of errors that is split in a round
+SCOUTS = 0.1  # boxes that are split because a feature may hide in them, for every one that is split for its error
+_DIGITS = 20  # binary digits of errors that count for decisions: rounding must not decide
+_SMALLEST_EDGE = 2.0**-36
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the integrand gives for one box, weight included.
+
+    value, difference : (...) fine sum, fine - coarse. size : (r,) largest difference of each response. axis : along which to
+    split. suspect : part of the box in which something may hide. minima : (m,).
+    """
+
+    value: Real
+    difference: Real
+    size: Real
+    axis: int
+    suspect: float
+    minima: Real
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over all boxes: values, differences, squared differences, (3, ...) in this order; minima (m,)."""
+
+    sums: Real
+    minima: Real
+
+    @property
+    def value(self) -> Real:
+        return np.asarray(self.sums[0])
+
+    @property
+    def difference(self) -> Real:
+        return np.asarray(self.sums[1])
+
+    @property
+    def spread(self) -> Real:
+        """Root of the sum of squared differences."""
+        return np.asarray(np.sqrt(np.maximum(self.sums[2], 0)))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """tolerance : (r,) of each response, in the unit of `Sample.size`. excess : (r,) largest error bar / tolerance."""
+
+    tolerance: Real
+    excess: Real
+
+    @property
+    def converged(self) -> bool:
+        return bool((self.excess <= 1).all())
+
+
+@dataclass(frozen=True)
+class Limits:
+    """max_evaluations of points, max_seconds of wall time, least_rounds before convergence is believed."""
+
+    max_evaluations: int
+    max_seconds: float
+    least_rounds: int = 3
+
+
+@dataclass(frozen=True)
+class State:
+    """After a round: the table (boxes, size, axis, suspect, holder), the totals, and what it took.
+
+    holder : (b,) rank that remembers the sums of a box, or -1. rounds : boxes evaluated in each one.
+    """
+
+    boxes: Boxes
+    size: Real
+    axis: Integer
+    suspect: Real
+    holder: Integer
+    totals: Totals
+    evaluations: int
+    rounds: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @property
+    def volume(self) -> Real:
+        return np.asarray(self.boxes.edge.prod(axis=1) * self.boxes.weight)
+
+    def as_tree(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        table = {name: getattr(self, name) for name in ("size", "axis", "suspect")}
+        boxes = {field.name: getattr(self.boxes, field.name) for field in fields(Boxes)}
+        totals = {"sums": self.totals.sums, "minima": self.totals.minima}
+        return {**table, **boxes, **totals, "evaluations": self.evaluations, "rounds": np.array(self.rounds)}
+
+    @classmethod
+    def from_tree(cls, tree: dict[str, Any]) -> State:
+        """From a checkpoint; nobody remembers the sums of single boxes. Raises KeyError."""
+        boxes = Boxes(tree["corner"], tree["edge"], tree["weight"])
+        totals = Totals(tree["sums"], tree["minima"])
+        nobody = np.full(len(boxes), -1)
+        rounds = tuple(int(n) for n in tree["rounds"])
+        return cls(boxes, tree["size"], tree["axis"], tree["suspect"], nobody, totals, int(tree["evaluations"]), rounds)
+
+
+Integrand = Callable[[Boxes], Iterator[Sample]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is integrated, and by whom.
+
+    integrand : boxes -> samples, in order. points : of each box. judge : totals -> verdict. memory : bytes for remembered sums.
+    after_round : called on all ranks with the state and the verdict, for checkpoints and progress. stop : whether this rank was
+    told to stop.
+    """
+
+    integrand: Integrand
+    points: int
+    judge: Callable[[Totals], Verdict]
+    tiling: Tiling
+    limits: Limits
+    comm: Communicator
+    memory: float
+    after_round: Callable[[State, Verdict], None] = lambda state, verdict: None
+    stop: Callable[[], bool] = lambda: False
+
+
+def adapt(problem: Problem, state: State | None = None) -> tuple[State, Verdict]:
+    """Split boxes until the verdict is good or a limit is reached; from a stored state if there is one.
+
+    Raises Interrupted on all ranks if any was told to stop, RankError or InputError if one failed.
+    """
+    start = time.monotonic()
+    worker = _Worker(problem)
+    if state is None:
+        state = worker.begin(problem.tiling.first())
+    else:
+        worker.resume(state)
+    verdict = problem.judge(state.totals)
+    problem.after_round(state, verdict)
+    while not (verdict.converged and len(state.rounds) >= problem.limits.least_rounds):
+        marked = _affordable(mark(state, verdict), state, problem)
+        if not len(marked) or _out_of_time(problem, start):
+            break
+        state = worker.refine(state, marked)
+        verdict = problem.judge(state.totals)
+        problem.after_round(state, verdict)
+    return state, verdict
+
+
+def mark(state: State, verdict: Verdict) -> Integer:
+    """Boxes to be split: the smallest set with PART of the errors that matter, and some suspects, the largest first.
+
+    Only responses that are not within their tolerance matter, as long as there are any.
+    """
+    open_ = verdict.excess > 1 if (verdict.excess > 1).any() else np.ones(len(verdict.excess), bool)
+    error = _coarsened((state.size[:, open_] / verdict.tolerance[open_]).max(axis=1))
+    error[(state.boxes.edge.min(axis=1) < _SMALLEST_EDGE)] = 0
+    order = np.argsort(-error, kind="stable")
+    collected = np.cumsum(error[order])
+    if not collected[-1] > 0:
+        return order[:0]
+    enough = int(np.searchsorted(collected, PART * collected[-1] * (1 - 1e-9)))
+    last = error[order[min(enough, len(order) - 1)]]
+    chosen = order[: int(np.searchsorted(-error[order], -last, side="right"))]  # with all that are as large as the last
+    hidden = _coarsened(state.suspect * state.volume)
+    hidden[chosen] = 0
+    scouts = np.argsort(-hidden, kind="stable")[: math.ceil(SCOUTS * len(chosen))]
+    return np.concatenate([chosen, scouts[hidden[scouts] > 0]])
+
+
+def _coarsened(values: Real) -> Real:
+    """Without the last binary digits."""
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.round(np.ldexp(mantissa, _DIGITS)), exponent - _DIGITS)
+
+
+def _affordable(marked: Integer, state: State, problem: Problem) -> Integer:
+    """As many of them, from the first on, as the limit of evaluations allows; forgotten boxes are evaluated once more."""
+    cost = problem.points * (2 + (state.holder[marked] < 0))
+    return marked[state.evaluations + np.cumsum(cost) <= problem.limits.max_evaluations]
+
+
+def _out_of_time(problem: Problem, start: float) -> bool:
+    """Whether any rank finds that time is up."""
+    late = np.array([-float(time.monotonic() - start > problem.limits.max_seconds)])
+    return bool(minimum_over_ranks(problem.comm, late)[0] < 0)
+
+
+class _Worker:
+    """What a rank does: it evaluates boxes, adds and subtracts their sums, and remembers some of them."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.comm = problem, problem.comm
+        self.total: CompensatedSum | None = None
+        self.minima: Real | None = None
+        self.held: dict[bytes, tuple[Real, Real]] = {}
+
+    def begin(self, boxes: Boxes) -> State:
+        """Evaluate the first boxes."""
+        table = self._evaluate(boxes)
+        return State(boxes, *table, self._totals(), len(boxes) * self.problem.points, (len(boxes),))
+
+    def resume(self, state: State) -> None:
+        """Go on from stored totals: rank 0 has them, the others have zero."""
+        self.total = CompensatedSum(state.totals.sums.shape)
+        if self.comm.rank == 0:
+            self.total.add(state.totals.sums)
+        self.minima = state.totals.minima
+
+    def refine(self, state: State, marked: Integer) -> State:
+        """Replace the marked boxes by their halves."""
+        marked = np.sort(marked)  # neighbours stay neighbours
+        parents, holder = state.boxes[marked], state.holder[marked]
+        forgotten = parents[holder < 0]
+        halves = self.problem.tiling.distinct(parents.split(state.axis[marked]))
+        together(self.comm, lambda: self._remove(parents[holder == self.comm.rank], forgotten))
+        table = self._evaluate(halves)
+        kept = np.ones(len(state), bool)
+        kept[marked] = False
+        boxes = Boxes(*(np.concatenate([getattr(state.boxes, f.name)[kept], getattr(halves, f.name)]) for f in fields(Boxes)))
+        old = (state.size[kept], state.axis[kept], state.suspect[kept], state.holder[kept])
+        size, axis, suspect, holder = (np.concatenate(pair) for pair in zip(old, table, strict=True))
+        n = len(halves) + len(forgotten)
+        evaluations = state.evaluations + n * self.problem.points
+        return State(boxes, size, axis, suspect, holder, self._totals(), evaluations, (*state.rounds, n))
+
+    def _remove(self, held: Boxes, forgotten: Boxes) -> None:
+        """Subtract the sums of boxes that are about to be split: remembered ones, and this rank's share of the others."""
+        assert self.total is not None
+        for key in _keys(held):
+            self.total.add(_stack(*self.held.pop(key), sign=-1))
+        for sample in self._samples(self._share(forgotten)):
+            self.total.add(_stack(sample.value, sample.difference, sign=-1))
+
+    def _share(self, boxes: Boxes) -> Boxes:
+        rank, size = self.comm.rank, self.comm.size
+        return boxes[len(boxes) * rank // size : len(boxes) * (rank + 1) // size]
+
+    def _samples(self, boxes: Boxes) -> Iterator[Sample]:
+        for sample in self.problem.integrand(boxes):
+            yield sample
+            if self.problem.stop():
+                raise Interrupted("told to stop")
+
+    def _evaluate(self, boxes: Boxes) -> tuple[Real, Integer, Real, Integer]:
+        """Evaluate this rank's share and add it; the table of all (size, axis, suspect, holder) on all ranks."""
+        mine = self._share(boxes)
+        rows = together(self.comm, lambda: self._add(mine, boxes[:1]))
+        start = len(boxes) * self.comm.rank // self.comm.size
+        table = np.zeros((len(boxes), rows.shape[1]))
+        table[start : start + len(mine)] = rows[: len(mine)]
+        table = sum_over_ranks(self.comm, table, np.zeros_like(table))  # every row comes from one rank
+        return table[:, 3:], table[:, 0].astype(np.int64), table[:, 1], table[:, 2].astype(np.int64) - 1
+
+    def _add(self, mine: Boxes, template: Boxes) -> Real:
+        """Add the samples of these boxes; their rows of the table. A rank without boxes learns the shapes from the template."""
+        rows = []
+        for key, sample in zip(_keys(mine), self._samples(mine), strict=True):
+            self._prepare(sample)
+            assert self.total is not None
+            assert self.minima is not None
+            self.total.add(_stack(sample.value, sample.difference))
+            self.minima = np.minimum(self.minima, sample.minima)
+            rows.append([sample.axis, sample.suspect, 1 + self._remember(key, sample), *sample.size])
+        if not rows:
+            sample = next(iter(self.problem.integrand(template)))
+            self._prepare(sample)
+            return np.zeros((0, 3 + len(sample.size)))
+        return np.array(rows)
+
+    def _prepare(self, sample: Sample) -> None:
+        if self.total is None:
+            self.total = CompensatedSum((3, *sample.value.shape))
+            self.minima = np.full(len(sample.minima), np.inf)
+
+    def _remember(self, key: bytes, sample: Sample) -> int:
+        """Keep the sums if there is room; the rank, or -1."""
+        if (len(self.held) + 1) * 2 * sample.value.nbytes > self.problem.memory:
+            return -1
+        self.held[key] = (sample.value, sample.difference)
+        return self.comm.rank
+
+    def _totals(self) -> Totals:
+        assert self.total is not None
+        assert self.minima is not None
+        sums = sum_over_ranks(self.comm, self.total.high, self.total.low)
+        return Totals(sums, minimum_over_ranks(self.comm, self.minima))
+
+
+def _stack(value: Real, difference: Real, sign: int = 1) -> Real:
+    """(3, ...): value, difference and its square."""
+    return sign * np.stack([value, difference, difference**2])
+
+
+def _keys(boxes: Boxes) -> list[bytes]:
+    return [row.tobytes() for row in np.concatenate([boxes.corner, boxes.edge], axis=1)]
+
+
+def forget(state: State) -> State:
+    """The same state, with the sums of single boxes forgotten."""
+    return replace(state, holder=np.full(len(state), -1))
