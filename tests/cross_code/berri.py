@@ -62,19 +62,10 @@ def system_from_files(seed: Path, ws_tolerance: float) -> Any:
 
 def model_of(system: Any, name: str) -> TightBindingModel:
     """Our model with the matrices of their system."""
-    R = np.asarray(system.rvec.iRvec, np.int64)
-    position = np.array(system.get_R_mat("AA"), complex)
-    diagonal = np.arange(system.num_wann)
-    position[(R == 0).all(axis=1).argmax(), diagonal, diagonal] += system.wannier_centers_cart
-    return TightBindingModel(
-        lattice=np.asarray(system.real_lattice),
-        R_vectors=R,
-        hamiltonian_R=np.array(system.get_R_mat("Ham")),
-        position_R=position,
-        spin_R=np.array(system.get_R_mat("SS")),
-        centres=np.asarray(system.wannier_centers_cart),
-        name=name,
-    )
+    from wannier_spin.berri import from_system_R
+
+    with quietly():  # importing wannierberri
+        return replace(from_system_R(system), name=name)
 
 
 def scramble(system: Any, strength: float, seed: int) -> Any:

@@ -2,7 +2,7 @@
 
 files            opening, hashing, Fortran records
 wannier90_files  one parser per Wannier90 format
-berri_input      Bloch states -> R space (the only module that imports wannierberri)
+berri_input      Bloch states -> R space (the only reader that imports wannierberri)
 wigner_seitz     minimal-distance replicas for the text files
 tight_binding    _tb.dat, _hr.dat
 wannier90        read_wannier90: choose the route, hold the files against each other

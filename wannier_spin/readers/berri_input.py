@@ -1,4 +1,4 @@
-"""From Bloch states to matrices in R space: the only module that imports wannierberri.
+"""From Bloch states to matrices in R space, by wannierberri. Of the readers only this module imports it.
 
 The files are parsed and checked by `wannier90_files`; wannierberri gets its objects in memory, so it never opens a
 file, never starts processes and never meets input that it would answer with a traceback. What it does here:
@@ -27,6 +27,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.readers.wannier90_files import Checkpoint, Overlaps
 from wannier_spin.readers.wigner_seitz import distribute, fold
 
+NAMES = {"Ham": "hamiltonian", "AA": "position", "SS": "spin"}  # theirs: ours
 COARSE = 0.1  # angstrom: wannierberri's tolerance for ties, only for speed, its choice is undone below
 SHELL_TOLERANCE = 1e-5  # 1/angstrom: neighbours whose distances differ by less form one shell
 
@@ -66,7 +67,7 @@ def build(
 
     Raises InputError, which names the seed and repeats wannierberri's words, for anything wannierberri refuses.
     """
-    with _quiet():
+    with quiet():
         try:
             system = _system(checkpoint, energies, overlaps, spin)
         except ImportError as error:
@@ -149,17 +150,28 @@ def _our_convention(system: Any, checkpoint: Checkpoint, tolerance: float) -> RM
     wannierberri rounds tau_m - tau_n to few digits in reduced coordinates before it looks for ties; in a large cell
     that is more than the tolerance, and the ties break. Folding undoes its choice exactly.
     """
-    names = {"Ham": "hamiltonian", "AA": "position", "SS": "spin"}
-    found = {ours: np.asarray(system.get_R_mat(key)) for key, ours in names.items() if system.has_R_mat(key)}
-    folded = fold(found, np.asarray(system.rvec.iRvec, np.int64), checkpoint.mesh)
+    folded = fold(matrices_of(system), np.asarray(system.rvec.iRvec, np.int64), checkpoint.mesh)
     R_vectors, parts = distribute(folded, checkpoint.mesh, checkpoint.lattice, checkpoint.centres, tolerance)
-    diagonal = np.arange(checkpoint.n_wannier)
-    parts["position"][(R_vectors == 0).all(axis=1).argmax(), diagonal, diagonal] += checkpoint.centres
-    return RMatrices(R_vectors, parts["hamiltonian"], parts["position"], parts.get("spin"))
+    position = with_centres(parts["position"], R_vectors, checkpoint.centres)
+    return RMatrices(R_vectors, parts["hamiltonian"], position, parts.get("spin"))
+
+
+def matrices_of(system: Any) -> dict[str, NDArray[np.complex128]]:
+    """The matrices that a System_R holds, (R, n, n, ...) by our names; its position is <0n|r - tau|Rm>."""
+    return {ours: np.asarray(system.get_R_mat(theirs)) for theirs, ours in NAMES.items() if system.has_R_mat(theirs)}
+
+
+def with_centres(
+    connection: NDArray[np.complex128], R_vectors: NDArray[np.int64], centres: NDArray[np.float64]
+) -> NDArray[np.complex128]:
+    """<0n|r|Rm> from <0n|r - tau|Rm>, (R, n, n, 3) angstrom: the centres (n, 3) on the diagonal at R = 0."""
+    position, diagonal = connection.copy(), np.arange(len(centres))
+    position[(R_vectors == 0).all(axis=1).argmax(), diagonal, diagonal] += centres
+    return position
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """wannierberri's log and warnings off for a while; the logger is left as it was found."""
     logger = logging.getLogger("wannierberri")
     level = logger.level
