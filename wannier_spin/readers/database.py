@@ -39,7 +39,8 @@ def check_database(path: Path) -> None:
 def fill_database(path: Path, entries: Sequence[Entry]) -> None:
     """Add the entries to the database, or make it; whole or not at all. Its other rows stay.
 
-    Points in the names of values become underscores, as ase wants them. Raises InputError if ase cannot write it.
+    Points in the names of values become underscores, as ase wants them; `data["magnetic_moments"]` has the moments (atom, xyz) in
+    Bohr magnetons. Raises InputError if ase cannot write it.
     """
     check_database(path)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
@@ -60,20 +61,23 @@ def _write(path: Path, entries: Sequence[Entry]) -> None:
     connect: Any = ase.db.connect  # not typed
     with connect(path, type=path.suffix[1:], use_lock_file=False) as database:
         for entry in entries:
-            old = [row.id for row in database.select(origin=entry.origin)]
-            database.delete(old)
+            if path.exists():  # ase makes it with the first row, and searches only what is there
+                database.delete([row.id for row in database.select(origin=entry.origin)])
             values = {key.replace(".", "_"): value for key, value in entry.values.items()}
-            database.write(_atoms(entry.structure), origin=entry.origin, **values)
+            moments = {"magnetic_moments": entry.structure.magnetic_moments.tolist()}
+            database.write(_atoms(entry.structure), data=moments, origin=entry.origin, **values)
 
 
 def _atoms(structure: Structure) -> Any:
+    """Moments along z are ase's collinear ones; others are in the row's data only: ase's databases lose their shape."""
     from ase import Atoms
 
     moments = structure.magnetic_moments
+    along_z = moments[:, 2].any() and not moments[:, :2].any()
     return Atoms(
         numbers=structure.numbers,
         cell=structure.lattice,
         scaled_positions=structure.positions,
         pbc=True,
-        magmoms=moments if moments.any() else None,
+        magmoms=moments[:, 2] if along_z else None,
     )

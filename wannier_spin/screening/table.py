@@ -21,6 +21,7 @@ from wannier_spin.storage import check_writable, write_text, write_tree
 KIND = "wannier_spin screening"
 FIRST = ("material", "status", "fermi_energy", "temperature", "tau", "group", "grid")
 LAST = ("seconds", "notes", "warnings", "error", "folder", "result")
+TEXTS = {"material", "status", "group", "grid", "notes", "warnings", "error", "folder", "result"}
 ENDINGS = (".csv", ".json", ".h5", ".hdf5")
 ABOUT = (
     "value: largest |component| over mu, first temperature, first tau, SI units; .error: estimate |fine - coarse mesh|; .mu: eV, "
@@ -89,10 +90,15 @@ class Table:
     def _column(self, name: str) -> np.ndarray:
         """(row,): numbers with NaN for empty cells, or UTF-8 bytes."""
         cells = [row.get(name) for row in self.rows]
-        if any(isinstance(cell, str) for cell in cells):
-            words = [str(cell or "").encode() for cell in cells]
-            return np.array(words, f"S{max(1, *map(len, words))}" if words else "S1")
-        return np.array([np.nan if cell is None else cell for cell in cells], float)
+        if not is_text(name):
+            return np.array([np.nan if cell is None else cell for cell in cells], float)
+        words = [str(cell or "").encode() for cell in cells]
+        return np.array(words, f"S{max(1, *map(len, words))}")
+
+
+def is_text(name: str) -> bool:
+    """Whether a column holds words."""
+    return name in TEXTS or name.endswith((".component", ".unit"))
 
 
 def table_columns(responses: Sequence[str]) -> tuple[str, ...]:
