@@ -237,7 +237,7 @@ def screen(
     parallel.together(comm, lambda: check_table(output) if chief else None)
     results = output.with_name(f"{output.stem}_results")
     request = Request(tuple(folders), results, settings, overrule, rank_by, resume, ranks_per_material, ase_db)
-    table = screen_folders(request, comm, lambda line: print(line, flush=True))
+    table = screen_folders(request, comm, lambda line: print(line, file=sys.stderr, flush=True))
     parallel.together(comm, lambda: table.save(output) if chief else None)
     print(table.text())
     for line in table.warnings():

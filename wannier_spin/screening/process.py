@@ -7,10 +7,11 @@ together, as in `run`. By default there is one group. No group waits for another
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,8 @@ def screen(request: Request, comm: Communicator, report: Report = lambda line: N
 
     Raises InputError for what is wrong with the request as a whole; what is wrong with a material is in the table.
     """
-    plan = comm.bcast(together(comm, lambda: _plan(request) if comm.rank == 0 else None))
     group, mine, groups = parallel.split(comm, comm.size if request.ranks_per_material is None else request.ranks_per_material)
+    plan = comm.bcast(together(comm, lambda: _plan(request) if comm.rank == 0 else None))
     rows: dict[int, Row] = {}
     for i in range(mine, len(plan.items), groups):
         rows[i] = _row(plan.items[i], request, group)
@@ -135,8 +136,10 @@ def _result(material: Material, target: Path, resume: bool, comm: Communicator) 
     inputs, old, why = comm.bcast(together(comm, lambda: look() if comm.rank == 0 else None))
     if old is not None:
         return old, "reused", ""
+    start = time.monotonic()
     result = _compute(material, comm)
-    result = replace(result, provenance={**result.provenance, "screening": inputs})
+    added = {"screening": inputs, "screening_seconds": time.monotonic() - start}
+    result = replace(result, provenance={**result.provenance, **added})
     together(comm, lambda: result.save(target) if comm.rank == 0 else None)
     return result, "computed", why
 
@@ -164,7 +167,14 @@ def _of_charge(settings: Settings) -> Settings:
 
 def _inputs(material: Material) -> dict[str, str]:
     """What a result depends on: settings, files, version."""
-    return {"settings": material.text, "files": json.dumps(material.hashes()), "version": version("wannier-spin")}
+    return {"settings": material.text, "files": json.dumps(material.hashes()), "version": _version()}
+
+
+def _version() -> str:
+    try:
+        return version("wannier-spin")
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _older(target: Path, inputs: dict[str, str]) -> tuple[ResultSet | None, str]:
@@ -193,8 +203,8 @@ def _about(result: ResultSet) -> Row:
         "tau": float(any_tensor.tau[0]),
         "group": symmetry["bns_number"] if isinstance(symmetry, dict) else "",
         "grid": "x".join(str(n) for n in p.get("grid", [])),
-        "seconds": float(p.get("wall_seconds", 0.0)),
-        "warnings": "; ".join(result.warnings),
+        "seconds": float(p["screening_seconds"]),
+        "warnings": " | ".join(result.warnings),
     }
 
 
