@@ -26,7 +26,7 @@ SIBLINGS = {("readers", "models", "bloch"), ("responses", "integration", "symmet
 
 # Third parties, and the modules (or packages) that may import them; None: everywhere.
 THIRD_PARTIES: dict[str, tuple[str, ...] | None] = {
-    "ase": ("readers.structure",),
+    "ase": ("readers.structure", "readers.database"),
     "fortio": ("readers",),
     "h5py": ("storage",),
     "matplotlib": ("plotting",),

@@ -1,4 +1,4 @@
-"""The command line: `wannier-spin run | check | symmetry | responses | show`.
+"""The command line: `wannier-spin run | check | symmetry | responses | show | screen`.
 
 Exit codes: 0 done (a warning is still 0), 2 bad input, 1 anything else. Under MPI rank 0 alone prints.
 """
@@ -56,11 +56,11 @@ def main() -> None:
 
 
 def _world() -> parallel.Communicator:
-    """The communicator; only `run` insists on an MPI library where a batch system looks like a parallel job."""
+    """The communicator; only `run` and `screen` insist on an MPI library where a batch system looks like a parallel job."""
     try:
         return parallel.world()
     except InputError:
-        if sys.argv[1:2] == ["run"]:
+        if sys.argv[1:2] in (["run"], ["screen"]):
             raise
         return parallel.SERIAL
 
@@ -212,6 +212,38 @@ def _moments(text: str | None) -> list[list[float]] | None:
     if any(len(moment) != 3 for moment in moments):
         raise InputError(f"--magmom '{text}': expected three numbers for each atom, atoms separated by ';'")
     return moments
+
+
+@app.command()
+def screen(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders with finished Wannier90 runs.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Table: .csv, .json or .h5.")] = Path("screening.csv"),
+    settings: Annotated[Path | None, typer.Option(help="COMMON.toml: settings for all; a folder's input.toml overrides.")] = None,
+    overrule: Annotated[
+        bool,
+        typer.Option("--overrule", help="COMMON.toml overrides input.toml, but for seedname, fermi_energy, [model], [symmetry]."),
+    ] = False,
+    rank_by: Annotated[str | None, typer.Option(help="Sort by a column of the table, for instance spin_hall_angle.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Reuse finished results whose input is unchanged.")] = False,
+    ranks_per_material: Annotated[int | None, typer.Option(help="MPI: work on several materials at once; default: one.")] = None,
+    ase_db: Annotated[Path | None, typer.Option("--ase-db", help="Also fill an ase database: .db or .json.")] = None,
+) -> None:
+    """Many materials, one table. A folder that fails is one line of it; the exit code is 0 nevertheless."""
+    from wannier_spin.screening import Request, check_table
+    from wannier_spin.screening import screen as screen_folders
+
+    comm = parallel.world()
+    chief = comm.rank == 0
+    parallel.together(comm, lambda: check_table(output) if chief else None)
+    results = output.with_name(f"{output.stem}_results")
+    request = Request(tuple(folders), results, settings, overrule, rank_by, resume, ranks_per_material, ase_db)
+    table = screen_folders(request, comm, lambda line: print(line, file=sys.stderr, flush=True))
+    parallel.together(comm, lambda: table.save(output) if chief else None)
+    print(table.text())
+    for line in table.warnings():
+        print(f"warning: {line}")
+    done, failed = len(table.rows) - table.count("failed"), table.count("failed")
+    print(f"{done} materials done ({table.count('reused')} reused), {failed} failed; table {output}, results in {results}")
 
 
 def _group_row(model: TightBindingModel, crystal: Structure) -> tuple[str, str, str, str]:

@@ -11,6 +11,7 @@ Everything else has a default: see `Settings` and its parts.
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -134,20 +135,41 @@ class Settings(Section):
 
 def read_settings(path: str | Path) -> tuple[Settings, str]:
     """Settings and the text of an input file. Raises InputError for whatever is wrong with it."""
+    data, text = read_table(path)
+    return settings_from(data, str(path)), text
+
+
+def read_table(path: str | Path) -> tuple[dict[str, Any], str]:
+    """What a TOML file holds, not yet checked, and its text. Raises InputError where it is not TOML."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the input file '{path}': {error}") from error
     try:
-        data = tomllib.loads(text)
+        return tomllib.loads(text), text
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"'{path}' is not valid TOML: {error}") from error
+
+
+def settings_from(data: dict[str, Any], where: str) -> Settings:
+    """Checked settings. `where`: what the message names. Raises InputError for unknown keys and wrong values."""
     try:
-        return Settings.model_validate(data), text
+        return Settings.model_validate(data)
     except ValidationError as error:
         lines = "\n".join(f"  {_explain(problem)}" for problem in _first_of_each_key(error))
-        raise InputError(f"'{path}':\n{lines}") from error
+        raise InputError(f"'{where}':\n{lines}") from error
+
+
+def as_toml(settings: Settings) -> str:
+    """Settings as an input file that `read_settings` reads back; defaults are written out."""
+    data = settings.model_dump(mode="json", exclude_none=True)
+
+    def lines(table: dict[str, Any]) -> list[str]:  # JSON's numbers, strings and lists are TOML's
+        return [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items() if not isinstance(value, dict)]
+
+    tables = [[f"[{name}]", *lines(table)] for name, table in data.items() if isinstance(table, dict)]
+    return "\n\n".join("\n".join(part) for part in (lines(data), *tables)) + "\n"
 
 
 def _first_of_each_key(error: ValidationError) -> list[Any]:

@@ -42,6 +42,21 @@ def write_tree(path: str | Path, tree: Mapping[str, Any]) -> Path:
     return path
 
 
+def write_text(path: str | Path, text: str) -> Path:
+    """Write a text file, whole or not at all. Raises InputError if that is impossible."""
+    path = Path(path)
+    temporary = _temporary(path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"cannot write '{path}': {error}; is the disk full? Or choose another place") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
 def read_tree(path: str | Path, kind: str) -> Tree:
     """Read a tree whose root attribute `kind` must be as given.
 

@@ -26,7 +26,22 @@ def run(settings: Settings, text: str, folder: Path, comm: Communicator, progres
 
     Raises InputError on all ranks alike.
     """
-    model, structure = comm.bcast(together(comm, lambda: _read(settings, folder) if comm.rank == 0 else None))
+    model, structure = comm.bcast(together(comm, lambda: read_inputs(settings, folder) if comm.rank == 0 else None))
+    return run_model(model, structure, settings, text, comm, progress)
+
+
+def run_model(
+    model: TightBindingModel,
+    structure: Structure | None,
+    settings: Settings,
+    text: str,
+    comm: Communicator,
+    progress: Progress = lambda done, total: None,
+) -> ResultSet:
+    """What the settings ask for, on a model that has been read. `text`: the input, for the provenance.
+
+    Raises InputError on all ranks alike.
+    """
     grid = settings.grid.points or default_grid(model, settings.grid.spacing)
     result = compute(
         model,
@@ -61,7 +76,8 @@ def default_grid(model: TightBindingModel, spacing: float) -> tuple[int, int, in
     return points[0], points[1], points[2]
 
 
-def _read(settings: Settings, folder: Path) -> tuple[TightBindingModel, Structure | None]:
+def read_inputs(settings: Settings, folder: Path) -> tuple[TightBindingModel, Structure | None]:
+    """The model and the structure (None: no symmetry) that the settings name. Raises InputError."""
     wanted = settings.symmetry
     if wanted.structure is None:
         if wanted.magnetic_moments is not None:

@@ -6,6 +6,7 @@ Everything is a collective on all ranks; nobody is the master. A failure on one 
 from __future__ import annotations
 
 import os
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -80,6 +81,45 @@ def abort(comm: Communicator, code: int) -> None:
     """End all ranks at once."""
     if comm.size > 1:
         comm.Abort(code)  # type: ignore[attr-defined]
+
+
+def split(comm: Communicator, ranks: int) -> tuple[Communicator, int, int]:
+    """Groups of at least `ranks` ranks, as equal as can be: the group of this rank, its number, how many there are.
+
+    Raises InputError for a number that is not between one and the number of ranks.
+    """
+    if not 1 <= ranks <= comm.size:
+        raise InputError(f"groups of {ranks} ranks cannot be made of {comm.size}; expected a number from 1 to {comm.size}")
+    groups = comm.size // ranks
+    mine = comm.rank * groups // comm.size
+    return (comm if groups == 1 else comm.Split(mine, comm.rank)), mine, groups  # type: ignore[attr-defined]
+
+
+def duplicate(comm: Communicator) -> Communicator:
+    """The same ranks with messages of their own: what a failed calculation left unread disturbs no later one."""
+    return comm if comm.size == 1 else comm.Dup()  # type: ignore[attr-defined]
+
+
+def free(comm: Communicator) -> None:
+    """Give a duplicate back; on all of its ranks."""
+    if comm.size > 1:
+        comm.Free()  # type: ignore[attr-defined]
+
+
+def all_failed(comm: Communicator, patience: float = 60.0) -> bool:
+    """Called by a rank on which something failed: whether all ranks call this within `patience` (s).
+
+    If not, the others wait for this rank somewhere else and only `abort` ends that.
+    """
+    if comm.size == 1:
+        return True
+    here = comm.Ibarrier()  # type: ignore[attr-defined]
+    end = time.monotonic() + patience
+    while not here.Test():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def sum_over_ranks(comm: Communicator, high: NDArray[np.float64], low: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,10 +6,15 @@ berri_input      Bloch states -> R space (the only reader that imports wannierbe
 wigner_seitz     minimal-distance replicas for the text files
 tight_binding    _tb.dat, _hr.dat
 wannier90        read_wannier90: choose the route, hold the files against each other
-structure        crystal structures (the only module that imports ase)
+structure        crystal structures (imports ase)
+fermi            the Fermi energy, from the outputs beside the Wannier90 files
+database         structures with numbers into an ase database (imports ase)
 quality          is the output fit for use?
 """
 
+from wannier_spin.readers.database import Entry, check_database, fill_database
+from wannier_spin.readers.fermi import FermiEnergy, find_fermi_energy
+from wannier_spin.readers.files import find_file, seeds_in, sha256
 from wannier_spin.readers.projections import read_projections
 from wannier_spin.readers.quality import Check, check_model
 from wannier_spin.readers.structure import read_structure, read_win_lattice
@@ -19,7 +24,13 @@ from wannier_spin.readers.wannier90 import read_frozen_window, read_wannier90
 __all__ = [
     "WS_DISTANCE_TOLERANCE",
     "Check",
+    "Entry",
+    "FermiEnergy",
+    "check_database",
     "check_model",
+    "fill_database",
+    "find_fermi_energy",
+    "find_file",
     "read_hr",
     "read_frozen_window",
     "read_projections",
@@ -27,4 +38,6 @@ __all__ = [
     "read_tb",
     "read_wannier90",
     "read_win_lattice",
+    "seeds_in",
+    "sha256",
 ]

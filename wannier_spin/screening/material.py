@@ -1,0 +1,170 @@
+"""A folder with a Wannier90 run becomes settings: from its own input file, from common ones, from what lies in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from wannier_spin import responses as resp
+from wannier_spin.config import Settings, as_toml, read_table, settings_from
+from wannier_spin.errors import InputError
+from wannier_spin.model import Structure
+from wannier_spin.readers import find_fermi_energy, find_file, read_structure, seeds_in, sha256
+
+INPUT = "input.toml"
+OF_THE_MATERIAL = ("seedname", "fermi_energy", "model", "symmetry")  # keys that common settings never overrule
+MODEL_ENDING = ".model.h5"
+# Everything that reading a seed may open, also what it opens only if another file is missing.
+SEED_FILES = (".chk", ".chk.fmt", ".eig", ".mmn", ".spn", ".spn.fmt", ".win", ".nnkp", "_tb.dat", "_hr.dat", "_wsvec.dat")
+
+
+ANYTHING = {"seedname": "any", "responses": "all", "mu": 0.0}  # stands for the keys without a default
+
+
+@dataclass(frozen=True)
+class Common:
+    """Settings for all materials, as read. overrule: they come before those of a folder, but for OF_THE_MATERIAL."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    overrule: bool = False
+
+
+@dataclass(frozen=True)
+class Material:
+    """One run. structure: file relative to the folder, or None; notes: what was found, and where."""
+
+    name: str
+    folder: Path
+    settings: Settings
+    structure: str | None
+    notes: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The settings as an input file; relative paths in it are relative to the folder."""
+        return as_toml(self.settings)
+
+    @property
+    def response_names(self) -> tuple[str, ...]:
+        wanted = self.settings.responses
+        return resp.names() if wanted == "all" else tuple(dict.fromkeys(wanted))
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of every file that the calculation may read, by its name."""
+        seed = self.folder / self.settings.seedname
+        files = [seed] if seed.suffix == ".h5" else [path for end in SEED_FILES if (path := find_file(seed, end))]
+        wanted = self.settings.symmetry
+        files += [self.folder / name for name in (wanted.structure, wanted.projections) if name]
+        return {path.name: sha256(path) for path in files if path.is_file()}
+
+    def crystal(self) -> Structure | None:
+        """The structure with its moments; None where none is known. Raises InputError if its file is damaged."""
+        if self.structure is None:
+            return None
+        return read_structure(self.folder / self.structure, self.settings.symmetry.magnetic_moments)
+
+
+def read_common(path: Path | None, overrule: bool = False) -> Common:
+    """Common settings: any keys of an input file, checked as far as that is possible without a material.
+
+    Raises InputError: what `read_settings` refuses, an unknown response, an output file.
+    """
+    if path is None:
+        if overrule:
+            raise InputError("common settings shall overrule those of the folders, and none are given; give --settings COMMON.toml")
+        return Common()
+    data, _ = read_table(path)
+    if "output" in data:
+        raise InputError(f"'{path}': leave out output; each material has a result file of its own beside the table")
+    settings = settings_from({**ANYTHING, **data}, str(path))
+    if settings.responses != "all":
+        for name in settings.responses:
+            resp.get(name)
+    return Common(data, overrule)
+
+
+def material_names(folders: Sequence[Path]) -> list[tuple[str, Path]]:
+    """A name for each folder (each once): the last part of its path, or as many parts as it takes to tell all apart.
+
+    Raises InputError without folders, or for names that stay equal.
+    """
+    resolved = list(dict.fromkeys(folder.expanduser().resolve() for folder in folders))
+    if not resolved:
+        raise InputError("no folder to screen; give the folders of finished Wannier90 runs")
+    for parts in range(1, max(len(path.parts) for path in resolved) + 1):
+        names = ["_".join(part.strip("/") for part in path.parts[-parts:]) for path in resolved]
+        if len(set(names)) == len(names):
+            return list(zip(names, resolved, strict=True))
+    raise InputError(f"the folders {', '.join(str(p) for p in resolved)} cannot be told apart by name; rename one")
+
+
+def prepare(name: str, folder: Path, common: Common) -> Material:
+    """Settings of one folder. Raises InputError, in which the folder or a file of it is named."""
+    if not folder.is_dir():
+        raise InputError(f"'{folder}' is {'not a folder' if folder.exists() else 'not there'}; expected one with a Wannier90 run")
+    own = read_table(folder / INPUT)[0] if (folder / INPUT).is_file() else {}
+    where = str(folder / INPUT) if own else str(folder)
+    data, notes = _merged(own, common), []
+    settings_from({**ANYTHING, **data}, where)  # a wrong key is told before what is missing
+    if "seedname" not in data:
+        data["seedname"] = find_seedname(folder)
+        notes.append(f"seedname {data['seedname']}")
+    seed = folder / _seed(data["seedname"])
+    if "fermi_energy" not in data and "mu" not in own:  # a file with mu alone means absolute energies, as it does for `run`
+        fermi = find_fermi_energy(seed)
+        data["fermi_energy"] = fermi.value
+        notes.append(f"Fermi energy {fermi.value:g} eV from {fermi.source}")
+    win = find_file(seed, ".win")
+    beside = None if win is None else str(PurePosixPath(data["seedname"]).parent / win.name)
+    if "symmetry" not in own and beside is not None and "structure" not in data.get("symmetry", {}):
+        data["symmetry"] = {**data.get("symmetry", {}), "structure": beside}
+        notes.append(f"structure from {beside}")
+    settings = settings_from(_without_options_of_files(data, own), where)
+    _check(settings)
+    return Material(name, folder, settings, settings.symmetry.structure or beside, tuple(notes))
+
+
+def find_seedname(folder: Path) -> str:
+    """The one seed of a folder: with a checkpoint, else a saved model, else with _tb.dat or _hr.dat. Raises InputError."""
+    names = [path.name.removesuffix(".gz") for path in folder.iterdir() if path.is_file()]
+    checkpoints = {n.removesuffix(".fmt").removesuffix(".chk") for n in names if n.endswith((".chk", ".chk.fmt"))}
+    models = {name for name in names if name.endswith(MODEL_ENDING)}
+    for found in (checkpoints, models, set(seeds_in(folder))):
+        if len(found) > 1:
+            raise InputError(f"'{folder}' has the runs {', '.join(sorted(found))}; write seedname into its {INPUT}")
+        if found:
+            return found.pop()
+    raise InputError(f"'{folder}' has no {INPUT} and no finished Wannier90 run (.chk, _tb.dat, _hr.dat, {MODEL_ENDING}) in it")
+
+
+def _merged(own: Mapping[str, Any], common: Common) -> dict[str, Any]:
+    """Key by key; a table replaces the whole table of the other file."""
+    data = {**common.settings, **own}
+    if common.overrule:
+        data |= {key: value for key, value in common.settings.items() if key not in OF_THE_MATERIAL}
+    data.pop("output", None)
+    return data
+
+
+def _seed(seedname: str) -> str:
+    """Where the other files of the run are: "Fe.model.h5" belongs to the seed "Fe"."""
+    return seedname.removesuffix(".h5").removesuffix(".model")
+
+
+def _without_options_of_files(data: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Common options for reading Wannier90 files do not concern a saved model."""
+    if not data["seedname"].endswith(".h5") or "model" in own or "model" not in data:
+        return dict(data)
+    options = {key: value for key, value in data["model"].items() if key not in ("spin", "ws_distance_tolerance")}
+    return {**data, "model": options}
+
+
+def _check(settings: Settings) -> None:
+    if settings.channel != "spin":
+        raise InputError(f"channel = '{settings.channel}': a screening is of spin responses; leave it out")
+    if not settings.responses:
+        raise InputError(f"no response was asked for; choose from {', '.join(resp.names())}, or 'all'")
+    for name in settings.responses if settings.responses != "all" else ():
+        resp.get(name)

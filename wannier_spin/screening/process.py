@@ -1,0 +1,269 @@
+"""The loop over materials. One that fails becomes a line of the table; one that is finished is not done again.
+
+Groups of ranks take the materials in turn (the first group the first, ...), and all ranks of a group work on one material
+together, as in `run`. By default there is one group. No group waits for another before the end.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from wannier_spin import calculation
+from wannier_spin.config import Settings
+from wannier_spin.errors import AccuracyWarning, InputError
+from wannier_spin.integration import parallel
+from wannier_spin.integration.parallel import Communicator, together
+from wannier_spin.readers import Entry, check_database, fill_database
+from wannier_spin.results import KIND, ResultSet, load
+from wannier_spin.screening.figures import CHARGE, Row, figures
+from wannier_spin.screening.material import Material, material_names, prepare, read_common
+from wannier_spin.screening.table import FIRST, LAST, Table, check_column, table_columns
+from wannier_spin.storage import check_writable
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to screen. settings: common input file; results: folder of the result files; database: an ase database."""
+
+    folders: tuple[Path, ...]
+    results: Path
+    settings: Path | None = None
+    overrule: bool = False
+    rank_by: str | None = None
+    resume: bool = False
+    ranks_per_material: int | None = None
+    database: Path | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A folder that no settings could be made for, and why."""
+
+    name: str
+    folder: Path
+    message: str
+
+
+@dataclass(frozen=True)
+class _Plan:
+    items: tuple[Material | Failure, ...]
+    columns: tuple[str, ...]
+
+
+def screen(request: Request, comm: Communicator, report: Report = lambda line: None) -> Table:
+    """The table, on all ranks. `report` gets a line for each material as it is finished.
+
+    Raises InputError for what is wrong with the request as a whole; what is wrong with a material is in the table.
+    """
+    group, mine, groups = parallel.split(comm, comm.size if request.ranks_per_material is None else request.ranks_per_material)
+    plan = comm.bcast(together(comm, lambda: _plan(request) if comm.rank == 0 else None))
+    rows: dict[int, Row] = {}
+    for i in range(mine, len(plan.items), groups):
+        rows[i] = _row(plan.items[i], request, group)
+        report(_told(rows[i]))  # rank 0 prints for its own group
+    everything = [(i, row) for part in comm.allgather(rows if group.rank == 0 else {}) for i, row in part.items()]
+    for i, row in sorted(everything, key=lambda item: item[0]):
+        if i not in rows:
+            report(_told(row))
+    table = Table(plan.columns, tuple(row for _, row in sorted(everything, key=lambda item: item[0])))
+    if request.database is not None:
+        together(comm, lambda: _fill(request, plan, table, report) if comm.rank == 0 else None)
+    return table.ranked(request.rank_by if request.rank_by in table.columns else None)
+
+
+def _plan(request: Request) -> _Plan:
+    """Settings of all materials; everything that can be refused is refused before the first calculation."""
+    common = read_common(request.settings, request.overrule)
+    items: list[Material | Failure] = []
+    for name, folder in material_names(request.folders):
+        try:
+            items.append(prepare(name, folder, common))
+        except (InputError, OSError) as error:
+            items.append(Failure(name, folder, str(error)))
+    responses = dict.fromkeys(name for item in items if isinstance(item, Material) for name in item.response_names)
+    columns = table_columns(tuple(responses))
+    if request.rank_by is not None and responses:  # without any, all have failed: that is the news, not the column
+        check_column(request.rank_by, columns)
+    if request.database is not None:
+        check_database(request.database)
+    try:
+        request.results.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder of the results '{request.results}': {error}; choose another table with -o"
+        ) from error
+    return _Plan(tuple(items), columns)
+
+
+def _row(item: Material | Failure, request: Request, group: Communicator) -> Row:
+    """The row of one material; on all ranks of the group. Whatever goes wrong is one line in it."""
+    first: Row = {"material": item.name, "folder": str(item.folder)}
+    if isinstance(item, Failure):
+        return first | {"status": "failed", "error": _one_line(item.message)}
+    first |= {"fermi_energy": item.settings.fermi_energy, "notes": "; ".join(item.notes)}
+    target = request.results / f"{item.name}.h5"
+    comm = parallel.duplicate(group)
+    try:
+        result, status, why = _result(item, target, request.resume, comm)
+    except Exception as error:
+        if not parallel.all_failed(group):  # the other ranks are somewhere else: nothing but an end of all helps
+            raise
+        return first | {"status": "failed", "error": _one_line(_reason(error, item))}
+    parallel.free(comm)
+    notes = "; ".join(note for note in (*item.notes, why) if note)
+    return first | _about(result) | figures(result) | {"status": status, "notes": notes, "result": str(target)}
+
+
+def _result(material: Material, target: Path, resume: bool, comm: Communicator) -> tuple[ResultSet, str, str]:
+    """The result, whether it was "computed" or "reused", and why an older one was not reused."""
+
+    def look() -> tuple[dict[str, str], ResultSet | None, str]:
+        inputs = _inputs(material)
+        old, why = _older(target, inputs) if resume else (None, "")
+        if old is None:
+            check_writable(target, KIND)
+        return inputs, old, why
+
+    inputs, old, why = comm.bcast(together(comm, lambda: look() if comm.rank == 0 else None))
+    if old is not None:
+        return old, "reused", ""
+    start = time.monotonic()
+    result = _compute(material, comm)
+    added = {"screening": inputs, "screening_seconds": time.monotonic() - start}
+    result = replace(result, provenance={**result.provenance, **added})
+    together(comm, lambda: result.save(target) if comm.rank == 0 else None)
+    return result, "computed", why
+
+
+def _compute(material: Material, comm: Communicator) -> ResultSet:
+    """The responses, and the charge conductivity if the spin Hall conductivity is among them."""
+    settings, folder = material.settings, material.folder
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AccuracyWarning)  # they come with the result
+        model, structure = comm.bcast(together(comm, lambda: calculation.read_inputs(settings, folder) if comm.rank == 0 else None))
+        result = calculation.run_model(model, structure, settings, material.text, comm)
+        if "spin_hall" not in result:
+            return result
+        charge = calculation.run_model(model, structure, _of_charge(settings), material.text, comm)["magnetic_spin_hall"]
+    named = replace(charge, name=CHARGE, title="Drude charge conductivity", symbol="sigma(1)_ab")
+    return replace(result, tensors={**result.tensors, CHARGE: named})
+
+
+def _of_charge(settings: Settings) -> Settings:
+    """Drude conductivity: the response of order tau in the identity channel; a linear one is the same in any relaxation model."""
+    numerics = settings.numerics.model_copy(update={"degeneracy_check": False})
+    changes = {"channel": "charge", "responses": ["magnetic_spin_hall"], "form": "full", "relaxation": "adiabatic", "omega": []}
+    return settings.model_copy(update={**changes, "numerics": numerics})
+
+
+def _inputs(material: Material) -> dict[str, str]:
+    """What a result depends on: settings, files, version."""
+    return {"settings": material.text, "files": json.dumps(material.hashes()), "version": _version()}
+
+
+def _version() -> str:
+    try:
+        return version("wannier-spin")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _older(target: Path, inputs: dict[str, str]) -> tuple[ResultSet | None, str]:
+    """A finished result of the same inputs, or None and what is different."""
+    if not target.exists():
+        return None, ""
+    try:
+        old = load(target)
+    except InputError as error:
+        return None, f"computed again: {error}"
+    before: Any = old.provenance.get("screening", {})
+    if before == inputs:
+        return old, ""
+    files, known = json.loads(inputs["files"]), json.loads(before.get("files", "{}"))
+    changed = [name for name in sorted({*files, *known}) if files.get(name) != known.get(name)]
+    what = [f"{', '.join(changed)} changed"] if changed else []
+    what += [f"the {key} changed" for key in ("settings", "version") if before.get(key) != inputs[key]]
+    return None, f"computed again: {' and '.join(what)}"
+
+
+def _about(result: ResultSet) -> Row:
+    p, any_tensor = result.provenance, next(iter(result.values())).at(units="SI")
+    symmetry = p.get("symmetry")
+    return {
+        "temperature": float(any_tensor.temperature[0]),
+        "tau": float(any_tensor.tau[0]),
+        "group": symmetry["bns_number"] if isinstance(symmetry, dict) else "",
+        "grid": "x".join(str(n) for n in p.get("grid", [])),
+        "seconds": float(p["screening_seconds"]),
+        "warnings": " | ".join(result.warnings),
+    }
+
+
+def _reason(error: Exception, material: Material) -> str:
+    if isinstance(error, parallel.RankError):  # ends with the last line of a traceback
+        return f"{str(error).strip().splitlines()[-1]} (not foreseen; `wannier-spin run` shows where)"
+    if not isinstance(error, InputError):
+        return f"{type(error).__name__}: {error} (not foreseen; `wannier-spin run` shows where)"
+    found = [note for note in material.notes if note.startswith("structure")]
+    if found and "magnetic group" in str(error):
+        return f"{error} ({found[0]}; give symmetry.magnetic_moments in its input.toml, or an empty [symmetry] for no symmetry)"
+    return str(error)
+
+
+def _told(row: Row) -> str:
+    """What is reported of a finished material."""
+    if row["status"] == "failed":
+        return f"{row['material']}: failed: {row['error']}"
+    seconds = f" in {row['seconds']:.1f} s" if row["status"] == "computed" else ", its input is unchanged"
+    return f"{row['material']}: {row['status']}{seconds}" + (f" ({row['notes']})" if row["notes"] else "")
+
+
+def _fill(request: Request, plan: _Plan, table: Table, report: Report) -> None:
+    """Finished materials with a known structure into the ase database."""
+    assert request.database is not None
+    materials = {item.name: item for item in plan.items if isinstance(item, Material)}
+    entries = []
+    for row in table.rows:
+        if row["status"] == "failed":
+            continue
+        structure = materials[str(row["material"])].crystal()
+        if structure is None:
+            report(f"{row['material']}: not in the database: no structure is known; give symmetry.structure in its input.toml")
+            continue
+        entries.append(Entry(structure, str(row["folder"]), _for_database(row, table.columns)))
+    fill_database(request.database, entries)
+
+
+def _for_database(row: Row, columns: Sequence[str]) -> dict[str, float | str]:
+    """ase takes no empty cells, and no words that look like numbers ("12.58", or a folder named "0012")."""
+    figures_of_merit = columns[len(FIRST) : -len(LAST)]
+    values: dict[str, float | str] = {name: cell for name in figures_of_merit if (cell := row.get(name)) is not None}
+    numbers = {name: cell for name in ("fermi_energy", "temperature", "tau") if (cell := row.get(name)) is not None}
+    group = {"magnetic_group": f"BNS {row['group']}"} if row.get("group") else {}
+    return {
+        "material": f"folder {row['material']}" if _is_number(str(row["material"])) else str(row["material"]),
+        **numbers,
+        **group,
+        **values,
+    }
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())
