@@ -61,13 +61,13 @@ def curves(tensor: ResponseTensor, provenance: Mapping[str, Any], view: View) ->
     _check_axes(tensor, view)
     place = {axis: position(tensor, axis, provenance, view.at or {}) for axis in scan_axes(tensor)}
     x = axis_values(tensor, against, provenance)
+    order = np.argsort(x, kind="stable")  # a list of mu need not be in order
+    values, errors = tensor.over_tau, tensor.error_over_tau
     found = []
     for group, part, where, label in _choices(tensor, provenance, view, place):
         pick: list[Any] = [slice(None) if axis == against else where[axis] for axis in scan_axes(tensor)]
         index = (*pick, *(() if part is None else (part,)), *group.index)
-        found.append(
-            Curve(label, x, np.atleast_1d(tensor.over_tau[index]).astype(float), np.atleast_1d(tensor.error_over_tau[index]))
-        )
+        found.append(Curve(label, x[order], np.atleast_1d(values[index])[order], np.atleast_1d(errors[index])[order]))
     return tuple(found)
 
 
