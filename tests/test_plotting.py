@@ -234,6 +234,32 @@ def test_curves_differ_in_colour_and_in_line(result: ws.ResultSet) -> None:
     assert len({str(line._dash_pattern) for line in drawn}) == 6
 
 
+def test_more_curves_than_colours(result: ws.ResultSet) -> None:
+    (axes,) = ws.plot(result["spin_hall"], components=[a + b + c for a in "xyz" for b in "xyz" for c in "xyz"]).axes
+    drawn = [line for line in axes.lines if not line.get_label().startswith("_")]
+    assert len(drawn) == 27
+    assert len({(line.get_color(), str(line._dash_pattern)) for line in drawn}) == 27
+
+
+def test_components_go_to_the_response_that_writes_them_so(result: ws.ResultSet) -> None:
+    """The semicolon is for the eye, but "zxx" is the magnetization's where there is one, and "xy;z" never."""
+
+    def labels(**options: object) -> dict[str, list[str]]:
+        found = {}
+        for axes in ws.plot(result, **options).axes:
+            title = axes.get_legend().get_title().get_text().split("\n")[0]
+            found[title] = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
+        return found
+
+    assert labels(components=["xy;z", "zxx"], responses=["spin_hall", "nonlinear_drude_spin_magnetization"]) == {
+        "spin Hall effect": ["xy;z"],
+        "nonlinear Drude spin magnetization": ["zxx"],
+    }
+    assert labels(components="zxx", responses="spin_hall") == {"spin Hall effect": ["zx;x"]}
+    with pytest.raises(InputError, match="'xyw'"):
+        ws.plot(result, components=["xy;z", "xyw"])
+
+
 def test_equivalent_components_are_one_curve(cubic: ws.ResultSet) -> None:
     figure = ws.plot(cubic)
     (axes,) = figure.axes  # edelstein is forbidden

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Real = NDArray[np.float64]
+Panel = tuple[ResponseTensor, View]
 MARKED = 12  # points: with more, markers hide the line
 WRAP = 145  # letters in a line of the summary sheet
 
@@ -33,8 +34,8 @@ def plot(
     result: ResultSet | ResponseTensor,
     path: str | Path | None = None,
     *,
-    responses: Sequence[str] = (),
-    components: Sequence[str] = (),
+    responses: str | Sequence[str] = (),
+    components: str | Sequence[str] = (),
     against: str | None = None,
     lines: str | None = None,
     at: Mapping[str, float] | None = None,
@@ -57,13 +58,12 @@ def plot(
     if path is not None:
         check_ending(path)
     result = ResultSet({result.name: result}) if isinstance(result, ResponseTensor) else result
-    view = View(tuple(components), against, lines, at)
-    panels = _panels(result, responses, view)
+    panels = _panels(result, _names(responses), View(_names(components), against, lines, at))
     columns = min(len(panels), 1 if len(panels) == 1 else 2 if len(panels) <= 4 else 3)
     rows = -(-len(panels) // columns)
     with own_style():
         figure = new_figure((COLUMN * columns, 2.75 * rows))
-        _draw_panels(figure, panels, result.provenance, view, (rows, columns))
+        _draw_panels(figure, panels, result.provenance, (rows, columns))
     if path is not None:
         save(figure, path)
     return figure
@@ -78,7 +78,7 @@ def summary_sheet(result: ResultSet, path: str | Path | None = None, *, title: s
         check_ending(path)
     panels = _panels(result, (), View())
     columns = 1 if len(panels) == 1 else 2 if len(panels) <= 8 else 3
-    view = View(most=6 if columns < 3 else 4)
+    panels = tuple((tensor, View(most=6 if columns < 3 else 4)) for tensor, _ in panels)
     forbidden = [name for name, tensor in result.items() if is_forbidden(tensor, result.provenance)]
     head = [line for text in provenance_lines(result) for line in textwrap.wrap(text, WRAP, subsequent_indent="    ")]
     if forbidden and len(forbidden) < len(result):
@@ -87,7 +87,7 @@ def summary_sheet(result: ResultSet, path: str | Path | None = None, *, title: s
     rows = max(-(-len(panels) // columns), 3)  # a page of few panels keeps their shape
     with own_style():
         figure = new_figure(PAGE, _rectangle(len(head) + 2, len(notes)))
-        _draw_panels(figure, panels, result.provenance, view, (rows, columns))
+        _draw_panels(figure, panels, result.provenance, (rows, columns))
         name = title or str(result.provenance.get("model", "result"))
         figure.text(0.04, 1 - 0.35 / PAGE[1], name, size=11, weight="bold", va="top")
         figure.text(0.04, 1 - 0.62 / PAGE[1], "\n".join(head), size=7, va="top", linespacing=1.4)
@@ -97,22 +97,29 @@ def summary_sheet(result: ResultSet, path: str | Path | None = None, *, title: s
     return figure
 
 
-def _panels(result: ResultSet, responses: Sequence[str], view: View) -> tuple[ResponseTensor, ...]:
-    """The responses to draw, each with something to show. Raises InputError where nothing fits."""
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _panels(result: ResultSet, responses: Sequence[str], view: View) -> tuple[Panel, ...]:
+    """The responses to draw, each with how to look at it. Raises InputError where nothing fits."""
     unknown = [name for name in responses if name not in result]
     if unknown:
         raise InputError(f"no response '{unknown[0]}' in this result; it has {', '.join(result)}")
     chosen = [result[name] for name in responses or result]
     if not responses and not view.components:
         chosen = [tensor for tensor in chosen if not is_forbidden(tensor, result.provenance)] or chosen
-    fitting, refusal = [], None
+    components = _by_response(chosen, view.components)
+    fitting: list[Panel] = []
+    refusal = None
     for tensor in chosen:
-        own = tuple(c for c in view.components if has_component(tensor, c))
+        own = replace(view, components=components[tensor.name])
         try:
-            if view.components and not own:
+            if view.components and not own.components:
                 checked_name(tensor, view.components[0])
-            curves(tensor, result.provenance, replace(view, components=own))
-            fitting.append(tensor)
+                continue  # the name fits, but is written as that of another response
+            curves(tensor, result.provenance, own)
+            fitting.append((tensor, own))
         except InputError as error:
             refusal = error
     if refusal is not None and (not fitting or responses):
@@ -120,14 +127,23 @@ def _panels(result: ResultSet, responses: Sequence[str], view: View) -> tuple[Re
     return tuple(fitting)
 
 
-def _draw_panels(
-    figure: Figure, panels: Sequence[ResponseTensor], provenance: Mapping[str, Any], view: View, shape: tuple[int, int]
-) -> None:
+def _by_response(tensors: Sequence[ResponseTensor], components: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The components of each response: "zxx" is nonlinear where that is there, else zx;x. InputError for one of none."""
+    found: dict[str, tuple[str, ...]] = {tensor.name: () for tensor in tensors}
+    for component in components:
+        fitting = [tensor for tensor in tensors if has_component(tensor, component)]
+        if not fitting:
+            checked_name(tensors[0], component)
+        exact = [tensor for tensor in fitting if checked_name(tensor, component) == component]
+        for tensor in exact or fitting:
+            found[tensor.name] += (component,)
+    return found
+
+
+def _draw_panels(figure: Figure, panels: Sequence[Panel], provenance: Mapping[str, Any], shape: tuple[int, int]) -> None:
     grid = figure.add_gridspec(*shape)
-    for i, tensor in enumerate(panels):
-        own = tuple(c for c in view.components if has_component(tensor, c))
-        axes = figure.add_subplot(grid[divmod(i, shape[1])])
-        draw_response(axes, tensor, provenance, replace(view, components=own))
+    for i, (tensor, view) in enumerate(panels):
+        draw_response(figure.add_subplot(grid[divmod(i, shape[1])]), tensor, provenance, view)
 
 
 def draw_response(axes: Axes, tensor: ResponseTensor, provenance: Mapping[str, Any], view: View) -> None:
@@ -182,7 +198,7 @@ def _fixed(tensor: ResponseTensor, provenance: Mapping[str, Any], view: View, ag
 def _draw_lines(axes: Axes, found: Sequence[Curve], scale: float) -> None:
     for i, curve in enumerate(found):
         y, error = scale * _drawable(curve.y), scale * curve.error
-        colour, line = COLOURS[i % len(COLOURS)], LINES[i % len(LINES)]
+        colour, line = COLOURS[i % len(COLOURS)], LINES[(i + i // len(COLOURS)) % len(LINES)]
         axes.plot(curve.x, y, color=colour, ls=line, label=curve.label, marker="o" if len(curve.x) <= MARKED else "")
         if np.isfinite(error).any():
             axes.fill_between(curve.x, y - error, y + error, color=colour, alpha=0.2, lw=0)
