@@ -99,6 +99,7 @@ def _draw_sum(axes: Axes, bands: BandMap, fermi_energy: float) -> None:
         linear = _nice(usual)
         axes.set_yscale("asinh", linear_width=linear)
         axes.set_yticks(_decades(linear, top))
+        axes.set_ylim(min(1.6 * float(total.min()), -linear), max(1.6 * float(total.max()), linear))
         axes.minorticks_off()
         axes.yaxis.set_major_formatter(LogFormatterSciNotation())
     axes.set_ylabel(f"sum, E < E$_F${_unit_in_brackets(bands, power)}")

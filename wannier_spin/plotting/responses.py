@@ -222,7 +222,7 @@ def _draw_bars(axes: Axes, found: Sequence[Curve], scale: float) -> None:
 
 def _legend(axes: Axes, title: str, found: Sequence[Curve]) -> None:
     """Above the axes, where no curve is; as many columns as the longest label leaves room for."""
-    longest = max(len(re.sub(r"[$\\{}]", "", curve.label)) for curve in found)
+    longest = max(len(re.sub(r"\$\\\w+\$", "x", curve.label)) for curve in found)
     axes.legend(
         title=title,
         alignment="left",
@@ -230,7 +230,7 @@ def _legend(axes: Axes, title: str, found: Sequence[Curve]) -> None:
         bbox_to_anchor=(0, 1),
         borderaxespad=0.2,
         borderpad=0,
-        ncols=max(1, min(3, len(found), _room(axes, 0.052) // (longest + 7))),
+        ncols=max(1, min(3, len(found), _room(axes, 0.047) // (longest + 7))),
         handlelength=2.4,
         columnspacing=1.2,
         labelspacing=0.3,
