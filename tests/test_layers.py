@@ -14,11 +14,11 @@ import pytest
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "units"),
     ("tensors", "storage"),
-    ("model", "orbitals", "results"),
+    ("model", "orbitals", "results", "components"),
     ("readers", "models", "bloch"),
-    ("geometry", "quantum_geometry", "occupation"),
+    ("geometry", "quantum_geometry", "kpath", "occupation"),
     ("responses", "integration", "symmetry"),
-    ("config", "plotting", "berri"),
+    ("config", "plotting", "exporting", "berri"),
     ("calculation", "screening"),
     ("cli", "__main__"),
 )
@@ -40,8 +40,11 @@ THIRD_PARTIES: dict[str, tuple[str, ...] | None] = {
     "threadpoolctl": None,
     "typer": ("cli",),
     "wannierberri": ("readers.berri_input", "berri"),
+    "xarray": ("results",),
 }
-NOT_ON_IMPORT = {*("ase", "h5py", "matplotlib", "mpi4py", "numba", "pydantic", "rich", "scipy", "spglib", "typer", "wannierberri")}
+NOT_ON_IMPORT = {
+    *("ase", "h5py", "matplotlib", "mpi4py", "numba", "pydantic", "rich", "scipy", "spglib", "typer", "wannierberri", "xarray")
+}
 
 ROOT_NAME = "wannier_spin"
 PLACE = {unit: (layer, place) for layer, units in enumerate(LAYERS) for place, unit in enumerate(units)}

@@ -27,7 +27,13 @@ _HOME = {
     "band_geometry": "geometry",
     "spin_qgt": "quantum_geometry",
     "zeeman_qgt": "quantum_geometry",
+    "k_path": "kpath",
+    "band_map": "kpath",
     "compute": "calculation",
+    "export": "exporting",
+    "plot": "plotting",
+    "plot_bands": "plotting",
+    "summary_sheet": "plotting",
     "load": "results",
     "ResponseTensor": "results",
     "ResultSet": "results",
@@ -43,22 +49,31 @@ __all__ = [
     "Structure",
     "TightBindingModel",
     "band_geometry",
+    "band_map",
     "compute",
+    "export",
+    "k_path",
     "load",
     "load_model",
+    "plot",
+    "plot_bands",
     "read_hr",
     "read_structure",
     "read_tb",
     "read_wannier90",
     "spin_qgt",
+    "summary_sheet",
     "zeeman_qgt",
 ]
 
 if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.calculation.compute import compute
     from wannier_spin.errors import AccuracyWarning, InputError
+    from wannier_spin.exporting import export
     from wannier_spin.geometry import band_geometry
+    from wannier_spin.kpath import band_map, k_path
     from wannier_spin.model import KPModel, Structure, TightBindingModel, load_model
+    from wannier_spin.plotting import plot, plot_bands, summary_sheet
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
     from wannier_spin.readers import read_hr, read_structure, read_tb, read_wannier90
     from wannier_spin.results import ResponseTensor, ResultSet, load

@@ -1,4 +1,4 @@
-"""The command line: `wannier-spin run | check | symmetry | responses | show | screen`.
+"""The command line: `wannier-spin run | check | symmetry | responses | show | plot | bands | export | schema | screen`.
 
 Exit codes: 0 done (a warning is still 0), 2 bad input, 1 anything else. Under MPI rank 0 alone prints.
 """
@@ -6,13 +6,13 @@ Exit codes: 0 done (a warning is still 0), 2 bad input, 1 anything else. Under M
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +31,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+RESPONSES = Annotated[list[str] | None, typer.Option("-r", "--response", help="Only these responses.")]
+TAU = Annotated[float | None, typer.Option(help="Another tau (fs for SI units, hbar/eV for natural ones).")]
+FORM = Annotated[str | None, typer.Option(help="full or paper, from the stored blocks.")]
+RELAXATION = Annotated[str | None, typer.Option(help="Relaxation model of the full form at second order.")]
+QUANTITY = "spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric or spin."
 SEEDNAME = typer.Argument(help="Wannier90 seedname (path without ending), a folder with one, or a saved model .h5.")
 
 
@@ -103,34 +108,46 @@ def run(
 @app.command()
 def show(
     result_file: Annotated[Path, typer.Argument(metavar="OUT.h5")],
-    response: Annotated[list[str] | None, typer.Option("-r", "--response", help="Only these responses.")] = None,
+    response: RESPONSES = None,
     component: Annotated[str | None, typer.Option("-c", "--component", help="One component over the scan, like 'xy;z'.")] = None,
-    tau: Annotated[float | None, typer.Option(help="Another tau (fs for SI units, hbar/eV for natural ones).")] = None,
-    form: Annotated[str | None, typer.Option(help="full or paper, from the stored blocks.")] = None,
-    relaxation: Annotated[str | None, typer.Option(help="Relaxation model of the full form at second order.")] = None,
+    tau: TAU = None,
+    form: FORM = None,
+    relaxation: RELAXATION = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Print what a result file holds: the largest components, or one component over the whole scan."""
-    from wannier_spin.results import ResultSet, load
+    from wannier_spin.exporting import as_json as in_json
 
-    result = load(result_file)
-    unknown = [name for name in response or [] if name not in result]
-    if unknown:
-        raise InputError(f"'{result_file}' has no response '{unknown[0]}'; it has {', '.join(result)}")
-    chosen = {name: result[name] for name in response or result}
-    tensors = _fitting(chosen, lambda t: t.at(tau=tau, form=form, relaxation=relaxation))
+    result = _chosen(result_file, response, tau, form, relaxation)
     if component:
-        tensors = _fitting(tensors, lambda t: t if t.component(component) else t)
+        tensors = _fitting(result, lambda t: t if t.component(component) else t)
+        result = replace(result, tensors=tensors)
     if as_json:
-        print(json.dumps(_as_json(tensors, component, result.provenance), indent=1))
+        print(json.dumps(in_json(result, component), indent=1))
     elif component:
-        for tensor in tensors.values():
+        for tensor in result.values():
             _print_component(tensor, component)
     else:
-        _print_summary(ResultSet(tensors, result.provenance, result.warnings))
+        _print_summary(result)
 
 
-def _fitting(tensors: dict[str, ResponseTensor], change: Callable[[ResponseTensor], ResponseTensor]) -> dict[str, ResponseTensor]:
+def _chosen(
+    result_file: Path, responses: Sequence[str] | None, tau: float | None, form: str | None, relaxation: str | None
+) -> ResultSet:
+    """What a result file has of these responses (None: all), with this tau and in this form where they fit."""
+    from wannier_spin.results import load
+
+    result = load(result_file)
+    unknown = [name for name in responses or [] if name not in result]
+    if unknown:
+        raise InputError(f"'{result_file}' has no response '{unknown[0]}'; it has {', '.join(result)}")
+    chosen = {name: result[name] for name in responses or result}
+    return replace(result, tensors=_fitting(chosen, lambda t: t.at(tau=tau, form=form, relaxation=relaxation)))
+
+
+def _fitting(
+    tensors: Mapping[str, ResponseTensor], change: Callable[[ResponseTensor], ResponseTensor]
+) -> dict[str, ResponseTensor]:
     """Those that the change fits; its refusal where it fits none."""
     found, refusal = {}, None
     for name, tensor in tensors.items():
@@ -141,6 +158,105 @@ def _fitting(tensors: dict[str, ResponseTensor], change: Callable[[ResponseTenso
     if not found and refusal is not None:
         raise refusal
     return found
+
+
+@app.command()
+def plot(
+    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg; default: OUT.pdf.")] = None,
+    response: RESPONSES = None,
+    component: Annotated[list[str] | None, typer.Option("-c", "--component", help="Only these components, like 'xy;z'.")] = None,
+    against: Annotated[str | None, typer.Option(help="Horizontal axis: mu, temperature, omega or tau.")] = None,
+    lines: Annotated[str | None, typer.Option(help="One curve for each value of this axis.")] = None,
+    at: Annotated[
+        list[str] | None, typer.Option(help="Where another axis stands, like 'temperature=300'; the nearest value.")
+    ] = None,
+    tau: TAU = None,
+    form: FORM = None,
+    relaxation: RELAXATION = None,
+    sheet: Annotated[bool, typer.Option("--sheet", help="One page: all responses and how they were computed.")] = False,
+) -> None:
+    """Draw a result: responses against mu, T, omega or tau with error bands, or one page about everything."""
+    from wannier_spin import plotting
+
+    target = output or result_file.with_suffix(".pdf")
+    plotting.check_ending(target)
+    if sheet and (response or component or against or lines or at):
+        raise InputError("--sheet shows everything: leave out -r, -c, --against, --lines and --at")
+    result = _chosen(result_file, response, tau, form, relaxation)
+    if sheet:
+        plotting.summary_sheet(result, target, title=result_file.name)
+    else:
+        options: Any = {"against": against, "lines": lines, "at": _places(at)}
+        plotting.plot(result, target, responses=response or (), components=component or (), **options)
+    print(f"written to {target}")
+
+
+def _places(texts: Sequence[str] | None) -> dict[str, float]:
+    """['temperature=300'] -> {"temperature": 300.0}."""
+    places = {}
+    for text in texts or []:
+        axis, _, value = text.partition("=")
+        try:
+            places[axis.strip()] = float(value)
+        except ValueError:
+            raise InputError(f"--at '{text}': expected an axis and a number, like 'temperature=300'") from None
+    return places
+
+
+@app.command()
+def bands(
+    seedname: Annotated[Path, SEEDNAME],
+    path: Annotated[str, typer.Option(help="Corners in reduced coordinates: 'G 0 0 0; X 1/2 0 1/2 | K …'; '|' is a jump.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg.")],
+    quantity: Annotated[
+        str, typer.Option(help="spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric or spin.")
+    ] = "spin_berry_curvature",
+    component: Annotated[str, typer.Option("-c", "--component", help="Like 'xy;z' (flow, field; spin).")] = "xy;z",
+    fermi_energy: Annotated[float | None, typer.Option(help="eV; also draws the sum over the bands below it.")] = None,
+    energies: Annotated[
+        tuple[float, float] | None, typer.Option(help="Lowest and highest energy drawn, from the Fermi energy.")
+    ] = None,
+    points: Annotated[int, typer.Option(help="About how many k-points.")] = 300,
+    spin: Annotated[str | None, typer.Option(help="files, interleaved or blocks; default: the .spn file.")] = None,
+) -> None:
+    """Draw bands along a path, coloured by a geometric quantity: where in k a response comes from."""
+    from wannier_spin import plotting
+    from wannier_spin.kpath import band_map, k_path
+    from wannier_spin.model import load_model
+    from wannier_spin.readers import read_wannier90
+
+    plotting.check_ending(output)
+    choice = _spin_choice(spin)
+    model = load_model(seedname) if seedname.suffix == ".h5" else read_wannier90(seedname, spin=choice)
+    data = band_map(model, k_path(model, path, points), quantity, component)
+    plotting.plot_bands(data, output, fermi_energy=fermi_energy, energy_range=energies)
+    print(f"written to {output}")
+
+
+@app.command()
+def export(
+    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="OUT.csv, OUT.json or OUT.nc (netCDF-4).")],
+    response: RESPONSES = None,
+    tau: TAU = None,
+    form: FORM = None,
+    relaxation: RELAXATION = None,
+) -> None:
+    """Write a result for other programs: CSV with one number a row, JSON, or netCDF."""
+    from wannier_spin.exporting import check_ending
+    from wannier_spin.exporting import export as write
+
+    check_ending(output)
+    print(f"written to {write(_chosen(result_file, response, tau, form, relaxation), output)}")
+
+
+@app.command()
+def schema() -> None:
+    """The JSON schema of the input file, for editors and for programs that write inputs."""
+    from wannier_spin.exporting import input_schema
+
+    print(json.dumps(input_schema(), indent=1))
 
 
 @app.command()
@@ -373,41 +489,6 @@ def _enumerate(values: Any) -> list[tuple[tuple[int, ...], float]]:
     import numpy as np
 
     return [(index, float(value)) for index, value in np.ndenumerate(values)]
-
-
-def _as_json(tensors: dict[str, ResponseTensor], component: str | None, provenance: Any) -> dict[str, Any]:
-    def describe(tensor: ResponseTensor) -> dict[str, Any]:
-        values, errors = tensor.component(component) if component else (tensor.values, tensor.error)
-        axes = tensor.axes[: values.ndim]
-        return {
-            "symbol": tensor.symbol,
-            "unit": tensor.unit,
-            "equation": tensor.equation,
-            "channel": tensor.channel,
-            "form": tensor.form,
-            "relaxation": tensor.relaxation,
-            "tau_unit": "fs" if tensor.units == "SI" else "hbar/eV",
-            "axes": axes,
-            "mu_eV": tensor.mu.tolist(),
-            "temperature_K": tensor.temperature.tolist(),
-            "omega_eV": tensor.omega.tolist(),
-            "tau": list(tensor.tau),
-            "values": _jsonable(values),
-            "error": _jsonable(errors),
-        }
-
-    return {"responses": {name: describe(tensor) for name, tensor in tensors.items()}, "provenance": _jsonable(provenance)}
-
-
-def _jsonable(value: Any) -> Any:
-    """Arrays as lists, and what JSON has no number for (NaN, infinity) as null."""
-    if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(item) for item in value]
-    if hasattr(value, "tolist"):
-        return _jsonable(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import units as un
 from wannier_spin.errors import InputError
-from wannier_spin.storage import Tree, read_tree, write_tree
+from wannier_spin.storage import Labelled, Tree, read_tree, write_tree
 from wannier_spin.tensors import Channel
+
+if TYPE_CHECKING:
+    import xarray
 
 Real = NDArray[np.float64]
 KIND = "wannier_spin result"
@@ -128,6 +132,11 @@ class ResponseTensor:
         return np.stack([self.at(tau=tau).values for tau in self.tau])
 
     @property
+    def error_over_tau(self) -> Real:
+        """`error` for every tau: (tau, mu, T, ...)."""
+        return np.stack([self.at(tau=tau).error for tau in self.tau])
+
+    @property
     def axes(self) -> tuple[str, ...]:
         """Names of the axes of `values`."""
         dynamic = ("omega", "part") if len(self.omega) else ()
@@ -136,6 +145,10 @@ class ResponseTensor:
     @property
     def unit(self) -> str:
         return un.unit_name(self.output, self.field_order, self.dimension, self.units)
+
+    @property
+    def tau_unit(self) -> str:
+        return "fs" if self.units == "SI" else "hbar/eV"
 
     @property
     def magnetization(self) -> Real:
@@ -201,6 +214,13 @@ class ResponseTensor:
         index: Any = (..., *("xyz".index(letter) for letter in letters))
         return self.values[index], self.error[index]
 
+    def to_xarray(self) -> xarray.Dataset:
+        """Variables `name` and `name_error` over (tau, mu, temperature, [omega, part,] Cartesian axes with x, y, z).
+
+        Raises InputError where xarray is not installed.
+        """
+        return _dataset(_named_arrays(self))
+
     def _scale(self, tau: float) -> float:
         return un.response_factor(self.output, self.field_order, self.tau_power, self.dimension, self.units, tau)
 
@@ -241,10 +261,28 @@ class ResultSet(Mapping[str, ResponseTensor]):
 
     def save(self, path: str | Path) -> Path:
         """Write everything to one HDF5 file, whole or not at all. Raises InputError if that is impossible."""
-        tree: Tree = {"kind": KIND, "format": 1, "warnings": json.dumps(self.warnings), "provenance": dict(self.provenance)}
+        tree: Tree = {"kind": KIND, "format": 1, "warnings": json.dumps(self.warnings), "provenance": _own_axes(self.provenance)}
         tree["order"] = list(self.tensors)
         tree["responses"] = {name: _to_tree(tensor) for name, tensor in self.tensors.items()}
         return write_tree(path, tree)
+
+    def arrays(self) -> dict[str, Labelled]:
+        """Every response and its error as arrays with named axes, and their coordinates: what `to_xarray` makes a Dataset of.
+
+        Raises InputError where two responses differ in mu, temperature, omega or tau.
+        """
+        return _merged(self.values())
+
+    def to_xarray(self) -> xarray.Dataset:
+        """One dataset of all responses, see `ResponseTensor.to_xarray`; attributes: provenance and warnings as JSON.
+
+        Raises InputError where xarray is not installed, or where two responses differ in mu, temperature, omega or tau.
+        """
+        return _dataset(self.arrays()).assign_attrs(self.description())
+
+    def description(self) -> dict[str, str]:
+        """Provenance and warnings as JSON texts."""
+        return {"provenance": json.dumps(plain(self.provenance)), "warnings": json.dumps(self.warnings)}
 
 
 def load(path: str | Path) -> ResultSet:
@@ -257,22 +295,93 @@ def load(path: str | Path) -> ResultSet:
         raise InputError(f"'{path}' is not a whole result file of this version: {error!r}; compute it again") from error
 
 
+def plain(value: Any) -> Any:
+    """What JSON can hold: mappings, lists, and null for the numbers it has none for."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _own_axes(provenance: Mapping[str, Any]) -> Tree:
+    """Lists of numbers become their own coordinates, so that netCDF finds a name for each dimension of the file."""
+    one_dimensional = {key: value for key, value in provenance.items() if isinstance(value, np.ndarray) and value.ndim == 1}
+    return {**provenance, **{key: Labelled(value, (key,)) for key, value in one_dimensional.items()}}
+
+
 def _to_tree(tensor: ResponseTensor) -> Tree:
     tree: Tree = {f.name: getattr(tensor, f.name) for f in dataclasses.fields(tensor)}
-    tree |= {"values": tensor.values, "error": tensor.error, "unit": tensor.unit, "axes": json.dumps(tensor.axes)}
-    tree |= {"recipes": json.dumps(tensor.recipes), "tau": np.array(tensor.tau)}
+    tree |= {"unit": tensor.unit, "axes": json.dumps(tensor.axes), "recipes": json.dumps(tensor.recipes)}
+    tree |= _coordinates(tensor)
+
+    def on_axes(array: Real | None, **attributes: str) -> Labelled | None:
+        return None if array is None else Labelled(array, tensor.axes, attributes)
+
+    for key in ("values", "error", "residual", "replica_spread", "sea_surface_difference"):
+        tree[key] = on_axes(getattr(tensor, key), units=tensor.unit)
+    for key in ("blocks", "block_errors", "block_residuals", "block_spreads"):
+        blocks = getattr(tensor, key)
+        tree[key] = None if blocks is None else {name: on_axes(block) for name, block in blocks.items()}
+    if tensor.block_replicas is not None:
+        axes = ("replica", *tensor.axes)
+        tree["replica"] = Labelled(np.arange(len(next(iter(tensor.block_replicas.values())))), ("replica",))
+        tree["block_replicas"] = {name: Labelled(block, axes) for name, block in tensor.block_replicas.items()}
     tree["custom"] = None if tensor.custom is None else json.dumps(tensor.custom)
-    tree |= {"residual": tensor.residual, "replica_spread": tensor.replica_spread}
-    tree["sea_surface_difference"] = tensor.sea_surface_difference
-    tree["tau_unit"] = "fs" if tensor.units == "SI" else "hbar/eV"
+    tree["tau_unit"] = tensor.tau_unit
     tree |= {"mu_unit": "eV", "temperature_unit": "K", "omega_unit": "eV"}
     tree["blocks_unit"] = "hbar = e = 1, eV, angstrom, without tau"
     if len(tensor.tau) > 1:
-        tree["values_over_tau"] = tensor.over_tau
+        tree["values_over_tau"] = Labelled(tensor.over_tau, ("tau", *tensor.axes), {"units": tensor.unit})
     if tensor.output == "spin":
-        tree["magnetization"] = tensor.magnetization
+        tree["magnetization"] = on_axes(tensor.magnetization)
         tree["magnetization_unit"] = f"mu_B {tensor.unit.removeprefix('<sigma/2>').strip()}, M = -2 mu_B <sigma/2>"
     return tree
+
+
+def _coordinates(tensor: ResponseTensor) -> dict[str, Labelled]:
+    """What stands along each axis of `values`, and tau; omega is empty for a static response."""
+    units = {"tau": tensor.tau_unit, "mu": "eV", "temperature": "K", "omega": "eV"}
+    found = {name: Labelled(np.array(getattr(tensor, name)), (name,), {"units": unit}) for name, unit in units.items()}
+    if len(tensor.omega):
+        found["part"] = Labelled(np.array(["cos", "sin"]), ("part",))
+    return found | {label: Labelled(np.array(["x", "y", "z"]), (label,)) for label in tensor.labels}
+
+
+def _named_arrays(tensor: ResponseTensor) -> dict[str, Labelled]:
+    """Coordinates, and `name` and `name_error` over (tau, mu, temperature, ..., tensor)."""
+    texts = {key: str(getattr(tensor, key)) for key in ("title", "symbol", "equation", "law", "channel", "form", "relaxation")}
+    attributes = {"units": tensor.unit, "long_name": texts.pop("title"), **texts}
+    axes = ("tau", *tensor.axes)
+    coordinates = {name: array for name, array in _coordinates(tensor).items() if name in axes}
+    return {
+        **coordinates,
+        tensor.name: Labelled(tensor.over_tau, axes, attributes),
+        f"{tensor.name}_error": Labelled(tensor.error_over_tau, axes, {"units": tensor.unit}),
+    }
+
+
+def _merged(tensors: Iterable[ResponseTensor]) -> dict[str, Labelled]:
+    """The arrays of several responses, which share their coordinates. Raises InputError where they do not."""
+    found: dict[str, Labelled] = {}
+    for tensor in tensors:
+        for name, array in _named_arrays(tensor).items():
+            if name in found and not np.array_equal(found[name].data, array.data):
+                raise InputError(f"'{tensor.name}' has another '{name}' than the responses before it; convert them one by one")
+            found[name] = array
+    return found
+
+
+def _dataset(arrays: Mapping[str, Labelled]) -> xarray.Dataset:
+    try:
+        import xarray
+    except ImportError as error:
+        raise InputError("to_xarray needs xarray: pip install 'wannier-spin[xarray]'") from error
+    variables = {name: (array.axes, array.data, dict(array.attributes)) for name, array in arrays.items()}
+    coordinates = {name: variables.pop(name) for name, array in arrays.items() if array.axes == (name,)}
+    return xarray.Dataset(variables, coordinates)
 
 
 def _from_tree(tree: Tree) -> ResponseTensor:

@@ -3,22 +3,40 @@
 A *tree* is a nested dictionary. Dictionaries become groups, numpy arrays become datasets, everything
 else (strings, numbers, booleans) becomes an attribute. What a tree means is decided by the modules
 that own the data (`model`, `results`).
+
+An array with named axes (`Labelled`) becomes a dataset with HDF5 dimension scales, which is what netCDF-4 calls
+dimensions: the same file is then readable by h5py, by netCDF and by xarray.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 
 Tree = dict[str, Any]
 SMALL = 65536  # bytes; larger datasets are compressed
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An array with a name for each axis, and what else is to be said about it ("units" is what netCDF reads).
+
+    Each name is an array of one dimension in the same group or in one above, of the length of that axis (the axis's
+    coordinates). An array of one dimension that carries its own name is such coordinates. Read back as a plain array.
+    """
+
+    data: NDArray[Any]
+    axes: tuple[str, ...]
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_tree(path: str | Path, tree: Mapping[str, Any]) -> Path:
@@ -28,11 +46,24 @@ def write_tree(path: str | Path, tree: Mapping[str, Any]) -> Path:
     """
     import h5py
 
+    def write(temporary: Path) -> None:
+        with h5py.File(temporary, "w") as file:
+            _write_group(file, tree)
+            for dataset, axes in _labelled(file, tree):
+                _attach_scales(dataset, axes)
+
+    return write_whole(path, write)
+
+
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
+    """Write any file through a temporary one in the same folder, renamed at the end: `write` gets the temporary name.
+
+    Raises InputError if the folder does not exist or cannot be written.
+    """
     path = Path(path)
     temporary = _temporary(path)
     try:
-        with h5py.File(temporary, "w") as file:
-            _write_group(file, tree)
+        write(temporary)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # h5py raises RuntimeError when it cannot close a file on a full disk
@@ -119,11 +150,42 @@ def _write_group(group: Any, tree: Mapping[str, Any]) -> None:
             continue
         if isinstance(value, Mapping):
             _write_group(group.create_group(key), value)
+        elif isinstance(value, Labelled):
+            dataset = _write_array(group, key, value.data)
+            dataset.attrs.update(value.attributes)
+            if value.axes == (key,):
+                dataset.make_scale(key)
         elif isinstance(value, np.ndarray):
-            packed = {"compression": "gzip", "shuffle": True} if value.nbytes > SMALL else {}
-            group.create_dataset(key, data=value, **packed)
+            _write_array(group, key, value)
         else:
             group.attrs[key] = value
+
+
+def _write_array(group: Any, key: str, value: NDArray[Any]) -> Any:
+    import h5py
+
+    if value.dtype.kind == "U":
+        return group.create_dataset(key, data=value.astype(object), dtype=h5py.string_dtype())
+    packed = {"compression": "gzip", "shuffle": True} if value.nbytes > SMALL else {}
+    return group.create_dataset(key, data=value, **packed)
+
+
+def _labelled(group: Any, tree: Mapping[str, Any]) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """Every dataset with named axes that is not coordinates itself."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _labelled(group[key], value)
+        elif isinstance(value, Labelled) and value.axes != (key,):
+            yield group[key], value.axes
+
+
+def _attach_scales(dataset: Any, axes: tuple[str, ...]) -> None:
+    """Make the coordinates with these names, in the dataset's group or the nearest above, the scales of its dimensions."""
+    for dimension, name in zip(dataset.dims, axes, strict=True):
+        group = dataset.parent
+        while name not in group and group.name != "/":
+            group = group.parent
+        dimension.attach_scale(group[name])
 
 
 def _read_group(group: Any) -> Tree:
@@ -131,8 +193,14 @@ def _read_group(group: Any) -> Tree:
 
     tree: Tree = {key: _plain(value) for key, value in group.attrs.items()}
     for key, item in group.items():
-        tree[key] = _read_group(item) if isinstance(item, h5py.Group) else item[()]
+        tree[key] = _read_group(item) if isinstance(item, h5py.Group) else _read_array(item)
     return tree
+
+
+def _read_array(dataset: Any) -> Any:
+    import h5py
+
+    return dataset.asstr()[()].astype(str) if h5py.check_string_dtype(dataset.dtype) else dataset[()]
 
 
 def _plain(value: Any) -> Any:

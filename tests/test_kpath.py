@@ -1,0 +1,176 @@
+"""Bands with a geometric quantity along a path: the path, and the quantities against responses and plain sums."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import wannier_spin as ws
+from wannier_spin.errors import InputError
+from wannier_spin.geometry import BandGeometry
+from wannier_spin.kpath import QUANTITIES, KPath, band_map, k_path, occupied_sum
+
+SQUARE = ws.models.get("altermagnet")
+NO_BLOCKS = "rashba_exchange"
+
+
+def path_of(k: np.ndarray) -> KPath:
+    """Any points at all."""
+    return KPath(k, np.arange(len(k), dtype=float), (), ())
+
+
+def mesh(points: tuple[int, int, int]) -> np.ndarray:
+    grid = np.meshgrid(*(np.arange(n) / n for n in points), indexing="ij")
+    return np.stack(grid, axis=-1).reshape(-1, 3)
+
+
+def test_path() -> None:
+    a = np.linalg.norm(SQUARE.lattice[0])
+    path = k_path(SQUARE, "G 0 0 0; X 1/2 0 0; M .5,.5,0 | Y 0 0.5 0; G 0 0 0", points=60)
+    assert path.labels == ("G", "X", "M|Y", "G")
+    assert path.ticks == pytest.approx(np.array([0, 1, 2, 3]) * np.pi / a)
+    assert len(path.points) == len(path.distance) == pytest.approx(60, abs=4)
+    corner = [int(np.argmin(np.abs(path.distance - tick))) for tick in path.ticks]
+    assert path.points[corner[1]] == pytest.approx([0.5, 0, 0])
+    (start,) = path.breaks
+    assert path.points[start - 1] == pytest.approx([0.5, 0.5, 0])
+    assert path.points[start] == pytest.approx([0, 0.5, 0])
+    assert path.distance[start] == path.distance[start - 1]
+    steps = np.delete(np.diff(path.distance), start - 1)
+    assert steps == pytest.approx(np.full(len(steps), np.pi / a / 20))
+
+
+def test_path_of_a_kp_model_is_cartesian() -> None:
+    path = k_path(ws.models.get("massive_dirac"), "A -0.1 0 0; B 0.1 0 0")
+    assert path.distance[-1] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("G 0 0 0", "one corner"),
+        ("G 0 0 0; X 0 0", "found 'X 0 0', expected a name and three numbers"),
+        ("G 0 0 0; X 0 0 a", "found 'X 0 0 a'"),
+        ("G 0 0 0; X 0 0 1/0", "found 'X 0 0 1/0'"),
+        ("G 0 0 0; X 0 0 nan", "found 'X 0 0 nan'"),
+        ("G 0 0 0;", "found ''"),
+        ("", "found ''"),
+        ("G 0 0 0; X .5 0 0 | M .5 .5 0", "one corner in 'M .5 .5 0'"),
+        ("G 0 0 0; X 0 0 0", "the same point"),
+    ],
+)
+def test_wrong_paths(text: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        k_path(SQUARE, text)
+    assert message in str(caught.value)
+
+
+def test_wrong_quantities_and_components() -> None:
+    path = k_path(SQUARE, "G 0 0 0; X .5 0 0", points=3)
+    with pytest.raises(InputError, match="choose from spin_berry_curvature, spin_metric"):
+        band_map(SQUARE, path, "berry", "xy")
+    with pytest.raises(InputError, match="expected 3 letter"):
+        band_map(SQUARE, path, "spin_metric", "xy")
+    with pytest.raises(InputError, match="expected 1 letter"):
+        band_map(SQUARE, path, "spin", "up")
+    with pytest.raises(InputError, match="needs spin matrices"):
+        band_map(replace(SQUARE, spin_R=None), path, "spin", "z")
+    with pytest.raises(InputError, match="at least 2"):
+        k_path(SQUARE, "G 0 0 0; X .5 0 0", points=1)
+
+
+def test_sum_over_a_mesh_is_the_spin_hall_conductivity(example_inputs: Path) -> None:
+    """(6a): int_k sum_n f_n Omega_n, for Kramers pairs of a real metal."""
+    model = ws.load_model(example_inputs / "GaAs" / "GaAs.model.h5")
+    mu, points = 9.13, (3, 3, 3)
+    bands = band_map(model, path_of(mesh(points)), "spin_berry_curvature", "xyz")
+    assert bands.component == "xy;z"
+    found = occupied_sum(bands, mu).mean() / abs(np.linalg.det(model.lattice))
+    result = ws.compute(model, "spin_hall", grid=points, mu=mu, temperature=0)
+    expected = result["spin_hall"].component("xy;z")[0].item()
+    assert abs(expected) > 1e-6
+    assert found == pytest.approx(expected, rel=1e-8)
+
+
+def test_sum_over_a_mesh_is_the_edelstein_response_in_paper_form() -> None:
+    """(5): -(tau/2) int_k sum_n f_n Obar^{ba}_n, in a gap."""
+    model, points = ws.models.get(NO_BLOCKS), (6, 6, 1)
+    bands = band_map(model, path_of(mesh(points)), "zeeman_berry_curvature", "xy")
+    energies = np.sort(bands.energies.ravel())
+    wide = len(energies) // 8 + int(np.argmax(np.diff(energies[len(energies) // 8 : len(energies) // 3])))
+    mu = float(energies[wide : wide + 2].mean())
+    assert energies[wide + 1] - energies[wide] > 0.05  # no state within 25 kT of mu
+    area = np.linalg.norm(np.cross(*model.lattice[:2]))
+    found = -occupied_sum(bands, mu).mean() / 2 / area
+    result = ws.compute(model, "edelstein", grid=points, mu=mu, temperature=10, form="paper")
+    expected = result["edelstein"].at(combination={"L1": 1}).component("yx")[0].item()
+    assert abs(expected) > 1e-4
+    assert found == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize(("quantity", "component"), [("spin_metric", "xy;z"), ("zeeman_metric", "yx"), ("spin", "z")])
+def test_against_plain_sums(quantity: str, component: str) -> None:
+    """Written out for bands without blocks, from matrix elements."""
+    model, k = ws.models.get(NO_BLOCKS), np.array([[0.11, 0.23, 0.0], [0.4, 0.05, 0.0]])
+    g = ws.band_geometry(model, k)
+    assert not g.has_degeneracies
+    a, b, c = 0, 1, 2
+    expected = np.zeros(g.energies.shape)
+    for p, n, m in np.ndindex(*g.velocity.shape[0:1], *g.velocity.shape[2:]):
+        if n == m:
+            expected[p, n] += g.spin_matrices[p, c, n, n].real if quantity == "spin" else 0
+            continue
+        gap = g.energies[p, n] - g.energies[p, m]
+        if quantity == "spin_metric":
+            expected[p, n] += (g.spin_current[p, a, c, n, m] * g.velocity[p, b, m, n]).real / gap**2
+        elif quantity == "zeeman_metric":
+            expected[p, n] += (-1j * g.velocity[p, b, n, m] / gap * g.spin_matrices[p, a, m, n]).real
+    assert np.abs(expected).max() > 1e-3
+    assert band_map(model, path_of(k), quantity, component).values == pytest.approx(expected)
+
+
+def blocks(g: BandGeometry) -> list[tuple[int, int]]:
+    """(k-point, number of the block)."""
+    return [(p, int(block)) for p, groups in enumerate(g.group) for block in np.unique(groups)]
+
+
+def rotated(g: BandGeometry, rng: np.random.Generator) -> BandGeometry:
+    """Other states inside of each degenerate block."""
+    U = np.zeros(g.states.shape, complex)
+    for p, block in blocks(g):
+        inside = np.flatnonzero(g.group[p] == block)
+        random = rng.normal(size=(2, len(inside), len(inside)))
+        U[p][np.ix_(inside, inside)] = np.linalg.qr(random[0] + 1j * random[1])[0]
+    turn = U[:, None]
+    velocity, spin = (turn.conj().swapaxes(-1, -2) @ X @ turn for X in (g.velocity, g.spin_matrices))
+    return replace(g, velocity=velocity, spin=spin, states=g.states @ U)
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_degenerate_bands(quantity: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The map does not depend on the choice of states inside of a block, and its bands add up to the block's trace."""
+    model, rng = ws.models.get("chiral_flat"), np.random.default_rng(3)
+    k = rng.uniform(size=(5, 3)) * model.periodic
+    g = ws.band_geometry(model, k)
+    assert g.has_degeneracies
+    component = "xyz"[: QUANTITIES[quantity].rank]
+    bands = band_map(model, path_of(k), quantity, component)
+    assert np.abs(bands.values).max() > 1e-3
+    elements = QUANTITIES[quantity].of(g)[(slice(None), *("xyz".index(letter) for letter in component))]
+    for p, block in blocks(g):
+        inside = g.group[p] == block
+        assert np.ptp(bands.values[p, inside]) <= 1e-10
+        assert bands.values[p, inside].sum() == pytest.approx(elements[p, inside].sum(), abs=1e-10)
+    monkeypatch.setattr("wannier_spin.kpath.band_geometry", lambda model, k, **options: rotated(g, rng))
+    assert np.abs(QUANTITIES[quantity].of(rotated(g, rng)) - QUANTITIES[quantity].of(g)).max() > 1e-6  # elements do change
+    assert band_map(model, path_of(k), quantity, component).values == pytest.approx(bands.values, abs=1e-9)
+
+
+def test_batches_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = k_path(SQUARE, "G 0 0 0; M .5 .4 0", points=10)
+    whole = band_map(SQUARE, path, "spin", "z")
+    monkeypatch.setattr("wannier_spin.kpath.BATCH", 3)
+    parts = band_map(SQUARE, path, "spin", "z")
+    assert np.array_equal(whole.values, parts.values)
+    assert np.array_equal(whole.energies, parts.energies)

@@ -1,0 +1,529 @@
+"""Figures: what they show is what the result holds, nothing overlaps, and a file is written whole or not at all."""
+
+import re
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import wannier_spin as ws
+from wannier_spin import cli
+from wannier_spin import units as un
+from wannier_spin.components import groups
+from wannier_spin.errors import InputError
+from wannier_spin.kpath import QUANTITIES, band_map, k_path
+from wannier_spin.plotting.curves import View, curves, scan_axis
+from wannier_spin.plotting.words import math_symbol, math_unit, power_of_ten
+
+matplotlib = pytest.importorskip("matplotlib")
+
+Run = Callable[..., tuple[int, str, str]]
+MU = np.linspace(-0.5, 1.0, 15)
+
+
+def make(responses: object, **options: object) -> ws.ResultSet:
+    """A small calculation without symmetry; warnings are the result's."""
+    standard: dict[str, object] = {"grid": (6, 6, 1), "mu": 0.3, "temperature": 1000}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ws.compute(ws.models.get("rashba_exchange"), responses, **{**standard, **options})
+
+
+@pytest.fixture(scope="module")
+def result() -> ws.ResultSet:
+    names = ["spin_hall", "edelstein", "displacement_spin_current", "nonlinear_drude_spin_magnetization"]
+    options = {"temperature": [300, 1000], "omega": [0.1, 0.4, 2.0], "broadening": 0.05, "tau": [5, 20, 80], "units": "SI"}
+    found = make(names, mu=MU, **options)
+    return replace(found, provenance={**found.provenance, "fermi_energy_eV": 0.25})
+
+
+@pytest.fixture(scope="module")
+def everything() -> ws.ResultSet:
+    return make("all", mu=MU, omega=[0.1, 0.4], broadening=0.05)
+
+
+@pytest.fixture(scope="module")
+def cubic(example_inputs: Path) -> ws.ResultSet:
+    seed = example_inputs / "Pt" / "Pt"
+    structure = ws.read_structure(seed.with_suffix(".win"))
+    options = {"grid": (4, 4, 4), "mu": [22.0, 22.5, 23.0], "temperature": 2000, "symmetry": structure, "units": "SI"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ws.compute(ws.read_wannier90(seed), ["spin_hall", "edelstein"], **options)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line in this process: (exit code, stdout, stderr)."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["wannier-spin", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(end.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+# --- what is drawn ------------------------------------------------------------------------------------------------------
+
+
+def test_curves_against_mu(result: ws.ResultSet) -> None:
+    tensor = result["spin_hall"]
+    (curve,) = curves(tensor, result.provenance, View(components=("yx;z",), at={"temperature": 900}))
+    assert curve.label == "yx;z"
+    assert curve.x == pytest.approx(MU - 0.25)
+    assert np.array_equal(curve.y, tensor.values[:, 1, 1, 0, 2])
+    assert np.array_equal(curve.error, tensor.error[:, 1, 1, 0, 2])
+    assert np.abs(curve.y).max() > 0
+    assert np.nanmax(curve.error) > 0
+
+
+def test_curves_against_omega_have_both_parts(result: ws.ResultSet) -> None:
+    tensor = result["displacement_spin_current"]
+    cos, sin = curves(tensor, result.provenance, View(components=("xyz",)))
+    nearest = int(np.argmin(np.abs(MU - 0.25)))  # the Fermi energy
+    assert [cos.label, sin.label] == ["xy;z cos", "xy;z sin"]
+    assert np.array_equal(cos.x, tensor.omega)
+    assert np.array_equal(np.stack([cos.y, sin.y], axis=1), tensor.values[nearest, 0, :, :, 0, 1, 2])
+
+
+@pytest.mark.parametrize("axis", ["temperature", "tau"])
+def test_curves_against_temperature_and_tau(result: ws.ResultSet, axis: str) -> None:
+    tensor = result["edelstein"]
+    (curve,) = curves(tensor, result.provenance, View(components=("yx",), against=axis, at={"mu": 0.93}))
+    nearest = int(np.argmin(np.abs(MU - 0.93)))
+    expected = {
+        "temperature": tensor.values[nearest, :, 1, 0],
+        "tau": np.array([tensor.at(tau=tau).values[nearest, 0, 1, 0] for tau in tensor.tau]),
+    }
+    assert np.array_equal(curve.x, getattr(tensor, axis))
+    assert np.array_equal(curve.y, expected[axis])
+    assert len(np.unique(curve.y)) == len(curve.x)
+
+
+def test_one_line_for_each_temperature(result: ws.ResultSet) -> None:
+    tensor = result["spin_hall"]
+    found = curves(tensor, result.provenance, View(lines="temperature"))
+    largest = groups(tensor, result.provenance)[0]
+    assert [curve.label for curve in found] == [f"{largest.name}, T = 300 K", f"{largest.name}, T = 1000 K"]
+    for i, curve in enumerate(found):
+        assert np.array_equal(curve.y, tensor.values[(slice(None), i, *largest.index)])
+
+
+def test_mu_need_not_be_sorted() -> None:
+    tensor = make("spin_hall", mu=[0.3, -0.1, 0.2])["spin_hall"]
+    (curve,) = curves(tensor, {}, View(components=("xy;z",)))
+    assert curve.x.tolist() == [-0.1, 0.2, 0.3]
+    assert np.array_equal(curve.y, tensor.values[[1, 2, 0], 0, 0, 1, 2])
+
+
+def test_the_largest_components_are_drawn(everything: ws.ResultSet) -> None:
+    tensor = everything["nonlinear_drude_spin_current"]
+    assert len(groups(tensor, {})) > 4
+    sizes = [np.abs(curve.y).max() for curve in curves(tensor, {}, View(most=4))]
+    assert len(sizes) == 4
+    assert sizes[0] == np.abs(tensor.values).max()
+    assert min(sizes) >= sorted((np.abs(tensor.component(g.name)[0]).max() for g in groups(tensor, {})), reverse=True)[3]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"mu": [0.1, 0.2], "temperature": [300, 400]}, "mu"),
+        ({"temperature": [300, 400], "tau": [1, 2]}, "temperature"),
+        ({"tau": [1, 2]}, "tau"),
+        ({}, None),
+    ],
+)
+def test_default_axis(options: dict[str, object], expected: str | None) -> None:
+    found = make(["edelstein", "spin_hall", "displacement_spin_current"], omega=[0.1, 0.2], broadening=0.1, **options)
+    assert scan_axis(found["edelstein"]) == expected
+    assert scan_axis(found["displacement_spin_current"]) == "omega"
+    assert scan_axis(found["spin_hall"]) == (None if expected == "tau" else expected)  # tau does not enter it
+
+
+# --- labels -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [
+        (un.unit_name("spin_current", 1, 3, "SI"), "(ħ/e) S m$^{-1}$"),
+        (un.unit_name("spin_current", 2, 2, "SI"), "(ħ/e) A m V$^{-2}$"),
+        (un.unit_name("spin", 2, 2, "SI"), "⟨σ/2⟩ m$^{-2}$ / (V/m)$^{2}$"),
+        (un.unit_name("spin", 1, 2, "natural"), "Å$^{-1}$ eV$^{-1}$"),
+        (un.unit_name("spin_current", 1, 2, "natural"), "1"),
+    ],
+)
+def test_units(unit: str, expected: str) -> None:
+    assert math_unit(unit) == expected
+
+
+def test_symbols_of_all_responses() -> None:
+    assert math_symbol("sigma(0)_ab;c(omega)") == r"$\sigma^{(0)}_{ab;c}(\omega)$"
+    for response in ws.responses.RESPONSES.values():
+        assert re.fullmatch(r"\$\\(sigma|beta)\^\{\(\d\)\}_\{[abcd;]+\}(\(\\omega\))?\$", math_symbol(response.symbol))
+
+
+@pytest.mark.parametrize(("largest", "power"), [(0.0, 0), (0.3, 0), (999.0, 0), (1000.0, 3), (0.0999, -2), (2.5e-13, -13)])
+def test_power_of_ten(largest: float, power: int) -> None:
+    assert power_of_ten(largest) == power
+
+
+# --- figures ------------------------------------------------------------------------------------------------------------
+
+
+def texts_of(figure: object) -> list[str]:
+    from matplotlib.text import Text
+
+    return [text.get_text() for text in figure.findobj(Text) if text.get_visible()]  # type: ignore[attr-defined]
+
+
+def assert_tidy(figure: "matplotlib.figure.Figure") -> None:
+    """Panels with all their labels lie inside of the figure, apart from one another, and off the free texts."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure).draw()
+    page = figure.bbox
+    boxes = [axes.get_tightbbox() for axes in figure.axes] + [text.get_window_extent() for text in figure.texts if text.get_text()]
+    assert boxes
+    for box in boxes:
+        assert box.x0 >= page.x0 - 1
+        assert box.y0 >= page.y0 - 1
+        assert box.x1 <= page.x1 + 1
+        assert box.y1 <= page.y1 + 1
+    for one, other in combinations(boxes, 2):
+        width = min(one.x1, other.x1) - max(one.x0, other.x0)
+        height = min(one.y1, other.y1) - max(one.y0, other.y0)
+        assert width <= 1 or height <= 1, (one, other)
+    for axes in figure.axes:
+        if axes.get_label() != "<colorbar>":
+            assert axes.bbox.width > 0.35 * page.width / axes.get_gridspec().ncols
+
+
+def test_a_panel_has_symbol_unit_and_settings(result: ws.ResultSet) -> None:
+    figure = ws.plot(result, responses=["edelstein"], at={"temperature": 1000})
+    (axes,) = figure.axes
+    power = power_of_ten(
+        max(np.abs(c.y).max() for c in curves(result["edelstein"], result.provenance, View(at={"temperature": 1000})))
+    )
+    assert axes.get_ylabel() == rf"$\beta^{{(1)}}_{{ab}}$ ($10^{{{power}}}$ ⟨σ/2⟩ m$^{{-2}}$ / (V/m))"
+    assert axes.get_xlabel() == r"$\mu - E_F$ (eV)"
+    title = axes.get_legend().get_title().get_text().replace("\xa0", " ").replace("\n", " ")
+    assert title.startswith("Edelstein effect τ = 5 fs, T = 1000 K".replace("τ", r"$\tau$"))
+    line = next(line for line in axes.lines if line.get_label() == "yx")
+    assert line.get_ydata() * 10.0**power == pytest.approx(result["edelstein"].values[:, 1, 1, 0])
+    assert len(axes.collections) == sum(not line.get_label().startswith("_") for line in axes.lines)  # error bands
+    assert_tidy(figure)
+
+
+def test_curves_differ_in_colour_and_in_line(result: ws.ResultSet) -> None:
+    (axes,) = ws.plot(result["spin_hall"]).axes
+    drawn = [line for line in axes.lines if not line.get_label().startswith("_")]
+    assert len(drawn) == 6
+    assert len({line.get_color() for line in drawn}) == 6
+    assert len({str(line._dash_pattern) for line in drawn}) == 6
+
+
+def test_more_curves_than_colours(result: ws.ResultSet) -> None:
+    (axes,) = ws.plot(result["spin_hall"], components=[a + b + c for a in "xyz" for b in "xyz" for c in "xyz"]).axes
+    drawn = [line for line in axes.lines if not line.get_label().startswith("_")]
+    assert len(drawn) == 27
+    assert len({(line.get_color(), str(line._dash_pattern)) for line in drawn}) == 27
+
+
+def test_components_go_to_the_response_that_writes_them_so(result: ws.ResultSet) -> None:
+    """The semicolon is for the eye, but "zxx" is the magnetization's where there is one, and "xy;z" never."""
+
+    def labels(**options: object) -> dict[str, list[str]]:
+        found = {}
+        for axes in ws.plot(result, **options).axes:
+            title = axes.get_legend().get_title().get_text().split("\n")[0]
+            found[title] = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
+        return found
+
+    assert labels(components=["xy;z", "zxx"], responses=["spin_hall", "nonlinear_drude_spin_magnetization"]) == {
+        "spin Hall effect": ["xy;z"],
+        "nonlinear Drude spin magnetization": ["zxx"],
+    }
+    assert labels(components="zxx", responses="spin_hall") == {"spin Hall effect": ["zx;x"]}
+    with pytest.raises(InputError, match="'xyw'"):
+        ws.plot(result, components=["xy;z", "xyw"])
+
+
+def test_equivalent_components_are_one_curve(cubic: ws.ResultSet) -> None:
+    figure = ws.plot(cubic)
+    (axes,) = figure.axes  # edelstein is forbidden
+    (label,) = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
+    assert label == "xy;z = −xz;y = … (6)"
+    (forbidden,) = ws.plot(cubic, responses=["edelstein"]).axes
+    assert "forbidden by symmetry" in [text.get_text() for text in forbidden.texts]
+
+
+@pytest.mark.parametrize("options", [{}, {"mu": MU, "units": "SI"}, {"tau": [1, 10]}])
+def test_nothing_overlaps(options: dict[str, object]) -> None:
+    found = make("all", omega=[0.1, 0.4], broadening=0.05, **options)
+    assert_tidy(ws.summary_sheet(found))
+    assert_tidy(ws.plot(found, responses=list(found)[-4:]))
+    assert_tidy(ws.plot(found["nonlinear_extrinsic_spin_current"]))
+
+
+def test_points_become_bars_with_errors() -> None:
+    found = make("edelstein", units="SI")
+    (axes,) = ws.plot(found).axes
+    widths = [patch.get_width() for patch in axes.patches]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    values = found["edelstein"].values[0, 0]
+    power = power_of_ten(float(np.abs(values).max()))
+    assert widths[names.index("yx")] * 10.0**power == pytest.approx(values[1, 0])
+    assert "⟨σ/2⟩" in axes.get_xlabel()
+
+
+def test_divergence_is_a_gap_in_the_line(result: ws.ResultSet) -> None:
+    tensor = result["spin_hall"]
+    blocks = {name: block.copy() for name, block in tensor.blocks.items()}
+    for block in blocks.values():
+        block[3] = np.inf
+    (axes,) = ws.plot(replace(tensor, blocks=blocks), components=["xy;z"]).axes
+    y = axes.lines[0].get_ydata()
+    assert np.flatnonzero(np.isnan(y)).tolist() == [3]
+    assert 0.1 <= np.nanmax(np.abs(y)) < 1000
+
+
+def test_not_converged_is_said(result: ws.ResultSet) -> None:
+    tensors = {**result, "edelstein": replace(result["edelstein"], converged=False)}
+    tensors["spin_hall"] = replace(result["spin_hall"], converged=True)
+    found = replace(result, tensors=tensors)
+    assert "(not converged)" in " ".join(texts_of(ws.plot(found, responses=["edelstein"])))
+    assert "not converged" not in " ".join(texts_of(ws.plot(found, responses=["spin_hall"])))
+    assert "NOT CONVERGED: edelstein" in " ".join(texts_of(ws.summary_sheet(found)))
+
+
+def test_summary_sheet(everything: ws.ResultSet) -> None:
+    found = replace(everything, warnings=("the mesh is coarse " * 12, "and cold"))
+    figure = ws.summary_sheet(found, title="run 7")
+    assert len(figure.axes) == 12
+    text = " ".join(" ".join(texts_of(figure)).split())
+    for part in ("run 7", "rashba_exchange, 2D", "grid 6×6×1", "form 'full', relaxation 'adiabatic'", "{v^a, sigma^c}/4"):
+        assert part in text
+    assert "warning: the mesh is coarse" in text
+    assert "warning: and cold" in text
+    assert_tidy(figure)
+
+
+def test_summary_sheet_of_a_symmetric_crystal(cubic: ws.ResultSet) -> None:
+    figure = ws.summary_sheet(cubic)
+    text = " ".join(texts_of(figure))
+    assert "magnetic group 225.117, 96 point operations" in text
+    assert "forbidden by symmetry: edelstein" in text
+    assert len(figure.axes) == 1
+    assert_tidy(figure)
+
+
+# --- bands --------------------------------------------------------------------------------------------------------------
+
+ALTERMAGNET = ws.models.get("altermagnet")
+
+
+def coloured_segments(figure: "matplotlib.figure.Figure") -> Iterator[tuple[np.ndarray, float]]:
+    from matplotlib.collections import LineCollection
+
+    (lines,) = [c for c in figure.axes[0].collections if isinstance(c, LineCollection)]
+    yield from zip(lines.get_segments(), lines.get_array(), strict=True)
+
+
+def test_bands_are_coloured_by_their_quantity() -> None:
+    model = ws.models.get("rashba_exchange")
+    bands = band_map(model, k_path(model, "G 0 0 0; X 1/2 0 0 | Y 0 1/2 0; G 0 0 0", 30), "spin", "x")
+    figure = ws.plot_bands(bands, fermi_energy=0.5)
+    segments = list(coloured_segments(figure))
+    assert len(segments) == bands.energies.shape[1] * (len(bands.path.points) - 2)  # none across the jump
+    x, start = bands.path.distance, bands.path.breaks[0]
+    for segment, value in segments:
+        places = [
+            p for p in np.flatnonzero(np.isclose(x, segment[0, 0])) if p != start - 1 or not np.isclose(segment[1, 0], x[start])
+        ]
+        found = [
+            (bands.values[p, n] + bands.values[p + 1, n]) / 2
+            for p in places
+            if p + 1 < len(x)
+            for n in range(bands.energies.shape[1])
+            if np.allclose(segment[:, 1], bands.energies[p : p + 2, n] - 0.5)
+        ]
+        assert any(np.isclose(value, other) for other in found)
+    assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == ["Γ", "X|Y", "Γ"]
+    assert_tidy(figure)
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+@pytest.mark.parametrize("fermi_energy", [None, 9.13])
+def test_maps_of_a_crystal(example_inputs: Path, quantity: str, fermi_energy: float | None) -> None:
+    model = ws.load_model(example_inputs / "GaAs" / "GaAs.model.h5")
+    path = k_path(model, "L 1/2 1/2 1/2; G 0 0 0; X 1/2 0 1/2", 40)
+    bands = band_map(model, path, quantity, "xyz"[: QUANTITIES[quantity].rank])
+    figure = ws.plot_bands(bands, fermi_energy=fermi_energy)
+    assert len(figure.axes) == (2 if fermi_energy is None else 3)  # with the colour bar
+    unit = {"angstrom^2": "(Å$^{2}$)", "angstrom": "(Å)", "": ""}[bands.unit]
+    assert unit in " ".join(texts_of(figure))
+    assert_tidy(figure)
+
+
+def test_energy_range() -> None:
+    bands = band_map(ALTERMAGNET, k_path(ALTERMAGNET, "G 0 0 0; M 1/2 0.4 0", 10), "spin", "z")
+    figure = ws.plot_bands(bands, fermi_energy=0.0, energy_range=(-2, 1))
+    assert figure.axes[0].get_ylim() == (-2, 1)
+    assert 0 < len(list(coloured_segments(figure))) < 2 * (len(bands.path.points) - 1)
+    with pytest.raises(InputError, match="energy range 1 to -2 eV is empty"):
+        ws.plot_bands(bands, energy_range=(1, -2))
+
+
+# --- files --------------------------------------------------------------------------------------------------------------
+
+MAGIC = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
+
+
+@pytest.mark.parametrize("ending", MAGIC)
+def test_formats(result: ws.ResultSet, tmp_path: Path, ending: str) -> None:
+    paths = [tmp_path / f"{name}{ending}" for name in ("plot", "again", "sheet", "BANDS")]
+    for path in paths[:2]:
+        ws.plot(result, path)
+    ws.summary_sheet(result, paths[2])
+    ws.plot_bands(band_map(ALTERMAGNET, k_path(ALTERMAGNET, "G 0 0 0; M 1/2 0.4 0", 10), "spin", "z"), paths[3])
+    for path in paths:
+        assert path.read_bytes().startswith(MAGIC[ending])
+    assert paths[0].read_bytes() == paths[1].read_bytes()  # the same figure is the same file
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+def test_no_global_state(result: ws.ResultSet, tmp_path: Path) -> None:
+    before = dict(matplotlib.rcParams)
+    ws.plot(result, tmp_path / "a.png")
+    assert dict(matplotlib.rcParams) == before
+    code = (
+        "import sys, wannier_spin as ws\n"
+        "ws.plot(ws.load(sys.argv[1]), sys.argv[2])\n"
+        "print('matplotlib.pyplot' in sys.modules, ws.plot.__name__, ws.export.__name__, ws.band_map.__name__)"
+    )
+    source = result.save(tmp_path / "r.h5")
+    done = subprocess.run(
+        [sys.executable, "-c", code, source, tmp_path / "b.png"], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.split() == ["False", "plot", "export", "band_map"]
+
+
+def test_a_failure_leaves_the_old_figure(result: ws.ResultSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_text("old")
+
+    def full_disk(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full_disk)
+    with pytest.raises(InputError, match="is the disk full"):
+        ws.plot(result, tmp_path / "a.png")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.png", "old")]
+
+
+# --- command line -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(result: ws.ResultSet, tmp_path: Path) -> Path:
+    result.save(tmp_path / "r.h5")
+    ALTERMAGNET.save(tmp_path / "model.h5")
+    return tmp_path
+
+
+def test_plot_command(run: Run, folder: Path) -> None:
+    assert run("plot", folder / "r.h5") == (0, f"written to {folder}/r.pdf\n", "")
+    assert (folder / "r.pdf").read_bytes().startswith(b"%PDF")
+    options = ("-r", "spin_hall", "-r", "edelstein", "-c", "xy;z", "-c", "yx", "--lines", "temperature", "--form", "paper")
+    assert run("plot", folder / "r.h5", "-o", folder / "two.svg", *options)[0] == 0
+    assert run("plot", folder / "r.h5", "-o", folder / "sheet.png", "--sheet")[0] == 0
+    assert run("plot", folder / "r.h5", "-o", folder / "t.png", "--against", "tau", "-r", "edelstein", "--at", "mu=0.1")[0] == 0
+    assert sorted(p.name for p in folder.iterdir()) == ["model.h5", "r.h5", "r.pdf", "sheet.png", "t.png", "two.svg"]
+
+
+def test_bands_command(run: Run, folder: Path) -> None:
+    arguments = ("--path", "G 0 0 0; M 1/2 0.4 0", "--quantity", "spin", "-c", "z", "--points", 20)
+    assert run("bands", folder / "model.h5", *arguments, "-o", folder / "b.png") == (0, f"written to {folder}/b.png\n", "")
+    options = ("--fermi-energy", 0.1, "--energies", -1, 1)
+    assert run("bands", folder / "model.h5", *arguments, *options, "-o", folder / "c.png")[0] == 0
+    assert (folder / "b.png").read_bytes() != (folder / "c.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("-o", "a.tif"), ("a.tif", ".pdf, .png, .svg")),
+        (("-o", "none/a.png"), ("'none' does not exist",)),
+        (("-r", "edelstien"), ("'edelstien'", "it has spin_hall")),
+        (("-c", "xyzz"), ("'xyzz'", "letters x, y or z")),
+        (("-r", "spin_hall", "-c", "xy"), ("'xy'", "'spin_hall'", "3 letters x, y or z")),
+        (("--against", "energy"), ("'energy'", "mu, temperature, omega, tau")),
+        (("-r", "spin_hall", "--against", "omega"), ("'spin_hall' has 0 value(s) of omega",)),
+        (("--against", "tau", "--tau", "3"), ("has 1 value(s) of tau",)),
+        (("--at", "mu"), ("'mu'", "an axis and a number")),
+        (("--at", "energy=3"), ("'energy'", "mu, temperature, omega, tau")),
+        (("-r", "spin_hall", "--lines", "mu", "--against", "temperature"), ("15 values of mu", "at most 7")),
+        (("-r", "spin_hall", "--lines", "mu"), ("horizontal axis already",)),
+        (("--sheet", "-c", "xy"), ("--sheet shows everything",)),
+        (("--relaxation", "slow"), ("full slow", "full adiabatic")),
+    ],
+)
+def test_plot_refuses(
+    run: Run, folder: Path, arguments: tuple[str, ...], parts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    before = sorted(folder.iterdir())
+    code, out, err = run("plot", "r.h5", *arguments)
+    assert (code, out, err.count("error: ")) == (2, "", 1)
+    for part in parts:
+        assert part in err
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("model.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.h5"), ("a.h5", ".pdf, .png, .svg")),
+        (("none.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.png"), ("'none.h5' does not exist",)),
+        (("r.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.png"), ("holds 'wannier_spin result'",)),
+        (("model.h5", "--path", "G; M", "-o", "a.png"), ("found 'G'", "three numbers")),
+        (("model.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.png", "--quantity", "mass"), ("'mass'", "spin_metric")),
+        (("model.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.png", "-c", "xy"), ("'xy'", "3 letter")),
+        (("model.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.png", "--energies", "1", "0"), ("1 to 0 eV is empty",)),
+        (("model.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.png", "--spin", "up"), ("--spin up",)),
+    ],
+)
+def test_bands_refuses(
+    run: Run, folder: Path, arguments: tuple[str, ...], parts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    before = sorted(folder.iterdir())
+    code, out, err = run("bands", *arguments)
+    assert (code, out, err.count("error: ")) == (2, "", 1)
+    for part in parts:
+        assert part in err
+    assert sorted(folder.iterdir()) == before
+
+
+def test_without_matplotlib(folder: Path) -> None:
+    code = (
+        "import sys\nsys.modules['matplotlib'] = None\n"
+        f"sys.argv = ['wannier-spin', 'plot', {str(folder / 'r.h5')!r}]\n"
+        "from wannier_spin import cli\ncli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'wannier-spin[plot]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "r.pdf").exists()

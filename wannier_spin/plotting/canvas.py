@@ -1,0 +1,79 @@
+"""The look of the figures, and how they become files. No pyplot: nothing is global, and no display is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wannier_spin.errors import InputError
+from wannier_spin.storage import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ENDINGS = (".pdf", ".png", ".svg")
+COLUMN = 3.4  # inches: one column of a journal
+PAGE = (8.27, 11.69)  # inches: A4
+# Okabe and Ito: told apart by colour-blind readers; the line styles serve those who print in grey
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 1)))
+DIVERGING = ("#0072B2", "#BDBDBD", "#D55E00")  # grey in the middle: a band of no curvature is still seen on white
+STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.titlesize": 8,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3,
+    "mathtext.default": "regular",
+    "pdf.fonttype": 42,  # letters stay letters in an editor
+    "savefig.dpi": 300,
+    "svg.hashsalt": "wannier_spin",  # the same figure twice is the same file
+    "xtick.direction": "in",
+    "xtick.labelsize": 7,
+    "xtick.top": True,
+    "ytick.direction": "in",
+    "ytick.labelsize": 7,
+    "ytick.right": True,
+}
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """The defaults of these figures, given back afterwards. Raises InputError without matplotlib."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise InputError("figures need matplotlib: pip install 'wannier-spin[plot]'") from error
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def new_figure(size: tuple[float, float], rectangle: tuple[float, float, float, float] = (0, 0, 1, 1)) -> Figure:
+    """An empty figure (inches), whose panels keep inside of the rectangle (left, bottom, width, height)."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    return Figure(figsize=size, layout=ConstrainedLayoutEngine(rect=rectangle))
+
+
+def save(figure: Figure, path: str | Path) -> Path:
+    """Write a figure as its ending says, whole or not at all. Raises InputError for another ending, or a wrong place."""
+    check_ending(path)
+    kind = Path(path).suffix[1:].lower()
+    quiet = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
+    with own_style():
+        return write_whole(path, lambda temporary: figure.savefig(temporary, format=kind, metadata=quiet))
+
+
+def check_ending(path: str | Path) -> None:
+    """Raise InputError for a file that is not a picture."""
+    if Path(path).suffix.lower() not in ENDINGS:
+        raise InputError(f"cannot draw to '{path}': the ending must be one of {', '.join(ENDINGS)}")

@@ -1,0 +1,96 @@
+"""Labels: symbols and units as mathtext, values of axes, and where a result comes from."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from wannier_spin.results import ResponseTensor, ResultSet
+
+
+def math_unit(unit: str) -> str:
+    """A unit of `ResponseTensor.unit` as mathtext: "(hbar/e) S m^-1" -> "(ħ/e) S m$^{-1}$".
+
+    That natural units have hbar = e = 1 is said elsewhere: the labels of axes are short of room.
+    """
+    text = unit.removesuffix("(hbar = e = 1)").strip().replace("hbar", "ħ").replace("angstrom", "Å")
+    text = text.replace("<sigma/2>", "⟨σ/2⟩").replace("sigma", "σ").replace(" per ", " / ")
+    return re.sub(r"\^(-?\d+)", lambda power: f"$^{{{power[1]}}}$", text)
+
+
+def math_symbol(symbol: str) -> str:
+    r"""A symbol of the registry as mathtext: "sigma(0)_ab;c" -> "$\sigma^{(0)}_{ab;c}$"."""
+    found = re.fullmatch(r"(\w+?)\((\d)\)_([\w;]+)(\(omega\))?", symbol)
+    if found is None:
+        return symbol
+    letter, power, indices, frequency = found.groups()
+    return f"$\\{letter}^{{({power})}}_{{{indices}}}" + ("(\\omega)$" if frequency else "$")
+
+
+def axis_label(tensor: ResponseTensor, axis: str, provenance: Mapping[str, Any]) -> str:
+    """What stands below the axis, with the unit."""
+    mu = "$\\mu - E_F$ (eV)" if "fermi_energy_eV" in provenance else "$\\mu$ (eV)"
+    words = {"mu": mu, "temperature": "T (K)", "omega": "$\\hbar\\omega$ (eV)", "tau": f"$\\tau$ ({tau_unit(tensor)})"}
+    return words[axis]
+
+
+def power_of_ten(largest: float) -> int:
+    """What to take out of the numbers at the ticks, so that they are between 0.1 and 1000."""
+    power = math.floor(math.log10(largest)) if largest > 0 else 0
+    return 0 if -1 <= power <= 2 else power
+
+
+def provenance_lines(result: ResultSet) -> tuple[str, ...]:
+    """What a reader must know to make the numbers again: model, mesh or tolerance, form, definitions, convergence."""
+    p = result.provenance
+    first = next(iter(result.values()))
+    version = p.get("versions", {}).get("wannier-spin", "")
+    lines = [f"{p.get('model', 'model')}, {first.dimension}D; wannier_spin {version}, {p.get('finished', '')}".rstrip(", ")]
+    lines.append(_sampling(p))
+    relaxation = f", relaxation '{first.relaxation}'" if first.relaxation else ""
+    taus = ", ".join(f"{tau:g}" for tau in first.tau[:8]) + (", …" if len(first.tau) > 8 else "")
+    lines.append(f"form '{first.form}'{relaxation}; τ = {taus} {tau_unit(first)}")
+    if first.channel == "spin":
+        lines.append(f"spin current '{p.get('spin_current', '?')}': {p.get('spin_current_definition', '')}")
+    symmetry = p.get("symmetry")
+    if isinstance(symmetry, Mapping):
+        lines.append(f"magnetic group {symmetry['bns_number']}, {symmetry['operations']} point operations")
+    else:
+        lines.append("no symmetry used: the largest components are drawn")
+    return (*lines, _convergence(result))
+
+
+def _sampling(p: Mapping[str, Any]) -> str:
+    parts = []
+    if p.get("grid"):
+        parts.append(f"grid {'×'.join(str(n) for n in p['grid'])}")
+    parts += [f"{key.replace('_', ' ')} {p[key]:g}" for key in ("tolerance", "rtol", "atol") if isinstance(p.get(key), int | float)]
+    if "k_points_evaluated" in p:
+        parts.append(f"{p['k_points_evaluated']} k-points evaluated")
+    if p.get("broadening_eV"):
+        parts.append(f"broadening {p['broadening_eV']:g} eV")
+    return ", ".join(parts)
+
+
+def _convergence(result: ResultSet) -> str:
+    asked = {name: tensor.converged for name, tensor in result.items() if tensor.converged is not None}
+    if not asked:
+        return "convergence: no tolerance was asked for; the shaded bands are estimated errors"
+    missed = [name for name, converged in asked.items() if not converged]
+    return f"NOT CONVERGED: {', '.join(missed)}" if missed else "converged to the tolerance"
+
+
+def tau_unit(tensor: ResponseTensor) -> str:
+    """The unit of tau as printed."""
+    return tensor.tau_unit.replace("hbar", "ħ")
+
+
+def setting(tensor: ResponseTensor, provenance: Mapping[str, Any], axis: str, value: float) -> str:
+    """One value of an axis in words: "T = 300 K"."""
+    if axis == "mu" and "fermi_energy_eV" in provenance:
+        return f"$\\mu-E_F$ = {value - provenance['fermi_energy_eV']:.3g} eV".replace("-0 eV", "0 eV")
+    unit = {"mu": "eV", "temperature": "K", "omega": "eV", "tau": tau_unit(tensor)}[axis]
+    symbol = {"mu": "$\\mu$", "temperature": "T", "omega": "$\\omega$", "tau": "$\\tau$"}[axis]
+    return f"{symbol} = {value:.4g} {unit}"
