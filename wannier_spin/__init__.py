@@ -30,6 +30,8 @@ _HOME = {
     "k_path": "kpath",
     "band_map": "kpath",
     "compute": "calculation",
+    "Control": "calculation",
+    "Tolerance": "calculation",
     "export": "exporting",
     "plot": "plotting",
     "plot_bands": "plotting",
@@ -42,12 +44,14 @@ _MODULES = {"models", "responses", "readers", "errors", "units", "quantum_geomet
 
 __all__ = [
     "AccuracyWarning",
+    "Control",
     "InputError",
     "KPModel",
     "ResponseTensor",
     "ResultSet",
     "Structure",
     "TightBindingModel",
+    "Tolerance",
     "band_geometry",
     "band_map",
     "compute",
@@ -67,6 +71,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
+    from wannier_spin.calculation.cells import Control
+    from wannier_spin.calculation.channels import Tolerance
     from wannier_spin.calculation.compute import compute
     from wannier_spin.errors import AccuracyWarning, InputError
     from wannier_spin.exporting import export

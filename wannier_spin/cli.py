@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -18,10 +19,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wannier_spin.errors import AccuracyWarning, InputError
+from wannier_spin.errors import AccuracyWarning, InputError, Interrupted
 from wannier_spin.integration import parallel
 
 if TYPE_CHECKING:
+    from wannier_spin.calculation import Round
     from wannier_spin.model import Structure, TightBindingModel
     from wannier_spin.results import ResponseTensor, ResultSet
 
@@ -54,6 +56,8 @@ def main() -> None:
         code = 2
     except parallel.RankError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
+    except Interrupted as error:
+        print(f"stopped: {error}", file=sys.stderr, flush=True)
     except Exception:  # not collective: the other ranks do not know
         os.write(2, traceback.format_exc().encode())  # in one piece, before anybody aborts
         parallel.abort(comm, code)
@@ -74,8 +78,11 @@ def _world() -> parallel.Communicator:
 def run(
     input_file: Annotated[Path, typer.Argument(metavar="INPUT.toml", help="The input file.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Result file; default: INPUT.h5.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of a run that was stopped.")] = False,
+    planned: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and how long it would take.")] = False,
 ) -> None:
     """Compute the responses that an input file asks for (mpirun -n N wannier-spin run ... works the same)."""
+    from wannier_spin.calculation import Control, dry_run
     from wannier_spin.calculation import run as run_calculation
     from wannier_spin.config import Settings, read_settings
     from wannier_spin.results import KIND
@@ -84,25 +91,64 @@ def run(
     comm = parallel.world()
     chief = comm.rank == 0
 
-    def prepare() -> tuple[Settings, str, Path]:
+    def prepare() -> tuple[Settings, str, Path, Path | None]:
         settings, text = read_settings(input_file)
         target = output or (input_file.parent / settings.output if settings.output else input_file.with_suffix(".h5"))
+        if planned:
+            return settings, text, target, None
         check_writable(target, KIND)
-        return settings, text, target
+        return settings, text, target, _checkpoint(target, settings.tolerance is not None, resume)
 
-    settings, text, target = comm.bcast(parallel.together(comm, lambda: prepare() if chief else None))
+    settings, text, target, checkpoint = comm.bcast(parallel.together(comm, lambda: prepare() if chief else None))
     warnings.simplefilter("ignore", AccuracyWarning)  # they come with the result
+    if planned:
+        rows = parallel.together(comm, lambda: dry_run(settings, input_file.parent, comm.size) if chief else [])
+        print(_table(("plan", ""), rows))
+        return
     progress = _Progress(chief)
+    control = Control(checkpoint, resume and checkpoint is not None and comm.bcast(checkpoint.exists()), _report, _told_to_stop())
     try:
-        result = run_calculation(settings, text, input_file.parent, comm, progress)
+        result = run_calculation(settings, text, input_file.parent, comm, progress, control)
     except InputError as error:
         raise InputError(f"'{input_file}': {error}") from error
+    except Interrupted as error:
+        raise Interrupted(f"{error}; '{checkpoint}' has everything up to the last round: go on with --resume") from error
     finally:
         progress.close()
     parallel.together(comm, lambda: result.save(target) if chief else None)
     if chief:
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
         _print_summary(result)
         print(f"written to {target}")
+
+
+def _checkpoint(target: Path, adaptive: bool, resume: bool) -> Path | None:
+    """The checkpoint file of a run; InputError where it and --resume do not fit together."""
+    if not adaptive:
+        if resume:
+            raise InputError("--resume: only runs with a tolerance have checkpoints; a mesh is computed in one go, leave it out")
+        return None
+    path = target.with_suffix(".checkpoint.h5")
+    if path.exists() and not resume:
+        raise InputError(f"'{path}' is the checkpoint of an unfinished run: go on with --resume, or delete it to start again")
+    return path
+
+
+def _told_to_stop() -> Callable[[], bool]:
+    """Whether SIGTERM came: batch systems send it when the time is nearly up."""
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: told.append(number))
+    return lambda: bool(told)
+
+
+def _report(reached: Round) -> None:
+    """One line for every round of an adaptive run (the other ranks have no output)."""
+    worst = sorted(reached.excess.items(), key=lambda item: -item[1])[:3]
+    errors = ", ".join(f"{name} {excess:.2g}" for name, excess in worst)
+    start = f"round {reached.number}" + (f" of replica {reached.replica + 1}" if reached.replica else "")
+    line = f"{start}: {reached.boxes} boxes, {reached.evaluations} k-points; error / tolerance: {errors}"
+    print(line, file=sys.stderr, flush=True)
 
 
 @app.command()
@@ -410,6 +456,13 @@ def _spin_choice(spin: str | None) -> Any:
     return spin
 
 
+def _how(provenance: Any) -> str:
+    """Mesh or tolerance."""
+    if "tolerance" not in provenance:
+        return f"grid {'x'.join(str(n) for n in provenance.get('grid', []))}"
+    return f"tolerance {provenance['tolerance']['relative']:g}, {sum(provenance['boxes'])} boxes"
+
+
 def _print_summary(result: ResultSet) -> None:
     """The components of each response nearest the Fermi energy, at the first temperature: independent ones, or the largest."""
     import numpy as np
@@ -420,7 +473,7 @@ def _print_summary(result: ResultSet) -> None:
     mu = len(first.mu) // 2 if fermi is None else int(np.argmin(np.abs(first.mu - fermi)))
     # relations are known for the form that was computed, the full one being symmetric in the fields
     symmetric = isinstance(p.get("symmetry"), dict) and first.form == p.get("form")
-    print(f"{p.get('model')}: grid {'x'.join(str(n) for n in p.get('grid', []))}, spin current '{p.get('spin_current')}', ", end="")
+    print(f"{p.get('model')}: {_how(p)}, spin current '{p.get('spin_current')}', ", end="")
     print(
         f"form {_form(first)}, {p.get('k_points_evaluated')} k-points on {p.get('ranks')} rank(s), {p.get('wall_seconds', 0):.1f} s"
     )

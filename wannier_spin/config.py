@@ -14,10 +14,10 @@ import difflib
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
@@ -70,6 +70,11 @@ def _one_name(value: Any) -> Any:
     return [value] if isinstance(value, str) and value != "all" else value
 
 
+def _relative(value: Any) -> Any:
+    """A number is a relative tolerance."""
+    return {"relative": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 Numbers = Annotated[list[float], BeforeValidator(_as_list), AfterValidator(_finite)]
 Names = Annotated[list[str] | Literal["all"], BeforeValidator(_one_name)]
 
@@ -89,6 +94,23 @@ class GridSection(Section):
     points: list[int] | None = Field(default=None, min_length=3, max_length=3)
     shift: list[float] = Field(default=[0.0, 0.0, 0.0], min_length=3, max_length=3)
     spacing: float = Field(default=0.1, gt=0)
+
+    @model_validator(mode="after")
+    def _either(self) -> GridSection:
+        if {"points", "spacing"} <= self.model_fields_set:
+            raise ValueError("give either points or spacing")
+        return self
+
+
+class ToleranceSection(Section):
+    """The accuracy that is asked for, in place of a mesh: k-points go where they are needed."""
+
+    relative: float = Field(default=1e-2, gt=0)  # of the largest component of each response over the scan
+    absolute: dict[str, float] = {}  # response = error in its own unit; the larger of the two counts
+    max_evaluations: int = Field(default=1_000_000, ge=1)  # k-points
+    max_seconds: float | None = Field(default=None, gt=0)  # of wall time
+    replicas: int = Field(default=1, ge=1, le=64)  # how often, from different first boxes: their spread is one more error bar
+    start: int | None = Field(default=None, ge=4)  # first boxes along each axis, even; None: 4
 
 
 class SymmetrySection(Section):
@@ -129,8 +151,15 @@ class Settings(Section):
     output: str | None = None  # default: the name of the input file with .h5
     model: ModelSection = ModelSection()
     grid: GridSection = GridSection()
+    tolerance: Annotated[ToleranceSection | None, BeforeValidator(_relative)] = None  # or a number: relative
     symmetry: SymmetrySection = SymmetrySection()
     numerics: NumericsSection = NumericsSection()
+
+    @model_validator(mode="after")
+    def _mesh_or_tolerance(self) -> Settings:
+        if self.tolerance is not None and self.grid.model_fields_set:
+            raise ValueError("give either a [grid] (uniform mesh) or a tolerance (adaptive), not both")
+        return self
 
 
 def read_settings(path: str | Path) -> tuple[Settings, str]:
@@ -176,9 +205,8 @@ def _first_of_each_key(error: ValidationError) -> list[Any]:
     """One problem per key; a union of types reports one for each of its members."""
     problems: dict[str, Any] = {}
     for problem in error.errors():
-        problems.setdefault(
-            str(problem["loc"][0]) + str(problem["loc"][1:2] if problem["type"] == "extra_forbidden" else ""), problem
-        )
+        where = problem["loc"][: 2 if problem["type"] == "extra_forbidden" else 1]
+        problems.setdefault(str(where), problem)
     return list(problems.values())
 
 
@@ -191,14 +219,19 @@ def _explain(problem: Any) -> str:
         return f"unknown key '{key}'; did you mean '{near}'? Valid here: {', '.join(valid)}"
     if problem["type"] == "missing":
         return f"the key '{key}' is missing; it has no default"
-    return f"{key} = {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if isinstance(problem["input"], dict):  # a whole table
+        return f"[{key}]: {message}" if key else str(message)
+    return f"{key} = {problem['input']!r}: {message}"
 
 
 def _valid_keys(section: list[str]) -> list[str]:
     current: type[BaseModel] = Settings
     for name in section:
         field = current.model_fields.get(name)
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+        kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not sections:
             return [f.alias or key for key, f in Range.model_fields.items()]
-        current = field.annotation
+        current = sections[0]
     return list(current.model_fields)

@@ -8,6 +8,7 @@ with f = 1: pairs of filled bands cancel there as they should.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 
 Real = NDArray[np.float64]
-LINEAR = 3.0  # in kT: where the energy of a state may change by more over its box, f is averaged over the box
-HOT = 10.0  # in kT: beyond, the points of _THERMAL do not reach
+LINEAR = 1.0  # in kT: where the energy of a state may change by more over its box, f is averaged over the box
+HOT = 30.0  # in kT: farther from mu, means over boxes are not needed
 CUTOFF = 40.0  # in kT: exp(-40) = 4e-18, below the last digit of f
 
 
@@ -65,18 +66,19 @@ class Occupation:
             return result
         return self._smooth(distance, kT)
 
-    def linear_weights(self, energies: Real, centre: Real, spread: Real) -> tuple[Real, Real]:
+    def linear_weights(self, energies: Real, centre: Real, spread: Real, change: Real) -> tuple[Real, Real]:
         """f and f' of states (s,) that stand for boxes in which their energy is linear: (w, s) each.
 
         centre : (s,) energies in the middle of the boxes. spread : (s, d) by how much they change from there to the faces, eV.
-        Where they change by several kT, f and f' are means over the box: no Fermi surface slips through between the points, and
-        there is a limit at T = 0. Where they do not, f and f' at `energies`, which leaves the order of the rule as it is.
+        change : (s,) what decides, the same for all states of a band in one cell, so that a rule is not mixed with another.
+        Where it is several kT, f and f' are means over the box: no Fermi surface slips through between the points, and there is
+        a limit at T = 0. Where it is not, they are f and f' at `energies`, which leaves the order of the rule as it is.
         """
         f, slope = self._at_points(energies)
         reach = spread.sum(axis=1)
         for i, kT in enumerate(self.kT):
             near = reach + HOT * kT
-            wide = (reach > LINEAR * kT) & (centre - near < self.mu.max()) & (centre + near > self.mu.min())
+            wide = (change > LINEAR * kT) & (centre - near < self.mu.max()) & (centre + near > self.mu.min())
             if wide.any():
                 rows = np.arange(len(self.mu)) * len(self.kT) + i
                 mean, density = _over_boxes(self.mu, kT, centre[wide], spread[wide])
@@ -116,47 +118,98 @@ class Occupation:
         return result
 
 
-def _thermal_rule(points: int = 5) -> tuple[Real, Real]:
-    """Gauss rule for the weight -df/dx = 1/(4 cosh^2(x/2)): nodes in kT, and weights."""
-    x = np.linspace(-60, 60, 24001)
-    weight = 0.25 / np.cosh(x / 2) ** 2
-    weight /= weight.sum()
-    polynomials, norms = [np.zeros_like(x), np.ones_like(x)], [1.0]
-    for _ in range(points):  # three-term recurrence of the orthogonal polynomials; the weight is even
-        following = x * polynomials[-1] - (norms[-1] / norms[-2] if len(norms) > 1 else 0.0) * polynomials[-2]
-        polynomials.append(following)
-        norms.append(float(weight @ following**2))
-    off = np.sqrt(np.array(norms[1:points]) / np.array(norms[: points - 1]))
-    nodes, vectors = np.linalg.eigh(np.diag(off, 1) + np.diag(off, -1))
-    return nodes, vectors[0] ** 2
-
-
-_THERMAL = _thermal_rule()
-_FLATTEST = 2e-3  # of the largest spread: thinner boxes are taken as this thick, far below any other error
+_FLATTEST = 5e-3  # of the largest spread: thinner boxes are taken as this thick, far below any other error
 
 
 def _over_boxes(mu: Real, kT: float, energies: Real, spread: Real) -> tuple[Real, Real]:
-    """Means of f and -f' over boxes in d dimensions in which the energy is linear: (mu, s) each.
+    """Means of f and -f' over boxes in d dimensions in which the energy is linear, exactly: (mu, s) each.
 
-    With half widths a, b, ... along the edges the share of a box below mu = energy + x is
+    With half widths a, b, ... along the edges, x = mu - energy, and F_d the d-fold integral of f over mu, the mean of f is
 
-        sum over signs  s_a s_b ... (x + s_a a + s_b b + ...)_+^d / (d! 2^d a b ...),
+        sum over signs  s_a s_b ... F_d(x + s_a a + s_b b + ...) / (2^d a b ...),      F_d = x_+^d / d!  at T = 0,
 
-    -f' at T = 0 its derivative; a temperature is a mean over mu (the box is wider than kT, so few points do).
+    -f' its derivative with respect to x.
     """
     d = spread.shape[1]
+    unit = kT if kT > 0 else float(spread.max())
     signs = np.array(list(itertools.product((1, -1), repeat=d)), float)
-    widths = np.maximum(spread, _FLATTEST * spread.max(axis=1, keepdims=True))
-    nodes, weights = _THERMAL if kT > 0 else (np.zeros(1), np.ones(1))
-    corners = widths @ signs.T
-    share, density = np.zeros((2, len(mu), len(energies)))
-    for node, weight in zip(nodes, weights, strict=True):
-        x = np.clip(mu[:, None] + node * kT - energies, -corners[:, 0], corners[:, 0])
-        for corner, sign in zip(corners.T, signs.prod(axis=1), strict=True):
-            above = np.maximum(x + corner, 0)
-            power = sign * weight * (above ** (d - 1) if d > 1 else (above > 0))
-            density += power
-            power *= above
-            share += power
-    volume = 2.0**d * math.factorial(d) * widths.prod(axis=1)
-    return share / volume, d * density / volume
+    widths = np.maximum(spread, _FLATTEST * spread.max(axis=1, keepdims=True)) / unit
+    x = (mu[:, None] - energies) / unit
+    share, density = np.zeros((2, *x.shape))
+    for corner, sign in zip((widths @ signs.T).T, signs.prod(axis=1), strict=True):
+        integral, slope = fermi_integrals(d, x + corner) if kT > 0 else _step_integrals(d, x + corner)
+        share += sign * integral
+        density += sign * slope
+    volume = 2.0**d * widths.prod(axis=1)
+    return share / volume, density / (volume * unit)
+
+
+def _step_integrals(d: int, x: Real) -> tuple[Real, Real]:
+    """x_+^d/d! and its derivative."""
+    above = np.maximum(x, 0)
+    slope = above ** (d - 1) / math.factorial(d - 1) if d > 1 else (above > 0).astype(float)
+    return slope * above / d, slope
+
+
+def fermi_integrals(d: int, x: Real) -> tuple[Real, Real]:
+    """F_d(x) = -Li_d(-e^x), the d-fold integral of 1/(1 + e^-x) from minus infinity, d = 1, 2, 3, and its derivative F_{d-1}.
+
+    Between the points of a table by the polynomial of degree five that has the right value and derivatives at both ends: to 1e-13.
+    """
+    table, low, high, step = _fermi_table(), -_TABLE, _TABLE, 1 / _DENSITY
+    inside = np.clip(x, low, high - step / 2)
+    index = ((inside - low) / step).astype(np.int64)
+    t = (inside - low) / step - index
+    results = []
+    for order in (d, d - 1):
+        value = _quintic(table, order, index, t, step)
+        above = x > high - step
+        if above.any():
+            value[above] = _fermi_above(order, x[above])
+        value[x < low] = 0
+        results.append(value)
+    return results[0], results[1]
+
+
+def _quintic(table: Real, order: int, index: NDArray[np.int64], t: Real, h: float) -> Real:
+    """Hermite interpolation of F_order from its values and first two derivatives, which are F_{order-1} and F_{order-2}."""
+    y, dy, ddy = table[order + 2], table[order + 1] * h, table[order] * h**2
+    a, b, c = y[index], dy[index], ddy[index] / 2
+    rest, slope, bend = y[index + 1] - a - b - c, dy[index + 1] - b - 2 * c, ddy[index + 1] - 2 * c
+    c3, c4, c5 = 10 * rest - 4 * slope + bend / 2, -15 * rest + 7 * slope - bend, 6 * rest - 3 * slope + bend / 2
+    return np.asarray(a + t * (b + t * (c + t * (c3 + t * (c4 + t * c5)))))
+
+
+def _fermi_above(order: int, x: Real) -> Real:
+    """F_order at large x (Sommerfeld)."""
+    if order == 0:
+        return np.ones_like(x)
+    if order == 1:
+        return x
+    if order == 2:
+        return np.asarray(x**2 / 2 + np.pi**2 / 6)
+    return np.asarray(x**3 / 6 + np.pi**2 * x / 6)
+
+
+_TABLE, _DENSITY = 40, 32  # reach of the table, and its points per unit
+
+
+@functools.cache
+def _fermi_table() -> Real:
+    """F_-2, F_-1, F_0, F_1, F_2, F_3 on the table's points: (6, points)."""
+    from scipy.special import spence
+
+    x = np.arange(-_TABLE * _DENSITY, _TABLE * _DENSITY + 1) / _DENSITY
+    f = 1 / (1 + np.exp(-x))
+    slope = f * (1 - f)
+
+    def dilogarithm(x: Real) -> Real:
+        """F_2 = -Li_2(-e^x); for x > 0 by inversion, where spence loses digits."""
+        small = -spence(1 + np.exp(-np.abs(x)))
+        return np.where(x > 0, x**2 / 2 + np.pi**2 / 6 + spence(1 + np.exp(-np.abs(x))), small)
+
+    nodes, weights = np.polynomial.legendre.leggauss(10)
+    inner = x[:-1, None] + (nodes + 1) / (2 * _DENSITY)
+    steps = dilogarithm(inner) @ weights / (2 * _DENSITY)
+    trilogarithm = np.exp(x[0]) + np.concatenate([[0.0], np.cumsum(steps)])
+    return np.stack([slope * (1 - 2 * f), slope, f, np.logaddexp(0, x), dilogarithm(x), trilogarithm])

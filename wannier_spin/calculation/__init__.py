@@ -1,7 +1,22 @@
 """The one place where the stages meet."""
 
+from wannier_spin.calculation.cells import Control, Round
+from wannier_spin.calculation.channels import Tolerance
 from wannier_spin.calculation.compute import compute
+from wannier_spin.calculation.dry_run import dry_run
 from wannier_spin.calculation.run import default_grid, read_inputs, run, run_model
 from wannier_spin.calculation.symmetrize import VerifiedGroup, symmetry_report
 
-__all__ = ["VerifiedGroup", "compute", "default_grid", "read_inputs", "run", "run_model", "symmetry_report"]
+__all__ = [
+    "Control",
+    "Round",
+    "Tolerance",
+    "VerifiedGroup",
+    "compute",
+    "default_grid",
+    "dry_run",
+    "read_inputs",
+    "run",
+    "run_model",
+    "symmetry_report",
+]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,9 @@ class CellIntegrand:
         volume = self._density * boxes.weight * size.prod(axis=1)
         for i in range(len(boxes)):
             points = slice(i * self.rule.n_points, (i + 1) * self.rule.n_points)
-            states = _States(energies[points], slopes[points] * size[i], volume[i] * sea[points], volume[i] * surface[points])
+            slope = slopes[points] * size[i]
+            change = (np.abs(slope) @ self.rule.fine.halves.max(axis=0)).max(axis=0)
+            states = _States(energies[points], slope, change, volume[i] * sea[points], volume[i] * surface[points])
             yield self._sample(states, self._suspect(energies[points], geometry.group[points], size[i]), minima)
 
     def _bloch(self, lower: Real, size: Real) -> BlochMatrices:
@@ -97,12 +100,13 @@ class CellIntegrand:
     def _sum(self, part: Part, states: _States) -> Real:
         """One rule on one box: (w, c)."""
         energies, slopes = states.energies[part.points], states.slopes[part.points]
-        spread = np.abs(slopes) * part.halves[:, None]  # (p, n, 3)
+        spread = (np.abs(slopes) * part.halves[:, None])[..., list(self.rule.along)]
+        change = np.broadcast_to(states.change, energies.shape)
         reach = spread.sum(axis=-1)
         low, high = self.occupation.window
         active, filled = (energies + reach >= low) & (energies - reach <= high), energies + reach < low
         centre = energies + (slopes * part.centres[:, None]).sum(axis=-1)
-        f, slope = self.occupation.linear_weights(energies[active], centre[active], spread[active][:, list(self.rule.along)])
+        f, slope = self.occupation.linear_weights(energies[active], centre[active], spread[active], change[active])
         weights = np.broadcast_to(part.weights[:, None], energies.shape)
         sea, surface = states.sea[part.points], states.surface[part.points]
         by_sea = (f * weights[active]) @ sea[active] + weights[filled] @ sea[filled]
@@ -145,10 +149,14 @@ class CellIntegrand:
 
 @dataclass(frozen=True)
 class _States:
-    """States of one box: energies (p,n), their change across the box (p,n,3), densities (p,n,c) times its volume."""
+    """States of one box: energies (p,n), their slope across the box (p,n,3), densities (p,n,c) times its volume.
+
+    change : (n,) by how much a band changes from a point to the faces of its sub-box.
+    """
 
     energies: Real
     slopes: Real
+    change: Real
     sea: Real
     surface: Real
 
@@ -187,45 +195,54 @@ class Round:
 class Control:
     """How an adaptive integral is looked after.
 
-    checkpoint : written after every round. resume : go on from it. report : called after every round, on all ranks.
-    stop : whether this process was told to stop.
+    checkpoint : file that is replaced after every round. resume : go on from it. report : called after every round, on all
+    ranks. stop : whether this process was told to stop.
     """
 
-    checkpoint: Checkpoint | None = None
+    checkpoint: Path | None = None
     resume: bool = False
     report: Callable[[Round], None] = lambda round_: None
     stop: Callable[[], bool] = lambda: False
 
 
-def integrate_adaptive(integrands: Sequence[CellIntegrand], wanted: Tolerance, comm: Communicator, control: Control) -> Sums:
+def integrate_adaptive(
+    integrands: Sequence[CellIntegrand], wanted: Tolerance, comm: Communicator, control: Control, identity: Mapping[str, str]
+) -> Sums:
     """Integrals within a tolerance, or as near as the limits allow; one integrand for each replica.
+
+    identity : what makes the calculation; a checkpoint of another one is refused.
 
     Raises InputError if the limit of evaluations does not suffice for the first boxes; Interrupted.
     """
-    finished, current = _stored(control, comm)
+    checkpoint = Checkpoint(control.checkpoint, identity) if control.checkpoint is not None else None
+    finished, current = _stored(checkpoint, comm) if control.resume else ([], None)
     verdicts = []
     for replica, integrand in enumerate(integrands):
         if replica < len(finished):
             verdicts.append(integrand.channels.judge(finished[replica].totals, wanted))
             continue
-        problem = _problem(integrand, wanted, comm, control, finished, replica)
+        problem = _problem(integrand, wanted, comm, control, checkpoint, finished)
         state, verdict = adapt(problem, current)
         finished, current = [*finished, state], None
         verdicts.append(verdict)
     return _sums(integrands, finished, verdicts)
 
 
-def _stored(control: Control, comm: Communicator) -> tuple[list[State], State | None]:
+def _stored(checkpoint: Checkpoint | None, comm: Communicator) -> tuple[list[State], State | None]:
     """What a checkpoint has: read by rank 0, known to all."""
-    checkpoint = control.checkpoint
-    if checkpoint is None or not control.resume:
-        return [], None
+    if checkpoint is None:
+        raise InputError("resume: no checkpoint is named to go on from")
     finished, current = comm.bcast(together(comm, lambda: checkpoint.read() if comm.rank == 0 else None))
     return list(finished), current
 
 
 def _problem(
-    integrand: CellIntegrand, wanted: Tolerance, comm: Communicator, control: Control, finished: list[State], replica: int
+    integrand: CellIntegrand,
+    wanted: Tolerance,
+    comm: Communicator,
+    control: Control,
+    checkpoint: Checkpoint | None,
+    finished: list[State],
 ) -> Problem:
     names = integrand.channels.names
     n_first = len(integrand.tiling.first()) * integrand.rule.n_points
@@ -236,11 +253,10 @@ def _problem(
         )
 
     def after_round(state: State, verdict: Verdict) -> None:
-        checkpoint = control.checkpoint
         if checkpoint is not None:
             together(comm, lambda: checkpoint.write(finished, state) if comm.rank == 0 else None)
         excess = dict(zip(names, verdict.excess.tolist(), strict=True))
-        control.report(Round(replica, len(state.rounds), len(state), state.evaluations, excess))
+        control.report(Round(len(finished), len(state.rounds), len(state), state.evaluations, excess))
 
     return Problem(
         integrand=integrand,

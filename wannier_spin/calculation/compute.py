@@ -18,6 +18,7 @@ from wannier_spin import responses as resp
 from wannier_spin import units as un
 from wannier_spin.calculation.cells import Control, cell_integrands, integrate_adaptive
 from wannier_spin.calculation.channels import Tolerance, make_channels
+from wannier_spin.calculation.checkpoint import fingerprint, short
 from wannier_spin.calculation.sums import NEAR_FERMI, Minima, Progress, Sums, integrate_disk, integrate_mesh
 from wannier_spin.calculation.symmetrize import irreducible_mesh, symmetrized, verified_group
 from wannier_spin.errors import AccuracyWarning, InputError
@@ -129,7 +130,21 @@ def compute(
             scale = {r.name: _factor(r, plan, model, units, float(taus[0])) for r in plan.responses}
             channels = make_channels(plan, relaxation, scale, operations)
             cells = cell_integrands(model, plan, channels, occupation, degeneracy_tolerance, wanted, operations, memory)
-            return integrate_adaptive(cells, wanted, comm, control)
+            identity = {
+                "model": f"{model.name} ({fingerprint(model)})",
+                "responses": ", ".join(r.name for r in plan.responses),
+                "form": f"{form} {relaxation}",
+                "channel": channel,
+                "blocks": ", ".join(blocks),
+                "mu": short(occupation.mu),
+                "temperature": short(temperatures),
+                "omega": f"{short(omegas)}, broadening {broadening:g}",
+                "units": f"{units}, tau {taus[0]:g}",
+                "symmetry": short([op.rotation * (-1) ** op.time_reversal for op in operations]) if operations else "none",
+                "degeneracy_tolerance": f"{degeneracy_tolerance:g}",
+                "boxes": f"{cells[0].tiling.counts.tolist()} of {cells[0].rule.n_points} points",
+            }
+            return integrate_adaptive(cells, wanted, comm, control, identity)
 
         sums = converge(wanted) if wanted is not None else integrate(grid or (), degeneracy_tolerance)
         _warn(model, plan, occupation, sums)

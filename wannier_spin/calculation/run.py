@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from wannier_spin import units as un
+from wannier_spin.calculation.cells import Control
+from wannier_spin.calculation.channels import Tolerance
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.sums import Progress
 from wannier_spin.calculation.symmetrize import verified_group
@@ -21,13 +23,20 @@ from wannier_spin.results import ResultSet
 from wannier_spin.symmetry import symmetrize_model
 
 
-def run(settings: Settings, text: str, folder: Path, comm: Communicator, progress: Progress) -> ResultSet:
+def run(
+    settings: Settings,
+    text: str,
+    folder: Path,
+    comm: Communicator,
+    progress: Progress = lambda done, total: None,
+    control: Control = Control(),  # noqa: B008  (frozen)
+) -> ResultSet:
     """Read the model on rank 0, compute on all ranks. `folder`: what a relative seedname is relative to.
 
-    Raises InputError on all ranks alike.
+    Raises InputError on all ranks alike, and Interrupted.
     """
     model, structure = comm.bcast(together(comm, lambda: read_inputs(settings, folder) if comm.rank == 0 else None))
-    return run_model(model, structure, settings, text, comm, progress)
+    return run_model(model, structure, settings, text, comm, progress, control)
 
 
 def run_model(
@@ -37,16 +46,18 @@ def run_model(
     text: str,
     comm: Communicator,
     progress: Progress = lambda done, total: None,
+    control: Control = Control(),  # noqa: B008  (frozen)
 ) -> ResultSet:
     """What the settings ask for, on a model that has been read. `text`: the input, for the provenance.
 
     Raises InputError on all ranks alike.
     """
+    wanted = asked_tolerance(settings)
     grid = settings.grid.points or default_grid(model, settings.grid.spacing)
     result = compute(
         model,
         settings.responses,
-        grid=grid,
+        grid=grid if wanted is None else None,
         shift=settings.grid.shift,
         mu=settings.fermi_energy + np.array(settings.mu),
         temperature=settings.temperature,
@@ -63,10 +74,21 @@ def run_model(
         degeneracy_tolerance=settings.numerics.degeneracy_tolerance,
         degeneracy_check=settings.numerics.degeneracy_check,
         memory=settings.numerics.memory,
+        tolerance=wanted,
         comm=comm,
         progress=progress,
+        control=control,
     )
     return replace(result, provenance={**result.provenance, "fermi_energy_eV": settings.fermi_energy, "input": text})
+
+
+def asked_tolerance(settings: Settings) -> Tolerance | None:
+    """The tolerance of an input file, or None for a mesh."""
+    asked = settings.tolerance
+    if asked is None:
+        return None
+    seconds = np.inf if asked.max_seconds is None else asked.max_seconds
+    return Tolerance(asked.relative, asked.absolute, asked.max_evaluations, seconds, asked.replicas, asked.start)
 
 
 def default_grid(model: TightBindingModel, spacing: float) -> tuple[int, int, int]:
