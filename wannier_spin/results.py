@@ -33,12 +33,15 @@ SPIN_CURRENT_DEFINITIONS = {
 class ResponseTensor:
     """One response at all (mu, T), or (mu, T, omega).
 
-    blocks : name -> (mu, T, ..., tensor), natural units, without tau; block_errors : the same shapes, signed
-        differences fine - coarse whose combination is the error estimate (NaN: none was made).
+    blocks : name -> (mu, T, tensor) or (mu, T, omega, part, tensor), natural units, without tau; block_errors : the same
+        shapes, signed differences fine - coarse whose combination is the error estimate (NaN: none was made).
     recipes : what can be made of the blocks, "paper" or "full adiabatic" ... -> {block: factor}. form, relaxation : which of
         them `values` is; the full form is symmetrized in the two fields. labels : the paper's names of the Cartesian axes.
     mu (eV), temperature (K), omega (eV; empty for a static response), tau (hbar/eV for natural units, fs for SI; the first
         one is used by `values`).
+    tau_power : power of tau, of a dynamic response 0. tau_powers : of each block; one that does not depend on omega enters a
+        dynamic response with (tau/(1 - i w tau))^p. time_odd : blocks with the T parity opposite to that of a static
+        response of order tau^0.
     dimension, thickness (angstrom or None) : of the system; a 2D system has sheet units.
     block_residuals : what symmetrization removed from the blocks, or None; converged : None where no tolerance was asked for.
     """
@@ -54,6 +57,8 @@ class ResponseTensor:
     labels: str
     field_order: int
     tau_power: int
+    tau_powers: Mapping[str, int]
+    time_odd: tuple[str, ...]
     form: str
     recipes: Mapping[str, Mapping[str, float]]
     blocks: Mapping[str, Real]
@@ -72,20 +77,43 @@ class ResponseTensor:
 
     @cached_property
     def values(self) -> Real:
-        """(mu, T, tensor), or (mu, T, omega, part, tensor) with part = (cos, sin); Cartesian axes of length 3."""
-        return self._scale(self.tau[0]) * self._combine(self.blocks)
+        """(mu, T, tensor), or (mu, T, omega, part, tensor) with part = (cos, sin); Cartesian axes of length 3.
+
+        In a field E cos(wt) the response is (values[cos] cos(wt) + values[sin] sin(wt)) E: real and imaginary part of the
+        amplitude R in Re[R E exp(-iwt)].
+        """
+        return self._combine(self.blocks, self.combination)
 
     @cached_property
     def error(self) -> Real:
         """Estimated error of `values`, same shape; NaN where there is none."""
-        return np.abs(self._scale(self.tau[0]) * self._combine(self.block_errors))
+        return np.abs(self._combine(self.block_errors, self.combination))
+
+    @property
+    def reactive(self) -> Real:
+        """The part of `values`, in the same shape, that absorbs nothing: cos of one T parity, sin of the other.
+
+        R = R1 + R2, R1 with the T parity of a static response of order tau^0 (L0 + AC1), R2 with the opposite one (AC2, and
+        tau/(1 - i w tau) times L1 + L1dir). Re R1 and Im R2 are reactive; Im R1 and Re R2 are absorptive, for
+        eta -> 0 and tau -> infinity delta functions at the transitions and at w = 0. InputError for a static response.
+        """
+        if not len(self.omega):
+            raise InputError(f"'{self.name}' is a static response; only those to an alternating field have reactive parts")
+        recipes = ({n: f for n, f in self.combination.items() if (n in self.time_odd) == odd} for odd in (False, True))
+        one, two = (np.broadcast_to(self._combine(self.blocks, recipe), self.values.shape) for recipe in recipes)
+        return np.stack([one[:, :, :, 0], two[:, :, :, 1]], axis=3)
+
+    @property
+    def absorptive(self) -> Real:
+        """`values` - `reactive`: what is resonant, see there."""
+        return self.values - self.reactive
 
     @property
     def residual(self) -> Real | None:
         """What symmetrization removed from `values`; None where nothing was symmetrized, or only irreducible k were evaluated."""
         if self.block_residuals is None:
             return None
-        return self._scale(self.tau[0]) * self._combine(self.block_residuals)
+        return self._combine(self.block_residuals, self.combination)
 
     @property
     def combination(self) -> Mapping[str, float]:
@@ -173,18 +201,29 @@ class ResponseTensor:
         index: Any = (..., *("xyz".index(letter) for letter in letters))
         return self.values[index], self.error[index]
 
-    def _scale(self, tau: float) -> float:
-        if self.units == "natural":
-            return float(tau) ** self.tau_power
-        factor = un.si_factor(self.output, self.field_order, self.dimension)
-        return float(factor * un.natural_tau(tau) ** self.tau_power)
+    def _over_omega(self, name: str, block: Real) -> Real:
+        """In a dynamic response, a static block times the (cos, sin) parts of (tau/(1 - i w tau))^p; any other as it is."""
+        if not len(self.omega) or block.ndim > 2 + len(self.labels):
+            return block
+        tau = self.tau[0] if self.units == "natural" else un.natural_tau(self.tau[0])
+        amplitude = (tau / (1 - 1j * self.omega * tau)) ** self.tau_powers[name]
+        parts = np.stack([amplitude.real, amplitude.imag], axis=-1)  # (omega, part)
+        return np.asarray(np.expand_dims(block, (2, 3)) * np.expand_dims(parts, tuple(range(2, 2 + len(self.labels)))))
 
-    def _combine(self, blocks: Mapping[str, Real]) -> Real:
-        total: Real = sum((factor * blocks[name] for name, factor in self.combination.items()), np.zeros(()))
-        if self.form != "full" or self.field_order < 2:
-            return total
-        first_field = total.ndim - len(self.labels) + 1
-        return (total + np.swapaxes(total, first_field, first_field + 1)) / 2
+    def _combine(self, blocks: Mapping[str, Real], recipe: Mapping[str, float]) -> Real:
+        total: Real = sum((factor * self._over_omega(name, blocks[name]) for name, factor in recipe.items()), np.zeros(()))
+        if self.form == "full" and self.field_order == 2:
+            first_field = total.ndim - len(self.labels) + 1
+            total = (total + np.swapaxes(total, first_field, first_field + 1)) / 2
+        return self._scale * total
+
+    @property
+    def _scale(self) -> float:
+        """Power of tau and SI unit."""
+        if self.units == "natural":
+            return float(self.tau[0]) ** self.tau_power
+        factor = un.si_factor(self.output, self.field_order, self.dimension)
+        return float(factor * un.natural_tau(self.tau[0]) ** self.tau_power)
 
 
 @dataclass(frozen=True)
@@ -229,6 +268,7 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
     tree: Tree = {f.name: getattr(tensor, f.name) for f in dataclasses.fields(tensor)}
     tree |= {"values": tensor.values, "error": tensor.error, "unit": tensor.unit, "axes": json.dumps(tensor.axes)}
     tree |= {"recipes": json.dumps(tensor.recipes), "tau": np.array(tensor.tau)}
+    tree |= {"tau_powers": json.dumps(tensor.tau_powers), "time_odd": json.dumps(tensor.time_odd)}
     tree["custom"] = None if tensor.custom is None else json.dumps(tensor.custom)
     tree["residual"] = tensor.residual
     tree["tau_unit"] = "fs" if tensor.units == "SI" else "hbar/eV"
@@ -246,6 +286,7 @@ def _from_tree(tree: Tree) -> ResponseTensor:
     known = {f.name for f in dataclasses.fields(ResponseTensor)}
     fields = {key: value for key, value in tree.items() if key in known}
     fields |= {"recipes": json.loads(tree["recipes"]), "tau": tuple(float(t) for t in tree["tau"])}
+    fields |= {"tau_powers": json.loads(tree["tau_powers"]), "time_odd": tuple(json.loads(tree["time_odd"]))}
     if "custom" in tree:
         fields["custom"] = json.loads(tree["custom"])
     return ResponseTensor(**fields)

@@ -111,12 +111,7 @@ def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
 def symmetrized(raw: ResponseTensor, record: Response, operations: Sequence[Operation], keep_residual: bool) -> ResponseTensor:
     """Every block projected on what the group allows; what is removed is kept on demand."""
     law = record.channel_tensor(raw.channel)
-
-    kind = law_kind(law, record.tau_power)
-    kinds = {name: kind for name in raw.blocks}
-    if record.dynamic:
-        odd = replace(kind, time_parity=-kind.time_parity)
-        kinds = {name: odd if resp.DYNAMIC_BLOCKS[name].time_odd else kind for name in raw.blocks}
+    kinds = {name: law_kind(law, int(resp.time_odd(name))) for name in raw.blocks}
 
     def projected(blocks: Mapping[str, Real]) -> dict[str, Real]:
         return {name: project(block, kinds[name], operations) for name, block in blocks.items()}
@@ -130,7 +125,7 @@ def symmetrized(raw: ResponseTensor, record: Response, operations: Sequence[Oper
 class SymmetryReport:
     """What symmetry leaves of the responses: group, Table I, and the form of each response's tensor (full form).
 
-    forms : response -> allowed tensor; a dynamic response has one for its cos and one for its sin part ("name cos").
+    forms : response -> allowed tensor; a dynamic response has two ("name cos", "name sin"), see `response_kinds`.
     survives : geometric quantity -> whether P, T and P*T (those that the group has) allow it.
     """
 
@@ -176,8 +171,15 @@ def computed_table() -> dict[str, dict[str, int]]:
 
 
 def response_kinds(record: Response, symmetric_fields: bool = False) -> dict[str, TensorKind]:
-    """The tensors of a response: one, or those of the cos and sin parts of a dynamic one (without broadening)."""
+    """The tensors of a response: one, or two of a dynamic one, the first with the T parity of a static one of order tau^0.
+
+    The two are the cos and sin parts of a displacement response without broadening, else what is even and odd under T.
+    """
     kind = law_kind(record.tensor, record.tau_power, symmetric_fields)
     if not record.dynamic:
         return {record.name: kind}
-    return {f"{record.name} cos": kind, f"{record.name} sin": replace(kind, time_parity=-kind.time_parity)}
+    if record.tau_powers == (0,):
+        parts = ("cos", "sin")
+    else:
+        parts = ("T-even", "T-odd") if kind.time_parity > 0 else ("T-odd", "T-even")
+    return {f"{record.name} {parts[0]}": kind, f"{record.name} {parts[1]}": replace(kind, time_parity=-kind.time_parity)}
