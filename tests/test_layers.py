@@ -14,7 +14,7 @@ import pytest
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "units"),
     ("tensors", "storage"),
-    ("model", "orbitals", "results"),
+    ("model", "orbitals", "results", "thermal"),
     ("readers", "models", "bloch"),
     ("geometry", "quantum_geometry", "occupation"),
     ("responses", "integration", "symmetry"),

@@ -44,6 +44,7 @@ class ResponseTensor:
         response of order tau^0.
     dimension, thickness (angstrom or None) : of the system; a 2D system has sheet units.
     block_residuals : what symmetrization removed from the blocks, or None; converged : None where no tolerance was asked for.
+    drive : what the response is to, the electric field or (see `thermal`) the gradient of the temperature.
     """
 
     name: str
@@ -74,6 +75,7 @@ class ResponseTensor:
     custom: Mapping[str, float] | None = None
     block_residuals: Mapping[str, Real] | None = None
     converged: bool | None = None
+    drive: un.Drive = "E"
 
     @cached_property
     def values(self) -> Real:
@@ -135,7 +137,7 @@ class ResponseTensor:
 
     @property
     def unit(self) -> str:
-        return un.unit_name(self.output, self.field_order, self.dimension, self.units)
+        return un.unit_name(self.output, self.field_order, self.dimension, self.units, self.drive)
 
     @property
     def magnetization(self) -> Real:
