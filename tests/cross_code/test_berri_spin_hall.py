@@ -139,8 +139,8 @@ def test_spin_hall_at_finite_frequency(asymmetric: Both, tmp_path: Path) -> None
     half (AC2, the spin metric, and the Drude term) has no counterpart in either code.
 
     postw90's scan of GaAs (12^3, eta = 0.05 eV) is the same quantity with another spin current, and cannot be compared: Qiao's
-    operator, as it is coded there, keeps V/dE between states closer than 1e-4 eV, and reaches 8000 (hbar/e) S/cm at 2 eV where
-    `simple` on the same mesh stays below 1000 (-162 against -65 at omega = 0).
+    operator, as it is coded there, keeps V/dE between states closer than 1e-4 eV, and reaches 11600 (hbar/e) S/cm where `simple`
+    on the same mesh stays below 1100 (-162 against -65 at omega = 0).
     """
     from wannierberri import calculators
 
