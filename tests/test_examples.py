@@ -27,6 +27,7 @@ ALLOWED = {
         "spin_hall",
         "magnetic_spin_hall",
         "displacement_spin_current",
+        "ac_spin_current",
         "nonlinear_drude_spin_magnetization",
         "nonlinear_extrinsic_spin_magnetization",
         "nonlinear_intrinsic_spin_magnetization",

@@ -14,7 +14,7 @@ import pytest
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "units"),
     ("tensors", "storage"),
-    ("model", "orbitals", "results", "components"),
+    ("model", "orbitals", "results", "thermal", "components"),
     ("readers", "models", "bloch"),
     ("geometry", "quantum_geometry", "kpath", "occupation"),
     ("responses", "integration", "symmetry"),

@@ -50,6 +50,7 @@ FORBIDDEN_IN_IRON = {  # by inversion: what is left of contributions that cancel
     "edelstein",
     "intrinsic_spin_magnetization",
     "displacement_spin_magnetization",
+    "ac_spin_magnetization",
     "nonlinear_drude_spin_current",
     "nonlinear_extrinsic_spin_current",
     "nonlinear_intrinsic_spin_current",

@@ -88,6 +88,8 @@ SYMBOLS = {
     "intrinsic_spin_magnetization": "beta(0)_ab",
     "displacement_spin_current": "sigma(0)_ab;c(omega)",
     "displacement_spin_magnetization": "beta(0)_ab(omega)",
+    "ac_spin_current": "sigma_ab;c(omega)",
+    "ac_spin_magnetization": "beta_ab(omega)",
     "nonlinear_drude_spin_current": "sigma(2)_abd;c",
     "nonlinear_drude_spin_magnetization": "beta(2)_abc",
     "nonlinear_extrinsic_spin_current": "sigma(1)_abd;c",
@@ -95,15 +97,17 @@ SYMBOLS = {
     "nonlinear_intrinsic_spin_current": "sigma(0)_abd;c",
     "nonlinear_intrinsic_spin_magnetization": "beta(0)_abc",
 }
-EQUATIONS = ["(4)", "(5)", "(6a)", "(6b)", *(f"({i})" for i in range(7, 15))]
+EQUATIONS = ["(4)", "(5)", "(6a)", "(6b)", "(7)", "(8)", "(4) + (6a) + (7)", "(5) + (6b) + (8)", *(f"({i})" for i in range(9, 15))]
 
 
-def test_the_twelve_responses():
-    """DESIGN.md, 4.1: names, symbols, tau powers, axes in the paper's order."""
+def test_the_responses():
+    """DESIGN.md, 4.1: names, symbols, tau powers, axes in the paper's order; and the sums at finite frequency."""
     assert {name: record.symbol for name, record in RESPONSES.items()} == SYMBOLS
     assert [record.equation for record in RESPONSES.values()] == EQUATIONS
     for name, record in RESPONSES.items():
-        assert record.tau_power == int(SYMBOLS[name].partition("(")[2][0])
+        alternating = name.startswith("ac_")
+        assert record.tau_powers == ((0, 1) if alternating else (int(SYMBOLS[name].partition("(")[2][0]),))
+        assert record.tau_power == record.tau_powers[0]
         second, current = "nonlinear" in name, name.endswith("current") or name in ("spin_hall", "magnetic_spin_hall")
         assert record.tensor.labels == {(0, 1): "abc", (0, 0): "ab", (1, 1): "abdc", (1, 0): "abc"}[second, current]
-        assert record.dynamic == name.startswith("displacement")
+        assert record.dynamic == (alternating or name.startswith("displacement"))

@@ -39,6 +39,7 @@ _HOME = {
     "load": "results",
     "ResponseTensor": "results",
     "ResultSet": "results",
+    "thermal_counterpart": "thermal",
 }
 _MODULES = {"models", "responses", "readers", "errors", "units", "quantum_geometry"}
 
@@ -67,6 +68,7 @@ __all__ = [
     "read_wannier90",
     "spin_qgt",
     "summary_sheet",
+    "thermal_counterpart",
     "zeeman_qgt",
 ]
 
@@ -83,6 +85,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
     from wannier_spin.readers import read_hr, read_structure, read_tb, read_wannier90
     from wannier_spin.results import ResponseTensor, ResultSet, load
+    from wannier_spin.thermal import thermal_counterpart
 
 
 def __getattr__(name: str) -> Any:

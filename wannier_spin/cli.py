@@ -433,7 +433,7 @@ def responses_table(markdown: bool = False) -> str:
             r.symbol,
             r.law,
             r.equation,
-            f"tau^{r.tau_power}",
+            ", ".join(f"tau^{power}" for power in r.tau_powers),
             _parity(r.tensor.space_parity),
             _parity(r.tensor.time_parity(r.tau_power)),
         )

@@ -34,18 +34,28 @@ SPIN_CURRENT_DEFINITIONS = {
 }
 
 
+def intraband_factor(omega: Real, tau: float, power: int) -> Real:
+    """(cos, sin) parts of (tau/(1 - i w tau))^power: (omega, part). tau in hbar/eV."""
+    amplitude = (tau / (1 - 1j * omega * tau)) ** power
+    return np.stack([amplitude.real, amplitude.imag], axis=-1)
+
+
 @dataclass(frozen=True)
 class ResponseTensor:
     """One response at all (mu, T), or (mu, T, omega).
 
-    blocks : name -> (mu, T, ..., tensor), natural units, without tau; block_errors : the same shapes, signed
-        differences fine - coarse whose combination is the error estimate (NaN: none was made).
+    blocks : name -> (mu, T, tensor) or (mu, T, omega, part, tensor), natural units, without tau; block_errors : the same
+        shapes, signed differences fine - coarse whose combination is the error estimate (NaN: none was made).
     recipes : what can be made of the blocks, "paper" or "full adiabatic" ... -> {block: factor}. form, relaxation : which of
         them `values` is; the full form is symmetrized in the two fields. labels : the paper's names of the Cartesian axes.
     mu (eV), temperature (K), omega (eV; empty for a static response), tau (hbar/eV for natural units, fs for SI; the first
         one is used by `values`).
+    tau_power : power of tau, of a dynamic response 0. tau_powers : of each block; one that does not depend on omega enters a
+        dynamic response with (tau/(1 - i w tau))^p. time_odd : blocks with the T parity opposite to that of a static
+        response of order tau^0.
     dimension, thickness (angstrom or None) : of the system; a 2D system has sheet units.
     block_residuals : what symmetrization removed from the blocks, or None.
+    drive : what the response is to, the electric field or (see `thermal`) the gradient of the temperature.
     Of an adaptive integral: block_spreads : root of the sum of squared differences; block_replicas : further estimates, one more
         axis in front; converged : whether the tolerance was reached (None: none was asked for).
     """
@@ -61,6 +71,8 @@ class ResponseTensor:
     labels: str
     field_order: int
     tau_power: int
+    tau_powers: Mapping[str, int]
+    time_odd: tuple[str, ...]
     form: str
     recipes: Mapping[str, Mapping[str, float]]
     blocks: Mapping[str, Real]
@@ -78,11 +90,16 @@ class ResponseTensor:
     block_spreads: Mapping[str, Real] | None = None
     block_replicas: Mapping[str, Real] | None = None
     converged: bool | None = None
+    drive: un.Drive = "E"
 
     @cached_property
     def values(self) -> Real:
-        """(mu, T, tensor), or (mu, T, omega, part, tensor) with part = (cos, sin); Cartesian axes of length 3."""
-        return self._scale(self.tau[0]) * self._combine(self.blocks)
+        """(mu, T, tensor), or (mu, T, omega, part, tensor) with part = (cos, sin); Cartesian axes of length 3.
+
+        In a field E cos(wt) the response is (values[cos] cos(wt) + values[sin] sin(wt)) E: real and imaginary part of the
+        amplitude R in Re[R E exp(-iwt)].
+        """
+        return self._combine(self.blocks, self.combination)
 
     @cached_property
     def error(self) -> Real:
@@ -90,17 +107,20 @@ class ResponseTensor:
 
         The sum of all fine - coarse; for an adaptive integral also two standard deviations of it, as it may cancel by chance.
         """
-        error = np.abs(self._combine(self.block_errors))
+        error = np.abs(self._combine(self.block_errors, self.combination))
         if self.block_spreads is not None:
             error += SPREAD * self._combine_bounds(self.block_spreads)
-        return np.asarray(np.abs(self._scale(self.tau[0])) * error)
+        return error
 
     @property
     def replica_spread(self) -> Real | None:
         """Standard error of the mean over replicas, same shape as `values`; None where there is one replica."""
         if self.block_replicas is None:
             return None
-        values = self._scale(self.tau[0]) * self._combine(self.block_replicas)
+        replicas = (
+            dict(zip(self.block_replicas, blocks, strict=True)) for blocks in zip(*self.block_replicas.values(), strict=True)
+        )
+        values = np.stack([self._combine(blocks, self.combination) for blocks in replicas])
         return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
 
     @property
@@ -113,11 +133,30 @@ class ResponseTensor:
         return self.at(combination={"L1": 1, "L1dir": 1, "L1surf": -1}).values
 
     @property
+    def reactive(self) -> Real:
+        """The part of `values`, in the same shape, that absorbs nothing: cos of one T parity, sin of the other.
+
+        R = R1 + R2, R1 with the T parity of a static response of order tau^0 (L0 + AC1), R2 with the opposite one (AC2, and
+        tau/(1 - i w tau) times L1 + L1dir). Re R1 and Im R2 are reactive; Im R1 and Re R2 are absorptive, for
+        eta -> 0 and tau -> infinity delta functions at the transitions and at w = 0. InputError for a static response.
+        """
+        if not len(self.omega):
+            raise InputError(f"'{self.name}' is a static response; only those to an alternating field have reactive parts")
+        recipes = ({n: f for n, f in self.combination.items() if (n in self.time_odd) == odd} for odd in (False, True))
+        one, two = (np.broadcast_to(self._combine(self.blocks, recipe), self.values.shape) for recipe in recipes)
+        return np.stack([one[:, :, :, 0], two[:, :, :, 1]], axis=3)
+
+    @property
+    def absorptive(self) -> Real:
+        """`values` - `reactive`: what is resonant, see there."""
+        return self.values - self.reactive
+
+    @property
     def residual(self) -> Real | None:
         """What symmetrization removed from `values`; None where nothing was symmetrized, or only irreducible k were evaluated."""
         if self.block_residuals is None:
             return None
-        return self._scale(self.tau[0]) * self._combine(self.block_residuals)
+        return self._combine(self.block_residuals, self.combination)
 
     @property
     def combination(self) -> Mapping[str, float]:
@@ -144,7 +183,7 @@ class ResponseTensor:
 
     @property
     def unit(self) -> str:
-        return un.unit_name(self.output, self.field_order, self.dimension, self.units)
+        return un.unit_name(self.output, self.field_order, self.dimension, self.units, self.drive)
 
     @property
     def tau_unit(self) -> str:
@@ -221,15 +260,27 @@ class ResponseTensor:
         """
         return _dataset(_named_arrays(self))
 
-    def _scale(self, tau: float) -> float:
-        return un.response_factor(self.output, self.field_order, self.tau_power, self.dimension, self.units, tau)
+    def _over_omega(self, name: str, block: Real) -> Real:
+        """In a dynamic response, a static block times the (cos, sin) parts of (tau/(1 - i w tau))^p; any other as it is."""
+        if not len(self.omega) or block.ndim > 2 + len(self.labels):
+            return block
+        tau = self.tau[0] if self.units == "natural" else un.natural_tau(self.tau[0])
+        parts = intraband_factor(self.omega, tau, self.tau_powers[name])
+        return np.asarray(np.expand_dims(block, (2, 3)) * np.expand_dims(parts, tuple(range(2, 2 + len(self.labels)))))
 
-    def _combine(self, blocks: Mapping[str, Real]) -> Real:
-        return self._symmetric(sum((factor * blocks[name] for name, factor in self.combination.items()), np.zeros(())))
+    def _combine(self, blocks: Mapping[str, Real], recipe: Mapping[str, float]) -> Real:
+        return self._scale * self._symmetric(
+            self._sum({name: f * self._over_omega(name, blocks[name]) for name, f in recipe.items()})
+        )
 
     def _combine_bounds(self, bounds: Mapping[str, Real]) -> Real:
         """A bound of the combination from bounds of the blocks."""
-        return self._symmetric(sum((abs(factor) * bounds[name] for name, factor in self.combination.items()), np.zeros(())))
+        terms = {name: np.abs(factor * self._over_omega(name, bounds[name])) for name, factor in self.combination.items()}
+        return abs(self._scale) * self._symmetric(self._sum(terms))
+
+    @staticmethod
+    def _sum(terms: Mapping[str, Real]) -> Real:
+        return sum(terms.values(), np.zeros(()))
 
     def _symmetric(self, total: Real) -> Real:
         """Symmetrized in the two fields, for the full form."""
@@ -237,6 +288,11 @@ class ResponseTensor:
             return total
         first_field = total.ndim - len(self.labels) + 1
         return (total + np.swapaxes(total, first_field, first_field + 1)) / 2
+
+    @property
+    def _scale(self) -> float:
+        """Power of tau and SI unit."""
+        return un.response_factor(self.output, self.field_order, self.tau_power, self.dimension, self.units, self.tau[0])
 
 
 @dataclass(frozen=True)
@@ -329,6 +385,7 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
         axes = ("replica", *tensor.axes)
         tree["replica"] = Labelled(np.arange(len(next(iter(tensor.block_replicas.values())))), ("replica",))
         tree["block_replicas"] = {name: Labelled(block, axes) for name, block in tensor.block_replicas.items()}
+    tree |= {"tau_powers": json.dumps(tensor.tau_powers), "time_odd": json.dumps(tensor.time_odd)}
     tree["custom"] = None if tensor.custom is None else json.dumps(tensor.custom)
     tree["tau_unit"] = tensor.tau_unit
     tree |= {"mu_unit": "eV", "temperature_unit": "K", "omega_unit": "eV"}
@@ -388,6 +445,7 @@ def _from_tree(tree: Tree) -> ResponseTensor:
     known = {f.name for f in dataclasses.fields(ResponseTensor)}
     fields = {key: value for key, value in tree.items() if key in known}
     fields |= {"recipes": json.loads(tree["recipes"]), "tau": tuple(float(t) for t in tree["tau"])}
+    fields |= {"tau_powers": json.loads(tree["tau_powers"]), "time_odd": tuple(json.loads(tree["time_odd"]))}
     if "custom" in tree:
         fields["custom"] = json.loads(tree["custom"])
     return ResponseTensor(**fields)

@@ -18,6 +18,7 @@ FEMTOSECOND = 1e-15  # s
 
 UnitSystem = Literal["natural", "SI"]
 Output = Literal["spin_current", "spin", "charge_current"]
+Drive = Literal["E", "grad T"]
 
 
 def thermal_energy(temperature: float) -> float:
@@ -47,8 +48,10 @@ def response_factor(output: Output, field_order: int, tau_power: int, dimension:
     return float(si_factor(output, field_order, dimension) * natural_tau(tau) ** tau_power)
 
 
-def unit_name(output: Output, field_order: int, dimension: int, units: UnitSystem) -> str:
-    """The unit of a response as text, tau included."""
+def unit_name(output: Output, field_order: int, dimension: int, units: UnitSystem, drive: Drive = "E") -> str:
+    """The unit of a response as text, tau included. Driven by a temperature gradient it has V/K more."""
+    if drive == "grad T":
+        return _thermal_unit_name(output, dimension, units)
     field = "(V/m)" if field_order == 1 else f"(V/m)^{field_order}"
     if units == "SI":
         if output == "spin":
@@ -61,6 +64,18 @@ def unit_name(output: Output, field_order: int, dimension: int, units: UnitSyste
     energies = -field_order + (1 if output != "spin" else 0)  # with tau in hbar/eV counted as 1/eV
     name = f"{_power('angstrom', lengths)} {_power('eV', energies)}".strip() or "1"
     return f"{name} (hbar = e = 1)"
+
+
+def _thermal_unit_name(output: Output, dimension: int, units: UnitSystem) -> str:
+    """The unit of a linear response to a temperature gradient."""
+    if units == "natural":
+        lengths = 1 + (0 if output == "spin" else 1) - dimension
+        parts = [_power("angstrom", lengths), "" if output == "spin" else "eV", "K^-1"]
+        return f"{' '.join(part for part in parts if part)} (hbar = e = 1)"
+    if output == "spin":
+        return f"<sigma/2> {_power('m', -dimension)} per (K/m)"
+    parts = ["(hbar/e)" if output == "spin_current" else "", "A", _power("m", 2 - dimension), "K^-1"]
+    return " ".join(part for part in parts if part)
 
 
 def bulk_unit_factor(thickness: float) -> float:

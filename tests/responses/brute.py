@@ -43,13 +43,20 @@ class Bands:
     U: np.ndarray
 
 
-def bands(model, k):
+def wannier_gauge(model, k):
+    """H, d_a H, A_a, sigma^c and v^a, not rotated: (k,n,m), or lists of three of them."""
     A_R, H_R = connection_R(model), model.hamiltonian_R
     S_R = model.spin_R if model.spin_R is not None else np.zeros_like(A_R)
     H = sums(model, H_R, k)
     dH = [sums(model, H_R, k, a) for a in range(3)]
     A, S = (np.moveaxis(sums(model, X, k), -1, 0) for X in (A_R, S_R))
-    v = [dH[a] - 1j * commutator(A[a], H) for a in range(3)]
+    return H, dH, A, S, [dH[a] - 1j * commutator(A[a], H) for a in range(3)]
+
+
+def bands(model, k):
+    A_R, H_R = connection_R(model), model.hamiltonian_R
+    S_R = model.spin_R if model.spin_R is not None else np.zeros_like(A_R)
+    H, dH, A, S, v = wannier_gauge(model, k)
     dv, ds = np.zeros((2, 3, 3, *H.shape), complex)
     for a, b in product(range(3), repeat=2):
         ddH, dA = sums(model, H_R, k, a, b), sums(model, A_R[..., a], k, b)

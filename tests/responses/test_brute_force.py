@@ -20,7 +20,7 @@ MODELS = {
 }
 MU, KT, N = 0.2, 0.3, 4
 CHANNELS = {"spin": ("spin_current", "spin"), "charge": ("charge_current",)}
-STATIC = [name for name in responses.names() if not name.startswith("displacement")]
+STATIC = [name for name in responses.names() if not responses.RESPONSES[name].dynamic]
 
 
 @pytest.mark.parametrize("name", MODELS)

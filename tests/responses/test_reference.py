@@ -52,7 +52,7 @@ def result(name, channel):
     """All responses of one model; spin current and spin density come from the same run."""
     data = reference(name)
     omega = data["omega"]
-    wanted = [r for r in responses.names() if omega is not None or not r.startswith("displacement")]
+    wanted = [r for r in responses.names() if omega is not None or not responses.get(r).dynamic]
     if channel == "charge":  # the identity channel of both lists is the same
         wanted = [r for r in wanted if r in {pair[0] for pair in RESPONSE.values()}]
     # its bands touch on lines: the package says so, and the blocks in question vanish

@@ -60,7 +60,14 @@ def assert_equal(found, expected, tolerance=1e-11):
 def test_tau_powers_are_the_registered_ones():
     for name in STATIC:
         for block in RESPONSES[name].blocks("full"):
-            assert TAU_POWER[block] == RESPONSES[name].tau_power == responses.BLOCKS[block].tau_power
+            assert (
+                TAU_POWER[block]
+                == RESPONSES[name].tau_power
+                == responses.BLOCKS[block].tau_power
+                == responses.block(block).tau_power
+            )
+    for block in (*TAU_POWER, *T_ODD):
+        assert responses.time_odd(block) == (T_ODD.get(block) == -1 or TAU_POWER.get(block) == 1)
     assert set(responses.BLOCKS) == set(TAU_POWER)
 
 

@@ -29,6 +29,10 @@ GOVERNED = {  # PHYSICS.md, section 5, "which dipole governs which response"; co
     "displacement_spin_current sin": "spin metric",
     "displacement_spin_magnetization cos": "Zeeman metric",
     "displacement_spin_magnetization sin": "Zeeman curvature",
+    "ac_spin_current T-even": "spin curvature",
+    "ac_spin_current T-odd": "spin metric",
+    "ac_spin_magnetization T-odd": "Zeeman metric",
+    "ac_spin_magnetization T-even": "Zeeman curvature",
     "nonlinear_drude_spin_current": "spin metric dipole",
     "nonlinear_drude_spin_magnetization": "Zeeman curvature dipole",
     "nonlinear_extrinsic_spin_current": "spin curvature dipole",
@@ -79,6 +83,10 @@ def run(symmetry, broadening):
         if not RESPONSES[name].dynamic:
             found[name, "values"] = tensor.values
             found |= {(name, block): value for block, value in tensor.blocks.items()}
+        elif name.startswith("ac_"):
+            parts = ("T-even", "T-odd") if name.endswith("current") else ("T-odd", "T-even")
+            for part, blocks in zip(parts, (("L0", "AC1"), ("AC2", "L1", "L1dir")), strict=True):
+                found[f"{name} {part}", "complex"] = tensor.at(combination=dict.fromkeys(blocks, 1)).values
         elif not broadening:
             found[f"{name} cos", "values"], found[f"{name} sin", "values"] = np.moveaxis(tensor.values, 3, 0)
         else:  # with absorption the T-odd and the T-even block have both parts

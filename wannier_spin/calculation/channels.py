@@ -19,7 +19,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.integration.adaptive import Totals, Verdict
 from wannier_spin.responses.plan import Plan
 from wannier_spin.responses.registry import Response
-from wannier_spin.results import SPREAD
+from wannier_spin.results import SPREAD, intraband_factor
 from wannier_spin.symmetry import Operation, invariant_basis
 
 Real = NDArray[np.float64]
@@ -100,11 +100,11 @@ def error_bar(difference: Real, spread: Real) -> Real:
     return np.asarray(np.abs(difference) + SPREAD * spread)
 
 
-def make_channels(plan: Plan, relaxation: str, scale: Mapping[str, float], group: Sequence[Operation]) -> Channels:
+def make_channels(plan: Plan, relaxation: str, scale: Mapping[str, float], tau: float, group: Sequence[Operation]) -> Channels:
     """Channels of a plan.
 
-    relaxation : of the full form. scale : response -> factor of its unit, tau included. group : operations of the magnetic
-    point group; none: every component is a channel.
+    relaxation : of the full form. scale : response -> factor of its unit, tau included. tau : hbar/eV, for intraband terms at
+    finite frequency. group : operations of the magnetic point group; none: every component is a channel.
     """
     n, n_sea = plan.n_channels, plan.n_channels - plan.n_surface_channels
     units = np.eye(n)
@@ -114,7 +114,7 @@ def make_channels(plan: Plan, relaxation: str, scale: Mapping[str, float], group
     n_reduced = int((~surface).sum())
     form = "paper" if plan.form == "paper" else f"full {relaxation}"
     recipes = {r.name: r.recipes(plan.form)[form] for r in plan.responses}
-    combined = tuple(scale[r.name] * columns.T @ _combination(plan, units, r, recipes[r.name]) for r in plan.responses)
+    combined = tuple(scale[r.name] * columns.T @ _combination(plan, units, r, recipes[r.name], tau) for r in plan.responses)
     names = tuple(r.name for r in plan.responses)
     return Channels(columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:], names, combined)
 
@@ -135,12 +135,17 @@ def _invariant(plan: Plan, units: Real, group: Sequence[Operation]) -> Iterator[
             yield rows.reshape(len(units), -1)
 
 
-def _combination(plan: Plan, units: Real, record: Response, recipe: Mapping[str, float]) -> Real:
+def _combination(plan: Plan, units: Real, record: Response, recipe: Mapping[str, float], tau: float) -> Real:
     """From all densities to the components of a response: (C, components)."""
     law = record.channel_tensor(plan.channel)
+    omega = np.array([z.real for z in plan.frequencies])
     total: Any = 0
-    for block, factor in recipe.items():
-        total = total + factor * plan.tensor(units, block, law.observable)  # type: ignore[arg-type]
+    for name, factor in recipe.items():
+        block = plan.tensor(units, name, law.observable)  # type: ignore[arg-type]
+        if record.dynamic and name in resp.BLOCKS:
+            parts = intraband_factor(omega, tau, resp.BLOCKS[name].tau_power)
+            block = block[:, None, None] * np.expand_dims(parts, tuple(range(2, 1 + block.ndim)))
+        total = total + factor * block
     if plan.form == "full" and law.field_order == 2:
         total = (total + np.swapaxes(total, 2, 3)) / 2
     return np.asarray(total.reshape(len(units), -1))

@@ -75,7 +75,7 @@ def compute(
         bars of all components at all (mu, T) are within it. Also at 0 K. `ResponseTensor.converged` says whether they are.
     mu : eV. temperature : K; 0 is allowed for Fermi-sea responses, and for everything on a k·p model.
     tau : hbar/eV with natural units (default 1), fs with SI units (default 10). Several: see `ResponseTensor.over_tau`.
-    omega : eV, for the displacement responses. broadening : eV, half width eta in omega + i eta.
+    omega : eV, for the responses to an alternating field. broadening : eV, half width eta in omega + i eta.
     channel : "charge" replaces the observable by the velocity (the identity channel), for validation: natural units give the
         response of <v>, SI units that of the electric current -e <v>. Berry curvature that
         comes from outside of the Wannier space (curl A - i A x A) is not part of it.
@@ -127,8 +127,9 @@ def compute(
         def converge(wanted: Tolerance) -> Sums:
             assert isinstance(model, TightBindingModel)
             operations = group.group.point_operations if group and reduce_k else ()
+            tau_natural = float(taus[0]) if units == "natural" else un.natural_tau(float(taus[0]))
             scale = {r.name: _factor(r, plan, model, units, float(taus[0])) for r in plan.responses}
-            channels = make_channels(plan, relaxation, scale, operations)
+            channels = make_channels(plan, relaxation, scale, tau_natural, operations)
             cells = cell_integrands(model, plan, channels, occupation, degeneracy_tolerance, wanted, operations, memory)
             identity = {
                 "model": f"{model.name} ({fingerprint(model)})",
@@ -222,6 +223,8 @@ def _tensor(
         labels=law.labels,
         field_order=law.field_order,
         tau_power=record.tau_power,
+        tau_powers={name: resp.block(name).tau_power for name in plan.blocks_of(record)},
+        time_odd=tuple(name for name in plan.blocks_of(record) if resp.time_odd(name)),
         form="paper",
         recipes=record.recipes(plan.form),
         blocks=blocks_of(sums.fine),
@@ -314,7 +317,7 @@ def _about_responses(model: TightBindingModel | KPModel, plan: Plan, occupation:
     if resonant:
         yield (
             f"omega = {min(resonant):g} eV and above is not below the lowest transition ({m.transition:.4g} eV on this mesh): "
-            "the displacement responses diverge at resonances; give a broadening (eV), or lower frequencies"
+            "the responses diverge at resonances; give a broadening (eV), or lower frequencies"
         )
     hottest = float(occupation.kT.max())
     close = m.gap_at_mu < hottest
@@ -395,7 +398,7 @@ def _records(responses: str | Sequence[str]) -> tuple[Response, ...]:
 
 
 def _plan(records: tuple[Response, ...], channel: Channel, omegas: Real, broadening: float, form: Form, relaxation: str) -> Plan:
-    with_tau = [r.name for r in records if r.tau_power and form == "full"]
+    with_tau = [r.name for r in records if r.tau_powers != (0,) and form == "full"]
     if with_tau and resp.RELAXATIONS[relaxation].tau2 is None:
         raise InputError(f"relaxation = '{relaxation}' has no terms with tau: leave out {', '.join(with_tau)}, or take another one")
     dynamic = [r.name for r in records if r.dynamic]

@@ -125,17 +125,15 @@ def symmetrized(raw: ResponseTensor, record: Response, operations: Sequence[Oper
 
 
 def block_kind(record: Response, channel: Channel, block: str) -> TensorKind:
-    """The symmetry of a block of a response; in a dynamic one some blocks have the other parity under time reversal."""
-    kind = law_kind(record.channel_tensor(channel), record.tau_power)
-    odd = record.dynamic and resp.DYNAMIC_BLOCKS[block].time_odd
-    return replace(kind, time_parity=-kind.time_parity) if odd else kind
+    """The symmetry of a block of a response."""
+    return law_kind(record.channel_tensor(channel), int(resp.time_odd(block)))
 
 
 @dataclass(frozen=True)
 class SymmetryReport:
     """What symmetry leaves of the responses: group, Table I, and the form of each response's tensor (full form).
 
-    forms : response -> allowed tensor; a dynamic response has one for its cos and one for its sin part ("name cos").
+    forms : response -> allowed tensor; a dynamic response has two ("name cos", "name sin"), see `response_kinds`.
     survives : geometric quantity -> whether P, T and P*T (those that the group has) allow it.
     """
 
@@ -181,8 +179,15 @@ def computed_table() -> dict[str, dict[str, int]]:
 
 
 def response_kinds(record: Response, symmetric_fields: bool = False) -> dict[str, TensorKind]:
-    """The tensors of a response: one, or those of the cos and sin parts of a dynamic one (without broadening)."""
+    """The tensors of a response: one, or two of a dynamic one, the first with the T parity of a static one of order tau^0.
+
+    The two are the cos and sin parts of a displacement response without broadening, else what is even and odd under T.
+    """
     kind = law_kind(record.tensor, record.tau_power, symmetric_fields)
     if not record.dynamic:
         return {record.name: kind}
-    return {f"{record.name} cos": kind, f"{record.name} sin": replace(kind, time_parity=-kind.time_parity)}
+    if record.tau_powers == (0,):
+        parts = ("cos", "sin")
+    else:
+        parts = ("T-even", "T-odd") if kind.time_parity > 0 else ("T-odd", "T-even")
+    return {f"{record.name} {parts[0]}": kind, f"{record.name} {parts[1]}": replace(kind, time_parity=-kind.time_parity)}

@@ -29,10 +29,11 @@ class Plan:
 
     def blocks_of(self, response: Response) -> tuple[str, ...]:
         """What is computed for a response; further blocks where their order in field and tau is the response's."""
-        fitting = [] if response.dynamic else [BLOCKS[name] for name in self.extra]
-        order = (response.tensor.field_order, response.tau_power)
-        names = (block.name for block in fitting if (len(block.fields), block.tau_power) == order)
-        return tuple(dict.fromkeys((*response.blocks(self.form), *names)))
+        own = response.blocks(self.form)
+        extra = [BLOCKS[name] for name in self.extra] if any(name in BLOCKS for name in own) else []
+        order, powers = response.tensor.field_order, response.tau_powers
+        fitting = (block.name for block in extra if len(block.fields) == order and block.tau_power in powers)
+        return tuple(dict.fromkeys((*own, *fitting)))
 
     @cached_property
     def observables(self) -> tuple[ObservableName, ...]:
@@ -42,13 +43,13 @@ class Plan:
     @cached_property
     def static_blocks(self) -> tuple[Block, ...]:
         """Sea blocks first."""
-        wanted = {name for r in self.responses if not r.dynamic for name in self.blocks_of(r)}
+        wanted = {name for r in self.responses for name in self.blocks_of(r)}
         blocks = [block for name, block in BLOCKS.items() if name in wanted]
         return tuple(sorted(blocks, key=lambda block: block.fermi == "surface"))
 
     @cached_property
     def dynamic_blocks(self) -> tuple[DynamicBlock, ...]:
-        wanted = {name for r in self.responses if r.dynamic for name in self.blocks_of(r)}
+        wanted = {name for r in self.responses for name in self.blocks_of(r)}
         return tuple(block for name, block in DYNAMIC_BLOCKS.items() if name in wanted)
 
     @property

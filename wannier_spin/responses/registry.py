@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 from wannier_spin.errors import InputError
 from wannier_spin.responses.pairs import BandPairs, Real
@@ -71,13 +71,14 @@ class Block:
 class DynamicBlock:
     """An integrand that depends on the frequency z = omega + i eta: density(pairs, z) -> (k, n, part, b, o).
 
-    time_odd: whether its parity under time reversal is opposite to that of the static response.
+    time_odd: whether its parity under time reversal is opposite to that of the static response of order tau^0.
     """
 
     name: str
     fields: str
     density: DynamicDensity
     time_odd: bool = False
+    tau_power: ClassVar[int] = 0
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,10 @@ class Response:
     """One response of the paper.
 
     law : the index law, see `tensors`. equation : number in the paper. geometry : the geometric quantities that govern it
-    (for a dynamic response those of its cos and sin parts). paper : the printed combination of blocks. full : the exact
-    one, with coefficients of the relaxation model by name; None: the same. companions : blocks that are stored besides.
+    (for a dynamic response those of its two parts under time reversal, see `time_odd`). paper : the printed combination of
+    blocks. full : the exact one, with coefficients of the relaxation model by name; None: the same. companions : blocks that
+    are stored besides. tau_power : the lowest power of tau. In a dynamic response a static block of order tau^p stands
+    for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`.
     """
 
     name: str
@@ -112,7 +115,13 @@ class Response:
     def symbol(self) -> str:
         """For instance sigma(2)_abd;c."""
         name, _, indices = self.law.partition(" = ")[2].partition(" ")[0].partition("_")
-        return f"{name}({self.tau_power})_{indices}" + ("(omega)" if self.dynamic else "")
+        order = f"({self.tau_power})" if len(self.tau_powers) == 1 else ""
+        return f"{name}{order}_{indices}" + ("(omega)" if self.dynamic else "")
+
+    @property
+    def tau_powers(self) -> tuple[int, ...]:
+        """Powers of tau that occur, in ascending order."""
+        return tuple(sorted({block(name).tau_power for name in self.blocks("full")}))
 
     @property
     def direct(self) -> tuple[str, ...]:
@@ -129,7 +138,7 @@ class Response:
         recipes = {"paper": dict(self.paper)}
         if form == "full":
             for name, relaxation in RELAXATIONS.items():
-                if relaxation.tau2 is not None or self.tau_power == 0:
+                if relaxation.tau2 is not None or self.tau_powers == (0,):
                     recipes[f"full {name}"] = relaxation.combine(self.full or self.paper)
         return recipes
 
@@ -143,13 +152,23 @@ def register(*items: Block | DynamicBlock | Response) -> None:
     """Add blocks and responses to the registry. Raises ValueError for a name that is taken or a block that is not there."""
     for item in items:
         table: dict[str, object] = {Block: BLOCKS, DynamicBlock: DYNAMIC_BLOCKS, Response: RESPONSES}[type(item)]  # type: ignore[assignment]
-        if item.name in table:
+        if item.name in table or item.name in (BLOCKS if isinstance(item, DynamicBlock) else DYNAMIC_BLOCKS):
             raise ValueError(f"'{item.name}' is registered twice")
         if isinstance(item, Response):
-            missing = set(item.blocks("full")) - set(DYNAMIC_BLOCKS if item.dynamic else BLOCKS)
+            missing = set(item.blocks("full")) - set(BLOCKS) - set(DYNAMIC_BLOCKS if item.dynamic else ())
             if missing:
                 raise ValueError(f"response '{item.name}' names unknown blocks {sorted(missing)}")
         table[item.name] = item
+
+
+def block(name: str) -> Block | DynamicBlock:
+    """A block by its name."""
+    return BLOCKS[name] if name in BLOCKS else DYNAMIC_BLOCKS[name]
+
+
+def time_odd(name: str) -> bool:
+    """Whether a block's parity under time reversal is opposite to that of a static one of order tau^0."""
+    return DYNAMIC_BLOCKS[name].time_odd if name in DYNAMIC_BLOCKS else BLOCKS[name].tau_power % 2 == 1
 
 
 def names() -> tuple[str, ...]:
