@@ -106,7 +106,7 @@ def run(
         print(_table(("plan", ""), rows))
         return
     progress = _Progress(chief)
-    control = Control(checkpoint, resume and checkpoint is not None and comm.bcast(checkpoint.exists()), _report, _told_to_stop())
+    control = Control() if checkpoint is None else Control(checkpoint, comm.bcast(checkpoint.exists()), _report, _told_to_stop())
     try:
         result = run_calculation(settings, text, input_file.parent, comm, progress, control)
     except InputError as error:

@@ -374,7 +374,11 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
     tree |= _coordinates(tensor)
 
     def on_axes(array: Real | None, **attributes: str) -> Labelled | None:
-        return None if array is None else Labelled(array, tensor.axes, attributes)
+        return None if array is None else Labelled(array, axes_of(array), attributes)
+
+    def axes_of(array: Real) -> tuple[str, ...]:
+        """Static blocks of a dynamic response do not depend on omega."""
+        return tensor.axes if array.ndim == len(tensor.axes) else tuple(a for a in tensor.axes if a not in ("omega", "part"))
 
     for key in ("values", "error", "residual", "replica_spread", "sea_surface_difference"):
         tree[key] = on_axes(getattr(tensor, key), units=tensor.unit)
@@ -382,9 +386,10 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
         blocks = getattr(tensor, key)
         tree[key] = None if blocks is None else {name: on_axes(block) for name, block in blocks.items()}
     if tensor.block_replicas is not None:
-        axes = ("replica", *tensor.axes)
         tree["replica"] = Labelled(np.arange(len(next(iter(tensor.block_replicas.values())))), ("replica",))
-        tree["block_replicas"] = {name: Labelled(block, axes) for name, block in tensor.block_replicas.items()}
+        tree["block_replicas"] = {
+            name: Labelled(block, ("replica", *axes_of(block[0]))) for name, block in tensor.block_replicas.items()
+        }
     tree |= {"tau_powers": json.dumps(tensor.tau_powers), "time_odd": json.dumps(tensor.time_odd)}
     tree["custom"] = None if tensor.custom is None else json.dumps(tensor.custom)
     tree["tau_unit"] = tensor.tau_unit
