@@ -139,8 +139,8 @@ class CellIntegrand:
 
     @cached_property
     def _density(self) -> float:
-        """The mean over the boxes' region divided by the volume of the unit cell: int d^dk/(2 pi)^d."""
-        return 1 / (cell_volume(self.model) * self.axes.n_cells)
+        """Mean over the region of the boxes, however many primitive cells it has, to int d^dk/(2 pi)^d."""
+        return 1 / cell_volume(self.model)
 
 
 @dataclass(frozen=True)
