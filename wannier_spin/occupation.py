@@ -149,9 +149,10 @@ def _over_boxes(mu: Real, kT: float, energies: Real, spread: Real) -> tuple[Real
     widths = np.maximum(spread, _FLATTEST * spread.max(axis=1, keepdims=True))
     nodes, weights = _THERMAL if kT > 0 else (np.zeros(1), np.ones(1))
     corners = widths @ signs.T
+    reach = corners[:, 0] * (1 + 1e-9)  # a little beyond the last corner: in one dimension the density is a step down there
     share, density = np.zeros((2, len(mu), len(energies)))
     for node, weight in zip(nodes, weights, strict=True):
-        x = np.clip(mu[:, None] + node * kT - energies, -corners[:, 0], corners[:, 0])
+        x = np.clip(mu[:, None] + node * kT - energies, -reach, reach)
         for corner, sign in zip(corners.T, signs.prod(axis=1), strict=True):
             above = np.maximum(x + corner, 0)
             power = sign * weight * (above ** (d - 1) if d > 1 else (above > 0))
