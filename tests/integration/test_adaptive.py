@@ -86,7 +86,7 @@ def test_several_functions_at_once():
 
 
 def test_symmetry_saves_points():
-    """A function with the symmetry of the square: less than half of the points (an eighth of the zone, cut elsewhere), the same integral."""
+    """A function with the symmetry of the square: the same integral from less than half of the points, in an eighth of the zone."""
 
     def peak(x):
         return np.exp(-(centred(x) ** 2).sum(axis=1) / (2 * 0.03**2))
