@@ -186,3 +186,59 @@ def test_kp_matrices():
     assert found.connection is None
     assert np.array_equal(found.spin, np.broadcast_to(model.spin, found.spin.shape))
     assert np.abs(found.spin_gradient).max() == 0
+
+
+# Tensor-product cells
+
+
+def cell_models():
+    """With and without position matrix, in fewer dimensions, fcc, and two bands."""
+    return {
+        "random": random_model(),
+        "centres only": random_model(position=False),
+        "random sheet": random_model((True, True, False)),
+        "random chain": random_model((False, True, False)),
+        "zincblende": models.zincblende(),
+        "kane_mele": models.kane_mele(rashba=0.1, exchange=(0, 0, 0.3)),
+        "weyl": models.weyl(),
+    }
+
+
+BASES = {
+    "primitive": np.eye(3, dtype=np.int64),
+    "cube of two fcc cells": np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]),
+    "skew": np.array([[1, 1, 0], [0, 1, 0], [-1, 0, 2]]),
+    "in the plane": np.array([[1, 1, 0], [1, -1, 0], [0, 0, 1]]),
+    "exchanged": np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]]),
+}
+CELL = (np.array([0.11, 0.17, 0.31]), np.array([-0.4, 0.02]), np.array([0.0, 0.27, 0.5, 0.73]))
+
+
+@pytest.mark.parametrize("basis", BASES)
+@pytest.mark.parametrize("name", cell_models())
+@pytest.mark.parametrize("second_order", [True, False])
+def test_cell_equals_points(name, basis, second_order):
+    """The sums axis by axis, and the derivatives from moments, against direct sums at the same k."""
+    model, axes = cell_models()[name], BASES[basis]
+    source = BlochSum(model, second_order, basis=axes)
+    x = [values if periodic else np.zeros(1) for values, periodic in zip(CELL, model.periodic, strict=True)]
+    k = np.stack(np.meshgrid(*x, indexing="ij"), axis=-1).reshape(-1, 3) @ axes
+    on_cell, at_points = (matrices(m) for m in (source.on_cell(*x), source.at_points(k)))
+    assert on_cell.keys() == at_points.keys()
+    assert ("connection" in on_cell) == name.startswith("random")
+    assert ("hessian" in on_cell) == second_order
+    for key, value in at_points.items():
+        assert on_cell[key].shape == value.shape
+        scale = np.abs(value).max()
+        if not (key == "spin_gradient" and name in ("weyl", "zincblende", "kane_mele")):  # spin is diagonal in the sites there
+            assert scale > 0.01, key
+        assert np.abs(on_cell[key] - value).max() <= 1e-13 * scale + 1e-15, key
+
+
+def test_cell_without_spin():
+    model = random_model()
+    with_spin, without = (BlochSum(model, True, spin=s).on_cell(*CELL) for s in (True, False))
+    assert without.spin is None
+    assert without.spin_gradient is None
+    for name in ("hamiltonian", "hessian", "connection_gradient"):
+        assert np.array_equal(getattr(with_spin, name), getattr(without, name))

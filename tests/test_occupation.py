@@ -1,5 +1,6 @@
 """Fermi functions, their slopes, and sums over states."""
 
+import itertools
 import math
 
 import numpy as np
@@ -15,6 +16,11 @@ def slope(occupation, energies):
     """f' of every point, read off from `sums` with one state at a time."""
     one = np.ones((1, 1))
     return np.array([occupation.sums(np.array([e]), np.empty((1, 0)), one)[:, 0] for e in energies]).T
+
+
+def weights(occupation, energies, centre, spread):
+    """Means over boxes where the whole change over a box is larger than kT."""
+    return occupation.linear_weights(energies, centre, spread, spread.sum(axis=1))
 
 
 @pytest.mark.parametrize("kT", [0.003, 0.05, 2.0])
@@ -97,6 +103,144 @@ def test_window():
 def test_refusals(mu, kT, message):
     with pytest.raises(InputError, match=message):
         Occupation(np.array(mu), np.array(kT))
+
+
+# Linear weights
+
+
+def box_mean(function, centre, spread, points=400):
+    """The mean of a function of the energy over boxes in which it is linear, by the midpoint rule on a dense tensor product."""
+    t = (np.arange(points) + 0.5) / points * 2 - 1
+    energies = np.zeros(1)
+    for width in spread:
+        energies = (energies[:, None] + width * t).ravel()
+    return function(centre + energies).mean()
+
+
+SPREADS = {
+    1: [[0.3], [0.05]],
+    2: [[0.3, 0.1], [0.2, 0.2], [0.4, 0.01]],
+    3: [[0.3, 0.2, 0.1], [0.25, 0.25, 0.25], [0.4, 0.05, 0.02]],
+}
+BOXES = [(d, spread) for d, found in SPREADS.items() for spread in found]
+
+
+def share_below(mu, centre, spread):
+    """Part of the box below mu: the distribution of a sum of uniform variables, exact, by inclusion and exclusion."""
+    d, total = len(spread), 0.0
+    for signs in itertools.product((1, -1), repeat=d):
+        total += math.prod(signs) * max(mu - centre + sum(s * a for s, a in zip(signs, spread, strict=True)), 0.0) ** d
+    return total / (math.factorial(d) * 2**d * math.prod(spread))
+
+
+@pytest.mark.parametrize(("d", "spread"), BOXES)
+def test_share_of_a_box(d, spread):
+    """At T = 0: the part of the box below mu, from nothing to all, against counting on a dense tensor product."""
+    mu = np.linspace(-1.1, 1.3, 13) * sum(spread)
+    f, slope = weights(Occupation(mu, np.array([0.0])), np.array([0.02]), np.array([0.013]), np.array([spread]))
+    points = {1: 20_000, 2: 1_000, 3: 120}[d]
+    counted = [box_mean(lambda e, m=m: (e < m).astype(float), 0.013, spread, points) for m in mu]
+    assert f.shape == slope.shape == (13, 1)
+    assert (f[0, 0], f[-1, 0]) == pytest.approx((0, 1), abs=1e-13)
+    assert np.ptp(f[1:-1]) > 0.9
+    assert (np.diff(f[:, 0]) >= -1e-13).all()
+    assert np.abs(f[:, 0] - counted).max() < 2 / points  # a layer of points, half of it wrong
+    assert np.abs(f[:, 0] - [share_below(m, 0.013, spread) for m in mu]).max() < 1e-12
+
+
+@pytest.mark.parametrize("kT", [0.0, 0.01])
+@pytest.mark.parametrize(("d", "spread"), BOXES)
+def test_slope_is_the_derivative_of_the_share(d, spread, kT):
+    """dF/dmu = -mean f'; and its integral over mu is one."""
+    centre, reach = 0.013, sum(spread)
+    box = (np.array([0.02]), np.array([centre]), np.array([spread]))
+    mu, h = centre + np.linspace(-0.93, 0.88, 12) * reach, 1e-5 * min(spread)
+    _, slope = weights(Occupation(mu, np.array([kT])), *box)
+    up, down = (weights(Occupation(mu + s * h, np.array([kT])), *box)[0] for s in (1, -1))
+    scale = np.abs(slope).max()
+    assert scale > 0.2 / reach
+    assert np.abs((up - down) / (2 * h) + slope).max() < 1e-4 * scale
+    fine = centre + np.linspace(-1, 1, 40_001) * (reach + 0.2)
+    _, slope = weights(Occupation(fine, np.array([kT])), *box)
+    step = fine[1] - fine[0]
+    assert -slope.sum() * step == pytest.approx(1, abs=2 * step * scale)  # where it jumps, one step more or less
+
+
+@pytest.mark.parametrize(("d", "spread"), BOXES)
+def test_warm_boxes(d, spread):
+    """At T > 0: f and f' averaged over the box, wide as it is against kT, by quadrature of the exact share."""
+    kT, centre = 0.1 * min(0.05, max(spread) / 5), -0.02
+    mu = centre + np.linspace(-1.2, 1.2, 9) * sum(spread)
+    f, slope = weights(Occupation(mu, np.array([kT])), np.array([0.0]), np.array([centre]), np.array([spread]))
+    t = np.linspace(-36, 36, 4001)
+    weight = 0.25 / np.cosh(t / 2) ** 2 * (t[1] - t[0])  # -f' in units of kT
+    expected = [sum(w * share_below(m + kT * s, centre, spread) for w, s in zip(weight, t, strict=True)) for m in mu]
+    assert np.ptp(expected) > 0.9
+    cold = [share_below(m, centre, spread) for m in mu]
+    error = np.abs(f[:, 0] - expected).max()
+    assert error < 2e-3
+    assert np.abs(np.array(cold) - expected).max() < 0.1
+    assert slope.min() < -0.2 / sum(spread)
+    assert slope.max() <= 1e-13 * -slope.min()
+
+
+def test_no_spread_is_the_point():
+    """Flat boxes, and those whose energy changes by less than kT: f and f' at the energy of the point, as `sums` has them."""
+    occupation = Occupation(np.array([-0.1, 0.2]), np.array([0.02, 0.1]))
+    for spread in (np.zeros((len(ENERGIES), 3)), np.full((len(ENERGIES), 3), 0.002)):
+        f, found = weights(occupation, ENERGIES, ENERGIES + 0.01, spread)
+        assert np.array_equal(f, occupation.fermi(ENERGIES))
+        assert np.abs(found - slope(occupation, ENERGIES)).max() <= 1e-15 * np.abs(found).max()
+        assert np.abs(found).max() > 10
+
+
+def test_no_spread_at_zero_temperature():
+    """A step, no slope: nothing that cannot be averaged, and no division by zero."""
+    occupation = Occupation(np.array([0.1]), np.array([0.0]))
+    f, found = weights(occupation, np.array([0.0, 0.1, 0.2]), np.array([0.0, 0.1, 0.2]), np.zeros((3, 2)))
+    assert f.tolist() == [[1, 0.5, 0]]
+    assert not found.any()
+
+
+@pytest.mark.parametrize("kT", [0.0, 0.004])
+def test_far_away_boxes_are_full_or_empty(kT):
+    """And the change from boxes that mu crosses to those that it does not is a continuous one."""
+    occupation = Occupation(np.array([0.0]), np.array([kT]))
+    centre = np.linspace(-1, 1, 4001)
+    spread = np.tile([0.2, 0.07, 0.03], (4001, 1))
+    f, slope_ = weights(occupation, centre, centre, spread)
+    assert f[0, 0] == pytest.approx(1, abs=1e-12)
+    assert f[0, -1] == pytest.approx(0, abs=1e-12)
+    assert np.abs(np.diff(f[0])).max() < 2 * 5e-4 * np.abs(slope_).max()
+    assert (np.diff(f[0]) <= 1e-13).all()
+    assert f[0] + f[0, ::-1] == pytest.approx(np.ones(4001), abs=1e-12)
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_flat_directions_do_not_matter(d):
+    """A width of zero along one axis is the box of one dimension less."""
+    mu = np.linspace(-0.4, 0.4, 33)
+    wide = np.array([[0.3, 0.1]])[:, : d - 1]
+    for kT in (0.0, 0.01):
+        occupation = Occupation(mu, np.array([kT]))
+        args = (np.zeros(1), np.zeros(1))
+        lower = weights(occupation, *args, wide)
+        upper = weights(occupation, *args, np.concatenate([wide, np.zeros((1, 1))], axis=1))
+        assert np.ptp(lower[0]) > 0.5
+        assert np.abs(lower[0] - upper[0]).max() < 2e-3
+        edge = np.abs(np.abs(mu) - wide.sum()) < 0.02  # at T = 0 in one dimension f' is a box with sharp ends
+        assert np.abs(lower[1] - upper[1])[~edge].max() < 2e-3 * np.abs(lower[1]).max()
+
+
+def test_axes_of_a_box_are_alike():
+    occupation = Occupation(np.linspace(-0.3, 0.3, 7), np.array([0.0, 0.01]))
+    found = [
+        weights(occupation, np.zeros(1), np.zeros(1), np.array([spread]))
+        for spread in itertools.permutations([0.2, 0.1, 0.05])
+    ]
+    for f, slope_ in found[1:]:
+        assert np.abs(f - found[0][0]).max() < 1e-13
+        assert np.abs(slope_ - found[0][1]).max() < 1e-12
 
 
 # Filled bands

@@ -128,20 +128,22 @@ def _over_boxes(mu: Real, kT: float, energies: Real, spread: Real) -> tuple[Real
 
         sum over signs  s_a s_b ... F_d(x + s_a a + s_b b + ...) / (2^d a b ...),      F_d = x_+^d / d!  at T = 0,
 
-    -f' its derivative with respect to x.
+    -f' its derivative with respect to x. Evaluated at -|x|, where nothing large cancels; the share at x is 1 - that at -x.
     """
     d = spread.shape[1]
     unit = kT if kT > 0 else float(spread.max())
     signs = np.array(list(itertools.product((1, -1), repeat=d)), float)
     widths = np.maximum(spread, _FLATTEST * spread.max(axis=1, keepdims=True)) / unit
     x = (mu[:, None] - energies) / unit
+    below = -np.abs(x)
     share, density = np.zeros((2, *x.shape))
     for corner, sign in zip((widths @ signs.T).T, signs.prod(axis=1), strict=True):
-        integral, slope = fermi_integrals(d, x + corner) if kT > 0 else _step_integrals(d, x + corner)
+        integral, slope = fermi_integrals(d, below + corner) if kT > 0 else _step_integrals(d, below + corner)
         share += sign * integral
         density += sign * slope
     volume = 2.0**d * widths.prod(axis=1)
-    return share / volume, density / (volume * unit)
+    share /= volume
+    return np.where(x > 0, 1 - share, share), density / (volume * unit)
 
 
 def _step_integrals(d: int, x: Real) -> tuple[Real, Real]:

@@ -30,6 +30,7 @@ from wannier_spin.symmetry import BoxSymmetry, Operation, box_symmetry
 Real = NDArray[np.float64]
 START = 4  # boxes along a periodic axis
 REMEMBERED = 0.4  # of the memory, for the sums of boxes that may be split
+GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, stay apart
 MANY_R = 250  # lattice vectors from which sums axis by axis are faster than direct ones
 
 
@@ -143,8 +144,8 @@ class CellIntegrand:
 
     @cached_property
     def _density(self) -> float:
-        """The mean over the boxes' region divided by the volume of the unit cell: int d^dk/(2 pi)^d."""
-        return 1 / (cell_volume(self.model) * self.axes.n_cells)
+        """Mean over the region of the boxes, however many primitive cells it has, to int d^dk/(2 pi)^d."""
+        return 1 / cell_volume(self.model)
 
 
 @dataclass(frozen=True)
@@ -318,5 +319,6 @@ def cell_integrands(
         raise InputError(f"memory = {memory}, expected a positive number of GiB")
     axes = box_symmetry(operations, model.periodic)
     counts = np.array([(wanted.start or START) if periodic else 1 for periodic in model.periodic])
-    tilings = [tiling(counts, axes.permutations, axes.signs, UNEVEN * (1 + replica / 3)) for replica in range(wanted.replicas)]
+    uneven = [UNEVEN * (1 + 3 * (replica * GOLDEN % 1)) for replica in range(wanted.replicas)]  # below 1: boundaries in order
+    tilings = [tiling(counts, axes.permutations, axes.signs, u) for u in uneven]
     return [CellIntegrand(model, plan, channels, occupation, degeneracy_tolerance, axes, t, memory) for t in tilings]

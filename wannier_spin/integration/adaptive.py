@@ -224,7 +224,8 @@ class _Worker:
         self.problem, self.comm = problem, problem.comm
         self.total: CompensatedSum | None = None
         self.minima: Real | None = None
-        self.held: dict[bytes, tuple[Real, Real]] = {}
+        self.held: dict[bytes, list[tuple[Real, Real]]] = {}  # under a group images of boxes overlap: one may occur twice
+        self.n_held = 0
 
     def begin(self, boxes: Boxes) -> State:
         """Evaluate the first boxes."""
@@ -259,7 +260,10 @@ class _Worker:
         """Subtract the sums of boxes that are about to be split: remembered ones, and this rank's share of the others."""
         assert self.total is not None
         for key in _keys(held):
-            self.total.add(_stack(*self.held.pop(key), sign=-1))
+            self.total.add(_stack(*self.held[key].pop(), sign=-1))
+            self.n_held -= 1
+            if not self.held[key]:
+                del self.held[key]
         for sample in self._samples(self._share(forgotten)):
             self.total.add(_stack(sample.value, sample.difference, sign=-1))
 
@@ -306,9 +310,10 @@ class _Worker:
 
     def _remember(self, key: bytes, sample: Sample) -> int:
         """Keep the sums if there is room; the rank, or -1."""
-        if (len(self.held) + 1) * 2 * sample.value.nbytes > self.problem.memory:
+        if (self.n_held + 1) * 2 * sample.value.nbytes > self.problem.memory:
             return -1
-        self.held[key] = (sample.value, sample.difference)
+        self.held.setdefault(key, []).append((sample.value, sample.difference))
+        self.n_held += 1
         return self.comm.rank
 
     def _totals(self) -> Totals:
@@ -324,7 +329,8 @@ def _stack(value: Real, difference: Real, sign: int = 1) -> Real:
 
 
 def _keys(boxes: Boxes) -> list[bytes]:
-    return [row.tobytes() for row in np.concatenate([boxes.corner, boxes.edge], axis=1)]
+    """What a box's sums depend on."""
+    return [row.tobytes() for row in np.concatenate([boxes.corner, boxes.edge, boxes.weight[:, None]], axis=1)]
 
 
 def forget(state: State) -> State:

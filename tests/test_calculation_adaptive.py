@@ -1,0 +1,323 @@
+"""compute(tolerance=...): within its bars of converged meshes, at T = 0, with symmetry, and what a result says of itself."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from symmetry.structures import symmetric_models
+
+import wannier_spin as ws
+from wannier_spin.calculation.cells import Control, cell_integrands
+from wannier_spin.calculation.channels import Tolerance, make_channels
+from wannier_spin.calculation.checkpoint import Checkpoint
+from wannier_spin.errors import Interrupted
+from wannier_spin.occupation import Occupation
+from wannier_spin.responses.plan import Plan
+from wannier_spin.symmetry import invariant_basis, magnetic_group, project, project_bound
+from wannier_spin.symmetry.table import law_kind
+
+SHEETS = {
+    "rashba": ws.models.rashba_exchange(),
+    "kane_mele": ws.models.kane_mele(rashba=0.1, exchange=(0, 0, 0.3)),
+    "altermagnet": ws.models.altermagnet(rashba=0.3),
+    "antiferromagnet": ws.models.pt_antiferromagnet(),
+}
+# model, response, mu, T, tolerance, points of a converged mesh, evaluations when this was written
+CASES = [
+    ("rashba", "spin_hall", [-0.5, 0.3], 300.0, 1e-2, 240, 14_700),
+    ("rashba", "magnetic_spin_hall", [0.3], 600.0, 1e-2, 200, 9_800),
+    ("kane_mele", "spin_hall", [0.0, 1.0], 300.0, 1e-3, 200, 14_602),
+    ("altermagnet", "magnetic_spin_hall", [-1.0, 0.4], 300.0, 1e-2, 300, 30_870),
+    ("antiferromagnet", "nonlinear_extrinsic_spin_magnetization", [0.3], 900.0, 1e-2, 160, 6_860),
+]
+
+
+def on_mesh(model, name, n, **options):
+    return ws.compute(model, name, grid=[n if periodic else 1 for periodic in model.periodic], **options)[name]
+
+
+@pytest.mark.parametrize(("model", "name", "mu", "temperature", "tolerance", "n", "evaluations"), CASES)
+@pytest.mark.filterwarnings("ignore:at . of . values of mu a gap:wannier_spin.AccuracyWarning")
+def test_against_converged_meshes(model, name, mu, temperature, tolerance, n, evaluations):
+    """Every component at every mu inside of its bar, the bar within the tolerance, for so many points and no more."""
+    result = ws.compute(SHEETS[model], name, mu=mu, temperature=temperature, tolerance=tolerance)
+    mesh = on_mesh(SHEETS[model], name, n, mu=mu, temperature=temperature)
+    found, largest = result[name], np.abs(mesh.values).max()
+    assert largest > 1e-4
+    assert mesh.error.max() < 0.1 * tolerance * largest
+    assert (np.abs(found.values - mesh.values) <= found.error + mesh.error + 1e-12).all()
+    assert found.converged
+    assert 0 < found.error.max() <= tolerance * np.abs(found.values).max() * (1 + 1e-9)
+    assert 0.4 * evaluations < result.provenance["k_points_evaluated"] < 2 * evaluations
+    assert result.provenance["error_over_tolerance"][name] <= 1
+    assert result.provenance["tolerance"]["relative"] == tolerance
+
+
+@pytest.fixture(scope="module")
+def cold():
+    """A Fermi-surface response at 0, 100 and 200 K, and the same response as a Fermi sea."""
+    options = {"mu": [-0.5, 0.3], "temperature": [0.0, 100.0, 200.0], "blocks": ("L1surf",)}
+    return ws.compute(SHEETS["rashba"], ["magnetic_spin_hall", "edelstein"], tolerance=2e-3, **options)
+
+
+def test_zero_temperature(cold):
+    """Agrees with the limit of what is quadratic in T (Sommerfeld), well within what the temperature changes."""
+    for name, tensor in cold.items():
+        assert tensor.converged
+        zero, low, high = np.moveaxis(tensor.values, 1, 0)
+        e_zero, e_low, e_high = np.moveaxis(tensor.error, 1, 0)
+        assert np.abs(zero).max() > 1e-3, name
+        limit, bar = (4 * low - high) / 3, (4 * e_low + e_high) / 3
+        assert (np.abs(zero - limit) <= e_zero + bar + 1e-12).all(), name
+        assert bar.max() < 0.01 * np.abs(zero).max()
+
+
+def test_sea_and_surface(cold):
+    """Two forms of one response, integrated with nothing in common but the boxes: equal within their bars at all T."""
+    for name, tensor in cold.items():
+        difference = tensor.sea_surface_difference
+        assert difference is not None
+        assert difference.shape == tensor.values.shape
+        assert np.abs(difference).max() > 0
+        surface = tensor.at(combination={"L1surf": 1})
+        assert np.abs(surface.values).max() > 1e-3, name
+        assert (np.abs(difference) <= tensor.error + surface.error + 1e-12).all(), name
+        assert surface.error.max() < 0.2 * np.abs(tensor.values).max()  # nobody asked for this block to be accurate
+    assert on_mesh(SHEETS["rashba"], "edelstein", 8, mu=0.3, temperature=3000).sea_surface_difference is None
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "gain"), [("zincblende -43m1'", 40, 8), ("altermagnet 4'/mm'm", 120, 6), ("rashba 4m'm'", 120, 3)]
+)
+def test_symmetry(name, n, gain):
+    """The same with a structure, from fewer points; what is forbidden is exactly zero, its bar as well."""
+    model, structure, _ = symmetric_models()[name]
+    response = "magnetic_spin_hall" if "altermagnet" in name else "spin_hall"
+    options = {"mu": [-0.5, 0.3], "temperature": 1500.0}
+    reduced = ws.compute(model, response, tolerance=1e-2, symmetry=structure, **options)
+    mesh = on_mesh(model, response, n, symmetry=structure, **options)
+    found, largest = reduced[response], np.abs(mesh.values).max()
+    assert largest > 1e-4
+    assert mesh.error.max() < 1e-3 * largest
+    assert found.converged
+    assert (np.abs(found.values - mesh.values) <= found.error + mesh.error + 1e-13 * largest).all()
+    record = ws.responses.get(response)
+    operations = magnetic_group(structure).point_operations
+    allowed = np.abs(invariant_basis(law_kind(record.tensor, record.tau_power), operations)).max(axis=0) > 1e-9
+    forbidden = ~allowed.reshape(found.values.shape[2:])
+    assert 0 < forbidden.sum() < 27
+    assert np.abs(found.values[..., forbidden]).max() < 1e-12 * largest
+    assert found.error[..., forbidden].max() < 1e-12 * largest
+    assert found.error[..., ~forbidden].max() > 1e-9 * largest
+    whole = ws.compute(model, response, tolerance=1e-2, **options)
+    assert whole[response].converged
+    assert (np.abs(whole[response].values - found.values) <= whole[response].error + found.error + 1e-13 * largest).all()
+    assert gain * reduced.provenance["k_points_evaluated"] < whole.provenance["k_points_evaluated"]
+
+
+def test_invariant_basis_and_bounds():
+    """Rows are orthonormal and span what the projector keeps; bounds hold for projected tensors and are reached."""
+    _, structure, _ = symmetric_models()["rashba 4m'm'"]
+    operations = magnetic_group(structure).point_operations
+    record = ws.responses.get("magnetic_spin_hall")
+    kind = law_kind(record.tensor, record.tau_power)
+    basis = invariant_basis(kind, operations)
+    assert 0 < len(basis) < 27
+    assert np.abs(basis @ basis.T - np.eye(len(basis))).max() < 1e-13
+    rng = np.random.default_rng(0)
+    tensors, bounds = rng.normal(size=(200, 3, 3, 3)), rng.random((3, 3, 3))
+    projected = project(tensors, kind, operations)
+    assert np.abs(projected).max() > 0.1
+    assert np.abs(projected.reshape(200, -1) @ basis.T @ basis - projected.reshape(200, -1)).max() < 1e-13
+    bound = project_bound(bounds, kind, operations)
+    random = project(bounds * rng.choice([-1, 1], (2000, 3, 3, 3)), kind, operations)
+    assert (np.abs(random) <= bound + 1e-14).all()
+    assert np.abs(random).max(axis=0).max() == pytest.approx(bound.max(), rel=0.3)
+
+
+# What a result says of itself
+
+
+@pytest.fixture(scope="module")
+def small():
+    return {"model": SHEETS["antiferromagnet"], "mu": [0.1, 0.3], "temperature": 2000.0}
+
+
+def compute_small(small, names=("spin_hall", "nonlinear_extrinsic_spin_magnetization"), **options):
+    return ws.compute(small["model"], names, mu=small["mu"], temperature=small["temperature"], **options)
+
+
+def test_replicas(small, tmp_path: Path):
+    """The mean of runs that start from other boxes; their spread is stored and read back."""
+    wanted = Tolerance(relative=1e-2, replicas=3)
+    result = compute_small(small, "spin_hall", tolerance=wanted)
+    tensor = result["spin_hall"]
+    assert {block.shape[0] for block in tensor.block_replicas.values()} == {3}
+    for name, block in tensor.blocks.items():
+        assert np.abs(tensor.block_replicas[name].mean(axis=0) - block).max() < 1e-14
+    spread = tensor.replica_spread
+    assert spread.shape == tensor.values.shape
+    assert 0 < spread.max() <= tensor.error.max()
+    single = compute_small(small, "spin_hall", tolerance=1e-2)
+    assert single["spin_hall"].replica_spread is None
+    assert result.provenance["k_points_evaluated"] > 2 * single.provenance["k_points_evaluated"]
+    assert (np.abs(single["spin_hall"].values - tensor.values) <= single["spin_hall"].error + tensor.error).all()
+    assert len(result.provenance["rounds"]) == 3
+    loaded = ws.load(result.save(tmp_path / "r.h5"))["spin_hall"]
+    assert loaded.converged is True
+    assert np.array_equal(loaded.replica_spread, spread)
+    assert np.array_equal(loaded.error, tensor.error)
+    for key in ("block_spreads", "block_replicas"):
+        stored, kept = getattr(loaded, key), getattr(tensor, key)
+        assert stored.keys() == kept.keys()
+        assert all(np.array_equal(stored[name], kept[name]) for name in kept)
+
+
+def test_first_boxes_of_all_replicas(small):
+    """All that can be asked for have boxes of positive size, no two the same."""
+    plan = Plan((ws.responses.get("spin_hall"),), "spin", (), "full")
+    occupation = Occupation(np.array([0.1]), np.array([0.1]))
+    channels = make_channels(plan, "adiabatic", {"spin_hall": 1.0}, ())
+    cells = cell_integrands(small["model"], plan, channels, occupation, 1e-4, Tolerance(replicas=64), (), 1.0)
+    edges = np.array([cell.tiling.edges[0] for cell in cells])
+    assert edges.shape[0] == 64
+    assert np.diff(edges, axis=1).min() > 0.1
+    assert np.diff(np.sort(edges[:, 0])).min() > 1e-5
+
+
+def test_not_converged(small, tmp_path: Path):
+    """Told, with how far off it is, and stored; the numbers are inside of their larger bars."""
+    wanted = Tolerance(relative=1e-9, max_evaluations=2_000)
+    with pytest.warns(ws.AccuracyWarning, match="not converged after .* k-points: spin_hall") as caught:
+        result = compute_small(small, "spin_hall", tolerance=wanted)
+    assert len(caught) == 1
+    tensor = result["spin_hall"]
+    assert tensor.converged is False
+    assert 1_000 < result.provenance["k_points_evaluated"] <= 2_000
+    assert result.provenance["error_over_tolerance"]["spin_hall"] > 1
+    assert any("not converged" in message for message in result.warnings)
+    assert ws.load(result.save(tmp_path / "r.h5"))["spin_hall"].converged is False
+    mesh = on_mesh(small["model"], "spin_hall", 80, mu=small["mu"], temperature=small["temperature"])
+    assert mesh.error.max() < 1e-6
+    assert (np.abs(tensor.values - mesh.values) <= tensor.error + mesh.error).all()
+
+
+def test_out_of_time(small):
+    with pytest.warns(ws.AccuracyWarning, match="not converged"):
+        result = compute_small(small, "spin_hall", tolerance=Tolerance(relative=1e-9, max_seconds=1e-6))
+    assert result.provenance["rounds"] == [1]
+
+
+def test_a_mesh_is_not_asked_whether_it_converged(small):
+    tensor = compute_small(small, "spin_hall", grid=(8, 8, 1))["spin_hall"]
+    assert (tensor.converged, tensor.block_spreads, tensor.block_replicas) == (None, None, None)
+
+
+def test_absolute_tolerance(small):
+    """In the response's own unit; the larger of both counts, for this response alone."""
+    tight = compute_small(small, tolerance=1e-4)
+    error = 0.02 * np.abs(tight["spin_hall"].values).max()
+    loose = compute_small(small, "spin_hall", tolerance=Tolerance(relative=1e-9, absolute={"spin_hall": error}))
+    assert loose["spin_hall"].converged
+    assert 1e-3 * error < loose["spin_hall"].error.max() <= error
+    assert (np.abs(loose["spin_hall"].values - tight["spin_hall"].values) <= loose["spin_hall"].error + 1e-4 * error / 0.02).all()
+    si = compute_small(small, "spin_hall", units="SI", tolerance=1e-3)
+    natural = compute_small(small, "spin_hall", tolerance=1e-3)
+    assert si.provenance["k_points_evaluated"] == natural.provenance["k_points_evaluated"]
+
+
+def test_what_vanishes_at_every_k_ends_quickly():
+    """No spin-orbit coupling: zero at every k-point, found in the first boxes without a structure."""
+    result = ws.compute(ws.models.altermagnet(), "edelstein", mu=0.3, temperature=300, tolerance=1e-3)
+    tensor = result["edelstein"]
+    assert tensor.converged
+    assert np.abs(tensor.values).max() < 1e-12
+    assert result.provenance["k_points_evaluated"] < 5_000
+
+
+def test_resuming(small, tmp_path: Path):
+    """Stopped in the middle, then resumed: the same numbers; the checkpoint of another calculation is refused."""
+    wanted, calls, rounds = Tolerance(relative=1e-5), [], []
+
+    def control(stop_after, resume=False, **identity):
+        calls.clear()
+        stop = lambda: calls.append(1) or len(calls) > stop_after  # noqa: E731
+        checkpoint = Checkpoint(tmp_path / "c.h5", {"model": "x"} | identity)
+        return Control(checkpoint, resume, rounds.append, stop)
+
+    whole = compute_small(small, tolerance=wanted)
+    assert len(whole["spin_hall"].values) == 2
+    boxes = whole.provenance["k_points_evaluated"] // whole.provenance["points_per_box"]
+    with pytest.raises(Interrupted):
+        compute_small(small, tolerance=wanted, control=control(boxes // 2))
+    done = len(rounds)
+    assert done > 1
+    resumed = compute_small(small, tolerance=wanted, control=control(sys.maxsize, True))
+    assert rounds[done].number == done
+    for name, tensor in whole.items():
+        scale = np.abs(tensor.values).max()
+        assert np.abs(resumed[name].values - tensor.values).max() <= 1e-12 * scale
+        assert np.abs(resumed[name].error - tensor.error).max() <= 1e-9 * scale
+    with pytest.raises(ws.InputError, match="another calculation .*mu: was None, is 3"):
+        compute_small(small, tolerance=wanted, control=control(sys.maxsize, True, mu="3"))
+
+
+def test_memory_does_not_change_the_answer(small):
+    """Small batches, and sums that are forgotten."""
+    a, b = (compute_small(small, tolerance=1e-5, memory=m) for m in (1.0, 4e-4))
+    for name, tensor in a.items():
+        assert np.abs(tensor.values - b[name].values).max() <= 1e-12 * np.abs(tensor.values).max()
+    assert b.provenance["k_points_evaluated"] > a.provenance["k_points_evaluated"]
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "either a grid .* or a tolerance .*, found neither"),
+        ({"grid": (4, 4, 1), "tolerance": 1e-2}, "found both"),
+        ({"tolerance": 0.0}, r"tolerance \(relative\) = 0.0, expected a positive number"),
+        ({"tolerance": -1e-3}, r"tolerance \(relative\) = -0.001"),
+        ({"tolerance": float("nan")}, r"tolerance \(relative\) = nan"),
+        ({"tolerance": "1e-3"}, r"tolerance \(relative\) = '1e-3'"),
+        ({"tolerance": True}, r"tolerance \(relative\) = True"),
+        ({"tolerance": 1e-2, "degeneracy_check": True}, "degeneracy_check compares meshes"),
+        ({"tolerance": 1e-2, "memory": 0.0}, "memory = 0.0"),
+        ({"tolerance": Tolerance(max_evaluations=10)}, "max_evaluations = 10 does not suffice for the first"),
+    ],
+)
+def test_refusals(small, options, message):
+    with pytest.raises(ws.InputError, match=message):
+        compute_small(small, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_evaluations": 0}, "max_evaluations"),
+        ({"max_seconds": -1.0}, "max_seconds"),
+        ({"replicas": 0}, "replicas"),
+        ({"replicas": 65}, "replicas"),
+        ({"replicas": 2.0}, "replicas"),
+        ({"start": 3}, "start"),
+        ({"start": 2}, "start"),
+        ({"start": 5}, "start"),
+        ({"absolute": {"spin_hall": 0.0}}, "absolute, spin_hall"),
+        ({"absolute": {"spin_hal": 1.0}}, "did you mean 'spin_hall'"),
+    ],
+)
+def test_wrong_tolerances(options, message):
+    with pytest.raises(ws.InputError, match=message):
+        Tolerance(**options)
+
+
+def test_no_tolerance_for_continuum_models_or_molecules(small):
+    with pytest.raises(ws.InputError, match="is a k·p model"):
+        ws.compute(ws.models.massive_dirac(), "spin_hall", mu=0.1, temperature=300, tolerance=1e-2)
+    molecule = replace(ws.models.random_model(n=2, periodic=(True, False, False)), periodic=(False, False, False))
+    with pytest.raises(ws.InputError, match="not periodic"):
+        ws.compute(molecule, "spin_hall", mu=0.1, temperature=300, tolerance=1e-2)
