@@ -235,8 +235,7 @@ def test_flat_directions_do_not_matter(d):
 def test_axes_of_a_box_are_alike():
     occupation = Occupation(np.linspace(-0.3, 0.3, 7), np.array([0.0, 0.01]))
     found = [
-        weights(occupation, np.zeros(1), np.zeros(1), np.array([spread]))
-        for spread in itertools.permutations([0.2, 0.1, 0.05])
+        weights(occupation, np.zeros(1), np.zeros(1), np.array([spread])) for spread in itertools.permutations([0.2, 0.1, 0.05])
     ]
     for f, slope_ in found[1:]:
         assert np.abs(f - found[0][0]).max() < 1e-13

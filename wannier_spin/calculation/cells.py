@@ -96,7 +96,8 @@ class CellIntegrand:
         one_axis = np.array([self.channels.sizes(fine - self._sum(part, states)) for part in self.rule.along.values()])
         share = one_axis / np.maximum(one_axis.max(axis=0), np.finfo(float).tiny)
         axis = tuple(self.rule.along)[int(np.argmax(np.round(share.sum(axis=1), 9)))]
-        return Sample(fine, difference, self.channels.sizes(difference), axis, suspect, minima)
+        sizes = self.channels.sizes
+        return Sample(fine, difference, sizes(difference), sizes(fine), axis, suspect, minima)
 
     def _sum(self, part: Part, states: _States) -> Real:
         """One rule on one box: (w, c)."""

@@ -24,6 +24,7 @@ from wannier_spin.symmetry import Operation, invariant_basis
 
 Real = NDArray[np.float64]
 NOISE = 1e-12  # natural units: smaller responses are rounding
+CANCELLED = 1e-4  # of what boxes contribute: a response of which less is left is zero, as far as a relative tolerance goes
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,13 @@ class Channels:
     def judge(self, totals: Totals, wanted: Tolerance) -> Verdict:
         """Tolerances and how far the error bars exceed them."""
         tolerance, excess = [], []
-        for name, Q in zip(self.names, self.responses, strict=True):
+        for name, Q, magnitude in zip(self.names, self.responses, totals.magnitude, strict=True):
             values = np.abs(totals.value @ Q)
             bar = error_bar(totals.difference @ Q, totals.spread @ np.abs(Q))
             absolute = (wanted.absolute or {}).get(name, 0.0)
             noise = NOISE * np.abs(Q).max(initial=0.0)
-            tolerance.append(max(wanted.relative * values.max(initial=0.0), absolute, noise, np.finfo(float).tiny))
+            scale = max(values.max(initial=0.0), CANCELLED * magnitude)
+            tolerance.append(max(wanted.relative * scale, absolute, noise, np.finfo(float).tiny))
             excess.append(bar.max(initial=0.0) / tolerance[-1])
         return Verdict(np.array(tolerance), np.array(excess))
 

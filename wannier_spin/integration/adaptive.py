@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -38,13 +38,14 @@ _SMALLEST_EDGE = 2.0**-36
 class Sample:
     """What the integrand gives for one box, weight included.
 
-    value, difference : (...) fine sum, fine - coarse. size : (r,) largest difference of each response. axis : along which to
-    split. suspect : part of the box in which something may hide. minima : (m,).
+    value, difference : (...) fine sum, fine - coarse. size, magnitude : (r,) largest difference and value of each response.
+    axis : along which to split. suspect : part of the box in which something may hide. minima : (m,).
     """
 
     value: Real
     difference: Real
     size: Real
+    magnitude: Real
     axis: int
     suspect: float
     minima: Real
@@ -52,10 +53,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over all boxes: values, differences, squared differences, (3, ...) in this order; minima (m,)."""
+    """Sums over all boxes: values, differences, squared differences, (3, ...) in this order; minima (m,).
+
+    magnitude : (r,) sum of the largest value of each response in every box: what there is to cancel.
+    """
 
     sums: Real
     minima: Real
+    magnitude: Real
 
     @property
     def value(self) -> Real:
@@ -94,13 +99,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class State:
-    """After a round: the table (boxes, size, axis, suspect, holder), the totals, and what it took.
+    """After a round: the table (boxes, size, magnitude, axis, suspect, holder), the totals, and what it took.
 
     holder : (b,) rank that remembers the sums of a box, or -1. rounds : boxes evaluated in each one.
     """
 
     boxes: Boxes
     size: Real
+    magnitude: Real
     axis: Integer
     suspect: Real
     holder: Integer
@@ -117,7 +123,7 @@ class State:
 
     def as_tree(self) -> dict[str, Any]:
         """For a checkpoint."""
-        table = {name: getattr(self, name) for name in ("size", "axis", "suspect")}
+        table = {name: getattr(self, name) for name in ("size", "magnitude", "axis", "suspect")}
         boxes = {field.name: getattr(self.boxes, field.name) for field in fields(Boxes)}
         totals = {"sums": self.totals.sums, "minima": self.totals.minima}
         return {**table, **boxes, **totals, "evaluations": self.evaluations, "rounds": np.array(self.rounds)}
@@ -126,12 +132,14 @@ class State:
     def from_tree(cls, tree: dict[str, Any]) -> State:
         """From a checkpoint; nobody remembers the sums of single boxes. Raises KeyError."""
         boxes = Boxes(tree["corner"], tree["edge"], tree["weight"])
-        totals = Totals(tree["sums"], tree["minima"])
+        totals = Totals(tree["sums"], tree["minima"], tree["magnitude"].sum(axis=0))
         nobody = np.full(len(boxes), -1)
         rounds = tuple(int(n) for n in tree["rounds"])
-        return cls(boxes, tree["size"], tree["axis"], tree["suspect"], nobody, totals, int(tree["evaluations"]), rounds)
+        table = (tree["size"], tree["magnitude"], tree["axis"], tree["suspect"], nobody)
+        return cls(boxes, *table, totals, int(tree["evaluations"]), rounds)
 
 
+Table = tuple[Real, Real, Integer, Real, Integer]  # size, magnitude, axis, suspect, holder
 Integrand = Callable[[Boxes], Iterator[Sample]]
 
 
@@ -185,7 +193,8 @@ def mark(state: State, verdict: Verdict) -> Integer:
     """
     open_ = verdict.excess > 1 if (verdict.excess > 1).any() else np.ones(len(verdict.excess), bool)
     error = _coarsened((state.size[:, open_] / verdict.tolerance[open_]).max(axis=1))
-    error[(state.boxes.edge.min(axis=1) < _SMALLEST_EDGE)] = 0
+    too_small = state.boxes.edge.min(axis=1) < _SMALLEST_EDGE
+    error[too_small] = 0
     order = np.argsort(-error, kind="stable")
     collected = np.cumsum(error[order])
     if not collected[-1] > 0:
@@ -194,7 +203,7 @@ def mark(state: State, verdict: Verdict) -> Integer:
     last = error[order[min(enough, len(order) - 1)]]
     chosen = order[: int(np.searchsorted(-error[order], -last, side="right"))]  # with all that are as large as the last
     hidden = _coarsened(state.suspect * state.volume)
-    hidden[chosen] = 0
+    hidden[chosen], hidden[too_small] = 0, 0
     scouts = np.argsort(-hidden, kind="stable")[: math.ceil(SCOUTS * len(chosen))]
     return np.concatenate([chosen, scouts[hidden[scouts] > 0]])
 
@@ -230,7 +239,7 @@ class _Worker:
     def begin(self, boxes: Boxes) -> State:
         """Evaluate the first boxes."""
         table = self._evaluate(boxes)
-        return State(boxes, *table, self._totals(), len(boxes) * self.problem.points, (len(boxes),))
+        return State(boxes, *table, self._totals(table[1]), len(boxes) * self.problem.points, (len(boxes),))
 
     def resume(self, state: State) -> None:
         """Go on from stored totals: rank 0 has them, the others have zero."""
@@ -250,11 +259,12 @@ class _Worker:
         kept = np.ones(len(state), bool)
         kept[marked] = False
         boxes = Boxes(*(np.concatenate([getattr(state.boxes, f.name)[kept], getattr(halves, f.name)]) for f in fields(Boxes)))
-        old = (state.size[kept], state.axis[kept], state.suspect[kept], state.holder[kept])
-        size, axis, suspect, holder = (np.concatenate(pair) for pair in zip(old, table, strict=True))
+        old = (state.size, state.magnitude, state.axis, state.suspect, state.holder)
+        size, magnitude, axis, suspect, holder = (np.concatenate([x[kept], new]) for x, new in zip(old, table, strict=True))
         n = len(halves) + len(forgotten)
         evaluations = state.evaluations + n * self.problem.points
-        return State(boxes, size, axis, suspect, holder, self._totals(), evaluations, (*state.rounds, n))
+        totals = self._totals(magnitude)
+        return State(boxes, size, magnitude, axis, suspect, holder, totals, evaluations, (*state.rounds, n))
 
     def _remove(self, held: Boxes, forgotten: Boxes) -> None:
         """Subtract the sums of boxes that are about to be split: remembered ones, and this rank's share of the others."""
@@ -277,15 +287,16 @@ class _Worker:
             if self.problem.stop():
                 raise Interrupted("told to stop")
 
-    def _evaluate(self, boxes: Boxes) -> tuple[Real, Integer, Real, Integer]:
-        """Evaluate this rank's share and add it; the table of all (size, axis, suspect, holder) on all ranks."""
+    def _evaluate(self, boxes: Boxes) -> Table:
+        """Evaluate this rank's share and add it; on all ranks the table of all: size, magnitude, axis, suspect, holder."""
         mine = self._share(boxes)
         rows = together(self.comm, lambda: self._add(mine, boxes[:1]))
         start = len(boxes) * self.comm.rank // self.comm.size
         table = np.zeros((len(boxes), rows.shape[1]))
         table[start : start + len(mine)] = rows[: len(mine)]
         table = sum_over_ranks(self.comm, table, np.zeros_like(table))  # every row comes from one rank
-        return table[:, 3:], table[:, 0].astype(np.int64), table[:, 1], table[:, 2].astype(np.int64) - 1
+        size, magnitude = np.split(table[:, 3:], 2, axis=1)
+        return size, magnitude, table[:, 0].astype(np.int64), table[:, 1], table[:, 2].astype(np.int64) - 1
 
     def _add(self, mine: Boxes, template: Boxes) -> Real:
         """Add the samples of these boxes; their rows of the table. A rank without boxes learns the shapes from the template."""
@@ -296,11 +307,11 @@ class _Worker:
             assert self.minima is not None
             self.total.add(_stack(sample.value, sample.difference))
             self.minima = np.minimum(self.minima, sample.minima)
-            rows.append([sample.axis, sample.suspect, 1 + self._remember(key, sample), *sample.size])
+            rows.append([sample.axis, sample.suspect, 1 + self._remember(key, sample), *sample.size, *sample.magnitude])
         if not rows:
             sample = next(iter(self.problem.integrand(template)))
             self._prepare(sample)
-            return np.zeros((0, 3 + len(sample.size)))
+            return np.zeros((0, 3 + 2 * len(sample.size)))
         return np.array(rows)
 
     def _prepare(self, sample: Sample) -> None:
@@ -316,11 +327,11 @@ class _Worker:
         self.n_held += 1
         return self.comm.rank
 
-    def _totals(self) -> Totals:
+    def _totals(self, magnitude: Real) -> Totals:
         assert self.total is not None
         assert self.minima is not None
         sums = sum_over_ranks(self.comm, self.total.high, self.total.low)
-        return Totals(sums, minimum_over_ranks(self.comm, self.minima))
+        return Totals(sums, minimum_over_ranks(self.comm, self.minima), magnitude.sum(axis=0))
 
 
 def _stack(value: Real, difference: Real, sign: int = 1) -> Real:
@@ -331,8 +342,3 @@ def _stack(value: Real, difference: Real, sign: int = 1) -> Real:
 def _keys(boxes: Boxes) -> list[bytes]:
     """What a box's sums depend on."""
     return [row.tobytes() for row in np.concatenate([boxes.corner, boxes.edge, boxes.weight[:, None]], axis=1)]
-
-
-def forget(state: State) -> State:
-    """The same state, with the sums of single boxes forgotten."""
-    return replace(state, holder=np.full(len(state), -1))
