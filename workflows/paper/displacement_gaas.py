@@ -83,7 +83,7 @@ def picture(omega: Real, meshes: Mapping[int, Run], same: Run, printed: Run, n_s
     def converged(axes: Axes) -> None:
         whole, error = fine["static"] + fine["cos"], fine["static error"] + fine["error"]
         curves = [Curve("(7)", x, fine["cos"]), Curve("(6a) + (7)", x, whole), Curve("(6a)", x, fine["static"])]
-        draw_curves(axes, curves, f"GaAs, {max(meshes)}³ mesh", labels, ncols=3)
+        draw_curves(axes, curves, f"GaAs, {max(meshes)}³ mesh (band: against {max(meshes) // 2}³)", labels, ncols=3)
         axes.fill_between(x, fine["cos"] - fine["error"], fine["cos"] + fine["error"], color=COLOURS[0], alpha=0.2, lw=0)
         axes.fill_between(x, whole - error, whole + error, color=COLOURS[1], alpha=0.2, lw=0)
 
