@@ -11,7 +11,6 @@ from symmetry.structures import symmetric_models
 import wannier_spin as ws
 from wannier_spin.calculation.cells import Control, cell_integrands
 from wannier_spin.calculation.channels import Tolerance, make_channels
-from wannier_spin.calculation.checkpoint import Checkpoint
 from wannier_spin.errors import Interrupted
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses.plan import Plan
@@ -179,7 +178,7 @@ def test_first_boxes_of_all_replicas(small):
     """All that can be asked for have boxes of positive size, no two the same."""
     plan = Plan((ws.responses.get("spin_hall"),), "spin", (), "full")
     occupation = Occupation(np.array([0.1]), np.array([0.1]))
-    channels = make_channels(plan, "adiabatic", {"spin_hall": 1.0}, ())
+    channels = make_channels(plan, "adiabatic", {"spin_hall": 1.0}, 1.0, ())
     cells = cell_integrands(small["model"], plan, channels, occupation, 1e-4, Tolerance(replicas=64), (), 1.0)
     edges = np.array([cell.tiling.edges[0] for cell in cells])
     assert edges.shape[0] == 64
@@ -241,11 +240,10 @@ def test_resuming(small, tmp_path: Path):
     """Stopped in the middle, then resumed: the same numbers; the checkpoint of another calculation is refused."""
     wanted, calls, rounds = Tolerance(relative=1e-5), [], []
 
-    def control(stop_after, resume=False, **identity):
+    def control(stop_after, resume=False):
         calls.clear()
         stop = lambda: calls.append(1) or len(calls) > stop_after  # noqa: E731
-        checkpoint = Checkpoint(tmp_path / "c.h5", {"model": "x"} | identity)
-        return Control(checkpoint, resume, rounds.append, stop)
+        return Control(tmp_path / "c.h5", resume, rounds.append, stop)
 
     whole = compute_small(small, tolerance=wanted)
     assert len(whole["spin_hall"].values) == 2
@@ -260,8 +258,8 @@ def test_resuming(small, tmp_path: Path):
         scale = np.abs(tensor.values).max()
         assert np.abs(resumed[name].values - tensor.values).max() <= 1e-12 * scale
         assert np.abs(resumed[name].error - tensor.error).max() <= 1e-9 * scale
-    with pytest.raises(ws.InputError, match="another calculation .*mu: was None, is 3"):
-        compute_small(small, tolerance=wanted, control=control(sys.maxsize, True, mu="3"))
+    with pytest.raises(ws.InputError, match="another calculation .*form: was full adiabatic, is paper"):
+        compute_small(small, tolerance=wanted, form="paper", control=control(sys.maxsize, True))
 
 
 def test_memory_does_not_change_the_answer(small):
