@@ -104,3 +104,21 @@ def test_test_command_installs_what_the_tests_need() -> None:
     installed = re.search(r"\.\[([\w,]+)\]", command)
     assert installed is not None
     assert set(installed.group(1).split(",")) <= set(extras)
+
+
+def test_wannierberri_example_runs(tmp_path: Path) -> None:
+    (code,) = fenced("py")
+    code = code.replace("example_inputs", str(ROOT / "example_inputs")).replace("NKdiv=4, NKFFT=4", "NKdiv=2, NKFFT=2")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "(11, 1, 3, 3, 3)"
+
+
+def test_tolerance_example_is_valid() -> None:
+    import tomllib
+
+    from wannier_spin.config import ToleranceSection
+
+    (text,) = (block for block in fenced("toml") if "[tolerance]" in block)
+    section = ToleranceSection.model_validate(tomllib.loads(text)["tolerance"])
+    assert section.absolute == {"spin_hall": 1000.0}
