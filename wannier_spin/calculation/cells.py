@@ -17,7 +17,7 @@ from wannier_spin.calculation.channels import Channels, Tolerance
 from wannier_spin.calculation.checkpoint import Checkpoint
 from wannier_spin.calculation.sums import GIB, NEAR_FERMI, Sums, batch_size, cell_volume, minima_of
 from wannier_spin.errors import InputError
-from wannier_spin.geometry import BandGeometry, geometry_of
+from wannier_spin.geometry import geometry_of
 from wannier_spin.integration.adaptive import Limits, Problem, Sample, State, Totals, Verdict, adapt
 from wannier_spin.integration.boxes import UNEVEN, Boxes, Tiling, tiling
 from wannier_spin.integration.parallel import Communicator, together
@@ -56,39 +56,54 @@ class CellIntegrand:
         return BlochSum(self.model, self.plan.derivatives, self.plan.needs_spin, self.axes.basis)
 
     @cached_property
-    def boxes_per_batch(self) -> int:
+    def points_per_batch(self) -> int:
         """As many as fit into the memory that the remembered sums leave."""
-        points = batch_size(self.source, self.plan, self.occupation, (1 - REMEMBERED) * self.memory)
-        return max(1, points // self.rule.n_points)
+        return batch_size(self.source, self.plan, self.occupation, (1 - REMEMBERED) * self.memory)
 
     def __call__(self, boxes: Boxes) -> Iterator[Sample]:
         """Samples of the boxes, in order."""
-        for first in range(0, len(boxes), self.boxes_per_batch):
-            yield from self._batch(boxes[first : first + self.boxes_per_batch])
+        at_once = max(1, self.points_per_batch // self.rule.n_points)
+        for first in range(0, len(boxes), at_once):
+            yield from self._batch(boxes[first : first + at_once])
 
     def _batch(self, boxes: Boxes) -> Iterator[Sample]:
         lower, size = self.tiling.bounds(boxes)
-        geometry = geometry_of(self._bloch(lower, size), self.degeneracy_tolerance, self.plan.derivatives)
-        window = self._window(geometry, size)
-        sea, surface = self.plan.densities(resp.BandPairs(geometry, self.plan.observables, window))
-        sea, surface = _reduced(sea, self.channels.sea), _reduced(surface, self.channels.surface)
-        energies = geometry.block_energies
-        slopes = np.einsum("kan,ia->kni", geometry.block_velocity, self._axis_vectors)
-        minima = minima_of(energies, geometry.group, self.occupation)
+        parts = [self._points(bloch, size.max(axis=0)) for bloch in self._bloch(lower, size)]
+        found = _Points(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Points.__dataclass_fields__))
+        minima = minima_of(found.energies, found.group, self.occupation)
         volume = self._density * boxes.weight * size.prod(axis=1)
         for i in range(len(boxes)):
             points = slice(i * self.rule.n_points, (i + 1) * self.rule.n_points)
-            slope = slopes[points] * size[i]
+            energies, slope = found.energies[points], found.slopes[points] * size[i]
             change = (np.abs(slope) @ self.rule.fine.halves.max(axis=0)).max(axis=0)
-            states = _States(energies[points], slope, change, volume[i] * sea[points], volume[i] * surface[points])
-            yield self._sample(states, self._suspect(energies[points], geometry.group[points], size[i]), minima)
+            states = _States(energies, slope, change, volume[i] * found.sea[points], volume[i] * found.surface[points])
+            yield self._sample(states, self._suspect(energies, found.group[points], size[i]), minima)
 
-    def _bloch(self, lower: Real, size: Real) -> BlochMatrices:
+    def _points(self, bloch: BlochMatrices, size: Real) -> _Points:
+        """What is kept of a batch of points. size : of the largest box."""
+        geometry = geometry_of(bloch, self.degeneracy_tolerance, self.plan.derivatives)
+        slopes = np.einsum("kan,ia->kni", geometry.block_velocity, self._axis_vectors)
+        reach = float((np.abs(slopes) @ size).max()) / 2
+        low, high = self.occupation.window  # of energies at which a state may be partly filled, also beside the point
+        pairs = resp.BandPairs(geometry, self.plan.observables, (low - reach, high + reach))
+        sea, surface = self.plan.densities(pairs)
+        sea, surface = _reduced(sea, self.channels.sea), _reduced(surface, self.channels.surface)
+        return _Points(geometry.block_energies, geometry.group, slopes, sea, surface)
+
+    def _bloch(self, lower: Real, size: Real) -> Iterator[BlochMatrices]:
+        """All points of the boxes, in order: in one piece if they fit into memory, else in slices of a box."""
         nodes = [lower[:, a, None] + size[:, a, None] * x for a, x in enumerate(self.rule.nodes)]
-        if len(self.model.R_vectors) < MANY_R:
-            points = [np.stack(np.meshgrid(*x, indexing="ij"), axis=-1).reshape(-1, 3) for x in zip(*nodes, strict=True)]
-            return self.source.at_points(np.concatenate(points) @ self.axes.basis)
-        return _joined([self.source.on_cell(*x) for x in zip(*nodes, strict=True)])
+        x1, x2, x3 = self.rule.nodes
+        slices = -(-len(x1) // max(1, self.points_per_batch // (len(x2) * len(x3))))
+        tensors = [(part, b, c) for a, b, c in zip(*nodes, strict=True) for part in np.array_split(a, slices)]
+        together = len(tensors) if slices == 1 else 1
+        for first in range(0, len(tensors), together):
+            group = tensors[first : first + together]
+            if len(self.model.R_vectors) >= MANY_R:
+                yield _joined([self.source.on_cell(*x) for x in group])
+            else:
+                points = [np.stack(np.meshgrid(*x, indexing="ij"), axis=-1).reshape(-1, 3) for x in group]
+                yield self.source.at_points(np.concatenate(points) @ self.axes.basis)
 
     def _sample(self, states: _States, suspect: float, minima: Real) -> Sample:
         fine = self._sum(self.rule.fine, states)
@@ -113,13 +128,6 @@ class CellIntegrand:
         sea, surface = states.sea[part.points], states.surface[part.points]
         by_sea = (f * weights[active]) @ sea[active] + weights[filled] @ sea[filled]
         return np.concatenate([by_sea, (slope * weights[active]) @ surface[active]], axis=1)
-
-    def _window(self, geometry: BandGeometry, size: Real) -> tuple[float, float]:
-        """Energies outside of which all states of these boxes are full or empty, also off their points."""
-        largest = size.max(axis=0) / 2
-        reach = float((np.abs(np.einsum("kan,ia->kni", geometry.block_velocity, self._axis_vectors)) @ largest).max())
-        low, high = self.occupation.window
-        return low - reach, high + reach
 
     def _suspect(self, energies: Real, group: NDArray[np.int64], size: Real) -> float:
         """Part of the box where bands between which mu may lie can come as close as a few kT, by |H(k) - H(k0)| <= L|k - k0|."""
@@ -147,6 +155,17 @@ class CellIntegrand:
     def _density(self) -> float:
         """Mean over the region of the boxes, however many primitive cells it has, to int d^dk/(2 pi)^d."""
         return 1 / cell_volume(self.model)
+
+
+@dataclass(frozen=True)
+class _Points:
+    """What is needed of points: energies, group (k,n), slopes along the axes (k,n,3), densities (k,n,c)."""
+
+    energies: Real
+    group: NDArray[np.int64]
+    slopes: Real
+    sea: Real
+    surface: Real
 
 
 @dataclass(frozen=True)
