@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Real = NDArray[np.float64]
 KIND = "wannier_spin result"
-SPREAD = 2.0  # standard deviations of a sum of independent errors that an error bar has
+SPREAD = 1.0  # standard deviations of a sum of independent differences that an error bar has besides the sum
 SPIN_CURRENT_DEFINITIONS = {
     "simple": "v^{a;c} = {v^a, sigma^c}/4, the product taken within the Wannier space; spin current = <{v, hbar sigma/2}/2>",
 }
@@ -105,7 +105,7 @@ class ResponseTensor:
     def error(self) -> Real:
         """Estimated error of `values`, same shape; NaN where there is none.
 
-        The sum of all fine - coarse; for an adaptive integral also two standard deviations of it, as it may cancel by chance.
+        The sum of all fine - coarse; for an adaptive integral also a standard deviation of it, as it may cancel by chance.
         """
         error = np.abs(self._combine(self.block_errors, self.combination))
         if self.block_spreads is not None:

@@ -98,7 +98,7 @@ class Channels:
 
 
 def error_bar(difference: Real, spread: Real) -> Real:
-    """|sum of fine - coarse| and some standard deviations of its random part, for when the sum cancels by chance."""
+    """|sum of fine - coarse| and a standard deviation of it, for when it cancels by chance."""
     return np.asarray(np.abs(difference) + SPREAD * spread)
 
 
