@@ -7,7 +7,7 @@ import pytest
 
 from wannier_spin import models
 from wannier_spin.calculation import default_grid
-from wannier_spin.config import Range, Settings, read_settings
+from wannier_spin.config import Range, Settings, ToleranceSection, as_toml, read_settings
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 
@@ -78,6 +78,38 @@ def test_range_includes_both_ends_exactly() -> None:
     assert (r.first, r.last, r.points) == (-0.1, 0.3, 7)
 
 
+@pytest.mark.parametrize("written", ["tolerance = 3e-3", "[tolerance]\nrelative = 3e-3", "tolerance = { relative = 3e-3 }"])
+def test_tolerance_as_a_number_or_a_table(tmp_path: Path, written: str) -> None:
+    found = settings(tmp_path, MINIMAL + written + "\n").tolerance
+    assert found == ToleranceSection(relative=3e-3)
+    assert (found.absolute, found.max_evaluations, found.max_seconds, found.replicas, found.start) == ({}, 10**6, None, 1, None)
+
+
+def test_whole_numbers_are_tolerances(tmp_path: Path) -> None:
+    assert settings(tmp_path, MINIMAL + "[tolerance]\nrelative = 1\nmax_seconds = 60\n").tolerance == ToleranceSection(
+        relative=1.0, max_seconds=60.0
+    )
+
+
+def test_no_tolerance_unless_asked_for(tmp_path: Path) -> None:
+    assert settings(tmp_path, MINIMAL).tolerance is None
+    assert settings(tmp_path, MINIMAL + "[tolerance]\n").tolerance == ToleranceSection(relative=1e-2)
+
+
+def test_a_tolerance_survives_being_written(tmp_path: Path) -> None:
+    """`as_toml` writes defaults out; of a mesh it must not write one beside the tolerance."""
+    text = "tolerance = { relative = 2e-3, absolute = { spin_hall = 1.5, edelstein = 2e4 }, start = 6, replicas = 2 }\n"
+    found = settings(tmp_path, MINIMAL + text)
+    assert settings(tmp_path, as_toml(found)).tolerance == found.tolerance
+
+
+@pytest.mark.parametrize("grid", ["points = [4, 6, 8]", "spacing = 0.2"])
+def test_a_mesh_survives_being_written(tmp_path: Path, grid: str) -> None:
+    """Points beside a spacing would be refused."""
+    found = settings(tmp_path, MINIMAL + f"[grid]\n{grid}\n")
+    assert settings(tmp_path, as_toml(found)) == found
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
@@ -110,6 +142,26 @@ def test_range_includes_both_ends_exactly() -> None:
         ("[numerics]\nmemory = '1 GiB'", ("numerics.memory = '1 GiB'", "number")),
         ("[model]\nspin = 'spn'", ("model.spin = 'spn'", "'files', 'interleaved' or 'blocks'")),
         ("[model]\nvacuum = 'z'", ("model.vacuum = 'z'", "'a', 'b' or 'c'")),
+        ("[grid]\npoints = [8, 8, 8]\nspacing = 0.1", ("[grid]", "either points or spacing")),
+        ("tolerance = 1e-2\n[grid]\nspacing = 0.1", ("[grid]", "tolerance", "not both")),
+        ("[tolerance]\n[grid]\nshift = [0.5, 0.5, 0.5]", ("[grid]", "tolerance", "not both")),
+        ("tolerence = 1e-2", ("unknown key 'tolerence'", "did you mean 'tolerance'")),
+        ("[tolerance]\nrelativ = 1e-2", ("unknown key 'tolerance.relativ'", "did you mean 'relative'", "max_evaluations")),
+        ("[tolerance]\nmax_second = 5", ("unknown key 'tolerance.max_second'", "did you mean 'max_seconds'")),
+        ("tolerance = 0", ("tolerance.relative = 0", "greater than 0")),
+        ("tolerance = inf", ("tolerance.relative = inf", "finite")),
+        ("tolerance = nan", ("tolerance.relative = nan",)),
+        ("tolerance = true", ("tolerance = True", "a number (relative), or a table")),
+        ("tolerance = '1 %'", ("tolerance = '1 %'", "a number (relative), or a table")),
+        ("tolerance = [1e-2]", ("tolerance = [0.01]", "a number (relative), or a table")),
+        ("[tolerance]\nstart = 5", ("tolerance.start = 5", "even")),
+        ("[tolerance]\nstart = 2", ("tolerance.start = 2", "greater than or equal to 4")),
+        ("[tolerance]\nstart = 6.0", ("tolerance.start = 6.0", "integer")),
+        ("[tolerance]\nreplicas = 0", ("tolerance.replicas = 0", "greater than or equal to 1")),
+        ("[tolerance]\nmax_evaluations = 0", ("tolerance.max_evaluations = 0",)),
+        ("[tolerance]\nmax_seconds = -1", ("tolerance.max_seconds = -1", "greater than 0")),
+        ("[tolerance]\nabsolute = 3.0", ("tolerance.absolute = 3.0", "dictionary")),
+        ("[tolerance.absolute]\nspin_hall = 'small'", ("tolerance.absolute.spin_hall = 'small'", "number")),
     ],
 )
 def test_refused(tmp_path: Path, text: str, parts: tuple[str, ...]) -> None:

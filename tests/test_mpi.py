@@ -304,3 +304,103 @@ def test_input_file_that_one_rank_cannot_read(mpirun: Callable[..., str], folder
 def test_other_commands_print_once(mpirun: Callable[..., str], folder: Path) -> None:
     output = mpirun(2, "-c", MPI_RUN, "responses", timeout=60)
     assert output.count("magnetic_spin_hall") == 1
+
+
+# --- runs with a tolerance ----------------------------------------------------------------------------------------------
+
+ADAPTIVE = """
+seedname = "sheet.h5"
+responses = ["spin_hall", "edelstein"]
+mu = [0.1, 0.3]
+temperature = 300
+tolerance = 2e-2
+"""
+AT_ROUND = """
+import os, signal, sys
+from mpi4py import MPI
+from wannier_spin import cli
+from wannier_spin.calculation import cells
+from wannier_spin.errors import InputError
+original, report, now = cells.CellIntegrand._batch, cli._report, [1]
+
+def counted(reached):
+    now[0] = reached.number + 1
+    report(reached)
+
+def _batch(self, boxes):
+    if now[0] == 5 and MPI.COMM_WORLD.rank == {rank}:
+        {how}
+    yield from original(self, boxes)
+
+cells.CellIntegrand._batch, cli._report = _batch, counted
+sys.argv = ["wannier-spin", *sys.argv[1:]]
+cli.main()
+"""
+
+
+@pytest.fixture(scope="module")
+def adaptive(mpirun: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """One to four ranks."""
+    folder = tmp_path_factory.mktemp("adaptive")
+    ws.models.get("rashba_exchange").save(folder / "sheet.h5")
+    (folder / "in.toml").write_text(ADAPTIVE)
+    results = {}
+    for ranks in (1, 2, 3, 4):
+        output = mpirun(ranks, "-c", MPI_RUN, "run", folder / "in.toml", "-o", folder / f"{ranks}.h5", timeout=60)
+        results[ranks] = ws.load(folder / f"{ranks}.h5")
+        assert output.count("round ") == results[ranks].provenance["rounds"][0], output
+        assert output.count("written to") == 1, output
+    assert {p.name for p in folder.iterdir()} == {"1.h5", "2.h5", "3.h5", "4.h5", "in.toml", "sheet.h5"}
+    return results
+
+
+def assert_same_boxes(a: ws.ResultSet, b: ws.ResultSet) -> None:
+    for key in ("boxes", "rounds"):
+        assert a.provenance[key] == b.provenance[key]
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_ranks_agree_on_adaptive_integrals(adaptive: Results, ranks: int) -> None:
+    assert_same_boxes(adaptive[1], adaptive[ranks])
+    assert adaptive[1].provenance["k_points_evaluated"] == adaptive[ranks].provenance["k_points_evaluated"]
+    assert max(worst_difference(adaptive[1], adaptive[ranks]).values()) <= 1e-12
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 2), (2, 1)])
+def test_killed_and_resumed_on_another_number_of_ranks(
+    mpirun: Callable[..., str], adaptive: Results, folder: Path, before: int, after: int
+) -> None:
+    (folder / "in.toml").write_text(ADAPTIVE)
+    (folder / "run.py").write_text(AT_ROUND.format(rank=before - 1, how="os.kill(os.getpid(), signal.SIGKILL)"))
+    code, output, _ = _launch(mpirun, before, folder / "run.py", "run", folder / "in.toml")
+    assert code not in (0, 2), output
+    assert (folder / "in.checkpoint.h5").exists(), output
+    assert not (folder / "in.h5").exists()
+    output = mpirun(after, "-c", MPI_RUN, "run", folder / "in.toml", "--resume", timeout=60)
+    assert "round 4: " in output
+    assert "round 3: " not in output
+    found = ws.load(folder / "in.h5")
+    assert_same_boxes(found, adaptive[1])
+    for name, tensor in adaptive[1].items():
+        assert np.abs(found[name].values - tensor.values).max() <= 1e-12 * np.abs(tensor.values).max()
+    assert not (folder / "in.checkpoint.h5").exists()
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "message"),
+    [
+        ('raise ZeroDivisionError("rank 1 is on fire")', 1, "rank 1 is on fire"),
+        ('raise InputError("rank 1 is on fire")', 2, "rank 1 is on fire"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", 1, "stopped: told to stop; "),
+    ],
+)
+def test_one_rank_ends_an_adaptive_run(mpirun: Callable[..., str], folder: Path, how: str, code: int, message: str) -> None:
+    """It fails, finds bad input, or is told to stop: all end with one message, and the checkpoint stays."""
+    (folder / "in.toml").write_text(ADAPTIVE)
+    (folder / "run.py").write_text(AT_ROUND.format(rank=1, how=how))
+    found, output, seconds = _launch(mpirun, 3, folder / "run.py", "run", folder / "in.toml")
+    assert found == code, output
+    assert seconds < 30
+    assert output.count("error: ") + output.count("stopped: ") == 1, output
+    assert message in output
+    assert {p.name for p in folder.iterdir()} == {"in.checkpoint.h5", "in.toml", "run.py", "sheet.h5"}

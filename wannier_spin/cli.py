@@ -94,15 +94,18 @@ def run(
     def prepare() -> tuple[Settings, str, Path, Path | None]:
         settings, text = read_settings(input_file)
         target = output or (input_file.parent / settings.output if settings.output else input_file.with_suffix(".h5"))
+        check_writable(target, KIND)
         if planned:
             return settings, text, target, None
-        check_writable(target, KIND)
         return settings, text, target, _checkpoint(target, settings.tolerance is not None, resume)
 
     settings, text, target, checkpoint = comm.bcast(parallel.together(comm, lambda: prepare() if chief else None))
     warnings.simplefilter("ignore", AccuracyWarning)  # they come with the result
     if planned:
-        rows = parallel.together(comm, lambda: dry_run(settings, input_file.parent, comm.size) if chief else [])
+        try:
+            rows = parallel.together(comm, lambda: dry_run(settings, input_file.parent, comm.size) if chief else [])
+        except InputError as error:
+            raise InputError(f"'{input_file}': {error}") from error
         print(_table(("plan", ""), rows))
         return
     progress = _Progress(chief)
@@ -112,6 +115,9 @@ def run(
     except InputError as error:
         raise InputError(f"'{input_file}': {error}") from error
     except Interrupted as error:
+        assert checkpoint is not None
+        if not checkpoint.exists():
+            raise Interrupted(f"{error} before the first round was done: nothing is kept, start again") from error
         raise Interrupted(f"{error}; '{checkpoint}' has everything up to the last round: go on with --resume") from error
     finally:
         progress.close()

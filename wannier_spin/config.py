@@ -72,7 +72,15 @@ def _one_name(value: Any) -> Any:
 
 def _relative(value: Any) -> Any:
     """A number is a relative tolerance."""
-    return {"relative": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if isinstance(value, bool) or not isinstance(value, int | float | dict | BaseModel | None):
+        raise ValueError("expected a number (relative), or a table [tolerance]")
+    return {"relative": value} if isinstance(value, int | float) else value
+
+
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("expected an even number")
+    return value
 
 
 Numbers = Annotated[list[float], BeforeValidator(_as_list), AfterValidator(_finite)]
@@ -105,12 +113,12 @@ class GridSection(Section):
 class ToleranceSection(Section):
     """The accuracy that is asked for, in place of a mesh: k-points go where they are needed."""
 
-    relative: float = Field(default=1e-2, gt=0)  # of the largest component of each response over the scan
+    relative: float = Field(default=1e-2, gt=0, allow_inf_nan=False)  # of the largest component of each response over the scan
     absolute: dict[str, float] = {}  # response = error in its own unit; the larger of the two counts
     max_evaluations: int = Field(default=1_000_000, ge=1)  # k-points
     max_seconds: float | None = Field(default=None, gt=0)  # of wall time
     replicas: int = Field(default=1, ge=1, le=64)  # how often, from different first boxes: their spread is one more error bar
-    start: int | None = Field(default=None, ge=4)  # first boxes along each axis, even; None: 4
+    start: Annotated[int, Field(ge=4), AfterValidator(_even)] | None = None  # first boxes along each axis, even; None: 4
 
 
 class SymmetrySection(Section):
@@ -193,11 +201,21 @@ def settings_from(data: dict[str, Any], where: str) -> Settings:
 def as_toml(settings: Settings) -> str:
     """Settings as an input file that `read_settings` reads back; defaults are written out."""
     data = settings.model_dump(mode="json", exclude_none=True)
+    if settings.tolerance is not None:
+        del data["grid"]
+    elif settings.grid.points is not None:
+        del data["grid"]["spacing"]
 
-    def lines(table: dict[str, Any]) -> list[str]:  # JSON's numbers, strings and lists are TOML's
-        return [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items() if not isinstance(value, dict)]
+    def text(value: Any) -> str:  # JSON's numbers, strings and lists are TOML's
+        if isinstance(value, dict):
+            return "{ " + ", ".join(f"{json.dumps(key)} = {text(part)}" for key, part in value.items()) + " }"
+        return json.dumps(value, ensure_ascii=False)
+
+    def lines(table: dict[str, Any]) -> list[str]:
+        return [f"{key} = {text(value)}" for key, value in table.items()]
 
     tables = [[f"[{name}]", *lines(table)] for name, table in data.items() if isinstance(table, dict)]
+    data = {key: value for key, value in data.items() if not isinstance(value, dict)}
     return "\n\n".join("\n".join(part) for part in (lines(data), *tables)) + "\n"
 
 

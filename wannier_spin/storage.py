@@ -42,15 +42,23 @@ class Labelled:
 def write_tree(path: str | Path, tree: Mapping[str, Any]) -> Path:
     """Write a tree to `path` through a temporary file in the same folder, renamed at the end.
 
+    HDF5 fills memory, not the disk: on a full disk the library cannot close its file, and crashes at exit.
+
     Raises InputError if the folder does not exist or cannot be written.
     """
     import h5py
 
     def write(temporary: Path) -> None:
-        with h5py.File(temporary, "w") as file:
+        with h5py.File(temporary, "w", driver="core", backing_store=False) as file:
             _write_group(file, tree)
             for dataset, axes in _labelled(file, tree):
                 _attach_scales(dataset, axes)
+            file.flush()
+            image = file.id.get_file_image()
+        with temporary.open("wb") as whole:
+            whole.write(image)
+            whole.flush()
+            os.fsync(whole.fileno())  # some file systems say only now that they are full
 
     return write_whole(path, write)
 
