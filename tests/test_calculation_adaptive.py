@@ -262,6 +262,19 @@ def test_resuming(small, tmp_path: Path):
         compute_small(small, tolerance=wanted, form="paper", control=control(sys.maxsize, True))
 
 
+def test_resuming_replicas_with_a_tighter_tolerance(small, tmp_path: Path):
+    """All of them go on, and end where they would have ended at once."""
+    control = Control(tmp_path / "c.h5")
+    compute_small(small, "spin_hall", tolerance=Tolerance(0.3, replicas=2), control=control)
+    tight = Tolerance(1e-3, replicas=2)
+    once = compute_small(small, "spin_hall", tolerance=tight)
+    resumed = compute_small(small, "spin_hall", tolerance=tight, control=Control(tmp_path / "c.h5", resume=True))
+    assert resumed.provenance["boxes"] == once.provenance["boxes"]
+    assert resumed["spin_hall"].converged
+    scale = np.abs(once["spin_hall"].values).max()
+    assert np.abs(resumed["spin_hall"].values - once["spin_hall"].values).max() <= 1e-12 * scale
+
+
 def test_memory_does_not_change_the_answer(small):
     """Small batches, and sums that are forgotten."""
     a, b = (compute_small(small, tolerance=1e-5, memory=m) for m in (1.0, 4e-4))

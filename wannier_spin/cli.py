@@ -135,7 +135,7 @@ def _checkpoint(target: Path, adaptive: bool, resume: bool) -> Path | None:
         if resume:
             raise InputError("--resume: only runs with a tolerance have checkpoints; a mesh is computed in one go, leave it out")
         return None
-    path = target.with_suffix(".checkpoint.h5")
+    path = target.with_name(f"{target.name.removesuffix('.h5')}.checkpoint.h5")
     if path.exists() and not resume:
         raise InputError(f"'{path}' is the checkpoint of an unfinished run: go on with --resume, or delete it to start again")
     return path

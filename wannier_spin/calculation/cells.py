@@ -236,25 +236,22 @@ def integrate_adaptive(
     Raises InputError if the limit of evaluations does not suffice for the first boxes; Interrupted.
     """
     checkpoint = Checkpoint(control.checkpoint, identity) if control.checkpoint is not None else None
-    finished, current = _stored(checkpoint, comm) if control.resume else ([], None)
+    states: list[State] = _stored(checkpoint, comm) if control.resume else []
     verdicts = []
     for replica, integrand in enumerate(integrands):
-        if replica < len(finished):
-            verdicts.append(integrand.channels.judge(finished[replica].totals, wanted))
-            continue
-        problem = _problem(integrand, wanted, comm, control, checkpoint, finished)
-        state, verdict = adapt(problem, current)
-        finished, current = [*finished, state], None
+        problem = _problem(integrand, wanted, comm, control, checkpoint, states, replica)
+        state, verdict = adapt(problem, states[replica] if replica < len(states) else None)
+        states = [*states[:replica], state, *states[replica + 1 :]]
         verdicts.append(verdict)
-    return _sums(integrands, finished, verdicts)
+    return _sums(integrands, states, verdicts)
 
 
-def _stored(checkpoint: Checkpoint | None, comm: Communicator) -> tuple[list[State], State | None]:
-    """What a checkpoint has: read by rank 0, known to all."""
+def _stored(checkpoint: Checkpoint | None, comm: Communicator) -> list[State]:
+    """What a checkpoint has of each replica: read by rank 0, known to all."""
     if checkpoint is None:
         raise InputError("resume: no checkpoint is named to go on from")
-    finished, current = comm.bcast(together(comm, lambda: checkpoint.read() if comm.rank == 0 else None))
-    return list(finished), current
+    states: list[State] = comm.bcast(together(comm, lambda: checkpoint.read() if comm.rank == 0 else None))
+    return states
 
 
 def _problem(
@@ -263,7 +260,8 @@ def _problem(
     comm: Communicator,
     control: Control,
     checkpoint: Checkpoint | None,
-    finished: list[State],
+    states: list[State],
+    replica: int,
 ) -> Problem:
     names = integrand.channels.names
     n_first = len(integrand.tiling.first()) * integrand.rule.n_points
@@ -275,9 +273,10 @@ def _problem(
 
     def after_round(state: State, verdict: Verdict) -> None:
         if checkpoint is not None:
-            together(comm, lambda: checkpoint.write(finished, state) if comm.rank == 0 else None)
+            everything = [*states[:replica], state, *states[replica + 1 :]]
+            together(comm, lambda: checkpoint.write(everything) if comm.rank == 0 else None)
         excess = dict(zip(names, verdict.excess.tolist(), strict=True))
-        control.report(Round(len(finished), len(state.rounds), len(state), state.evaluations, excess))
+        control.report(Round(replica, len(state.rounds), len(state), state.evaluations, excess))
 
     return Problem(
         integrand=integrand,

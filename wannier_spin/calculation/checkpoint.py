@@ -26,13 +26,13 @@ class Checkpoint:
     path: Path
     identity: Mapping[str, str]
 
-    def write(self, finished: list[State], current: State) -> None:
-        """Write the finished replicas and the state of the current one, whole or not at all. Raises InputError (disk full)."""
-        states = {str(i): state.as_tree() for i, state in enumerate([*finished, current])}
-        write_tree(self.path, {"kind": KIND, "format": 1, "identity": json.dumps(dict(self.identity)), "states": states})
+    def write(self, states: list[State]) -> None:
+        """Write the states of all replicas so far, whole or not at all. Raises InputError (disk full)."""
+        trees = {str(i): state.as_tree() for i, state in enumerate(states)}
+        write_tree(self.path, {"kind": KIND, "format": 1, "identity": json.dumps(dict(self.identity)), "states": trees})
 
-    def read(self) -> tuple[list[State], State]:
-        """Finished replicas and the state of the current one.
+    def read(self) -> list[State]:
+        """The states of all replicas so far.
 
         Raises InputError if the file is damaged, or what is asked for now is not what it was made for (saying what differs).
         """
@@ -49,11 +49,7 @@ class Checkpoint:
                 f"the checkpoint '{self.path}' is of another calculation ({changes}): undo the change, or delete the file "
                 "to start again"
             )
-        return states[:-1], states[-1]
-
-    def remove(self) -> None:
-        """Delete the file, if there is one."""
-        self.path.unlink(missing_ok=True)
+        return states
 
 
 def fingerprint(model: TightBindingModel) -> str:

@@ -143,6 +143,7 @@ def compute(
                 "units": f"{units}, tau {taus[0]:g}",
                 "symmetry": short([op.rotation * (-1) ** op.time_reversal for op in operations]) if operations else "none",
                 "degeneracy_tolerance": f"{degeneracy_tolerance:g}",
+                "replicas": str(wanted.replicas),
                 "boxes": f"{cells[0].tiling.counts.tolist()} of {cells[0].rule.n_points} points",
             }
             return integrate_adaptive(cells, wanted, comm, control, identity)
