@@ -9,7 +9,8 @@ import pytest
 from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
-from wannier_spin.calculation.cells import Control, cell_integrands
+from wannier_spin.calculation.adaptive import Control
+from wannier_spin.calculation.cells import cell_integrands
 from wannier_spin.calculation.channels import Tolerance, make_channels
 from wannier_spin.errors import Interrupted
 from wannier_spin.occupation import Occupation

@@ -73,7 +73,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
-    from wannier_spin.calculation.cells import Control
+    from wannier_spin.calculation.adaptive import Control
     from wannier_spin.calculation.channels import Tolerance
     from wannier_spin.calculation.compute import compute
     from wannier_spin.errors import AccuracyWarning, InputError

@@ -1,6 +1,6 @@
 """The one place where the stages meet."""
 
-from wannier_spin.calculation.cells import Control, Round
+from wannier_spin.calculation.adaptive import Control, Round
 from wannier_spin.calculation.channels import Tolerance
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.dry_run import dry_run

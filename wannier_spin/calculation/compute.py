@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
 from wannier_spin import units as un
-from wannier_spin.calculation.cells import Control, cell_integrands, integrate_adaptive
+from wannier_spin.calculation.adaptive import Control, integrate_adaptive
+from wannier_spin.calculation.cells import cell_integrands
 from wannier_spin.calculation.channels import Tolerance, make_channels
 from wannier_spin.calculation.checkpoint import fingerprint, short
 from wannier_spin.calculation.sums import NEAR_FERMI, Minima, Progress, Sums, integrate_disk, integrate_mesh

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from wannier_spin import units as un
-from wannier_spin.calculation.cells import Control
+from wannier_spin.calculation.adaptive import Control
 from wannier_spin.calculation.channels import Tolerance
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.sums import Progress

@@ -1,0 +1,143 @@
+"""Adaptive integrals from start to end: checkpoints, reports, replicas, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.calculation.cells import REMEMBERED, CellIntegrand
+from wannier_spin.calculation.channels import Tolerance
+from wannier_spin.calculation.checkpoint import Checkpoint
+from wannier_spin.calculation.sums import GIB, Sums
+from wannier_spin.errors import InputError
+from wannier_spin.integration.adaptive import Limits, Problem, State, Totals, Verdict, adapt
+from wannier_spin.integration.parallel import Communicator, together
+
+Real = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Round:
+    """What has been reached after a round: boxes, k-points so far, and each response's error bar over its tolerance."""
+
+    replica: int
+    number: int
+    boxes: int
+    evaluations: int
+    excess: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Control:
+    """How an adaptive integral is looked after.
+
+    checkpoint : file that is replaced after every round. resume : go on from it. report : called after every round, on all
+    ranks. stop : whether this process was told to stop.
+    """
+
+    checkpoint: Path | None = None
+    resume: bool = False
+    report: Callable[[Round], None] = lambda round_: None
+    stop: Callable[[], bool] = lambda: False
+
+
+def integrate_adaptive(
+    integrands: Sequence[CellIntegrand], wanted: Tolerance, comm: Communicator, control: Control, identity: Mapping[str, str]
+) -> Sums:
+    """Integrals within a tolerance, or as near as the limits allow; one integrand for each replica.
+
+    identity : what makes the calculation; a checkpoint of another one is refused.
+
+    Raises InputError if the limit of evaluations does not suffice for the first boxes; Interrupted.
+    """
+    checkpoint = Checkpoint(control.checkpoint, identity) if control.checkpoint is not None else None
+    states: list[State] = _stored(checkpoint, comm) if control.resume else []
+    verdicts = []
+    for replica, integrand in enumerate(integrands):
+        problem = _problem(integrand, wanted, comm, control, checkpoint, states, replica)
+        state, verdict = adapt(problem, states[replica] if replica < len(states) else None)
+        states = [*states[:replica], state, *states[replica + 1 :]]
+        verdicts.append(verdict)
+    return _sums(integrands, states, verdicts)
+
+
+def _stored(checkpoint: Checkpoint | None, comm: Communicator) -> list[State]:
+    """What a checkpoint has of each replica: read by rank 0, known to all."""
+    if checkpoint is None:
+        raise InputError("resume: no checkpoint is named to go on from")
+    states: list[State] = comm.bcast(together(comm, lambda: checkpoint.read() if comm.rank == 0 else None))
+    return states
+
+
+def _problem(
+    integrand: CellIntegrand,
+    wanted: Tolerance,
+    comm: Communicator,
+    control: Control,
+    checkpoint: Checkpoint | None,
+    states: list[State],
+    replica: int,
+) -> Problem:
+    names = integrand.channels.names
+    n_first = len(integrand.tiling.first()) * integrand.rule.n_points
+    if n_first > wanted.max_evaluations:
+        raise InputError(
+            f"max_evaluations = {wanted.max_evaluations} does not suffice for the first {n_first} k-points; "
+            "allow more, or start with fewer boxes (tolerance, start)"
+        )
+
+    def after_round(state: State, verdict: Verdict) -> None:
+        if checkpoint is not None:
+            everything = [*states[:replica], state, *states[replica + 1 :]]
+            together(comm, lambda: checkpoint.write(everything) if comm.rank == 0 else None)
+        excess = dict(zip(names, verdict.excess.tolist(), strict=True))
+        control.report(Round(replica, len(state.rounds), len(state), state.evaluations, excess))
+
+    return Problem(
+        integrand=integrand,
+        points=integrand.rule.n_points,
+        judge=lambda totals: integrand.channels.judge(totals, wanted),
+        tiling=integrand.tiling,
+        limits=Limits(wanted.max_evaluations, wanted.max_seconds),
+        comm=comm,
+        memory=REMEMBERED * integrand.memory * GIB,
+        after_round=after_round,
+        stop=control.stop,
+    )
+
+
+def _sums(integrands: Sequence[CellIntegrand], states: Sequence[State], verdicts: Sequence[Verdict]) -> Sums:
+    """The mean over replicas; their differences and spreads together."""
+    channels = integrands[0].channels
+    n = len(states)
+
+    def mean(totals: Callable[[Totals], Real]) -> Real:
+        return np.asarray(sum(totals(state.totals) for state in states) / n)
+
+    spread = np.sqrt(mean(lambda totals: totals.spread**2) / n)
+    values = tuple(channels.expand(state.totals.value) for state in states)
+    excess = np.max([verdict.excess for verdict in verdicts], axis=0)
+    notes = {
+        "boxes": [len(state) for state in states],
+        "rounds": [len(state.rounds) for state in states],
+        "boxes_per_round": list(states[0].rounds),
+        "points_per_box": integrands[0].rule.n_points,
+        "box_axes": integrands[0].axes.basis.tolist(),
+        "box_operations": len(integrands[0].axes.signs),
+        "zone_part_where_features_may_hide": float(max((s.suspect * s.volume).sum() / s.volume.sum() for s in states)),
+        "error_over_tolerance": dict(zip(channels.names, excess.tolist(), strict=True)),
+    }
+    return Sums(
+        fine=channels.expand(mean(lambda totals: totals.value)),
+        difference=channels.expand(mean(lambda totals: totals.difference)),
+        minima=np.min([state.totals.minima for state in states], axis=0),
+        evaluations=sum(state.evaluations for state in states),
+        notes=notes,
+        spread=channels.expand_bound(spread),
+        replicas=values if n > 1 else (),
+        converged={name: bool(x <= 1) for name, x in zip(channels.names, excess, strict=True)},
+    )
