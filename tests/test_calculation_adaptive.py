@@ -89,14 +89,16 @@ def test_sea_and_surface(cold):
 
 
 @pytest.mark.parametrize(
-    ("name", "n", "gain"), [("zincblende -43m1'", 40, 8), ("altermagnet 4'/mm'm", 120, 6), ("rashba 4m'm'", 120, 3)]
+    ("name", "n", "gain", "tolerance"),
+    [("zincblende -43m1'", 40, 8, 1e-2), ("altermagnet 4'/mm'm", 120, 6, 1e-3), ("rashba 4m'm'", 120, 3, 1e-3)],
 )
-def test_symmetry(name, n, gain):
+def test_symmetry(name, n, gain, tolerance):
     """The same with a structure, from fewer points; what is forbidden is exactly zero, its bar as well."""
     model, structure, _ = symmetric_models()[name]
     response = "magnetic_spin_hall" if "altermagnet" in name else "spin_hall"
     options = {"mu": [-0.5, 0.3], "temperature": 1500.0}
-    reduced = ws.compute(model, response, tolerance=1e-2, symmetry=structure, **options)
+    # so tight that what is gained does not depend on the few first boxes, of which those on mirror planes count whole
+    reduced = ws.compute(model, response, tolerance=tolerance, symmetry=structure, **options)
     mesh = on_mesh(model, response, n, symmetry=structure, **options)
     found, largest = reduced[response], np.abs(mesh.values).max()
     assert largest > 1e-4
@@ -111,7 +113,7 @@ def test_symmetry(name, n, gain):
     assert np.abs(found.values[..., forbidden]).max() < 1e-12 * largest
     assert found.error[..., forbidden].max() < 1e-12 * largest
     assert found.error[..., ~forbidden].max() > 1e-9 * largest
-    whole = ws.compute(model, response, tolerance=1e-2, **options)
+    whole = ws.compute(model, response, tolerance=tolerance, **options)
     assert whole[response].converged
     assert (np.abs(whole[response].values - found.values) <= whole[response].error + found.error + 1e-13 * largest).all()
     assert gain * reduced.provenance["k_points_evaluated"] < whole.provenance["k_points_evaluated"]
@@ -201,7 +203,8 @@ def test_not_converged(small, tmp_path: Path):
     assert ws.load(result.save(tmp_path / "r.h5"))["spin_hall"].converged is False
     mesh = on_mesh(small["model"], "spin_hall", 80, mu=small["mu"], temperature=small["temperature"])
     assert mesh.error.max() < 1e-6
-    assert (np.abs(tensor.values - mesh.values) <= tensor.error + mesh.error).all()
+    rounding = 1e-13 * np.abs(mesh.values).max()
+    assert (np.abs(tensor.values - mesh.values) <= tensor.error + mesh.error + rounding).all()
 
 
 def test_out_of_time(small):

@@ -171,7 +171,7 @@ def test_units(unit: str, expected: str) -> None:
 def test_symbols_of_all_responses() -> None:
     assert math_symbol("sigma(0)_ab;c(omega)") == r"$\sigma^{(0)}_{ab;c}(\omega)$"
     for response in ws.responses.RESPONSES.values():
-        assert re.fullmatch(r"\$\\(sigma|beta)\^\{\(\d\)\}_\{[abcd;]+\}(\(\\omega\))?\$", math_symbol(response.symbol))
+        assert re.fullmatch(r"\$\\(sigma|beta)(\^\{\(\d\)\})?_\{[abcd;]+\}(\(\\omega\))?\$", math_symbol(response.symbol))
 
 
 @pytest.mark.parametrize(("largest", "power"), [(0.0, 0), (0.3, 0), (999.0, 0), (1000.0, 3), (0.0999, -2), (2.5e-13, -13)])
@@ -311,7 +311,7 @@ def test_not_converged_is_said(result: ws.ResultSet) -> None:
 def test_summary_sheet(everything: ws.ResultSet) -> None:
     found = replace(everything, warnings=("the mesh is coarse " * 12, "and cold"))
     figure = ws.summary_sheet(found, title="run 7")
-    assert len(figure.axes) == 12
+    assert len(figure.axes) == len(everything)
     text = " ".join(" ".join(texts_of(figure)).split())
     for part in ("run 7", "rashba_exchange, 2D", "grid 6×6×1", "form 'full', relaxation 'adiabatic'", "{v^a, sigma^c}/4"):
         assert part in text

@@ -70,7 +70,7 @@ def plot(
 
 
 def summary_sheet(result: ResultSet, path: str | Path | None = None, *, title: str | None = None) -> Figure:
-    """One A4 page: every response that symmetry allows, how it was computed, and the warnings.
+    """One page (A4, longer for over twelve panels): every response that symmetry allows, how it was computed, and the warnings.
 
     title : of the page, for instance the name of the file. Raises InputError as `plot`.
     """
@@ -78,20 +78,22 @@ def summary_sheet(result: ResultSet, path: str | Path | None = None, *, title: s
         check_ending(path)
     panels = _panels(result, (), View())
     columns = 1 if len(panels) == 1 else 2 if len(panels) <= 8 else 3
-    panels = tuple((tensor, View(most=6 if columns < 3 else 4)) for tensor, _ in panels)
+    most = 6 if columns < 3 else 4
+    panels = tuple((tensor, View(most=most)) for tensor, _ in panels)
     forbidden = [name for name, tensor in result.items() if is_forbidden(tensor, result.provenance)]
     head = [line for text in provenance_lines(result) for line in textwrap.wrap(text, WRAP, subsequent_indent="    ")]
     if forbidden and len(forbidden) < len(result):
         head += textwrap.wrap(f"forbidden by symmetry: {', '.join(forbidden)}", WRAP, subsequent_indent="    ")
     notes = [line for text in result.warnings for line in textwrap.wrap(f"warning: {text}", WRAP, subsequent_indent="    ")]
     rows = max(-(-len(panels) // columns), 3)  # a page of few panels keeps their shape
+    height = PAGE[1] * max(1, rows / 4)  # more than four rows do not fit on a page
     with own_style():
-        figure = new_figure(PAGE, _rectangle(len(head) + 2, len(notes)))
+        figure = new_figure((PAGE[0], height), _rectangle(len(head) + 2, len(notes), height))
         _draw_panels(figure, panels, result.provenance, (rows, columns))
         name = title or str(result.provenance.get("model", "result"))
-        figure.text(0.04, 1 - 0.35 / PAGE[1], name, size=11, weight="bold", va="top")
-        figure.text(0.04, 1 - 0.62 / PAGE[1], "\n".join(head), size=7, va="top", linespacing=1.4)
-        figure.text(0.04, 0.35 / PAGE[1], "\n".join(notes), size=7, va="bottom", linespacing=1.4, color=COLOURS[1])
+        figure.text(0.04, 1 - 0.35 / height, name, size=11, weight="bold", va="top")
+        figure.text(0.04, 1 - 0.62 / height, "\n".join(head), size=7, va="top", linespacing=1.4)
+        figure.text(0.04, 0.35 / height, "\n".join(notes), size=7, va="bottom", linespacing=1.4, color=COLOURS[1])
     if path is not None:
         save(figure, path)
     return figure
@@ -150,7 +152,7 @@ def draw_response(axes: Axes, tensor: ResponseTensor, provenance: Mapping[str, A
     """One panel on given axes."""
     found = curves(tensor, provenance, view)
     against = view.against or scan_axis(tensor)
-    title = textwrap.fill(tensor.title + (" (not converged)" if tensor.converged is False else ""), _room(axes, 0.058))
+    title = textwrap.fill(tensor.title + (" (not converged)" if tensor.converged is False else ""), _room(axes, 0.061))
     if not found:
         words = "forbidden by symmetry" if is_forbidden(tensor, provenance) else "zero"
         axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center")
@@ -159,7 +161,7 @@ def draw_response(axes: Axes, tensor: ResponseTensor, provenance: Mapping[str, A
         return
     power = power_of_ten(max(float(np.abs(curve.y[np.isfinite(curve.y)]).max(initial=0.0)) for curve in found))
     quantity = _quantity_label(tensor, power)
-    title = "\n".join([title, *textwrap.wrap(_fixed(tensor, provenance, view, against), _room(axes, 0.056))])
+    title = "\n".join([title, *textwrap.wrap(_fixed(tensor, provenance, view, against), _room(axes, 0.059))])
     if against is None:
         _draw_bars(axes, found, 10.0**-power)
         axes.set_xlabel(quantity)
@@ -230,7 +232,7 @@ def _legend(axes: Axes, title: str, found: Sequence[Curve]) -> None:
         bbox_to_anchor=(0, 1),
         borderaxespad=0.2,
         borderpad=0,
-        ncols=max(1, min(3, len(found), _room(axes, 0.047) // (longest + 7))),
+        ncols=max(1, min(3, len(found), _room(axes, 0.053) // (longest + 7))),
         handlelength=2.4,
         columnspacing=1.2,
         labelspacing=0.3,
@@ -242,7 +244,7 @@ def _drawable(y: Real) -> Real:
     return np.where(np.isfinite(y), y, np.nan)
 
 
-def _rectangle(lines_above: int, lines_below: int) -> tuple[float, float, float, float]:
+def _rectangle(lines_above: int, lines_below: int, height: float) -> tuple[float, float, float, float]:
     """The rectangle (left, bottom, width, height) that panels may fill on a page with text above and below."""
     above, below = 0.45 + 0.145 * lines_above, 0.4 + 0.145 * lines_below
-    return 0.03, below / PAGE[1], 0.94, 1 - (above + below) / PAGE[1]
+    return 0.03, below / height, 0.94, 1 - (above + below) / height

@@ -22,11 +22,12 @@ def math_unit(unit: str) -> str:
 
 def math_symbol(symbol: str) -> str:
     r"""A symbol of the registry as mathtext: "sigma(0)_ab;c" -> "$\sigma^{(0)}_{ab;c}$"."""
-    found = re.fullmatch(r"(\w+?)\((\d)\)_([\w;]+)(\(omega\))?", symbol)
+    found = re.fullmatch(r"([a-z]+?)(\(\d\))?_([\w;]+)(\(omega\))?", symbol)
     if found is None:
         return symbol
     letter, power, indices, frequency = found.groups()
-    return f"$\\{letter}^{{({power})}}_{{{indices}}}" + ("(\\omega)$" if frequency else "$")
+    order = f"^{{{power}}}" if power else ""
+    return f"$\\{letter}{order}_{{{indices}}}" + ("(\\omega)$" if frequency else "$")
 
 
 def axis_label(tensor: ResponseTensor, axis: str, provenance: Mapping[str, Any]) -> str:
