@@ -7,16 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import Command, Outcome, entry_point
 
 import wannier_spin as ws
-from wannier_spin import cli
 from wannier_spin.calculation.checkpoint import KIND, Checkpoint
 from wannier_spin.storage import read_tree, write_tree
 
@@ -31,31 +30,11 @@ INPUTS = {"in.toml", "sheet.model.h5"}
 ROUND = re.compile(r"^round (\d+): (\d+) boxes, (\d+) k-points; error / tolerance: (?:\w+ \S+(?:, )?){2}$")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Outcome]
-
-
 @pytest.fixture
 def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
     """Run the entry point in this process: wannier_spin("run", path)."""
-
-    def call(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["wannier-spin", *map(str, arguments)])
-        capsys.readouterr()
-        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
-            warnings.simplefilter("default")
-            cli.main()
-        captured = capsys.readouterr()
-        return Outcome(int(end.value.code or 0), captured.out, captured.err)
-
     before = signal.getsignal(signal.SIGTERM)
-    yield call
+    yield entry_point(monkeypatch, capsys)
     signal.signal(signal.SIGTERM, before)
 
 

@@ -9,42 +9,22 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import Command, Outcome, entry_point
 
 import wannier_spin as ws
-from wannier_spin import cli
 
 Files = dict[str, bytes | None]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Outcome]
 
 
 @pytest.fixture
 def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run the entry point in this process: wannier_spin("run", path)."""
-
-    def call(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["wannier-spin", *map(str, arguments)])
-        capsys.readouterr()
-        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
-            warnings.simplefilter("default")
-            cli.main()
-        captured = capsys.readouterr()
-        return Outcome(int(end.value.code or 0), captured.out, captured.err)
-
-    return call
+    return entry_point(monkeypatch, capsys)
 
 
 def in_process_of_its_own(*arguments: object, timeout: float = 120) -> Outcome:

@@ -9,7 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ import ase.db
 import h5py
 import numpy as np
 import pytest
+from command_line import Command, entry_point
 
 import wannier_spin as ws
-from wannier_spin import calculation, cli, config, units
+from wannier_spin import calculation, config, units
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.readers import read_structure
 from wannier_spin.screening import figures
@@ -39,31 +40,12 @@ MOMENT = [[0.0, 0.0, 2.2]]
 FERMI = {"Fe": 17.6048, "GaAs": 9.13}
 
 
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Outcome]
-
-
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Run `wannier-spin screen` in this process, in tmp_path."""
-
-    def call(*arguments: object) -> Outcome:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["wannier-spin", "screen", *map(str, arguments)])
-        capsys.readouterr()
-        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
-            warnings.simplefilter("default")
-            cli.main()
-        captured = capsys.readouterr()
-        return Outcome(int(end.value.code or 0), captured.out, captured.err)
-
-    return call
+    monkeypatch.chdir(tmp_path)
+    call = entry_point(monkeypatch, capsys)
+    return lambda *arguments: call("screen", *arguments)
 
 
 @pytest.fixture
