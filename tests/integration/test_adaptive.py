@@ -11,7 +11,7 @@ from integration.integrands import SQUARE, bar_of, centred, cosines, disk, exact
 
 from wannier_spin.errors import Interrupted
 from wannier_spin.integration import adaptive
-from wannier_spin.integration.adaptive import PART, SCOUTS, State, Totals, Verdict, adapt, mark
+from wannier_spin.integration.adaptive import LEAST, PART, SCOUTS, State, Totals, Verdict, adapt, mark, useful_ranks
 from wannier_spin.integration.boxes import Boxes
 from wannier_spin.integration.rules import tensor_rule
 
@@ -169,13 +169,38 @@ def verdict_of(excess, tolerance=None):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_marked_is_the_smallest_set(seed):
-    """With a fixed part of the sum of errors, the largest first."""
+    """With a fixed part of the sum of errors, the largest first; and a fixed part of the boxes, if their errors are large."""
     errors = np.random.default_rng(seed).lognormal(0, 3, 40)
     marked = mark(table(errors), verdict_of([2]))
     assert marked.tolist() == np.argsort(-errors)[: len(marked)].tolist()
-    part = PART * errors.sum() * (1 - 1e-6)
+    part, least = PART * errors.sum() * (1 - 1e-6), min(int(np.ceil(LEAST * 40)), (errors > 40**-0.5).sum())
     assert errors[marked].sum() >= part
-    assert errors[marked[:-1]].sum() < part
+    assert len(marked) >= least
+    assert errors[marked[:-1]].sum() < part or len(marked) == least
+
+
+def test_a_few_large_errors_do_not_leave_ranks_idle():
+    """One box holds nearly everything: some that have to be split too go with it, none whose errors do not matter."""
+    errors = np.concatenate([[1e6], np.linspace(1, 2, 49)])
+    assert mark(table(errors), verdict_of([2])).tolist() == [0, 49, 48, 47, 46]
+    assert mark(table(errors), verdict_of([2], tolerance=[10.0])).tolist() == [0, 49, 48, 47, 46]  # 0.2 each, 50 make 1.4
+    assert mark(table(errors), verdict_of([2], tolerance=[20.0])).tolist() == [0]
+
+
+def test_useful_ranks():
+    """As many as keep the given part of themselves busy when whole boxes are dealt, round by round."""
+    assert useful_ranks((8,)) == 10  # 8 boxes on 10 ranks: 80 % of them work
+    assert useful_ranks((1, 1, 1)) == 1
+    assert useful_ranks((64, 4, 4, 4)) == 8  # 76 boxes in 8 + 1 + 1 + 1 turns of 8 ranks
+    rounds = (64, 20, 60, 180, 540, 1600)
+    best = useful_ranks(rounds, 0.8)
+
+    def busy(ranks):
+        return sum(rounds) / (ranks * sum(-(-n // ranks) for n in rounds))
+
+    assert busy(best) >= 0.8
+    assert all(busy(ranks) < 0.8 for ranks in range(best + 1, 4000))
+    assert useful_ranks(rounds, 0.5) > best
 
 
 def test_equal_errors_are_marked_together():

@@ -14,7 +14,7 @@ from wannier_spin.calculation.channels import Tolerance
 from wannier_spin.calculation.checkpoint import Checkpoint
 from wannier_spin.calculation.sums import GIB, Sums
 from wannier_spin.errors import InputError
-from wannier_spin.integration.adaptive import Limits, Problem, State, Totals, Verdict, adapt
+from wannier_spin.integration.adaptive import Limits, Problem, State, Totals, Verdict, adapt, useful_ranks
 from wannier_spin.integration.parallel import Communicator, together
 
 Real = NDArray[np.float64]
@@ -125,6 +125,7 @@ def _sums(integrands: Sequence[CellIntegrand], states: Sequence[State], verdicts
         "boxes": [len(state) for state in states],
         "rounds": [len(state.rounds) for state in states],
         "boxes_per_round": list(states[0].rounds),
+        "useful_ranks": useful_ranks(states[0].rounds),
         "points_per_box": integrands[0].rule.n_points,
         "box_axes": integrands[0].axes.basis.tolist(),
         "box_operations": len(integrands[0].axes.signs),

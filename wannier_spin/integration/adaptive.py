@@ -1,7 +1,8 @@
 """Adaptive integration over boxes, in rounds, on all ranks alike.
 
 In every round the boxes with the largest errors are split: the smallest set that holds a fixed part of the sum of all errors
-(W. Doerfler, SIAM J. Numer. Anal. 33, 1106 (1996)), and a few where a sharp feature may hide between the points. Each rank
+(W. Doerfler, SIAM J. Numer. Anal. 33, 1106 (1996)) and is not too small to keep many ranks busy, and a few where a sharp
+feature may hide between the points. Each rank
 has the table of boxes and their errors, so all decide alike; whole boxes are dealt to the ranks; channel sums never travel, only
 their totals do. Additions are compensated: a parent that is replaced by its children leaves nothing behind, and the answer does
 not depend on the number of ranks.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -29,6 +30,7 @@ from wannier_spin.integration.parallel import Communicator, minimum_over_ranks, 
 Real = NDArray[np.float64]
 Integer = NDArray[np.int64]
 PART = 0.5  # of the sum of errors that is split in a round
+LEAST = 0.1  # of all boxes: where a few hold PART of the errors, rounds would be many, and most ranks idle
 SCOUTS = 0.1  # boxes that are split because a feature may hide in them, for every one that is split for its error
 _DIGITS = 20  # binary digits of errors that count for decisions: rounding must not decide
 _SMALLEST_EDGE = 2.0**-36
@@ -187,7 +189,8 @@ def adapt(problem: Problem, state: State | None = None) -> tuple[State, Verdict]
 
 
 def mark(state: State, verdict: Verdict) -> Integer:
-    """Boxes to be split: the smallest set with PART of the errors that matter, and some suspects, the largest first.
+    """Boxes to be split, the largest first: the smallest set with PART of the errors that matter, more of those that have to be
+    split in any case as long as they are less than LEAST of all, and some suspects.
 
     Only responses that are not within their tolerance matter, as long as there are any.
     """
@@ -200,12 +203,22 @@ def mark(state: State, verdict: Verdict) -> Integer:
     if not collected[-1] > 0:
         return order[:0]
     enough = int(np.searchsorted(collected, PART * collected[-1] * (1 - 1e-9)))
+    large = int(np.count_nonzero(error > 1 / math.sqrt(len(error))))  # n errors of this size make a bar of one tolerance
+    enough = max(enough, min(math.ceil(LEAST * len(error)), large) - 1)
     last = error[order[min(enough, len(order) - 1)]]
     chosen = order[: int(np.searchsorted(-error[order], -last, side="right"))]  # with all that are as large as the last
     hidden = _coarsened(state.suspect * state.volume)
     hidden[chosen], hidden[too_small] = 0, 0
     scouts = np.argsort(-hidden, kind="stable")[: math.ceil(SCOUTS * len(chosen))]
     return np.concatenate([chosen, scouts[hidden[scouts] > 0]])
+
+
+def useful_ranks(rounds: Sequence[int], efficiency: float = 0.8) -> int:
+    """The largest number of ranks of which this part works on average when these boxes are dealt, round by round."""
+    total = sum(rounds)
+    candidates = np.arange(1, int(total / efficiency) + 1)  # a round takes at least one turn
+    turns = sum(-(-n // candidates) for n in rounds)
+    return int(candidates[total >= efficiency * candidates * turns][-1])
 
 
 def _coarsened(values: Real) -> Real:
