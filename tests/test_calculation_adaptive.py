@@ -17,6 +17,7 @@ from wannier_spin.occupation import Occupation
 from wannier_spin.responses.plan import Plan
 from wannier_spin.symmetry import invariant_basis, magnetic_group, project, project_bound
 from wannier_spin.symmetry.table import law_kind
+from wannier_spin.units import thermal_energy
 
 SHEETS = {
     "rashba": ws.models.rashba_exchange(),
@@ -53,6 +54,49 @@ def test_against_converged_meshes(model, name, mu, temperature, tolerance, n, ev
     assert 0.4 * evaluations < result.provenance["k_points_evaluated"] < 2 * evaluations
     assert result.provenance["error_over_tolerance"][name] <= 1
     assert result.provenance["tolerance"]["relative"] == tolerance
+
+
+WEYL = {"channel": "charge", "mu": 0.25}  # the Berry curvature dipole, 0.25 eV above tilted Weyl nodes
+
+
+def weyl(kT, **options):
+    """Values, errors, and number of evaluations at kT (eV)."""
+    model, name = ws.models.weyl(tilt=(0.35, 0, 0.3)), "nonlinear_extrinsic_spin_current"
+    result = ws.compute(model, name, temperature=kT / thermal_energy(1.0), **WEYL, **options)
+    return result[name].values[0, 0], result[name].error[0, 0], result.provenance["k_points_evaluated"]
+
+
+def weyl_mesh(kT, n):
+    return weyl(kT, grid=(n, n, n), shift=(0.31, 0.17, 0.23))
+
+
+@pytest.mark.filterwarnings("ignore:at . of . values of mu a gap:wannier_spin.AccuracyWarning")
+def test_weyl_nodes():
+    """The Berry curvature is concentrated about the nodes: boxes go there."""
+    values, error, evaluations = weyl(0.03, tolerance=1e-2)
+    mesh, mesh_error, _ = weyl_mesh(0.03, 100)
+    assert np.abs(mesh).max() > 1e-3
+    assert (np.abs(values - mesh) <= error + mesh_error).all()
+    assert error.max() <= 1e-2 * np.abs(values).max() < 0.05 * mesh_error.max()  # a fifth of the points, a 27th of the bar
+    assert 0.5 * 216_500 < evaluations < 1.5 * 216_500
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:at . of . values of mu a gap:wannier_spin.AccuracyWarning")
+@pytest.mark.parametrize(("kT", "n", "gain"), [(0.1, 200, 10), (0.03, 100, 4), (0.01, 200, 20)])
+def test_weyl_nodes_against_meshes(kT, n, gain):
+    """True errors within what was asked for, and `gain` times fewer points than a mesh that is less accurate."""
+    exact, bar, _ = weyl(kT, tolerance=ws.Tolerance(1e-3, max_evaluations=6_000_000))
+    largest = np.abs(exact).max()
+    assert bar.max() <= 1e-3 * largest
+    values, _, evaluations = weyl(kT, tolerance=1e-2)
+    error = np.abs(values - exact).max()
+    print(f"kT {kT}: {evaluations} points, error {error / largest:.2e}")
+    assert error < 1e-2 * largest - bar.max()
+    mesh, _, points = weyl_mesh(kT, n)
+    print(f"mesh {n}^3: {points} points, error {np.abs(mesh - exact).max() / largest:.2e}")
+    assert np.abs(mesh - exact).max() > error + 2 * bar.max()
+    assert points > gain * evaluations
 
 
 @pytest.fixture(scope="module")
