@@ -76,6 +76,26 @@ def test_fermi_line_of_dirac(mu):
     assert line.weight.sum() == pytest.approx(-abs(mu) / (2 * np.pi), rel=1e-13)
 
 
+def beside(k, centre=3.0):
+    """One parabola about a point away from k = 0."""
+    q = k - np.array([centre, 0, 0])
+    return (q[:, :1] ** 2 + q[:, 1:2] ** 2) / 2, q[:, :, None] * [[[1], [1], [0]]]
+
+
+@pytest.mark.parametrize("mu", [2.0, 0.5, 0.005])
+def test_a_pocket_that_rays_touch(mu):
+    """Exponential convergence all the same: density of states and centre of the line, area of the pocket."""
+    errors = []
+    for n in (8, 16):
+        nodes, line = Disk(6.0, 1.0, n, n).nodes(beside, mu, 0.0)
+        inside = beside(nodes.k)[0][:, 0] < mu
+        found = [line.weight.sum(), line.weight @ line.k[:, 0], nodes.weight @ inside, nodes.weight.sum()]
+        exact = [-1 / (2 * np.pi), -3 / (2 * np.pi), mu / (2 * np.pi), 9 / np.pi]
+        errors.append(np.abs(np.divide(found, exact) - 1))
+    assert errors[0][:3].max() < 2e-5
+    assert errors[1].max() < 1e-11
+
+
 def test_gap_and_edge():
     disk = Disk(np.inf, 1.0, 6, 8)
     for mu in (0.0, 0.99, -0.99):
