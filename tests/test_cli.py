@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit codes, messages, and nothing left half-written."""
 
+import contextlib
 import json
 import os
 import re
@@ -405,8 +406,13 @@ def test_ended_in_the_middle(folder: Path, kind: signal.Signals) -> None:
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     time.sleep(2.0)
     assert process.poll() is None
-    os.kill(process.pid, kind)
-    output, _ = process.communicate(timeout=30)
+    output = None
+    for _ in range(5):  # Python ignores a Ctrl-C inside a callback of its own (imports have some): press it again
+        os.kill(process.pid, kind)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            output, _ = process.communicate(timeout=20)
+            break
+    assert output is not None
     assert process.returncode not in (0, 2)
     assert "written to" not in output
     assert content(folder) == before
