@@ -30,6 +30,8 @@ _HOME = {
     "k_path": "kpath",
     "band_map": "kpath",
     "compute": "calculation",
+    "atomic_sites": "calculation",
+    "projected_sites": "calculation",
     "Control": "calculation",
     "Tolerance": "calculation",
     "export": "exporting",
@@ -53,6 +55,7 @@ __all__ = [
     "Structure",
     "TightBindingModel",
     "Tolerance",
+    "atomic_sites",
     "band_geometry",
     "band_map",
     "compute",
@@ -62,6 +65,7 @@ __all__ = [
     "load_model",
     "plot",
     "plot_bands",
+    "projected_sites",
     "read_hr",
     "read_structure",
     "read_tb",
@@ -76,6 +80,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.calculation.adaptive import Control
     from wannier_spin.calculation.channels import Tolerance
     from wannier_spin.calculation.compute import compute
+    from wannier_spin.calculation.sites import atomic_sites, projected_sites
     from wannier_spin.errors import AccuracyWarning, InputError
     from wannier_spin.exporting import export
     from wannier_spin.geometry import band_geometry

@@ -38,7 +38,7 @@ from wannier_spin.geometry import DEGENERACY_TOLERANCE, geometry_of
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.readers.berri_input import NAMES, matrices_of, quiet, wannierberri_version, with_centres
-from wannier_spin.responses.plan import N_COMPONENTS, Plan
+from wannier_spin.responses.plan import Plan
 from wannier_spin.responses.registry import RELAXATIONS, Form, Response
 from wannier_spin.symmetry import Operation
 from wannier_spin.tensors import Channel, TensorLaw
@@ -137,7 +137,7 @@ class BandSums:
 
     def _points_per_batch(self, n: int) -> int:
         """The matrices between bands take most: about 100, and 20 more per component of the observables."""
-        observables = sum(N_COMPONENTS[name] for name in self.plan.observables)
+        observables = self.plan.n_components(self.plan.observables)
         channels = 3 * self.plan.n_channels + 2 * self.occupation.n_points
         return max(1, int(BATCH_BYTES / (16 * n**2 * (100 + 20 * observables) + 8 * n * channels)))
 

@@ -37,6 +37,8 @@ RESPONSES = Annotated[list[str] | None, typer.Option("-r", "--response", help="O
 TAU = Annotated[float | None, typer.Option(help="Another tau (fs for SI units, hbar/eV for natural ones).")]
 FORM = Annotated[str | None, typer.Option(help="full or paper, from the stored blocks.")]
 RELAXATION = Annotated[str | None, typer.Option(help="Relaxation model of the full form at second order.")]
+SITE = Annotated[str | None, typer.Option("--site", help="Spin responses at one site.")]
+STAGGERED = Annotated[tuple[str, str] | None, typer.Option("--staggered", help="Spin responses at one site minus another.")]
 QUANTITY = "spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric or spin."
 SEEDNAME = typer.Argument(help="Wannier90 seedname (path without ending), a folder with one, or a saved model .h5.")
 
@@ -165,12 +167,14 @@ def show(
     tau: TAU = None,
     form: FORM = None,
     relaxation: RELAXATION = None,
+    site: SITE = None,
+    staggered: STAGGERED = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Print what a result file holds: the largest components, or one component over the whole scan."""
     from wannier_spin.exporting import as_json as in_json
 
-    result = _chosen(result_file, response, tau, form, relaxation)
+    result = _at_sites(_chosen(result_file, response, tau, form, relaxation), site, staggered)
     if component:
         tensors = _fitting(result, lambda t: t if t.component(component) else t)
         result = replace(result, tensors=tensors)
@@ -195,6 +199,15 @@ def _chosen(
         raise InputError(f"'{result_file}' has no response '{unknown[0]}'; it has {', '.join(result)}")
     chosen = {name: result[name] for name in responses or result}
     return replace(result, tensors=_fitting(chosen, lambda t: t.at(tau=tau, form=form, relaxation=relaxation)))
+
+
+def _at_sites(result: ResultSet, site: str | None, staggered: tuple[str, str] | None) -> ResultSet:
+    """The whole responses, or what they are at a site, or at one minus another."""
+    if site and staggered:
+        raise InputError("--site and --staggered: give one of them")
+    if site:
+        return result.site(site)
+    return result.staggered(*staggered) if staggered else result
 
 
 def _fitting(
@@ -226,6 +239,8 @@ def plot(
     tau: TAU = None,
     form: FORM = None,
     relaxation: RELAXATION = None,
+    site: SITE = None,
+    staggered: STAGGERED = None,
     sheet: Annotated[bool, typer.Option("--sheet", help="One page: all responses and how they were computed.")] = False,
 ) -> None:
     """Draw a result: responses against mu, T, omega or tau with error bands, or one page about everything."""
@@ -235,12 +250,13 @@ def plot(
     plotting.check_ending(target)
     if sheet and (response or component or against or lines or at):
         raise InputError("--sheet shows everything: leave out -r, -c, --against, --lines and --at")
-    result = _chosen(result_file, response, tau, form, relaxation)
+    result = _at_sites(_chosen(result_file, response, tau, form, relaxation), site, staggered)
     if sheet:
         plotting.summary_sheet(result, target, title=result_file.name)
     else:
+        names = () if response is None else tuple(result)
         options: Any = {"against": against, "lines": lines, "at": _places(at)}
-        plotting.plot(result, target, responses=response or (), components=component or (), **options)
+        plotting.plot(result, target, responses=names, components=component or (), **options)
     print(f"written to {target}")
 
 
@@ -294,13 +310,16 @@ def export(
     tau: TAU = None,
     form: FORM = None,
     relaxation: RELAXATION = None,
+    site: SITE = None,
+    staggered: STAGGERED = None,
 ) -> None:
     """Write a result for other programs: CSV with one number a row, JSON, or netCDF."""
     from wannier_spin.exporting import check_ending
     from wannier_spin.exporting import export as write
 
     check_ending(output)
-    print(f"written to {write(_chosen(result_file, response, tau, form, relaxation), output)}")
+    result = _at_sites(_chosen(result_file, response, tau, form, relaxation), site, staggered)
+    print(f"written to {write(result, output)}")
 
 
 @app.command()
@@ -348,13 +367,14 @@ def check(
 def symmetry(
     structure: Annotated[Path, typer.Argument(help="Structure file: .win, or anything ase reads.")],
     magmom: Annotated[str | None, typer.Option(help="Moments in mu_B, Cartesian, by atom: '0 0 2.2; 0 0 -2.2'.")] = None,
+    sites: Annotated[bool, typer.Option("--sites", help="Spin responses at each atom, and uniform and staggered ones.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Magnetic group, Table I, and which components of which response are allowed and independent."""
     from wannier_spin.calculation import symmetry_report
     from wannier_spin.readers import read_structure
 
-    report = symmetry_report(read_structure(structure, _moments(magmom)))
+    report = symmetry_report(read_structure(structure, _moments(magmom)), sites)
     if as_json:
         print(json.dumps(report.as_dict(), indent=1))
         return
@@ -495,6 +515,9 @@ def _print_summary(result: ResultSet) -> None:
     print(f"{what} components at {energy}, T = {first.temperature[0]:g} K{taus}:")
     rows = [row for tensor in result.values() for row in _summary_rows(tensor, mu, p.get("symmetry") if symmetric else None)]
     print(_table(("response", "component", "value", "error", "unit"), rows))
+    sites = {site: None for tensor in result.values() for site in tensor.sites}
+    if sites:
+        print(f"spin responses are also there on the sites {', '.join(sites)}: --site NAME, --staggered NAME NAME")
     for message in result.warnings:
         print(f"warning: {message}")
 

@@ -132,6 +132,26 @@ class SymmetrySection(Section):
     reduce: bool = True  # evaluate irreducible k-points only; false: all, and what symmetrization removes is kept
 
 
+def _members(value: Any) -> Any:
+    """Sites are "atoms", or each has the name of an atom, a list of them, or a list of Wannier functions.
+
+    Checked here, because pydantic reports every type that a value is not.
+    """
+    if value in (None, "atoms"):
+        return value
+    if not isinstance(value, dict) or not value:
+        raise ValueError("expected 'atoms', or a table [sites] of names and what belongs to them")
+    for name, members in value.items():
+        listed: Any = [members] if isinstance(members, str) else members
+        kinds = {type(member) for member in listed} if isinstance(listed, list) else set()
+        if kinds not in ({str}, {int}) or (kinds == {int} and min(listed) < 1):
+            raise ValueError(f"{name} = {members!r}: expected names of atoms, or Wannier functions (whole numbers from 1)")
+    return value
+
+
+Members = str | list[str] | list[int]
+
+
 class NumericsSection(Section):
     """What a user rarely changes."""
 
@@ -161,6 +181,7 @@ class Settings(Section):
     grid: GridSection = GridSection()
     tolerance: Annotated[ToleranceSection | None, BeforeValidator(_relative)] = None  # or a number: relative
     symmetry: SymmetrySection = SymmetrySection()
+    sites: Annotated[Literal["atoms"] | dict[str, Members] | None, BeforeValidator(_members)] = None  # to project the spin on
     numerics: NumericsSection = NumericsSection()
 
     @model_validator(mode="after")

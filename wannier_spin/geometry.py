@@ -3,6 +3,9 @@
     v^a       = d_a H - i [A_a, H]                 covariant derivative of H (position matrix included)
     v^{a;c}   = {v^a, sigma^c} / 4                 spin current, flow a, spin c (`simple`: product in the Wannier space)
     D_b O     = d_b O - i [A_b, O]                 covariant derivative of an observable
+    {p, sigma^c} / 2                               spin of a site, p the projector on its Wannier functions
+
+p does not depend on k in the Wannier gauge, and is no constant for all that: D_b p = -i [A_b, p].
 
 Bands closer than the degeneracy tolerance (consecutive gaps) form one block. Every quantity that enters a response is a
 trace over blocks: energies and mean velocities are those of the block, 1/(eps_n - eps_m) vanishes inside it.
@@ -11,6 +14,7 @@ PHYSICS.md, sections 1 and 4.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -24,7 +28,7 @@ from wannier_spin.model import KPModel, TightBindingModel
 
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
-ObservableName = Literal["spin_current", "spin", "charge_current"]
+ObservableName = Literal["spin_current", "spin", "site_spin", "charge_current"]
 
 DEGENERACY_TOLERANCE = 5e-4  # eV; PHYSICS.md, section 4: real materials' pairs split by 1e-5 to 2e-4 eV
 
@@ -35,7 +39,8 @@ class BandGeometry:
 
     energies (k,n) eV; velocity (k,a,n,m) eV angstrom; spin (k,c,n,m) Pauli or None; group (k,n): number of the block
     of degenerate bands; velocity_derivative (k,b,a,n,m) D_b v^a and spin_derivative (k,b,c,n,m) D_b sigma^c, on request;
-    states (k,w,n): columns are eigenvectors in the Wannier basis.
+    states (k,w,n): columns are eigenvectors in the Wannier basis. site_spin (k,o,n,m) {p_s, sigma^c}/2, o = (s,c), and its
+    derivative (k,b,o,n,m): where sites are given.
     """
 
     energies: Real
@@ -45,6 +50,8 @@ class BandGeometry:
     states: Complex
     velocity_derivative: Complex | None = None
     spin_derivative: Complex | None = None
+    site_spin: Complex | None = None
+    site_spin_derivative: Complex | None = None
 
     @cached_property
     def spin_current(self) -> Complex:
@@ -101,10 +108,13 @@ class BandGeometry:
         return np.asarray(inside[:, :, None] @ X[:, None])
 
     def observable(self, name: ObservableName) -> Complex:
-        """O_nm of PHYSICS.md, section 1: (k,o,n,m), o = (a,c) for the spin current, a for sigma^a/2 and v^a."""
+        """O_nm of PHYSICS.md, section 1: (k,o,n,m), o = (a,c) for the spin current, (s,a) for the spin of sites, else a."""
         if name == "spin_current":
             k, n = self.energies.shape
             return self.spin_current.reshape(k, 9, n, n)
+        if name == "site_spin":
+            assert self.site_spin is not None
+            return self.site_spin / 2
         return self.spin_matrices / 2 if name == "spin" else self.velocity
 
     def observable_derivative(self, name: ObservableName) -> Complex:
@@ -116,6 +126,9 @@ class BandGeometry:
         assert Ds is not None
         if name == "spin":
             return Ds / 2
+        if name == "site_spin":
+            assert self.site_spin_derivative is not None
+            return self.site_spin_derivative / 2
         product = Dv[:, :, :, None] @ self.spin_matrices[:, None, None] + self.velocity[:, None, :, None] @ Ds[:, :, None]
         k, n = self.energies.shape
         return ((product + adjoint(product)) / 4).reshape(k, 3, 9, n, n)
@@ -139,8 +152,12 @@ def adjoint(X: Complex) -> Complex:
     return X.swapaxes(-1, -2).conj()
 
 
-def geometry_of(bloch: BlochMatrices, tolerance: float, derivatives: bool = False) -> BandGeometry:
-    """Diagonalize and rotate. `derivatives`: with the covariant derivatives of velocity and spin.
+def geometry_of(
+    bloch: BlochMatrices, tolerance: float, derivatives: bool = False, sites: Sequence[Sequence[int]] = ()
+) -> BandGeometry:
+    """Diagonalize and rotate.
+
+    derivatives : with the covariant derivatives of velocity and spin. sites : the Wannier functions of each.
 
     Raises InputError if the matrices are not finite.
     """
@@ -150,6 +167,7 @@ def geometry_of(bloch: BlochMatrices, tolerance: float, derivatives: bool = Fals
     energies, states = np.linalg.eigh(H)
     velocity = bloch.gradient if A is None else bloch.gradient + _bracket(A, H[:, None])
     velocity_derivative, spin_derivative = _derivatives(bloch, velocity) if derivatives else (None, None)
+    site_spin, site_spin_derivative = _site_spin(bloch, sites, derivatives) if sites else (None, None)
 
     def rotate(X: Complex | None) -> Complex | None:
         if X is None:
@@ -168,6 +186,8 @@ def geometry_of(bloch: BlochMatrices, tolerance: float, derivatives: bool = Fals
         states=states,
         velocity_derivative=rotate(velocity_derivative),
         spin_derivative=rotate(spin_derivative),
+        site_spin=rotate(site_spin),
+        site_spin_derivative=rotate(site_spin_derivative),
     )
 
 
@@ -177,6 +197,7 @@ def band_geometry(
     *,
     degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
     derivatives: bool = False,
+    sites: Sequence[Sequence[int]] = (),
 ) -> BandGeometry:
     """Bands, velocity, spin and spin current at k.
 
@@ -184,7 +205,7 @@ def band_geometry(
     ----------
     k : (nk, 3), reduced coordinates for a TightBindingModel, 1/angstrom (Cartesian) for a KPModel.
     degeneracy_tolerance : eV.
-    derivatives : with D_b v^a and D_b sigma^c.
+    derivatives : with D_b v^a and D_b sigma^c. sites : Wannier functions of each, for the spin projected on them.
     """
     k = np.atleast_2d(np.asarray(k, float))
     if k.ndim != 2 or k.shape[1] != 3:
@@ -193,7 +214,7 @@ def band_geometry(
         bloch = kp_matrices(model, k)
     else:
         bloch = BlochSum(model, second_order=derivatives).at_points(k)
-    return geometry_of(bloch, degeneracy_tolerance, derivatives)
+    return geometry_of(bloch, degeneracy_tolerance, derivatives, sites)
 
 
 def _bracket(A: Complex, X: Complex) -> Complex:
@@ -222,3 +243,18 @@ def _derivatives(bloch: BlochMatrices, velocity: Complex) -> tuple[Complex, Comp
     if bloch.spin is None or bloch.spin_gradient is None:
         return derivative, None
     return derivative, bloch.spin_gradient + _bracket(A_b, bloch.spin[:, None])
+
+
+def _site_spin(bloch: BlochMatrices, sites: Sequence[Sequence[int]], derivatives: bool) -> tuple[Complex, Complex | None]:
+    """{p_s, sigma^c}/2 (k,s c,n,m) and its covariant derivative (k,b,s c,n,m) in the Wannier gauge."""
+    assert bloch.spin is not None
+    k, n = bloch.hamiltonian.shape[:2]
+    projector = np.array([np.isin(np.arange(n), site) for site in sites], float)
+    half = (projector[:, None, :, None] + projector[:, None, None, :]) / 2  # (s,1,n,m): {p, X}/2 = half * X
+    site_spin = (half * bloch.spin[:, None]).reshape(k, -1, n, n)
+    if not derivatives:
+        return site_spin, None
+    assert bloch.spin_gradient is not None
+    gradient = (half * bloch.spin_gradient[:, :, None]).reshape(k, 3, -1, n, n)
+    A = bloch.connection
+    return site_spin, gradient if A is None else gradient + _bracket(A[:, :, None], site_spin[:, None])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,11 @@ SPIN_CURRENT_DEFINITIONS = {
 }
 
 
+def at_site(name: str, site: str) -> str:
+    """Name of what a response is at a site, or a combination of sites such as "Mn1-Mn2"."""
+    return f"{name}@{site}"
+
+
 def intraband_factor(omega: Real, tau: float, power: int) -> Real:
     """(cos, sin) parts of (tau/(1 - i w tau))^power: (omega, part). tau in hbar/eV."""
     amplitude = (tau / (1 - 1j * omega * tau)) ** power
@@ -56,6 +61,7 @@ class ResponseTensor:
     dimension, thickness (angstrom or None) : of the system; a 2D system has sheet units.
     block_residuals : what symmetrization removed from the blocks, or None.
     drive : what the response is to, the electric field or (see `thermal`) the gradient of the temperature.
+    sites : the same response projected on sites (groups of Wannier functions), by name; see `site`, `uniform`, `staggered`.
     Of an adaptive integral: block_spreads : root of the sum of squared differences; block_replicas : further estimates, one more
         axis in front; converged : whether the tolerance was reached (None: none was asked for).
     """
@@ -91,6 +97,7 @@ class ResponseTensor:
     block_replicas: Mapping[str, Real] | None = None
     converged: bool | None = None
     drive: un.Drive = "E"
+    sites: Mapping[str, ResponseTensor] = field(default_factory=dict)
 
     @cached_property
     def values(self) -> Real:
@@ -222,6 +229,8 @@ class ResponseTensor:
         if tau is not None and not (isinstance(tau, int | float) and 0 < tau < np.inf):
             raise InputError(f"tau = {tau!r}, expected a positive number")
         changes: dict[str, Any] = self._form_changes(form, relaxation)
+        same: dict[str, Any] = {"tau": tau, "units": units, "form": form, "relaxation": relaxation, "combination": combination}
+        changes["sites"] = {name: tensor.at(**same) for name, tensor in self.sites.items()}
         if units is not None and units != self.units:
             factor = 1 / un.natural_tau(1.0) if units == "SI" else un.natural_tau(1.0)
             changes |= {"units": units, "tau": tuple(factor * t for t in self.tau)}
@@ -244,6 +253,39 @@ class ResponseTensor:
         if f"{form} {relaxation}" not in self.recipes:
             raise InputError(f"'{self.name}' cannot be had in the form '{form} {relaxation}'; stored: {', '.join(self.recipes)}")
         return {"form": form, "relaxation": relaxation, "custom": None}
+
+    def site(self, name: str) -> ResponseTensor:
+        """The part of a spin response on one site. InputError where it was not computed."""
+        if name not in self.sites:
+            known = f"it has {', '.join(self.sites)}" if self.sites else "it has none: compute a spin response with sites"
+            raise InputError(f"'{self.name}' has no site '{name}'; {known}")
+        return self.sites[name]
+
+    def uniform(self, *names: str) -> ResponseTensor:
+        """The sum over sites: over all that there are, the total response, if every Wannier function belongs to one of them."""
+        if not names:
+            raise InputError(f"'{self.name}': name the sites to add up; it has {', '.join(self.sites) or 'none'}")
+        return self._over_sites("+", names)
+
+    def staggered(self, first: str, second: str) -> ResponseTensor:
+        """One site minus another: of two sublattices the staggered response (not halved)."""
+        return self._over_sites("-", (first, second))
+
+    def _over_sites(self, operation: str, names: Sequence[str]) -> ResponseTensor:
+        """The first plus or minus the others."""
+        parts = [self.site(name) for name in names]
+        signs = [1] + [1 if operation == "+" else -1] * (len(parts) - 1)
+
+        def total(key: str, factors: Sequence[int]) -> dict[str, Real] | None:
+            stored = [getattr(part, key) for part in parts]
+            if stored[0] is None:
+                return None
+            return {name: sum(f * blocks[name] for f, blocks in zip(factors, stored, strict=True)) for name in stored[0]}
+
+        signed = {key: total(key, signs) for key in ("blocks", "block_errors", "block_residuals", "block_replicas")}
+        title = self.title + ", " + f" {operation} ".join(names)
+        changes: dict[str, Any] = {**signed, "block_spreads": total("block_spreads", [1] * len(parts))}  # at most the sum
+        return dataclasses.replace(parts[0], name=at_site(self.name, operation.join(names)), title=title, **changes)
 
     def component(self, indices: str) -> tuple[Real, Real]:
         """Values and errors of one component, for instance "xy;z": (mu, T) or (mu, T, omega, part)."""
@@ -314,6 +356,24 @@ class ResultSet(Mapping[str, ResponseTensor]):
 
     def __len__(self) -> int:
         return len(self.tensors)
+
+    def site(self, name: str) -> ResultSet:
+        """Those responses that were projected on sites, at one of them. Raises InputError where there are none."""
+        return self._at_sites(lambda tensor: tensor.site(name))
+
+    def uniform(self, *names: str) -> ResultSet:
+        """Those responses summed over sites, see `ResponseTensor.uniform`."""
+        return self._at_sites(lambda tensor: tensor.uniform(*names))
+
+    def staggered(self, first: str, second: str) -> ResultSet:
+        """Those responses at one site minus those at another, see `ResponseTensor.staggered`."""
+        return self._at_sites(lambda tensor: tensor.staggered(first, second))
+
+    def _at_sites(self, part: Callable[[ResponseTensor], ResponseTensor]) -> ResultSet:
+        found = [part(tensor) for tensor in self.values() if tensor.sites]
+        if not found:
+            raise InputError("no response in this result is projected on sites: compute a spin response with sites")
+        return dataclasses.replace(self, tensors={tensor.name: tensor for tensor in found})
 
     def save(self, path: str | Path) -> Path:
         """Write everything to one HDF5 file, whole or not at all. Raises InputError if that is impossible."""
@@ -390,6 +450,8 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
         tree["block_replicas"] = {
             name: Labelled(block, ("replica", *axes_of(block[0]))) for name, block in tensor.block_replicas.items()
         }
+    tree["sites"] = {name: _to_tree(part) for name, part in tensor.sites.items()} or None
+    tree["site_names"] = json.dumps(list(tensor.sites)) if tensor.sites else None
     tree |= {"tau_powers": json.dumps(tensor.tau_powers), "time_odd": json.dumps(tensor.time_odd)}
     tree["custom"] = None if tensor.custom is None else json.dumps(tensor.custom)
     tree["tau_unit"] = tensor.tau_unit
@@ -453,4 +515,6 @@ def _from_tree(tree: Tree) -> ResponseTensor:
     fields |= {"tau_powers": json.loads(tree["tau_powers"]), "time_odd": tuple(json.loads(tree["time_odd"]))}
     if "custom" in tree:
         fields["custom"] = json.loads(tree["custom"])
+    if "sites" in tree:
+        fields["sites"] = {name: _from_tree(tree["sites"][name]) for name in json.loads(tree["site_names"])}
     return ResponseTensor(**fields)

@@ -57,7 +57,8 @@ def thermal_counterpart(
     ------
     InputError : where the scan does not reach far enough, is too coarse or too warm, and for other responses.
     """
-    if tensor.name not in COUNTERPARTS or tensor.drive != "E":
+    response, at, site = tensor.name.partition("@")
+    if response not in COUNTERPARTS or tensor.drive != "E":
         raise InputError(f"'{tensor.name}' has no thermal counterpart; static linear responses have: {', '.join(COUNTERPARTS)}")
     T = np.atleast_1d(np.asarray(temperature, float))
     coldest = int(np.argmin(tensor.temperature))
@@ -68,11 +69,11 @@ def thermal_counterpart(
     def integrated(blocks: Mapping[str, Real]) -> dict[str, Real]:
         return {name: np.tensordot(weights, np.diff(block[:, coldest], axis=0), axes=1) for name, block in blocks.items()}
 
-    name, title = COUNTERPARTS[tensor.name]
+    name, title = COUNTERPARTS[response]
     return dataclasses.replace(
         tensor,
-        name=name,
-        title=title + tensor.title.partition(" (")[1] + tensor.title.partition(" (")[2],
+        name=name + at + site,
+        title=title + (f", {site}" if site else "") + tensor.title.partition(" (")[1] + tensor.title.partition(" (")[2],
         symbol=tensor.symbol.replace("sigma", "alpha").replace("beta", "alpha"),
         equation=f"Mott integral of {tensor.equation}",
         law=tensor.law.replace("sigma", "alpha").replace("beta", "alpha").replace("E_b", "d_b T"),
@@ -82,6 +83,7 @@ def thermal_counterpart(
         block_residuals=None if tensor.block_residuals is None else integrated(tensor.block_residuals),
         mu=points,
         temperature=T,
+        sites={name: thermal_counterpart(part, temperature, mu) for name, part in tensor.sites.items()},
     )
 
 

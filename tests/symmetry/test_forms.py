@@ -183,7 +183,7 @@ def test_sites_turn_with_the_moments():
 def test_unrelated_sites():
     structure = cumnas()
     found = magnetic_group(structure)
-    with pytest.raises(InputError, match="exchanges atoms 1 and 3"):
+    with pytest.raises(InputError, match="exchanges atom 1 and atom 3"):
         sublattice_forms(structure, found, EDELSTEIN, 0, 2)
     with pytest.raises(InputError, match="atom 6 does not exist"):
         site_form(structure, found, EDELSTEIN, 6)

@@ -78,7 +78,7 @@ class CellIntegrand:
 
     def _points(self, bloch: BlochMatrices, size: Real) -> _Points:
         """What is kept of a batch of points. size : of the largest box."""
-        geometry = geometry_of(bloch, self.degeneracy_tolerance, self.plan.derivatives)
+        geometry = geometry_of(bloch, self.degeneracy_tolerance, self.plan.derivatives, self.plan.site_functions)
         slopes = np.einsum("kan,ia->kni", geometry.block_velocity, self._axis_vectors)
         reach = float((np.abs(slopes) @ size).max()) / 2
         low, high = self.occupation.window  # of energies at which a state may be partly filled, also beside the point

@@ -1,7 +1,8 @@
 """What the adaptive integrator sees: what symmetry allows of every block, and the responses made of it.
 
 Blocks are reduced to coordinates in the space of tensors that the magnetic point group leaves invariant, before the sums over
-bands: forbidden components are not integrated, do not ask for k-points, and cost nothing.
+bands: forbidden components are not integrated, do not ask for k-points, and cost nothing. The responses of sites are one more
+response each, of which the largest component at any site counts.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from wannier_spin.integration.adaptive import Totals, Verdict
 from wannier_spin.responses.plan import Plan
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import SPREAD, intraband_factor
-from wannier_spin.symmetry import Operation, invariant_basis
+from wannier_spin.symmetry import Operation, SiteGroup, invariant_basis
 
 Real = NDArray[np.float64]
 NOISE = 1e-12  # natural units: smaller responses are rounding
+OF_SITES = "@sites"  # behind the name of a response: what it is at the sites
 CANCELLED = 1e-4  # of what boxes contribute: a response of which less is left is zero, as far as a relative tolerance goes
 
 
@@ -89,7 +91,7 @@ class Channels:
         for name, Q, magnitude in zip(self.names, self.responses, totals.magnitude, strict=True):
             values = np.abs(totals.value @ Q)
             bar = error_bar(totals.difference @ Q, totals.spread @ np.abs(Q))
-            absolute = (wanted.absolute or {}).get(name, 0.0)
+            absolute = (wanted.absolute or {}).get(name.removesuffix(OF_SITES), 0.0)
             noise = NOISE * np.abs(Q).max(initial=0.0)
             scale = max(values.max(initial=0.0), CANCELLED * magnitude)
             tolerance.append(max(wanted.relative * scale, absolute, noise, np.finfo(float).tiny))
@@ -102,26 +104,41 @@ def error_bar(difference: Real, spread: Real) -> Real:
     return np.asarray(np.abs(difference) + SPREAD * spread)
 
 
-def make_channels(plan: Plan, relaxation: str, scale: Mapping[str, float], tau: float, group: Sequence[Operation]) -> Channels:
+def make_channels(
+    plan: Plan,
+    relaxation: str,
+    scale: Mapping[str, float],
+    tau: float,
+    group: Sequence[Operation],
+    sites: SiteGroup | None = None,
+) -> Channels:
     """Channels of a plan.
 
     relaxation : of the full form. scale : response -> factor of its unit, tau included. tau : hbar/eV, for intraband terms at
-    finite frequency. group : operations of the magnetic point group; none: every component is a channel.
+    finite frequency. group : operations of the magnetic point group; none: every component is a channel. sites : how the
+    magnetic space group permutes the sites of the plan.
     """
     n, n_sea = plan.n_channels, plan.n_channels - plan.n_surface_channels
     units = np.eye(n)
-    columns = np.concatenate([*_invariant(plan, units, group), np.zeros((n, 0))], axis=1) if group else np.eye(n)
+    columns = np.concatenate([*_invariant(plan, units, group, sites), np.zeros((n, 0))], axis=1) if group else np.eye(n)
     surface = np.abs(columns[n_sea:]).max(axis=0, initial=0.0) > 0
     columns = np.concatenate([columns[:, ~surface], columns[:, surface]], axis=1)
     n_reduced = int((~surface).sum())
     form = "paper" if plan.form == "paper" else f"full {relaxation}"
     recipes = {r.name: r.recipes(plan.form)[form] for r in plan.responses}
-    combined = tuple(scale[r.name] * columns.T @ _combination(plan, units, r, recipes[r.name], tau) for r in plan.responses)
-    names = tuple(r.name for r in plan.responses)
-    return Channels(columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:], names, combined)
+    names, combined = [], []
+    for r in plan.responses:
+        names.append(r.name)
+        combined.append(_combination(plan, units, r, recipes[r.name], tau))
+        if plan.sites_of(r):
+            names.append(r.name + OF_SITES)
+            at_sites = [_combination(plan, units, r, recipes[r.name], tau, i) for i in range(len(plan.sites))]
+            combined.append(np.concatenate(at_sites, axis=1))
+    combined = [scale[name.removesuffix(OF_SITES)] * columns.T @ Q for name, Q in zip(names, combined, strict=True)]
+    return Channels(columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:], tuple(names), tuple(combined))
 
 
-def _invariant(plan: Plan, units: Real, group: Sequence[Operation]) -> Iterator[Real]:
+def _invariant(plan: Plan, units: Real, group: Sequence[Operation], sites: SiteGroup | None) -> Iterator[Real]:
     """For each block and observable, orthonormal columns (C, invariant tensors)."""
     done = set()
     for record in plan.responses:
@@ -135,15 +152,21 @@ def _invariant(plan: Plan, units: Real, group: Sequence[Operation]) -> Iterator[
             extra = tensor.shape[1 : tensor.ndim - kind.rank]  # omega and part
             rows = tensor.reshape(len(units), int(np.prod(extra, dtype=int)), -1) @ invariant_basis(kind, group).T
             yield rows.reshape(len(units), -1)
+            if sites is not None and plan.sites_of(record):
+                beside = np.moveaxis(plan.tensor(units, block, "site_spin"), 1, 1 + len(extra))  # (C, omega, part, s, tensor)
+                rows = beside.reshape(len(units), int(np.prod(extra, dtype=int)), -1) @ sites.invariant_basis(kind).T
+                yield rows.reshape(len(units), -1)
 
 
-def _combination(plan: Plan, units: Real, record: Response, recipe: Mapping[str, float], tau: float) -> Real:
-    """From all densities to the components of a response: (C, components)."""
+def _combination(
+    plan: Plan, units: Real, record: Response, recipe: Mapping[str, float], tau: float, site: int | None = None
+) -> Real:
+    """From all densities to the components of a response, or of a site of it: (C, components)."""
     law = record.channel_tensor(plan.channel)
     omega = np.array([z.real for z in plan.frequencies])
     total: Any = 0
     for name, factor in recipe.items():
-        block = plan.tensor(units, name, law.observable)  # type: ignore[arg-type]
+        block = plan.block_tensor(units, name, record, site)
         if record.dynamic and name in resp.BLOCKS:
             parts = intraband_factor(omega, tau, resp.BLOCKS[name].tau_power)
             block = block[:, None, None] * np.expand_dims(parts, tuple(range(2, 1 + block.ndim)))

@@ -18,8 +18,9 @@ from wannier_spin import responses as resp
 from wannier_spin import units as un
 from wannier_spin.calculation.adaptive import Control, integrate_adaptive
 from wannier_spin.calculation.cells import cell_integrands
-from wannier_spin.calculation.channels import Tolerance, make_channels
+from wannier_spin.calculation.channels import OF_SITES, Tolerance, make_channels
 from wannier_spin.calculation.checkpoint import fingerprint, short
+from wannier_spin.calculation.sites import Given, Sites, resolved_sites
 from wannier_spin.calculation.sums import NEAR_FERMI, Minima, Progress, Sums, integrate_disk, integrate_mesh
 from wannier_spin.calculation.symmetrize import irreducible_mesh, symmetrized, verified_group
 from wannier_spin.errors import AccuracyWarning, InputError
@@ -30,7 +31,8 @@ from wannier_spin.model import KPModel, Structure, TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses.plan import Plan
 from wannier_spin.responses.registry import Form, Response
-from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, ResponseTensor, ResultSet
+from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, ResponseTensor, ResultSet, at_site
+from wannier_spin.symmetry import site_group
 from wannier_spin.tensors import Channel
 
 Real = NDArray[np.float64]
@@ -57,6 +59,7 @@ def compute(
     relaxation: str = "adiabatic",
     symmetry: Structure | None = None,
     reduce_k: bool = True,
+    sites: Given | None = None,
     tolerance: float | Tolerance | None = None,
     degeneracy_tolerance: float | None = None,
     degeneracy_check: bool = False,
@@ -87,6 +90,9 @@ def compute(
     symmetry : structure with its magnetic moments; the tensors are projected on what its magnetic point group allows.
     reduce_k : with `symmetry`, evaluate irreducible k-points only; False: all, and what the projection removes is kept
         as `ResponseTensor.residual`, a measure of how far the Wannier model breaks the symmetry.
+    sites : projects the spin responses on groups of Wannier functions, see `ResponseTensor.site`. "atoms": one for each atom of
+        `symmetry`; or name -> Wannier functions (numbered from 0) or names of atoms (Mn1, Mn2, ...); or what `atomic_sites`
+        returns. With `symmetry` they are whole atoms, and all equivalent ones.
     degeneracy_tolerance : eV; bands closer than this are one block. None: 5e-4, for a k·p model 1e-6 of its largest energy
         at k = 0 (its bands are exact, and may be meV apart on purpose).
     degeneracy_check : also compute with a tenth and with ten times of that tolerance, on a mesh of half the density, and
@@ -110,12 +116,15 @@ def compute(
     occupation = _occupation(_list("mu", mu), temperatures)
     plan = replace(_plan(_records(responses), channel, omegas, broadening, form, relaxation), extra=blocks)
     _check_spin(model, plan)
+    chosen = resolved_sites(sites, model, symmetry)
+    plan = _with_sites(plan, chosen)
     degeneracy_tolerance = _tolerance(model, degeneracy_tolerance)
     comm = comm or SERIAL
 
     with warnings.catch_warnings(record=True) as caught, _one_blas_thread():
         warnings.simplefilter("always", AccuracyWarning)
         group = verified_group(model, symmetry, degeneracy_tolerance)
+        permuted = site_group(symmetry, group.group, chosen.atoms) if symmetry and group and chosen.functions else None
 
         def integrate(points: Sequence[int], tolerance: float) -> Sums:
             if isinstance(model, KPModel):
@@ -130,7 +139,7 @@ def compute(
             operations = group.group.point_operations if group and reduce_k else ()
             tau_natural = float(taus[0]) if units == "natural" else un.natural_tau(float(taus[0]))
             scale = {r.name: _factor(r, plan, model, units, float(taus[0])) for r in plan.responses}
-            channels = make_channels(plan, relaxation, scale, tau_natural, operations)
+            channels = make_channels(plan, relaxation, scale, tau_natural, operations, permuted if reduce_k else None)
             cells = cell_integrands(model, plan, channels, occupation, degeneracy_tolerance, wanted, operations, memory)
             identity = {
                 "model": f"{model.name} ({fingerprint(model)})",
@@ -145,6 +154,7 @@ def compute(
                 "symmetry": short([op.rotation * (-1) ** op.time_reversal for op in operations]) if operations else "none",
                 "degeneracy_tolerance": f"{degeneracy_tolerance:g}",
                 "replicas": str(wanted.replicas),
+                **({"sites": str(plan.sites)} if plan.sites else {}),
                 "boxes": f"{cells[0].tiling.counts.tolist()} of {cells[0].rule.n_points} points",
             }
             return integrate_adaptive(cells, wanted, comm, control, identity)
@@ -165,7 +175,7 @@ def compute(
             raw = _tensor(record, plan, occupation, temperatures, omegas, tuple(taus.tolist()), units, model, sums)
             raw = raw.at(form=form, relaxation=relaxation)
             keep = not reduce_k
-            found[record.name] = raw if group is None else symmetrized(raw, record, group.group.point_operations, keep)
+            found[record.name] = raw if group is None else symmetrized(raw, record, group.group.point_operations, keep, permuted)
         return found
 
     provenance: dict[str, Any] = {
@@ -184,7 +194,8 @@ def compute(
         "wall_seconds": time.monotonic() - start,
         "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
         "versions": _versions(),
-        "symmetry": "none used" if group is None else group.provenance(plan),
+        "symmetry": "none used" if group is None else group.provenance(plan, permuted),
+        **({"sites": {name: [f + 1 for f in own] for name, own in plan.sites.items()}} if plan.sites else {}),
         **sums.notes,
     }
     if degeneracy_check:
@@ -207,13 +218,23 @@ def _tensor(
     law = record.channel_tensor(plan.channel)
     scan = (len(occupation.mu), len(occupation.kT))
 
-    def blocks_of(array: Real) -> dict[str, Real]:
-        tensors = {name: plan.tensor(array, name, law.observable) for name in plan.blocks_of(record)}  # type: ignore[arg-type]
+    def blocks_of(array: Real, site: int | None) -> dict[str, Real]:
+        tensors = {name: plan.block_tensor(array, name, record, site) for name in plan.blocks_of(record)}
         return {name: np.ascontiguousarray(t.reshape(*scan, *t.shape[1:])) for name, t in tensors.items()}
 
     difference = np.full_like(sums.fine, np.nan) if sums.difference is None else sums.difference
-    replicas = [blocks_of(replica) for replica in sums.replicas]
-    return ResponseTensor(
+
+    def numbers(site: int | None = None) -> dict[str, Any]:
+        replicas = [blocks_of(replica, site) for replica in sums.replicas]
+        return {
+            "blocks": blocks_of(sums.fine, site),
+            "block_errors": blocks_of(difference, site),
+            "block_spreads": None if sums.spread is None else blocks_of(sums.spread, site),
+            "block_replicas": {name: np.stack([r[name] for r in replicas]) for name in replicas[0]} if replicas else None,
+            "converged": sums.converged.get(record.name + ("" if site is None else OF_SITES)),
+        }
+
+    total = ResponseTensor(
         name=record.name,
         title=record.title + (" (charge counterpart)" if plan.channel == "charge" else ""),
         symbol=record.symbol,
@@ -229,8 +250,6 @@ def _tensor(
         time_odd=tuple(name for name in plan.blocks_of(record) if resp.time_odd(name)),
         form="paper",
         recipes=record.recipes(plan.form),
-        blocks=blocks_of(sums.fine),
-        block_errors=blocks_of(difference),
         mu=occupation.mu,
         temperature=temperatures,
         omega=omegas if record.dynamic else np.empty(0),
@@ -238,10 +257,13 @@ def _tensor(
         units=units,
         dimension=model.dimension,
         thickness=None if isinstance(model, KPModel) else model.thickness,
-        block_spreads=None if sums.spread is None else blocks_of(sums.spread),
-        block_replicas={name: np.stack([r[name] for r in replicas]) for name in replicas[0]} if replicas else None,
-        converged=sums.converged.get(record.name),
+        **numbers(),
     )
+    parts = {
+        name: replace(total, name=at_site(record.name, name), title=f"{total.title}, {name}", **numbers(i))
+        for i, name in enumerate(plan.sites_of(record))
+    }
+    return replace(total, sites=parts)
 
 
 def _factor(record: Response, plan: Plan, model: TightBindingModel, units: un.UnitSystem, tau: float) -> float:
@@ -410,6 +432,17 @@ def _plan(records: tuple[Response, ...], channel: Channel, omegas: Real, broaden
         raise InputError(f"broadening = {broadening!r}, expected zero or a positive energy in eV")
     frequencies = tuple(complex(w, broadening) for w in omegas) if dynamic else ()
     return Plan(records, channel, frequencies, form)
+
+
+def _with_sites(plan: Plan, sites: Sites) -> Plan:
+    """Raises InputError where no response would be projected on them."""
+    plan = replace(plan, sites=sites.functions)
+    if sites.functions and not any(plan.sites_of(record) for record in plan.responses):
+        spin = [r.name for r in resp.RESPONSES.values() if r.tensor.observable == "spin"]
+        raise InputError(
+            f"sites are for responses of the spin (channel 'spin'), and none is asked for: add one of {', '.join(spin)}"
+        )
+    return plan
 
 
 def _check_spin(model: TightBindingModel | KPModel, plan: Plan) -> None:

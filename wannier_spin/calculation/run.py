@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from wannier_spin import units as un
 from wannier_spin.calculation.adaptive import Control
 from wannier_spin.calculation.channels import Tolerance
 from wannier_spin.calculation.compute import compute
+from wannier_spin.calculation.sites import Given
 from wannier_spin.calculation.sums import Progress
 from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.config import Settings
@@ -71,6 +73,7 @@ def run_model(
         relaxation=settings.relaxation,
         symmetry=structure,
         reduce_k=settings.symmetry.reduce,
+        sites=asked_sites(settings, model.n_bands),
         degeneracy_tolerance=settings.numerics.degeneracy_tolerance,
         degeneracy_check=settings.numerics.degeneracy_check,
         memory=settings.numerics.memory,
@@ -89,6 +92,22 @@ def asked_tolerance(settings: Settings) -> Tolerance | None:
         return None
     seconds = np.inf if asked.max_seconds is None else asked.max_seconds
     return Tolerance(asked.relative, asked.absolute, asked.max_evaluations, seconds, asked.replicas, asked.start)
+
+
+def asked_sites(settings: Settings, n_bands: int) -> Given | None:
+    """The sites of an input file as `compute` takes them: it counts Wannier functions from 0, Wannier90 and input files from 1.
+
+    Raises InputError for a function that is not there.
+    """
+    if settings.sites is None or settings.sites == "atoms":
+        return settings.sites
+    found: dict[str, Any] = {}
+    for name, members in settings.sites.items():
+        numbers = [] if isinstance(members, str) else [member for member in members if isinstance(member, int)]
+        if numbers and max(numbers) > n_bands:
+            raise InputError(f"sites.{name} has Wannier function {max(numbers)}; the model has 1 to {n_bands}")
+        found[name] = [number - 1 for number in numbers] or members
+    return found
 
 
 def default_grid(model: TightBindingModel, spacing: float) -> tuple[int, int, int]:

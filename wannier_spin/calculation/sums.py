@@ -19,7 +19,7 @@ from wannier_spin.integration.parallel import Communicator
 from wannier_spin.integration.rays import Disk
 from wannier_spin.model import KPModel, TightBindingModel
 from wannier_spin.occupation import CUTOFF, Occupation
-from wannier_spin.responses.plan import N_COMPONENTS, Plan
+from wannier_spin.responses.plan import Plan
 
 Real = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -85,7 +85,7 @@ def integrate_mesh(
 
 def _partial(bloch: BlochMatrices, plan: Plan, occupation: Occupation, tolerance: float, block: Block) -> Partial:
     """Sums over the points of each part, and the minima of `minima_of`."""
-    geometry = geometry_of(bloch, tolerance, plan.derivatives)
+    geometry = geometry_of(bloch, tolerance, plan.derivatives, plan.site_functions)
     sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, occupation.window))
     energies = geometry.block_energies
     if (block.weights != 1).any():
@@ -121,7 +121,7 @@ def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[i
         point = Occupation(np.array([mu]), np.array([kT]))
         reach = (abs(mu) + CUTOFF * kT) / np.abs(model.linear).max()
         nodes, line = Disk(model.cutoff, scale, *grid, reach=reach).nodes(bands, mu, kT)
-        geometry = geometry_of(kp_matrices(model, nodes.k), tolerance, plan.derivatives)
+        geometry = geometry_of(kp_matrices(model, nodes.k), tolerance, plan.derivatives, plan.site_functions)
         sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, point.window))
         sea, surface = (X * nodes.weight[:, None, None] for X in (sea, surface))
         if kT > 0:
@@ -139,7 +139,7 @@ def _on_fermi_line(model: KPModel, plan: Plan, k: Real, band: NDArray[np.int64],
     """Surface densities of the crossing bands, summed with their weights: (c_surface,)."""
     if not len(k):
         return np.zeros(plan.n_surface_channels)
-    geometry = geometry_of(kp_matrices(model, k), tolerance, plan.derivatives)
+    geometry = geometry_of(kp_matrices(model, k), tolerance, plan.derivatives, plan.site_functions)
     surface = plan.densities(resp.BandPairs(geometry, plan.observables))[1]
     return np.asarray(weight @ surface[np.arange(len(k)), band])
 
@@ -186,7 +186,7 @@ def batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: flo
     """Points per block that fit into the memory (GiB), at most what keeps the working set near the cache."""
     if not 0 < memory < np.inf:
         raise InputError(f"memory = {memory}, expected a positive number of GiB")
-    n, observables = source.n_bands, sum(N_COMPONENTS[name] for name in plan.observables)
+    n, observables = source.n_bands, plan.n_components(plan.observables)
     pairs = 30 + (60 if plan.has_surface or plan.derivatives else 0) + (18 * observables if "S" in plan.shapes else 0)
     matrices = 2 * source.n_operators + 3 * observables + pairs
     per_point = 16 * n**2 * matrices + 8 * n * (3 * plan.n_channels + 2 * occupation.n_points)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,18 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
+from wannier_spin.calculation.sites import atom_names
 from wannier_spin.errors import InputError
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.model import KPModel, Structure, TightBindingModel
 from wannier_spin.responses.plan import Plan
 from wannier_spin.responses.registry import Response
-from wannier_spin.results import ResponseTensor
+from wannier_spin.results import ResponseTensor, at_site
 from wannier_spin.symmetry import (
     AllowedTensor,
     MagneticGroup,
     Operation,
+    SiteGroup,
     TensorKind,
     allowed,
+    atom_group,
     format_table,
     group_violation,
     irreducible_weights,
@@ -35,6 +38,7 @@ from wannier_spin.symmetry import (
 from wannier_spin.tensors import Channel
 
 Real = NDArray[np.float64]
+Projection = Callable[[Real, str], Real]  # of arrays (tensor of the list, ...), by name of the block
 LATTICE_TOLERANCE = 1e-3  # angstrom
 BAND_RESIDUAL = 0.05  # eV, rms; the four real models of example_inputs are at 0.0011 and below
 ZEEMAN_RESIDUAL = 0.3  # relative; those models are at 0.015 and below, wrong moments of Fe and Mn2Au at 0.6 and above
@@ -49,12 +53,14 @@ class VerifiedGroup:
     energy_residual: float
     spin_residual: float
 
-    def provenance(self, plan: Plan) -> dict[str, Any]:
+    def provenance(self, plan: Plan, sites: SiteGroup | None = None) -> dict[str, Any]:
         """What is written into a result: the group, how well the model has it, and the form of each tensor."""
         g = self.group
         records = plan.responses if plan.channel == "spin" else ()
         kinds = {name: kind for record in records for name, kind in response_kinds(record, plan.form == "full").items()}
         forms = {name: allowed(kind, g.point_operations) for name, kind in kinds.items()}
+        if sites is not None:
+            forms |= site_forms([record for record in records if plan.sites_of(record)], plan.form == "full", sites)
         return {
             "space_group": g.space_group,
             "bns_number": g.bns_number,
@@ -110,23 +116,68 @@ def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
     return replace(mesh, weights=irreducible_weights(usable, mesh.points, mesh.shift))
 
 
-def symmetrized(raw: ResponseTensor, record: Response, operations: Sequence[Operation], keep_residual: bool) -> ResponseTensor:
-    """Every block projected on what the group allows; what is removed is kept on demand."""
-    kinds = {name: block_kind(record, raw.channel, name) for name in raw.blocks}
+def symmetrized(
+    raw: ResponseTensor, record: Response, operations: Sequence[Operation], keep_residual: bool, sites: SiteGroup | None = None
+) -> ResponseTensor:
+    """Every block projected on what the group allows, those of sites together; what is removed is kept on demand."""
 
-    def projected(blocks: Mapping[str, Real]) -> dict[str, Real]:
-        return {name: project(block, kinds[name], operations) for name, block in blocks.items()}
+    def kind(name: str) -> TensorKind:
+        return block_kind(record, raw.channel, name)
 
-    blocks, errors = projected(raw.blocks), projected(raw.block_errors)
-    removed = {name: raw.blocks[name] - block for name, block in blocks.items()} if keep_residual else None
-    spreads = raw.block_spreads and {name: project_bound(s, kinds[name], operations) for name, s in raw.block_spreads.items()}
-    replicas = None if raw.block_replicas is None else projected(raw.block_replicas)
-    return replace(raw, blocks=blocks, block_errors=errors, block_residuals=removed, block_spreads=spreads, block_replicas=replicas)
+    (total,) = _projected(
+        [raw],
+        lambda X, name: project(X, kind(name), operations),
+        lambda X, name: project_bound(X, kind(name), operations),
+        keep_residual,
+    )
+    if sites is None or not raw.sites:
+        return total
+    parts = _projected(
+        list(raw.sites.values()),
+        lambda X, name: sites.project(X, kind(name)),
+        lambda X, name: sites.project_bound(X, kind(name)),
+        keep_residual,
+    )
+    return replace(total, sites=dict(zip(raw.sites, parts, strict=True)))
+
+
+def _projected(raw: Sequence[ResponseTensor], values: Projection, bounds: Projection, keep_residual: bool) -> list[ResponseTensor]:
+    """Tensors projected together, their arrays stacked on a first axis."""
+    projections = {"blocks": values, "block_errors": values, "block_spreads": bounds, "block_replicas": values}
+    changes: list[dict[str, Any]] = [{} for _ in raw]
+    for key, projection in projections.items():
+        stored = [getattr(tensor, key) for tensor in raw]
+        for name in stored[0] or {}:
+            whole = projection(np.stack([blocks[name] for blocks in stored]), name)
+            for change, X in zip(changes, whole, strict=True):
+                change.setdefault(key, {})[name] = X
+    for tensor, change in zip(raw, changes, strict=True):
+        if keep_residual:
+            change["block_residuals"] = {name: X - change["blocks"][name] for name, X in tensor.blocks.items()}
+    return [replace(tensor, **change) for tensor, change in zip(raw, changes, strict=True)]
 
 
 def block_kind(record: Response, channel: Channel, block: str) -> TensorKind:
     """The symmetry of a block of a response."""
     return law_kind(record.channel_tensor(channel), int(resp.time_odd(block)))
+
+
+def site_forms(records: Iterable[Response], symmetric_fields: bool, sites: SiteGroup) -> dict[str, AllowedTensor]:
+    """What symmetry leaves of spin responses at sites, by the names that `ResponseTensor` gives them: at each site, and of sum
+    and difference for pairs that an operation exchanges.
+    """
+    forms: dict[str, AllowedTensor] = {}
+    pairs = [(i, j) for i in range(len(sites.names)) for j in range(i) if sites.exchanged(i, j)]
+    for record in records:
+        for key, kind in response_kinds(record, symmetric_fields).items():
+            name, _, part = key.partition(" ")
+            end = f" {part}" if part else ""
+            forms |= {f"{at_site(name, site)}{end}": sites.form(kind, i) for i, site in enumerate(sites.names)}
+            for second, first in pairs:
+                names, pair = (sites.names[first], sites.names[second]), sites.pair_forms(kind, first, second)
+                forms |= {f"{at_site(name, '+'.join(names))}{end}": pair.uniform}
+                forms |= {f"{at_site(name, '-'.join(names))}{end}": pair.staggered}
+    return forms
 
 
 @dataclass(frozen=True)
@@ -156,13 +207,19 @@ class SymmetryReport:
         return {"group": group, "table": self.table, "survives": self.survives, "responses": forms}
 
 
-def symmetry_report(structure: Structure) -> SymmetryReport:
-    """Everything that follows from a structure with its moments. Raises InputError where spglib finds no group."""
+def symmetry_report(structure: Structure, sites: bool = False) -> SymmetryReport:
+    """Everything that follows from a structure with its moments. Raises InputError where spglib finds no group.
+
+    sites : with the forms of the spin responses at each atom, and of sums and differences of atoms that are exchanged.
+    """
     group = magnetic_group(structure)
     kinds = {
         name: kind for record in resp.RESPONSES.values() for name, kind in response_kinds(record, symmetric_fields=True).items()
     }
     forms = {name: allowed(kind, group.point_operations) for name, kind in kinds.items()}
+    if sites:
+        spin = [record for record in resp.RESPONSES.values() if record.tensor.observable == "spin"]
+        forms |= site_forms(spin, True, atom_group(structure, group, atom_names(structure)))
     table = computed_table()
     present = [name for name, found in (("P", group.has_inversion), ("T", group.has_time_reversal), ("PT", group.has_pt)) if found]
     survives = {quantity: all(signs[name] > 0 for name in present) for quantity, signs in table.items()}

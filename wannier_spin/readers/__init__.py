@@ -17,7 +17,7 @@ from wannier_spin.readers.fermi import FermiEnergy, find_fermi_energy
 from wannier_spin.readers.files import find_file, seeds_in, sha256
 from wannier_spin.readers.projections import read_projections
 from wannier_spin.readers.quality import Check, check_model
-from wannier_spin.readers.structure import read_structure, read_win_lattice
+from wannier_spin.readers.structure import chemical_symbol, read_structure, read_win_lattice
 from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE, read_hr, read_tb
 from wannier_spin.readers.wannier90 import read_frozen_window, read_wannier90
 
@@ -28,6 +28,7 @@ __all__ = [
     "FermiEnergy",
     "check_database",
     "check_model",
+    "chemical_symbol",
     "fill_database",
     "find_fermi_energy",
     "find_file",

@@ -67,6 +67,11 @@ def atomic_number(label: str, path: Path) -> int:
     raise InputError(f"'{path}': '{label}' is no chemical symbol; start each atom's label with one, such as Fe or Fe1")
 
 
+def chemical_symbol(number: int) -> str:
+    """Symbol of an atomic number; X for anything else."""
+    return SYMBOLS[number - 1] if 1 <= number <= len(SYMBOLS) else "X"
+
+
 def _from_ase(path: Path) -> Parts:
     try:
         from ase.io import read

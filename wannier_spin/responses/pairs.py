@@ -144,16 +144,14 @@ class BandPairs:
     def _direct(self, name: ObservableName, right: Callable[[Complex], Complex]) -> Real:
         """Re sum_m (D_b X)_nm Y_mn for the factors of O = X Y: (k,n,b,o), or (k,n,b,d,o) if `right` brings an index d.
 
-        D_b O is {D_b v^a, sigma^c}/4 + {v^a, D_b sigma^c}/4 for the spin current, D_b sigma^a/2 for the spin, and
-        D_b v^a for the charge; the trace of an anticommutator is twice a real part.
+        D_b O is {D_b v^a, sigma^c}/4 + {v^a, D_b sigma^c}/4 for the spin current; the trace of an anticommutator is twice a
+        real part. For the others Y = 1.
         """
         g = self.geometry
+        if name != "spin_current":
+            return np.moveaxis(_trace(_rows(g.observable_derivative(name)), right(self._one)), 3, -1)[..., 0, :]
         assert g.velocity_derivative is not None
-        if name == "charge_current":
-            return np.moveaxis(_trace(_rows(g.velocity_derivative), right(self._one)), 3, -1)[..., 0, :]
         assert g.spin_derivative is not None
-        if name == "spin":
-            return np.moveaxis(_trace(_rows(g.spin_derivative), right(self._one)), 3, -1)[..., 0, :] / 2
         flow = np.moveaxis(_trace(_rows(g.velocity_derivative), right(g.spin_matrices)), 3, -2)
         spin = np.moveaxis(_trace(_rows(g.spin_derivative), right(g.velocity)), 3, -1)
         return (flow + spin).reshape(*flow.shape[:-2], 9) / 2

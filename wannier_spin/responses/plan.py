@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -14,18 +14,22 @@ from wannier_spin.responses.pairs import BandPairs, Real
 from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, Block, DynamicBlock, Form, Response
 from wannier_spin.tensors import Channel
 
-N_COMPONENTS: dict[ObservableName, int] = {"spin_current": 9, "spin": 3, "charge_current": 3}
+N_COMPONENTS: dict[ObservableName, int] = {"spin_current": 9, "spin": 3, "site_spin": 3, "charge_current": 3}  # of each site
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which densities are computed, and where each one stands among the channels of the sums."""
+    """Which densities are computed, and where each one stands among the channels of the sums.
+
+    sites : name -> Wannier functions, on which the spin responses are projected besides.
+    """
 
     responses: tuple[Response, ...]
     channel: Channel
     frequencies: tuple[complex, ...]
     form: Form = "full"
     extra: tuple[str, ...] = ()
+    sites: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def blocks_of(self, response: Response) -> tuple[str, ...]:
         """What is computed for a response; further blocks where their order in field and tau is the response's."""
@@ -38,7 +42,17 @@ class Plan:
     @cached_property
     def observables(self) -> tuple[ObservableName, ...]:
         found = {r.channel_tensor(self.channel).observable for r in self.responses}
+        if self.sites and "spin" in found:
+            found.add("site_spin")
         return tuple(name for name in N_COMPONENTS if name in found)
+
+    @property
+    def site_functions(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(self.sites.values())
+
+    def n_components(self, observables: Sequence[ObservableName]) -> int:
+        """How many components these observables have together."""
+        return sum(N_COMPONENTS[name] * (len(self.sites) if name == "site_spin" else 1) for name in observables)
 
     @cached_property
     def static_blocks(self) -> tuple[Block, ...]:
@@ -67,7 +81,7 @@ class Plan:
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each block without (k, n), in the order of the channels: sea, dynamic, surface."""
-        o = sum(N_COMPONENTS[name] for name in self.observables)
+        o = self.n_components(self.observables)
         static = {block.name: (*(3 for _ in block.fields), o) for block in self.static_blocks}
         dynamic = {block.name: (len(self.frequencies), 2, 3, o) for block in self.dynamic_blocks}
         sea = {name: shape for name, shape in static.items() if BLOCKS[name].fermi == "sea"}
@@ -92,16 +106,32 @@ class Plan:
         sea += [block.density(pairs, z) for block in self.dynamic_blocks for z in self.frequencies]
         return flat(sea), flat(block.density(pairs) for block in self.static_blocks if block.fermi == "surface")
 
+    def sites_of(self, response: Response) -> tuple[str, ...]:
+        """The sites that a response is projected on."""
+        return tuple(self.sites) if response.channel_tensor(self.channel).observable == "spin" else ()
+
+    def block_tensor(self, sums: Real, block: str, response: Response, site: int | None = None) -> Real:
+        """A block of a response, or of one of its sites, out of the channels (w, channels): (w, ...)."""
+        if site is not None:
+            return self.tensor(sums, block, "site_spin")[:, site]
+        return self.tensor(sums, block, response.channel_tensor(self.channel).observable)  # type: ignore[arg-type]
+
     def tensor(self, sums: Real, block: str, observable: ObservableName) -> Real:
-        """Take one block and observable out of the channels (w, channels), axes in the paper's order: (w, ...)."""
+        """Take one block and observable out of the channels (w, channels), axes in the paper's order: (w, ...).
+
+        "site_spin" has the sites behind w: (w, s, ...).
+        """
         names = list(self.shapes)
         position = sum(math.prod(self.shapes[name]) for name in names[: names.index(block)])
         shape = self.shapes[block]
         array = sums[:, position : position + math.prod(shape)].reshape(-1, *shape)
-        start = sum(N_COMPONENTS[name] for name in self.observables[: self.observables.index(observable)])
-        array = array[..., start : start + N_COMPONENTS[observable]]
+        start = self.n_components(self.observables[: self.observables.index(observable)])
+        array = array[..., start : start + self.n_components((observable,))]
         if observable == "spin_current":
             array = array.reshape(*array.shape[:-1], 3, 3)
         flow = -2 if observable == "spin_current" else -1
         first = 3 if block in DYNAMIC_BLOCKS else 1  # behind w, or behind w, omega, part
+        if observable == "site_spin":
+            array = np.moveaxis(array.reshape(*array.shape[:-1], len(self.sites), 3), -2, 1)
+            first += 1
         return np.moveaxis(array, flow, first)

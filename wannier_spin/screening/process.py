@@ -162,7 +162,7 @@ def _of_charge(settings: Settings) -> Settings:
     """Drude conductivity: the response of order tau in the identity channel; a linear one is the same in any relaxation model."""
     numerics = settings.numerics.model_copy(update={"degeneracy_check": False})
     changes = {"channel": "charge", "responses": ["magnetic_spin_hall"], "form": "full", "relaxation": "adiabatic", "omega": []}
-    return settings.model_copy(update={**changes, "numerics": numerics})
+    return settings.model_copy(update={**changes, "sites": None, "numerics": numerics})
 
 
 def _inputs(material: Material) -> dict[str, str]:

@@ -15,15 +15,27 @@ from wannier_spin.symmetry.projector import (
     projector,
     transform,
 )
-from wannier_spin.symmetry.sites import SublatticeForms, equivalent_sites, site_form, site_images, sublattice_forms
+from wannier_spin.symmetry.sites import (
+    SiteGroup,
+    SublatticeForms,
+    atom_group,
+    equivalent_sites,
+    site_form,
+    site_group,
+    site_images,
+    sublattice_forms,
+)
 from wannier_spin.symmetry.table import format_table, law_kind, parities, table_one
 from wannier_spin.symmetry.violation import group_violation
 
 __all__ = [
     "AllowedTensor",
+    "SiteGroup",
     "SublatticeForms",
+    "atom_group",
     "equivalent_sites",
     "site_form",
+    "site_group",
     "site_images",
     "sublattice_forms",
     "MagneticGroup",

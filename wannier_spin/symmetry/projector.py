@@ -58,11 +58,15 @@ def project(values: Real, kind: TensorKind, operations: Sequence[Operation], sig
     total = np.zeros_like(values)
     for operation, sign in zip(operations, signs or [1] * len(operations), strict=True):
         total += sign * transform(values, kind, operation)
-    total /= len(operations)
-    if kind.symmetric:
-        i, j = (values.ndim - kind.rank + position for position in kind.symmetric)
-        total = (total + np.swapaxes(total, i, j)) / 2
-    return total
+    return symmetric_in_fields(total / len(operations), kind)
+
+
+def symmetric_in_fields(values: Real, kind: TensorKind) -> Real:
+    """The part of the tensor (..., 3, 3, ...) that is symmetric in the pair of equal fields, if its kind has one."""
+    if not kind.symmetric:
+        return values
+    i, j = (values.ndim - kind.rank + position for position in kind.symmetric)
+    return np.asarray((values + np.swapaxes(values, i, j)) / 2)
 
 
 def project_bound(bounds: Real, kind: TensorKind, operations: Sequence[Operation]) -> Real:
@@ -109,7 +113,7 @@ class AllowedTensor:
 
 def allowed(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None = None) -> AllowedTensor:
     """Independent components and relations, by Gaussian elimination of the invariant tensors in the order xxx, xxy, ..."""
-    basis = _echelon_basis(kind, operations, signs)
+    basis = _echelon_basis(projector(kind, operations, signs))
     names = [_component(letters, kind) for letters in itertools.product("xyz", repeat=kind.rank)]
     pivots = [int(np.flatnonzero(np.abs(row) > TOLERANCE)[0]) for row in basis]
     relations = {}
@@ -122,14 +126,19 @@ def allowed(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[i
 
 def invariant_basis(kind: TensorKind, operations: Sequence[Operation]) -> Real:
     """Orthonormal invariant tensors as rows, (n_independent, 3^rank); the same on every machine."""
-    rows = _echelon_basis(kind, operations)
+    return basis_of(projector(kind, operations))
+
+
+def basis_of(P: Real) -> Real:
+    """An orthonormal basis of what a symmetric projector leaves, as rows; the same on every machine."""
+    rows = _echelon_basis(P)
     orthonormal, triangle = np.linalg.qr(rows.T)
     return np.asarray((orthonormal * np.where(np.diag(triangle) < 0, -1, 1)).T)
 
 
-def _echelon_basis(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None = None) -> Real:
-    """Invariant tensors as rows in reduced echelon form."""
-    left, singular, _ = np.linalg.svd(projector(kind, operations, signs))
+def _echelon_basis(P: Real) -> Real:
+    """What a symmetric projector leaves, as rows in reduced echelon form."""
+    left, singular, _ = np.linalg.svd(P)
     return _reduced_echelon(left[:, singular > 0.5].T)
 
 

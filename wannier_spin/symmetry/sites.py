@@ -3,11 +3,15 @@
 The tensor X_i of atom i is invariant under the operations that leave i where it is, and X_j = g X_i for every operation
 g that maps i to j. For two atoms, uniform = X_i + X_j and staggered = X_i - X_j: an operation that exchanges the
 atoms multiplies the staggered one by -1 besides.
+
+A site is an atom or a group of atoms. The group acts on sites and tensors together, and the projector on what it leaves is
+
+    (P X)_i = mean over g of g X_j,    j the site that g maps to i
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +20,9 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure
 from wannier_spin.symmetry.operations import MagneticGroup, Operation
-from wannier_spin.symmetry.projector import AllowedTensor, TensorKind, allowed
+from wannier_spin.symmetry.projector import AllowedTensor, TensorKind, allowed, basis_of, symmetric_in_fields, transform
+
+Real = NDArray[np.float64]
 
 SAME_PLACE = 1e-3  # angstrom
 
@@ -28,6 +34,91 @@ class SublatticeForms:
     first: AllowedTensor
     uniform: AllowedTensor
     staggered: AllowedTensor
+
+
+@dataclass(frozen=True)
+class SiteGroup:
+    """The operations of a magnetic space group, those with translations too, and where each one takes each site.
+
+    names (s,); images (operation, s).
+    """
+
+    operations: tuple[Operation, ...]
+    names: tuple[str, ...]
+    images: NDArray[np.int64]
+
+    def exchanged(self, first: int, second: int) -> bool:
+        """Whether an operation exchanges two sites."""
+        return bool(((self.images[:, first] == second) & (self.images[:, second] == first)).any())
+
+    def form(self, kind: TensorKind, site: int) -> AllowedTensor:
+        """The form of the response of one site: invariant under its site symmetry group."""
+        return allowed(kind, [op for op, image in zip(self.operations, self.images, strict=True) if image[site] == site])
+
+    def pair_forms(self, kind: TensorKind, first: int, second: int) -> SublatticeForms:
+        """Forms of the response of a site, and of sum and difference with one that it is exchanged with.
+
+        Raises InputError if no operation exchanges the two.
+        """
+        if not self.exchanged(first, second):
+            names = f"{self.names[first]} and {self.names[second]}"
+            raise InputError(f"no symmetry operation exchanges {names}; their responses are unrelated")
+        pairs = self.images[:, [first, second]].tolist()
+        keeping = [op for op, pair in zip(self.operations, pairs, strict=True) if pair == [first, second]]
+        exchanging = [op for op, pair in zip(self.operations, pairs, strict=True) if pair == [second, first]]
+        signs = [1] * len(keeping) + [-1] * len(exchanging)
+        operations = keeping + exchanging
+        return SublatticeForms(self.form(kind, first), allowed(kind, operations), allowed(kind, operations, signs=signs))
+
+    def project(self, values: Real, kind: TensorKind) -> Real:
+        """The invariant part of the tensors of all sites (s, ..., 3, 3, ...)."""
+        total = np.zeros_like(values)
+        for operation, image in zip(self.operations, self.images, strict=True):
+            total[image] += transform(values, kind, operation)
+        return symmetric_in_fields(total / len(self.operations), kind)
+
+    def project_bound(self, bounds: Real, kind: TensorKind) -> Real:
+        """Bounds of the components of the invariant part, from bounds of all components (s, ..., 3, 3, ...)."""
+        last = bounds.ndim - kind.rank - 1  # where the sites stand next to the tensor
+        moved = np.moveaxis(bounds, 0, last)
+        flat = moved.reshape(*moved.shape[:last], -1) @ np.abs(self.projector(kind)).T
+        return np.moveaxis(flat.reshape(moved.shape), last, 0)
+
+    def projector(self, kind: TensorKind) -> Real:
+        """Matrix of the projector on flattened (site, tensor), (s 3^rank, s 3^rank); P P = P."""
+        n = len(self.names)
+        size = n * 3**kind.rank
+        basis = np.eye(size).reshape(size, n, *(3,) * kind.rank).swapaxes(0, 1)
+        return np.moveaxis(self.project(basis, kind), 1, -1).reshape(size, size)
+
+    def invariant_basis(self, kind: TensorKind) -> Real:
+        """Orthonormal invariant sets of tensors as rows, (n_independent, s 3^rank); the same on every machine."""
+        return basis_of(self.projector(kind))
+
+
+def site_group(structure: Structure, group: MagneticGroup, sites: Mapping[str, Sequence[int]]) -> SiteGroup:
+    """How a group permutes sites, each given by its atoms (numbered from 0).
+
+    Raises InputError if an operation takes a site to where no other is.
+    """
+    images = site_images(structure, group.operations)
+    places = {frozenset(atoms): i for i, atoms in enumerate(sites.values())}
+    found = np.empty((len(images), len(sites)), np.int64)
+    for i, (name, atoms) in enumerate(sites.items()):
+        for operation, image in enumerate(images):
+            landed = frozenset(image[list(atoms)].tolist())
+            if landed not in places:
+                raise InputError(
+                    f"a symmetry operation takes site '{name}' (atoms {_listed(atoms)}) to atoms {_listed(landed)}, which are no "
+                    "site: name all sites that are equivalent by symmetry, or leave the symmetry out"
+                )
+            found[operation, i] = places[landed]
+    return SiteGroup(group.operations, tuple(sites), found)
+
+
+def _listed(atoms: Iterable[int]) -> str:
+    """Counted from 1."""
+    return ", ".join(str(atom + 1) for atom in sorted(atoms))
 
 
 def site_images(structure: Structure, operations: Sequence[Operation]) -> NDArray[np.int64]:
@@ -55,10 +146,15 @@ def equivalent_sites(structure: Structure, group: MagneticGroup) -> tuple[tuple[
     return tuple(sorted({tuple(sorted(set(column.tolist()))) for column in images.T}))
 
 
+def atom_group(structure: Structure, group: MagneticGroup, names: Sequence[str] | None = None) -> SiteGroup:
+    """Every atom a site. names : of the atoms; None: "atom 1", ..."""
+    known = tuple(names or (f"atom {i + 1}" for i in range(len(structure.numbers))))
+    return SiteGroup(group.operations, known, site_images(structure, group.operations))
+
+
 def site_form(structure: Structure, group: MagneticGroup, kind: TensorKind, atom: int) -> AllowedTensor:
     """The form of the response of one atom: invariant under its site symmetry group."""
-    images = site_images(structure, group.operations)[:, _checked(structure, atom)]
-    return allowed(kind, [op for op, image in zip(group.operations, images, strict=True) if image == atom])
+    return atom_group(structure, group).form(kind, _checked(structure, atom))
 
 
 def sublattice_forms(structure: Structure, group: MagneticGroup, kind: TensorKind, first: int, second: int) -> SublatticeForms:
@@ -66,16 +162,7 @@ def sublattice_forms(structure: Structure, group: MagneticGroup, kind: TensorKin
 
     Raises InputError if no operation exchanges the two.
     """
-    images = site_images(structure, group.operations)[:, [_checked(structure, first), _checked(structure, second)]]
-    keeping = [op for op, image in zip(group.operations, images.tolist(), strict=True) if image == [first, second]]
-    exchanging = [op for op, image in zip(group.operations, images.tolist(), strict=True) if image == [second, first]]
-    if not exchanging:
-        raise InputError(f"no symmetry operation exchanges atoms {first + 1} and {second + 1}; their responses are unrelated")
-    signs = [1] * len(keeping) + [-1] * len(exchanging)
-    operations = keeping + exchanging
-    return SublatticeForms(
-        site_form(structure, group, kind, first), allowed(kind, operations), allowed(kind, operations, signs=signs)
-    )
+    return atom_group(structure, group).pair_forms(kind, _checked(structure, first), _checked(structure, second))
 
 
 def _checked(structure: Structure, atom: int) -> int:
