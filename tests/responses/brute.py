@@ -41,6 +41,8 @@ class Bands:
     dv: np.ndarray  # (k,b,a,n,m)
     ds: np.ndarray  # (k,b,c,n,m)
     U: np.ndarray
+    p: np.ndarray  # (k,n,m) projector on a site, 1 without one
+    dp: np.ndarray  # (k,b,n,m)
 
 
 def wannier_gauge(model, k):
@@ -53,7 +55,8 @@ def wannier_gauge(model, k):
     return H, dH, A, S, [dH[a] - 1j * commutator(A[a], H) for a in range(3)]
 
 
-def bands(model, k):
+def bands(model, k, site=None):
+    """site : Wannier functions of one."""
     A_R, H_R = connection_R(model), model.hamiltonian_R
     S_R = model.spin_R if model.spin_R is not None else np.zeros_like(A_R)
     H, dH, A, S, v = wannier_gauge(model, k)
@@ -63,9 +66,11 @@ def bands(model, k):
         plain = ddH - 1j * commutator(dA, H) - 1j * commutator(A[a], dH[b])
         dv[b, a] = plain - 1j * commutator(A[b], v[a])
         ds[b, a] = sums(model, S_R[..., a], k, b) - 1j * commutator(A[b], S[a])
+    p = np.diag(np.isin(np.arange(model.n_bands), site)).astype(complex) if site is not None else np.eye(model.n_bands, dtype=complex)
     e, U = np.linalg.eigh(H)
     rotate = lambda X: np.moveaxis(U.conj().swapaxes(-1, -2) @ np.asarray(X) @ U, -3, 0)  # noqa: E731
-    return Bands(e, rotate(v), rotate(S), rotate(dv), rotate(ds), U)
+    dp = rotate([-1j * commutator(A[b], p) for b in range(3)])
+    return Bands(e, rotate(v), rotate(S), rotate(dv), rotate(ds), U, rotate(p), dp)
 
 
 def anticommutator(X, Y):
@@ -78,6 +83,9 @@ def observable(b, name):
         return b.v, b.dv
     if name == "spin":
         return b.s / 2, b.ds / 2
+    if name == "site_spin":
+        dO = anticommutator(b.dp[:, :, None], b.s[:, None]) + anticommutator(b.p[:, None, None], b.ds)
+        return anticommutator(b.p[:, None], b.s) / 4, dO / 4
     k, n = b.e.shape
     O = anticommutator(b.v[:, :, None], b.s[:, None]) / 4  # noqa: E741
     dO = anticommutator(b.dv[:, :, :, None], b.s[:, None, None]) / 4
@@ -166,9 +174,9 @@ def paper_order(tensor, name):
     return np.moveaxis(tensor, -1, 0)
 
 
-def responses(model, k, mu, kT, name):
+def responses(model, k, mu, kT, name, site=None):
     """Every block, integrated over k (a mesh of the Brillouin zone) and summed over bands."""
-    b = bands(model, k)
+    b = bands(model, k, site)
     f, slope = fermi(b.e, mu, kT), fermi_slope(b.e, mu, kT)
     scale = 1 / (len(k) * cell_volume(model))
     return {
