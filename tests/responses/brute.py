@@ -66,7 +66,7 @@ def bands(model, k, site=None):
         plain = ddH - 1j * commutator(dA, H) - 1j * commutator(A[a], dH[b])
         dv[b, a] = plain - 1j * commutator(A[b], v[a])
         ds[b, a] = sums(model, S_R[..., a], k, b) - 1j * commutator(A[b], S[a])
-    p = np.diag(np.isin(np.arange(model.n_bands), site)).astype(complex) if site is not None else np.eye(model.n_bands, dtype=complex)
+    p = np.diag(np.isin(np.arange(model.n_bands), range(model.n_bands) if site is None else site)).astype(complex)
     e, U = np.linalg.eigh(H)
     rotate = lambda X: np.moveaxis(U.conj().swapaxes(-1, -2) @ np.asarray(X) @ U, -3, 0)  # noqa: E731
     dp = rotate([-1j * commutator(A[b], p) for b in range(3)])

@@ -17,7 +17,8 @@ MN2AU = [(2.4975, 2.4975, 0), (-2.4975, -2.4975, 0), (0, 0, 0)]
 
 def stripes():
     """Rows of moments up and down on a polar square lattice: T comes with a translation (type IV)."""
-    return crystal(np.diag([2.0, 1, 4]), [(25, (x, 0, 0), s) for x, s in ((0, UP), (0.5, (0, 0, -1)))] + [(8, (x, 0, 0.1), NONE) for x in (0, 0.5)])
+    rows = [(25, (x, 0, 0), s) for x, s in ((0, UP), (0.5, (0, 0, -1)))]
+    return crystal(np.diag([2.0, 1, 4]), rows + [(8, (x, 0, 0.1), NONE) for x in (0, 0.5)])
 
 
 STRUCTURES = {
@@ -34,7 +35,9 @@ def sites_of(name):
     return atom_group(structure, magnetic_group(structure))
 
 
-@pytest.mark.parametrize("kind", [*KINDS.values(), NONLINEAR], ids=lambda kind: f"{kind.labels}{kind.time_parity:+d}{kind.symmetric}")
+@pytest.mark.parametrize(
+    "kind", [*KINDS.values(), NONLINEAR], ids=lambda kind: f"{kind.labels}{kind.time_parity:+d}{kind.symmetric}"
+)
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_projector(name, kind):
     """P P = P = P^T. Its trace counts what the site symmetry groups leave, once for each orbit of atoms."""
