@@ -110,6 +110,13 @@ def test_a_mesh_survives_being_written(tmp_path: Path, grid: str) -> None:
     assert settings(tmp_path, as_toml(found)) == found
 
 
+@pytest.mark.parametrize("written", ["sites = 'atoms'", "[sites]\nup = [1, 2]\n\"Mn-2\" = 'Mn2'\nboth = ['Mn1', 'Mn2']"])
+def test_sites_survive_being_written(tmp_path: Path, written: str) -> None:
+    found = settings(tmp_path, MINIMAL + written)
+    assert found.sites in ("atoms", {"up": [1, 2], "Mn-2": "Mn2", "both": ["Mn1", "Mn2"]})
+    assert settings(tmp_path, as_toml(found)) == found
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
@@ -162,6 +169,19 @@ def test_a_mesh_survives_being_written(tmp_path: Path, grid: str) -> None:
         ("[tolerance]\nmax_seconds = -1", ("tolerance.max_seconds = -1", "greater than 0")),
         ("[tolerance]\nabsolute = 3.0", ("tolerance.absolute = 3.0", "dictionary")),
         ("[tolerance.absolute]\nspin_hall = 'small'", ("tolerance.absolute.spin_hall = 'small'", "number")),
+        ("site = 'atoms'", ("unknown key 'site'", "did you mean 'sites'")),
+        ("sites = 'orbitals'", ("sites = 'orbitals'", "expected 'atoms', or a table [sites]")),
+        ("sites = ['Mn1']", ("sites = ['Mn1']", "expected 'atoms', or a table [sites]")),
+        ("[sites]", ("[sites]", "expected 'atoms', or a table [sites]")),
+        (
+            "[sites]\nMn1 = [0, 1]",
+            ("[sites]", "Mn1 = [0, 1]: expected names of atoms, or Wannier functions (whole numbers from 1)"),
+        ),
+        ("[sites]\nMn1 = []", ("[sites]", "Mn1 = []: expected names")),
+        ("[sites]\nMn1 = [1, 'Mn1']", ("[sites]", "Mn1 = [1, 'Mn1']: expected names")),
+        ("[sites]\nMn1 = [1.5]", ("[sites]", "Mn1 = [1.5]: expected names")),
+        ("[sites]\nMn1 = 3", ("[sites]", "Mn1 = 3: expected names")),
+        ("[sites]\nMn1 = true", ("[sites]", "Mn1 = True: expected names")),
     ],
 )
 def test_refused(tmp_path: Path, text: str, parts: tuple[str, ...]) -> None:

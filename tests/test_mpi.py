@@ -301,6 +301,21 @@ def test_input_file_that_one_rank_cannot_read(mpirun: Callable[..., str], folder
         pytest.fail("hangs")
 
 
+@pytest.mark.parametrize("how", ["[grid]\npoints = [4, 6, 1]", "tolerance = 0.1"])
+def test_ranks_agree_on_sites(mpirun: Callable[..., str], folder: Path, how: str) -> None:
+    ws.models.get("pt_antiferromagnet").save(folder / "sheet.h5")
+    text = SHEET.replace('"spin_hall"', '"nonlinear_drude_spin_magnetization"').replace("[grid]\npoints = [4, 4, 1]", how)
+    (folder / "in.toml").write_text(text + "[sites]\nA = [1, 2]\nB = [3, 4]\n")
+    found = []
+    for ranks in (1, 2):
+        mpirun(ranks, "-c", MPI_RUN, "run", folder / "in.toml", "-o", folder / "out.h5", timeout=60)
+        found.append(ws.load(folder / "out.h5"))
+    for part in (lambda result: result.site("A"), lambda result: result.staggered("A", "B")):
+        differences = worst_difference(*map(part, found))
+        assert len(differences) == 2
+        assert max(differences.values()) <= 1e-12
+
+
 def test_other_commands_print_once(mpirun: Callable[..., str], folder: Path) -> None:
     output = mpirun(2, "-c", MPI_RUN, "responses", timeout=60)
     assert output.count("magnetic_spin_hall") == 1
