@@ -22,6 +22,7 @@ def stripes():
 
 
 STRUCTURES = {
+    "doubled iron": crystal(np.diag([4.0, 2, 3]), [(26, (x, 0, 0), UP) for x in (0, 0.5)]),
     "CuMnAs": cumnas(),
     "Mn3Sn": mn3sn(np.pi / 2),
     "stripes": stripes(),
