@@ -172,6 +172,27 @@ def test_irreducible_points_give_what_all_give(name, shift):
     assert reduced.provenance["k_points_evaluated"] <= whole.provenance["k_points_evaluated"] == 16
 
 
+def test_sites_of_a_real_material(example_inputs):
+    """Mn2Au: irreducible points and all, to what the Wannier model has of the symmetry; P*T exchanges the Mn, keeps Au."""
+    folder, x = example_inputs / "Mn2Au", 2.4975
+    structure = ws.read_structure(folder / "Mn2Au.win", [(x, x, 0), (-x, -x, 0), (0, 0, 0)])
+    names = ["edelstein", "intrinsic_spin_magnetization"]
+    options = {"grid": (3, 3, 3), "mu": 16.5032, "temperature": 3000, "symmetry": structure, "sites": "atoms"}
+    model = ws.load_model(folder / "Mn2Au.model.h5")
+    reduced, whole = (compute(model, names, reduce_k=reduce, **options) for reduce in (True, False))
+    for name, tensor in whole.items():
+        scale = np.abs(tensor.site("Mn1").values).max()
+        assert scale > 1e-5
+        for site, part in tensor.sites.items():
+            assert np.abs(part.residual).max() < 1e-2 * scale, (name, site)
+            assert np.abs(part.values - reduced[name].site(site).values).max() < 5e-3 * scale, (name, site)
+    found = reduced["edelstein"].staggered("Mn1", "Mn2").values[0, 0]
+    (xx, xy), expected = found[0, :2], np.zeros((3, 3))
+    expected[:2, :2] = [[xx, xy], [-xy, -xx]]
+    assert np.abs(found - expected).max() < 1e-12 * np.abs(found).max()
+    assert np.abs(reduced["edelstein"].site("Au1").values).max() < 1e-12 * np.abs(found).max()
+
+
 def test_residual_of_sites():
     """What the projection removes, site by site: kept with all points, stored, and a part of the sum rule."""
     options = {"grid": (4, 4, 1), "shift": (0.13, 0.29, 0), "sites": ws.atomic_sites(PAIR, STRUCTURE), **OPTIONS}

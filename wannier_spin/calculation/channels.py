@@ -36,6 +36,8 @@ class Tolerance:
     relative : of the largest component of a response over the scan. absolute : response -> error in its own unit (at the first
     tau); the larger of the two counts. max_evaluations : k-points. max_seconds : wall time. replicas : how often everything is
     done, with different first partitions; the spread is one more error bar. start : boxes along each periodic axis, even.
+
+    A response at sites is held to the same, relative to its largest component at any site.
     """
 
     relative: float = 1e-2

@@ -20,7 +20,7 @@ from wannier_spin.calculation.adaptive import Control, integrate_adaptive
 from wannier_spin.calculation.cells import cell_integrands
 from wannier_spin.calculation.channels import OF_SITES, Tolerance, make_channels
 from wannier_spin.calculation.checkpoint import fingerprint, short
-from wannier_spin.calculation.sites import Given, Sites, resolved_sites
+from wannier_spin.calculation.sites import Sites, SitesLike, resolved_sites
 from wannier_spin.calculation.sums import NEAR_FERMI, Minima, Progress, Sums, integrate_disk, integrate_mesh
 from wannier_spin.calculation.symmetrize import irreducible_mesh, symmetrized, verified_group
 from wannier_spin.errors import AccuracyWarning, InputError
@@ -59,7 +59,7 @@ def compute(
     relaxation: str = "adiabatic",
     symmetry: Structure | None = None,
     reduce_k: bool = True,
-    sites: Given | None = None,
+    sites: SitesLike | None = None,
     tolerance: float | Tolerance | None = None,
     degeneracy_tolerance: float | None = None,
     degeneracy_check: bool = False,
@@ -116,15 +116,15 @@ def compute(
     occupation = _occupation(_list("mu", mu), temperatures)
     plan = replace(_plan(_records(responses), channel, omegas, broadening, form, relaxation), extra=blocks)
     _check_spin(model, plan)
-    chosen = resolved_sites(sites, model, symmetry)
-    plan = _with_sites(plan, chosen)
     degeneracy_tolerance = _tolerance(model, degeneracy_tolerance)
     comm = comm or SERIAL
 
     with warnings.catch_warnings(record=True) as caught, _one_blas_thread():
         warnings.simplefilter("always", AccuracyWarning)
         group = verified_group(model, symmetry, degeneracy_tolerance)
-        permuted = site_group(symmetry, group.group, chosen.atoms) if symmetry and group and chosen.functions else None
+        chosen = resolved_sites(sites, model, symmetry)
+        plan = _with_sites(plan, chosen)
+        permutations = site_group(symmetry, group.group, chosen.atoms) if symmetry and group and chosen.functions else None
 
         def integrate(points: Sequence[int], tolerance: float) -> Sums:
             if isinstance(model, KPModel):
@@ -139,7 +139,7 @@ def compute(
             operations = group.group.point_operations if group and reduce_k else ()
             tau_natural = float(taus[0]) if units == "natural" else un.natural_tau(float(taus[0]))
             scale = {r.name: _factor(r, plan, model, units, float(taus[0])) for r in plan.responses}
-            channels = make_channels(plan, relaxation, scale, tau_natural, operations, permuted if reduce_k else None)
+            channels = make_channels(plan, relaxation, scale, tau_natural, operations, permutations if reduce_k else None)
             cells = cell_integrands(model, plan, channels, occupation, degeneracy_tolerance, wanted, operations, memory)
             identity = {
                 "model": f"{model.name} ({fingerprint(model)})",
@@ -173,9 +173,10 @@ def compute(
         found = {}
         for record in plan.responses:
             raw = _tensor(record, plan, occupation, temperatures, omegas, tuple(taus.tolist()), units, model, sums)
-            raw = raw.at(form=form, relaxation=relaxation)
-            keep = not reduce_k
-            found[record.name] = raw if group is None else symmetrized(raw, record, group.group.point_operations, keep, permuted)
+            found[record.name] = raw.at(form=form, relaxation=relaxation)
+            if group is not None:
+                operations = group.group.point_operations
+                found[record.name] = symmetrized(found[record.name], record, operations, not reduce_k, permutations)
         return found
 
     provenance: dict[str, Any] = {
@@ -194,7 +195,7 @@ def compute(
         "wall_seconds": time.monotonic() - start,
         "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
         "versions": _versions(),
-        "symmetry": "none used" if group is None else group.provenance(plan, permuted),
+        "symmetry": "none used" if group is None else group.provenance(plan, permutations),
         **({"sites": {name: [f + 1 for f in own] for name, own in plan.sites.items()}} if plan.sites else {}),
         **sums.notes,
     }

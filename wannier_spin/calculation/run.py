@@ -13,7 +13,7 @@ from wannier_spin import units as un
 from wannier_spin.calculation.adaptive import Control
 from wannier_spin.calculation.channels import Tolerance
 from wannier_spin.calculation.compute import compute
-from wannier_spin.calculation.sites import Given
+from wannier_spin.calculation.sites import SitesLike
 from wannier_spin.calculation.sums import Progress
 from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.config import Settings
@@ -94,7 +94,7 @@ def asked_tolerance(settings: Settings) -> Tolerance | None:
     return Tolerance(asked.relative, asked.absolute, asked.max_evaluations, seconds, asked.replicas, asked.start)
 
 
-def asked_sites(settings: Settings, n_bands: int) -> Given | None:
+def asked_sites(settings: Settings, n_bands: int) -> SitesLike | None:
     """The sites of an input file as `compute` takes them: it counts Wannier functions from 0, Wannier90 and input files from 1.
 
     Raises InputError for a function that is not there.

@@ -48,7 +48,7 @@ class Sites:
                 raise InputError(f"sites '{other}' and '{name}' are the same Wannier functions; leave one of them out")
 
 
-Given = Literal["atoms"] | Mapping[str, str | Sequence[int] | Sequence[str]] | Sites
+SitesLike = Literal["atoms"] | Mapping[str, str | Sequence[int] | Sequence[str]] | Sites
 
 
 def atom_names(structure: Structure) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def projected_sites(orbitals: Orbitals, structure: Structure) -> Sites:
     return _one_for_each_atom(_owners(orbitals.positions[orbitals.site], structure), structure)
 
 
-def resolved_sites(given: Given | None, model: TightBindingModel | KPModel, structure: Structure | None) -> Sites:
+def resolved_sites(given: SitesLike | None, model: TightBindingModel | KPModel, structure: Structure | None) -> Sites:
     """Sites as `compute` takes them; None: there are none.
 
     Raises InputError: what is no site, atoms without a structure, and with a structure sites that are not whole atoms (what
