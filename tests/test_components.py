@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
-from wannier_spin.components import NEGLIGIBLE, PARTS, SAME, Group, component_names, groups, independent, is_forbidden, largest
+from wannier_spin.components import NEGLIGIBLE, SAME, Group, component_names, groups, independent, is_forbidden, largest
 
 NAMES = ["spin_hall", "edelstein", "displacement_spin_current", "nonlinear_drude_spin_current"]
 
@@ -90,7 +90,7 @@ def test_largest_covers_everything_that_matters_once(sheet: ws.ResultSet, name: 
         members = [name.removeprefix("-") for group in found for name in (group.name, *group.others)]
         assert len(members) == len(set(members))
         expected = {c for c in component_names(tensor) if np.abs(of(c)).max() > NEGLIGIBLE * top}
-        assert set(members) == expected, PARTS[part]
+        assert set(members) == expected, part
         sizes = [np.abs(of(group.name)).max() for group in found]
         assert sizes == sorted(sizes, reverse=True)
         for group in found:

@@ -30,7 +30,7 @@ def si():
 
 def test_shapes(natural):
     assert list(natural) == list(ws.responses.names())
-    assert len(natural) == 14
+    assert len(natural) == 18
     for name, tensor in natural.items():
         rank = len(tensor.labels)
         dynamic = (2, 2) if ws.responses.get(name).dynamic else ()
@@ -39,7 +39,7 @@ def test_shapes(natural):
         assert np.abs(tensor.values).max() > 1e-5
         assert np.isfinite(tensor.error).all()  # an even mesh has an estimate
         for block, values in tensor.blocks.items():
-            assert values.shape == (3, 2, *(dynamic if block in ("AC1", "AC2") else ()), *(3,) * rank)
+            assert values.shape == (3, 2, *(dynamic if block in ws.responses.DYNAMIC_BLOCKS else ()), *(3,) * rank)
 
 
 def assert_equal_tensors(found, expected):

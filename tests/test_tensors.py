@@ -96,8 +96,23 @@ SYMBOLS = {
     "nonlinear_extrinsic_spin_magnetization": "beta(1)_abc",
     "nonlinear_intrinsic_spin_current": "sigma(0)_abd;c",
     "nonlinear_intrinsic_spin_magnetization": "beta(0)_abc",
+    "injection_spin_current": "sigma(1)_abd;c(omega)",
+    "injection_spin_magnetization": "beta(1)_abc(omega)",
+    "shift_spin_current": "sigma(0)_abd;c(omega)",
+    "shift_spin_magnetization": "beta(0)_abc(omega)",
 }
-EQUATIONS = ["(4)", "(5)", "(6a)", "(6b)", "(7)", "(8)", "(4) + (6a) + (7)", "(5) + (6b) + (8)", *(f"({i})" for i in range(9, 15))]
+EQUATIONS = [
+    "(4)",
+    "(5)",
+    "(6a)",
+    "(6b)",
+    "(7)",
+    "(8)",
+    "(4) + (6a) + (7)",
+    "(5) + (6b) + (8)",
+    *(f"({i})" for i in range(9, 15)),
+    *4 * ["light"],
+]
 
 
 def test_the_responses():
@@ -105,9 +120,10 @@ def test_the_responses():
     assert {name: record.symbol for name, record in RESPONSES.items()} == SYMBOLS
     assert [record.equation for record in RESPONSES.values()] == EQUATIONS
     for name, record in RESPONSES.items():
-        alternating = name.startswith("ac_")
+        alternating, light = name.startswith("ac_"), name.startswith(("injection", "shift"))
         assert record.tau_powers == ((0, 1) if alternating else (int(SYMBOLS[name].partition("(")[2][0]),))
         assert record.tau_power == record.tau_powers[0]
-        second, current = "nonlinear" in name, name.endswith("current") or name in ("spin_hall", "magnetic_spin_hall")
+        second = "nonlinear" in name or light
+        current = name.endswith("current") or name in ("spin_hall", "magnetic_spin_hall")
         assert record.tensor.labels == {(0, 1): "abc", (0, 0): "ab", (1, 1): "abdc", (1, 0): "abc"}[second, current]
-        assert record.dynamic == (alternating or name.startswith("displacement"))
+        assert record.dynamic == (alternating or light or name.startswith("displacement"))

@@ -552,7 +552,7 @@ def _component_name(tensor: ResponseTensor, index: tuple[Any, ...]) -> str:
     name = f"{letters[:-1]};{letters[-1]}" if tensor.output == "spin_current" else letters
     if not len(tensor.omega):
         return name
-    return f"{name} {('cos', 'sin')[index[1]]} {tensor.omega[index[0]]:g} eV"
+    return f"{name} {tensor.parts[index[1]]} {tensor.omega[index[0]]:g} eV"
 
 
 def _print_component(tensor: ResponseTensor, component: str) -> None:
@@ -562,7 +562,7 @@ def _print_component(tensor: ResponseTensor, component: str) -> None:
     rows = []
     for index, value in _enumerate(values):
         where = [f"{tensor.mu[index[0]]:.6f}", f"{tensor.temperature[index[1]]:g}"]
-        where += [f"{tensor.omega[index[2]]:g}", ("cos", "sin")[index[3]]] if dynamic else []
+        where += [f"{tensor.omega[index[2]]:g}", tensor.parts[index[3]]] if dynamic else []
         rows.append((*where, f"{value: .9e}", f"{errors[index]:.1e}"))
     print(_table(("mu/eV", "T/K", *dynamic, "value", "error"), rows))
 

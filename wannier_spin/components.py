@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from wannier_spin.results import ResponseTensor
 
 Real = NDArray[np.float64]
-PARTS = ("cos", "sin")
 SAME = 5e-3  # of the largest component: curves closer than this cannot be told apart in a figure
 NEGLIGIBLE = 1e-2  # of the largest component
 
@@ -63,7 +62,7 @@ def checked_name(tensor: ResponseTensor, given: str) -> str:
 def independent(tensor: ResponseTensor, provenance: Mapping[str, Any], part: int = 0) -> tuple[Group, ...] | None:
     """The independent components by symmetry (none: forbidden), or None where symmetry does not tell.
 
-    part : 0 cos, 1 sin, of a dynamic response.
+    part : position in `ResponseTensor.parts`, of a dynamic response.
 
     The provenance has the relations of the form that was computed: the full one is symmetric in the fields.
     """
@@ -72,7 +71,7 @@ def independent(tensor: ResponseTensor, provenance: Mapping[str, Any], part: int
         return None
     if not len(tensor.omega):
         return _relations(symmetry, tensor.name)
-    parts = tuple(_relations(symmetry, f"{tensor.name} {name}") for name in PARTS)
+    parts = tuple(_relations(symmetry, f"{tensor.name} {name}") for name in tensor.parts)
     if not provenance.get("broadening_eV", 0.0):
         return parts[part]
     # broadening mixes what time reversal keeps apart: clear only where one of the two is forbidden

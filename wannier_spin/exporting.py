@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from wannier_spin.components import PARTS, component_names, independent
+from wannier_spin.components import component_names, independent
 from wannier_spin.errors import InputError
 from wannier_spin.results import ResponseTensor, ResultSet, plain
 from wannier_spin.storage import Tree, write_tree, write_whole
@@ -49,7 +49,7 @@ def rows(tensor: ResponseTensor, provenance: Mapping[str, Any]) -> Iterator[tupl
     omega = tensor.omega.tolist() if dynamic else [None]
     axes = (tensor.tau, tensor.mu.tolist(), tensor.temperature.tolist(), omega, range(len(flags)))
     for i, (tau, mu, temperature, w, part) in enumerate(itertools.product(*axes)):
-        head = (tensor.name, mu, temperature, w, tau, tensor.tau_unit, PARTS[part] if dynamic else None)
+        head = (tensor.name, mu, temperature, w, tau, tensor.tau_unit, tensor.parts[part] if dynamic else None)
         for name, value, error, flag in zip(names, values[i], errors[i], flags[part], strict=True):
             known = None if error != error else error  # NaN: no estimate was made
             yield (*head, name, value, known, tensor.unit, flag, tensor.form, tensor.relaxation)

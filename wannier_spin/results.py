@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from wannier_spin import units as un
 from wannier_spin.errors import InputError
 from wannier_spin.storage import Labelled, Tree, read_tree, write_tree
-from wannier_spin.tensors import Channel
+from wannier_spin.tensors import Channel, parts_of
 
 if TYPE_CHECKING:
     import xarray
@@ -101,10 +101,11 @@ class ResponseTensor:
 
     @cached_property
     def values(self) -> Real:
-        """(mu, T, tensor), or (mu, T, omega, part, tensor) with part = (cos, sin); Cartesian axes of length 3.
+        """(mu, T, tensor), or (mu, T, omega, part, tensor) with `parts`; Cartesian axes of length 3.
 
-        In a field E cos(wt) the response is (values[cos] cos(wt) + values[sin] sin(wt)) E: real and imaginary part of the
-        amplitude R in Re[R E exp(-iwt)].
+        In a field E cos(wt) a linear response is (values[cos] cos(wt) + values[sin] sin(wt)) E: real and imaginary part of the
+        amplitude R in Re[R E exp(-iwt)]. Second order: what does not oscillate in a field Re[E exp(-iwt)] is
+        values[linear] Re(E_b E_d*) + values[circular] Im(E_b E_d*).
         """
         return self._combine(self.blocks, self.combination)
 
@@ -145,10 +146,11 @@ class ResponseTensor:
 
         R = R1 + R2, R1 with the T parity of a static response of order tau^0 (L0 + AC1), R2 with the opposite one (AC2, and
         tau/(1 - i w tau) times L1 + L1dir). Re R1 and Im R2 are reactive; Im R1 and Re R2 are absorptive, for
-        eta -> 0 and tau -> infinity delta functions at the transitions and at w = 0. InputError for a static response.
+        eta -> 0 and tau -> infinity delta functions at the transitions and at w = 0. InputError for any other response.
         """
-        if not len(self.omega):
-            raise InputError(f"'{self.name}' is a static response; only those to an alternating field have reactive parts")
+        if not len(self.omega) or self.field_order > 1:
+            what = "is a direct current in light" if len(self.omega) else "is a static response"
+            raise InputError(f"'{self.name}' {what}; only linear responses to an alternating field have reactive parts")
         recipes = ({n: f for n, f in self.combination.items() if (n in self.time_odd) == odd} for odd in (False, True))
         one, two = (np.broadcast_to(self._combine(self.blocks, recipe), self.values.shape) for recipe in recipes)
         return np.stack([one[:, :, :, 0], two[:, :, :, 1]], axis=3)
@@ -171,6 +173,11 @@ class ResponseTensor:
         if self.custom is not None:
             return self.custom
         return self.recipes[self.form if self.relaxation is None else f"{self.form} {self.relaxation}"]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names along the axis `part`; none for a static response."""
+        return parts_of(self.field_order) if len(self.omega) else ()
 
     @property
     def over_tau(self) -> Real:
@@ -325,8 +332,8 @@ class ResponseTensor:
         return sum(terms.values(), np.zeros(()))
 
     def _symmetric(self, total: Real) -> Real:
-        """Symmetrized in the two fields, for the full form."""
-        if self.form != "full" or self.field_order < 2:
+        """Symmetrized in the two static fields, for the full form."""
+        if self.form != "full" or self.field_order < 2 or len(self.omega):
             return total
         first_field = total.ndim - len(self.labels) + 1
         return (total + np.swapaxes(total, first_field, first_field + 1)) / 2
@@ -470,7 +477,7 @@ def _coordinates(tensor: ResponseTensor) -> dict[str, Labelled]:
     units = {"tau": tensor.tau_unit, "mu": "eV", "temperature": "K", "omega": "eV"}
     found = {name: Labelled(np.array(getattr(tensor, name)), (name,), {"units": unit}) for name, unit in units.items()}
     if len(tensor.omega):
-        found["part"] = Labelled(np.array(["cos", "sin"]), ("part",))
+        found["part"] = Labelled(np.array(tensor.parts), ("part",))
     return found | {label: Labelled(np.array(["x", "y", "z"]), (label,)) for label in tensor.labels}
 
 

@@ -18,6 +18,11 @@ OBSERVABLE_SYMBOLS = {"J": "spin_current", "M": "spin"}
 _LAW = re.compile(r"(?P<output>[JM])_(?P<flow>\w)(;(?P<spin>\w))? = (?P<symbol>\w+?)_(?P<indices>[\w;]+)(?P<fields>( E_\w)+)")
 
 
+def parts_of(field_order: int) -> tuple[str, str]:
+    """Parts of a response to an alternating field: in phase and out of phase with it, or what goes with Re, Im of E_b E_d*."""
+    return ("cos", "sin") if field_order == 1 else ("linear", "circular")
+
+
 @dataclass(frozen=True)
 class TensorLaw:
     """What a law says. `labels` are the Cartesian axes of the tensor in the paper's order, for instance "abdc"."""

@@ -43,7 +43,7 @@ def entry_name(tensor: ws.ResponseTensor, index: tuple[int, ...]) -> str:
     """'xy;z', or 'xy;z cos omega=0.1', of an index behind (mu, T)."""
     letters = "".join("xyz"[i] for i in index[-len(tensor.labels) :])
     name = f"{letters[:-1]};{letters[-1]}" if tensor.output == "spin_current" else letters
-    return f"{name} {('cos', 'sin')[index[1]]} omega={tensor.omega[index[0]]:.6g}" if len(tensor.omega) else name
+    return f"{name} {tensor.parts[index[1]]} omega={tensor.omega[index[0]]:.6g}" if len(tensor.omega) else name
 
 
 def entry_index(tensor: ws.ResponseTensor, name: str) -> tuple[int, ...]:
@@ -54,7 +54,7 @@ def entry_index(tensor: ws.ResponseTensor, name: str) -> tuple[int, ...]:
         return index
     part, omega = dynamic
     frequency = float(omega.removeprefix("omega="))
-    return int(np.argmin(np.abs(tensor.omega - frequency))), ("cos", "sin").index(part), *index
+    return int(np.argmin(np.abs(tensor.omega - frequency))), tensor.parts.index(part), *index
 
 
 def summary(result: ws.ResultSet) -> dict[str, Any]:

@@ -107,6 +107,17 @@ class Lattice:
         steps = int(np.ceil(lifetimes / gamma / dt))
         return self.propagate(lambda t: fields, lambda t: fields * t, gamma, dt, (steps,))[0]
 
+    def rectified(self, fields, omega, gamma, per_period, lifetimes):
+        """Mean over the period after so many lifetimes in Re[E exp(-iwt)], complex E (field, 3): (field, 15)."""
+        periods = int(np.ceil(lifetimes / gamma * omega / (2 * np.pi))) + 1
+        dt = 2 * np.pi / omega / per_period
+        last = range(per_period * (periods - 1) + 1, per_period * periods + 1)
+
+        def turning(amplitude):
+            return lambda t: (amplitude * np.exp(-1j * omega * t)).real
+
+        return self.propagate(turning(fields), turning(1j * fields / omega), gamma, dt, last).mean(axis=0)
+
     def alternating(self, fields, omega, gamma, per_period, lifetimes):
         """Amplitude of fields cos(wt) in the period after so many lifetimes, R E as in Re[R E exp(-iwt)]: (field, 15)."""
         periods = int(np.ceil(lifetimes / gamma * omega / (2 * np.pi))) + 1

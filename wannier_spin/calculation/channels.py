@@ -173,6 +173,6 @@ def _combination(
             parts = intraband_factor(omega, tau, resp.BLOCKS[name].tau_power)
             block = block[:, None, None] * np.expand_dims(parts, tuple(range(2, 1 + block.ndim)))
         total = total + factor * block
-    if plan.form == "full" and law.field_order == 2:
+    if plan.form == "full" and law.field_order == 2 and not record.dynamic:
         total = (total + np.swapaxes(total, 2, 3)) / 2
     return np.asarray(total.reshape(len(units), -1))

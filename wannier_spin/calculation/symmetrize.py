@@ -230,7 +230,7 @@ def computed_table() -> dict[str, dict[str, int]]:
     """Table I of the paper, from the registry of responses."""
     governed: dict[str, list[TensorKind]] = {}
     for record in resp.RESPONSES.values():
-        for quantity, kind in zip(record.geometry, response_kinds(record).values(), strict=True):
+        for quantity, kind in zip(record.geometry, response_kinds(record).values(), strict=bool(record.geometry)):
             governed.setdefault(quantity, []).append(kind)
     return table_one(governed)
 
@@ -238,13 +238,14 @@ def computed_table() -> dict[str, dict[str, int]]:
 def response_kinds(record: Response, symmetric_fields: bool = False) -> dict[str, TensorKind]:
     """The tensors of a response: one, or two of a dynamic one, the first with the T parity of a static one of order tau^0.
 
-    The two are the cos and sin parts of a displacement response without broadening, else what is even and odd under T.
+    The two are the cos and sin parts of a displacement response without broadening, else what is even and odd under T. In light
+    the fields are not interchangeable: the circular part is antisymmetric in them.
     """
-    kind = law_kind(record.tensor, record.tau_power, symmetric_fields)
+    kind = law_kind(record.tensor, record.tau_power, symmetric_fields and not record.dynamic)
     if not record.dynamic:
         return {record.name: kind}
-    if record.tau_powers == (0,):
-        parts = ("cos", "sin")
+    if record.tau_powers == (0,) and record.tensor.field_order == 1:
+        parts = record.parts
     else:
         parts = ("T-even", "T-odd") if kind.time_parity > 0 else ("T-odd", "T-even")
     return {f"{record.name} {parts[0]}": kind, f"{record.name} {parts[1]}": replace(kind, time_parity=-kind.time_parity)}

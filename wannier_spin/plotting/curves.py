@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.components import PARTS, Group, checked_name, groups
+from wannier_spin.components import Group, checked_name, groups
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.words import setting
 from wannier_spin.results import ResponseTensor
@@ -115,7 +115,7 @@ def _choices(
     chosen = list(_chosen_groups(tensor, provenance, view.components))
     if view.lines is None:
         for group, part in chosen if view.components else _largest(tensor, chosen, view.most):
-            yield group, part, place, _label(group) + _part(part)
+            yield group, part, place, _label(group) + _part(tensor, part)
         return
     for group, part in chosen if view.components else _largest(tensor, chosen, 1):
         for i, value in enumerate(getattr(tensor, view.lines)):
@@ -123,7 +123,7 @@ def _choices(
                 group,
                 part,
                 {**place, view.lines: i},
-                f"{group.name}{_part(part)}, {setting(tensor, provenance, view.lines, value)}",
+                f"{group.name}{_part(tensor, part)}, {setting(tensor, provenance, view.lines, value)}",
             )
 
 
@@ -159,8 +159,8 @@ def _largest(tensor: ResponseTensor, chosen: list[tuple[Group, int | None]], mos
     return sorted(chosen, key=size)[:most]
 
 
-def _part(part: int | None) -> str:
-    return "" if part is None else f" {PARTS[part]}"
+def _part(tensor: ResponseTensor, part: int | None) -> str:
+    return "" if part is None else f" {tensor.parts[part]}"
 
 
 def _label(group: Group) -> str:

@@ -136,6 +136,32 @@ class BandPairs:
         product = Y[:, None] @ g.velocity[:, :, None]  # Y is anti-Hermitian: [Y, v] = Y v + (Y v)^+
         return np.asarray(product + adjoint(product))
 
+    @cached_property
+    def injection_vertex(self) -> Complex:
+        """i [v^d, O_D]_nm between blocks, O_D the observable inside them, Hermitian: (k,n,d,o,m)."""
+        return _rows(1j * self._own_difference)
+
+    @cached_property
+    def shift_vertex(self) -> Complex:
+        """(D_d O)_nm + [Y, v^d]_nm + [v^d, O_D]_nm/eps_nm between blocks, Hermitian: (k,n,d,o,m). See `mixing` for Y."""
+        return _rows(self.DO + self.mixing() + self._own_difference * self.geometry.inverse_gap[:, None, None])
+
+    @cached_property
+    def _own_difference(self) -> Complex:
+        """[v^d, O_D]_nm = v^d_NM O_MM - O_NN v^d_NM: (k,d,o,n,m)."""
+        g = self.geometry
+        inside = np.concatenate([g.observable(name) for name in self.observables], axis=1) * g.same_group[:, None]
+        product = g.velocity[:, :, None] @ inside[:, None]
+        return np.asarray(product - adjoint(product))
+
+    def re_of_velocity(self, X: Complex, kernel: Real) -> Real:
+        """Re sum_m X^d_mn v^b_nm kernel_nm of a Hermitian X: (k,n,d,o,m), (k,n,1,m) -> (k,n,b,d,o)."""
+        return np.moveaxis(_trace(X, kernel * self.v), -1, 2)
+
+    def im_of_velocity(self, X: Complex, kernel: Real) -> Real:
+        """Im sum_m X^d_mn v^b_nm kernel_nm of a Hermitian X: (k,n,d,o,m), (k,n,1,m) -> (k,n,b,d,o)."""
+        return np.moveaxis(_trace(X, -1j * kernel * self.v), -1, 2)
+
     def with_velocity(self, X: Complex, power: int) -> Real:
         """sum_m Re[X^b_nm v^d_mn + X^d_nm v^b_mn]/eps_nm^power: (k,b,o,n,m) -> (k,n,b,d,o)."""
         half = np.moveaxis(_trace(_rows(X), self.v * self.inverse_gap(power)), -1, 3)

@@ -72,7 +72,7 @@ class Plan:
 
     @property
     def derivatives(self) -> bool:
-        return any(block.derivatives for block in self.static_blocks)
+        return any(block.derivatives for block in self.static_blocks) or any(block.derivatives for block in self.dynamic_blocks)
 
     @property
     def needs_spin(self) -> bool:
@@ -83,7 +83,8 @@ class Plan:
         """Shape of each block without (k, n), in the order of the channels: sea, dynamic, surface."""
         o = self.n_components(self.observables)
         static = {block.name: (*(3 for _ in block.fields), o) for block in self.static_blocks}
-        dynamic = {block.name: (len(self.frequencies), 2, 3, o) for block in self.dynamic_blocks}
+        n = len(self.frequencies)
+        dynamic = {block.name: (n, 2, *(3 for _ in block.fields), o) for block in self.dynamic_blocks}
         sea = {name: shape for name, shape in static.items() if BLOCKS[name].fermi == "sea"}
         return sea | dynamic | {name: shape for name, shape in static.items() if name not in sea}
 

@@ -11,11 +11,11 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Literal
 
 from wannier_spin.errors import InputError
 from wannier_spin.responses.pairs import BandPairs, Real
-from wannier_spin.tensors import Channel, TensorLaw, charge_counterpart, parse_law
+from wannier_spin.tensors import Channel, TensorLaw, charge_counterpart, parse_law, parts_of
 
 PAPER = "arXiv:2406.02257v3"
 Form = Literal["paper", "full"]
@@ -69,16 +69,18 @@ class Block:
 
 @dataclass(frozen=True)
 class DynamicBlock:
-    """An integrand that depends on the frequency z = omega + i eta: density(pairs, z) -> (k, n, part, b, o).
+    """An integrand that depends on the frequency z = omega + i eta: density(pairs, z) -> (k, n, part, fields..., o).
 
     time_odd: whether its parity under time reversal is opposite to that of the static response of order tau^0.
+    tau_power: what it is multiplied by. derivatives: needs the covariant derivative of the observable.
     """
 
     name: str
     fields: str
     density: DynamicDensity
     time_odd: bool = False
-    tau_power: ClassVar[int] = 0
+    tau_power: int = 0
+    derivatives: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Response:
     """One response of the paper.
 
     law : the index law, see `tensors`. equation : number in the paper. geometry : the geometric quantities that govern it
-    (for a dynamic response those of its two parts under time reversal, see `time_odd`). paper : the printed combination of
+    (for a dynamic linear response those of its two parts under time reversal, see `time_odd`). paper : the printed combination of
     blocks. full : the exact one, with coefficients of the relaxation model by name; None: the same. companions : blocks that
     are stored besides. tau_power : the lowest power of tau. In a dynamic response a static block of order tau^p stands
     for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`.
@@ -117,6 +119,11 @@ class Response:
         name, _, indices = self.law.partition(" = ")[2].partition(" ")[0].partition("_")
         order = f"({self.tau_power})" if len(self.tau_powers) == 1 else ""
         return f"{name}{order}_{indices}" + ("(omega)" if self.dynamic else "")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the axis `part` of a dynamic response has: the two polarizations of light, or the two phases."""
+        return parts_of(self.tensor.field_order) if self.dynamic else ()
 
     @property
     def tau_powers(self) -> tuple[int, ...]:

@@ -1,0 +1,103 @@
+"""Direct spin currents and spin magnetization in light: injection, shift and rectification, for linear and circular light.
+
+In a field E(t) = Re[E exp(-iwt)] the second-order response has a part that does not oscillate,
+
+    J = sigma^L_abd;c Re(E_b E_d*) + sigma^C_abd;c Im(E_b E_d*)        part = (linear, circular) = (sigma^L, sigma^C)
+
+With d rho/dt = -i[H, rho] + E.D rho, D_d = d_d - i[A_d, .], the first order is rho1^b_nm = r^b_nm (f_n - f_m)/(eps_nm - z),
+z = w + i eta, and the second one gives <O> = -(1/2) Re{E_b E_d* int_k Tr[(D_d X) rho1^b]}, with X_NN = tau O_NN inside the
+degenerate blocks and X_nm = i O_nm/eps_nm between them: by parts the derivative acts on the observable, never on a resonance. So
+
+    sigma^L = Re C^bd/2, symmetrized in b, d       sigma^C = -Im C^bd/2, antisymmetrized in b, d
+
+    C^bd = sum_{n != m} int_k (f_n - f_m) (tau h^d + Z^d)_mn v^b_nm / (eps_nm^2 (eps_nm - z))
+
+    injection  h^d = i [v^d, O_D]                                         O_D: the observable inside the blocks only
+    shift      Z^d_mn = (D_d O)_mn + [Y, v^d]_mn + [v^d, O_D]_mn/eps_mn   Y_nm = O_nm/eps_nm, zero inside a block
+
+exact for any number of bands: [Y, v^d] is the sum over intermediate ones. For the charge, O = v, these are the injection and shift
+currents of J. E. Sipe and A. I. Shkrebtii, Phys. Rev. B 61, 5337 (2000), as (D_d r^a)_mn = r^d_mn;a. For spin currents see H. Xu et
+al., Nat. Commun. 12, 4330 (2021), and J.-M. Lihm and C.-H. Park, Phys. Rev. B 105, 045201 (2022); what the latter call
+rectification is the linear part of the shift response below the gap.
+
+The blocks with 1 have the real part of the numerator, those with 2 the imaginary one: of opposite parity under T. With T, spin
+currents have INJ2 and SH1 (linear injection, circular shift), magnetization and the charge INJ1 and SH2.
+
+With tau = 1/(2 eta), injection + shift go to S/2 at w -> 0 in an insulator, S the static response of `nonlinear_intrinsic`; in
+general to (S + (2 eta tau - 1) P)/2. Left out are changes of the occupations to first order (d_b f), and with them, in metals,
+rectified Drude (N2) and Berry curvature dipole (N1) terms, which go with 1/(1 - i w tau).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.responses.pairs import BandPairs, Real
+from wannier_spin.responses.registry import DynamicBlock, Response, register
+
+Complex = NDArray[np.complex128]
+
+
+def INJ1(p: BandPairs, z: complex) -> Real:
+    """sigma^L and sigma^C of Re[h^d_mn v^b_nm], summed with f_n: (k,n,part,b,d,o)."""
+    return _of_real_part(p, p.injection_vertex, z)
+
+
+def INJ2(p: BandPairs, z: complex) -> Real:
+    """sigma^L and sigma^C of Im[h^d_mn v^b_nm], summed with f_n: (k,n,part,b,d,o)."""
+    return _of_imaginary_part(p, p.injection_vertex, z)
+
+
+def SH1(p: BandPairs, z: complex) -> Real:
+    """sigma^L and sigma^C of Re[Z^d_mn v^b_nm], summed with f_n: (k,n,part,b,d,o)."""
+    return _of_real_part(p, p.shift_vertex, z)
+
+
+def SH2(p: BandPairs, z: complex) -> Real:
+    """sigma^L and sigma^C of Im[Z^d_mn v^b_nm], summed with f_n: (k,n,part,b,d,o)."""
+    return _of_imaginary_part(p, p.shift_vertex, z)
+
+
+def _of_real_part(p: BandPairs, X: Complex, z: complex) -> Real:
+    """From Re[X_mn v_nm] (1/(eps - z) + 1/(eps + z))/eps^2; the second term is that of f_m, with n and m exchanged."""
+    w = p.inverse_gap(1)  # 1/eps: nothing is divided by a gap inside a block
+    kernel = 2 * w**3 / (1 - (z * w) ** 2)
+    return _parts(p.re_of_velocity(X, kernel.real), p.re_of_velocity(X, kernel.imag))
+
+
+def _of_imaginary_part(p: BandPairs, X: Complex, z: complex) -> Real:
+    """From i Im[X_mn v_nm] (1/(eps - z) - 1/(eps + z))/eps^2."""
+    w = p.inverse_gap(1)
+    kernel = 2j * z * w**4 / (1 - (z * w) ** 2)
+    return _parts(p.im_of_velocity(X, kernel.real), p.im_of_velocity(X, kernel.imag))
+
+
+def _parts(real: Real, imaginary: Real) -> Real:
+    """sigma^L, sigma^C of Re C^bd and Im C^bd: (k,n,b,d,o) -> (k,n,part,b,d,o)."""
+    linear, circular = real + real.swapaxes(2, 3), imaginary.swapaxes(2, 3) - imaginary
+    return np.stack([linear, circular], axis=2) / 4
+
+
+def _record(name: str, law: str, tau_power: int, blocks: tuple[str, str]) -> Response:
+    return Response(
+        name=name,
+        title=name.replace("_", " "),
+        law=law,
+        equation="light",
+        tau_power=tau_power,
+        geometry=(),
+        paper=dict.fromkeys(blocks, 1),
+        reference="Phys. Rev. B 61, 5337 (2000), the velocity replaced by the observable",
+        dynamic=True,
+    )
+
+
+register(
+    DynamicBlock("INJ1", "bd", INJ1, time_odd=True, tau_power=1),
+    DynamicBlock("INJ2", "bd", INJ2, tau_power=1),
+    DynamicBlock("SH1", "bd", SH1, derivatives=True),
+    DynamicBlock("SH2", "bd", SH2, time_odd=True, derivatives=True),
+    _record("injection_spin_current", "J_a;c = sigma_abd;c E_b E_d", 1, ("INJ1", "INJ2")),
+    _record("injection_spin_magnetization", "M_a = beta_abc E_b E_c", 1, ("INJ1", "INJ2")),
+    _record("shift_spin_current", "J_a;c = sigma_abd;c E_b E_d", 0, ("SH1", "SH2")),
+    _record("shift_spin_magnetization", "M_a = beta_abc E_b E_c", 0, ("SH1", "SH2")),
+)
