@@ -31,6 +31,8 @@ ALLOWED = {
         "nonlinear_drude_spin_magnetization",
         "nonlinear_extrinsic_spin_magnetization",
         "nonlinear_intrinsic_spin_magnetization",
+        "injection_spin_magnetization",
+        "shift_spin_magnetization",
     },
 }
 # Of the largest |value| in the scan. Rounding: energies of 20 eV carry 1e-14, so that the smallest energy denominator

@@ -1,7 +1,8 @@
-"""Direct currents and magnetization in light, against the equation of motion itself: derivatives of the density matrix by Fourier series.
+"""Direct currents and magnetization in light, against the equation of motion itself.
 
-The package moves the derivative to the observable, by parts, and sums over intermediate bands. Here the first-order density
-matrix is made on a mesh in the Wannier basis, differentiated there, and traced with the observable: nothing is shared but the model.
+The package moves the derivative to the observable, by parts, and sums over intermediate bands. Here the density matrix of first
+order is made on a mesh in the Wannier basis, differentiated there as a Fourier series, and traced with the observable: nothing
+is shared but the model.
 """
 
 import numpy as np
@@ -21,7 +22,10 @@ INSULATOR = models.kane_mele(rashba=0.1, exchange=(0.1, 0.2, 0.3))
 SAME = 1e-6  # eV: bands that are one block
 
 
-def light(model, n, eta, omega, names=sum(NAMES.values(), ()), **options):
+ALL = (*NAMES["spin_current"], *NAMES["spin"])
+
+
+def light(model, n, eta, omega, names=ALL, **options):
     options = {"mu": 0.2, "temperature": 0.3 / BOLTZMANN, "degeneracy_tolerance": SAME} | options
     return compute(model, names, grid=(n, n, 1), omega=omega, broadening=eta, **options)
 

@@ -331,7 +331,7 @@ def real(folder, name, moments, **options):
 
 @pytest.mark.parametrize("name", MATERIALS)
 def test_real_model(name, example_inputs):
-    """Wannier models break their group a little; tau^0 at second order and injection have the fourth power of small gaps in them."""
+    """Wannier models break their group a little; tau^0 at second order, and in light, has the fourth power of small gaps in it."""
     moments, _, n, points, _ = MATERIALS[name]
     whole, reduced = (real(example_inputs, name, moments, reduce_k=reduce_k) for reduce_k in (False, True))
     assert whole.provenance["k_points_evaluated"] == n**3
