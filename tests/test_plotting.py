@@ -346,8 +346,8 @@ def test_bands_are_coloured_by_their_quantity() -> None:
     bands = band_map(model, k_path(model, "G 0 0 0; X 1/2 0 0 | Y 0 1/2 0; G 0 0 0", 30), "spin", "x")
     figure = ws.plot_bands(bands, fermi_energy=0.5)
     segments = list(coloured_segments(figure))
-    assert len(segments) == bands.energies.shape[1] * (len(bands.path.points) - 2)  # none across the jump
-    x, start = bands.path.distance, bands.path.breaks[0]
+    assert len(segments) == bands.energies.shape[1] * (len(bands.k.points) - 2)  # none across the jump
+    x, start = bands.k.distance, bands.k.breaks[0]
     for segment, value in segments:
         places = [
             p for p in np.flatnonzero(np.isclose(x, segment[0, 0])) if p != start - 1 or not np.isclose(segment[1, 0], x[start])
@@ -381,7 +381,7 @@ def test_energy_range() -> None:
     bands = band_map(ALTERMAGNET, k_path(ALTERMAGNET, "G 0 0 0; M 1/2 0.4 0", 10), "spin", "z")
     figure = ws.plot_bands(bands, fermi_energy=0.0, energy_range=(-2, 1))
     assert figure.axes[0].get_ylim() == (-2, 1)
-    assert 0 < len(list(coloured_segments(figure))) < 2 * (len(bands.path.points) - 1)
+    assert 0 < len(list(coloured_segments(figure))) < 2 * (len(bands.k.points) - 1)
     with pytest.raises(InputError, match="energy range 1 to -2 eV is empty"):
         ws.plot_bands(bands, energy_range=(1, -2))
 

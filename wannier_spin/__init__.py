@@ -28,15 +28,21 @@ _HOME = {
     "spin_qgt": "quantum_geometry",
     "zeeman_qgt": "quantum_geometry",
     "k_path": "kpath",
+    "k_plane": "kpath",
+    "k_mesh": "kpath",
     "band_map": "kpath",
     "compute": "calculation",
     "atomic_sites": "calculation",
     "projected_sites": "calculation",
     "Control": "calculation",
+    "decompose": "calculation",
+    "fermi_surface": "calculation",
+    "response_map": "calculation",
     "Tolerance": "calculation",
     "export": "exporting",
     "plot": "plotting",
     "plot_bands": "plotting",
+    "plot_plane": "plotting",
     "summary_sheet": "plotting",
     "load": "results",
     "ResponseTensor": "results",
@@ -59,17 +65,23 @@ __all__ = [
     "band_geometry",
     "band_map",
     "compute",
+    "decompose",
     "export",
+    "fermi_surface",
+    "k_mesh",
     "k_path",
+    "k_plane",
     "load",
     "load_model",
     "plot",
     "plot_bands",
     "projected_sites",
+    "plot_plane",
     "read_hr",
     "read_structure",
     "read_tb",
     "read_wannier90",
+    "response_map",
     "spin_qgt",
     "summary_sheet",
     "thermal_counterpart",
@@ -80,13 +92,16 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.calculation.adaptive import Control
     from wannier_spin.calculation.channels import Tolerance
     from wannier_spin.calculation.compute import compute
+    from wannier_spin.calculation.decompose import decompose
+    from wannier_spin.calculation.fermi_surface import fermi_surface
+    from wannier_spin.calculation.maps import response_map
     from wannier_spin.calculation.sites import atomic_sites, projected_sites
     from wannier_spin.errors import AccuracyWarning, InputError
     from wannier_spin.exporting import export
     from wannier_spin.geometry import band_geometry
-    from wannier_spin.kpath import band_map, k_path
+    from wannier_spin.kpath import band_map, k_mesh, k_path, k_plane
     from wannier_spin.model import KPModel, Structure, TightBindingModel, load_model
-    from wannier_spin.plotting import plot, plot_bands, summary_sheet
+    from wannier_spin.plotting import plot, plot_bands, plot_plane, summary_sheet
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
     from wannier_spin.readers import read_hr, read_structure, read_tb, read_wannier90
     from wannier_spin.results import ResponseTensor, ResultSet, load

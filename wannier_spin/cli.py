@@ -1,10 +1,12 @@
-"""The command line: `wannier-spin run | check | symmetry | responses | show | plot | bands | export | schema | screen`.
+"""The command line: `wannier-spin run | check | symmetry | responses | show | plot | bands | plane | fermi-surface |
+export | schema | screen`.
 
 Exit codes: 0 done (a warning is still 0), 2 bad input, 1 anything else. Under MPI rank 0 alone prints.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import signal
@@ -24,6 +26,7 @@ from wannier_spin.integration import parallel
 
 if TYPE_CHECKING:
     from wannier_spin.calculation import Round
+    from wannier_spin.kpath import BandMap, Place
     from wannier_spin.model import Structure, TightBindingModel
     from wannier_spin.results import ResponseTensor, ResultSet
 
@@ -39,7 +42,17 @@ FORM = Annotated[str | None, typer.Option(help="full or paper, from the stored b
 RELAXATION = Annotated[str | None, typer.Option(help="Relaxation model of the full form at second order.")]
 SITE = Annotated[str | None, typer.Option("--site", help="Spin responses at one site.")]
 STAGGERED = Annotated[tuple[str, str] | None, typer.Option("--staggered", help="Spin responses at one site minus another.")]
-QUANTITY = "spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric or spin."
+QUANTITIES = "spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric, spin, or a response"
+QUANTITY = Annotated[str, typer.Option("-q", "--quantity", help=f"{QUANTITIES}.")]
+COMPONENT = Annotated[str, typer.Option("-c", "--component", help="Like 'xy;z' (flow, field; spin).")]
+SPIN = Annotated[str | None, typer.Option(help="files, interleaved or blocks; default: the .spn file.")]
+AT_TEMPERATURE = Annotated[float | None, typer.Option(help="K, of a response; default: 300.")]
+AT_TAU = Annotated[float | None, typer.Option(help="fs, of a response; default: 10.")]
+AT_OMEGA = Annotated[float | None, typer.Option(help="eV, of a response to an alternating field.")]
+AT_BROADENING = Annotated[float | None, typer.Option(help="eV, of a response to an alternating field.")]
+AT_PART = Annotated[str | None, typer.Option(help="cos or sin, of a response to an alternating field.")]
+AT_FORM = Annotated[str | None, typer.Option(help="full or paper, of a response.")]
+AT_RELAXATION = Annotated[str | None, typer.Option(help="Relaxation model of the full form at second order.")]
 SEEDNAME = typer.Argument(help="Wannier90 seedname (path without ending), a folder with one, or a saved model .h5.")
 
 
@@ -277,29 +290,143 @@ def bands(
     seedname: Annotated[Path, SEEDNAME],
     path: Annotated[str, typer.Option(help="Corners in reduced coordinates: 'G 0 0 0; X 1/2 0 1/2 | K …'; '|' is a jump.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg.")],
-    quantity: Annotated[
-        str, typer.Option(help="spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric or spin.")
-    ] = "spin_berry_curvature",
-    component: Annotated[str, typer.Option("-c", "--component", help="Like 'xy;z' (flow, field; spin).")] = "xy;z",
-    fermi_energy: Annotated[float | None, typer.Option(help="eV; also draws the sum over the bands below it.")] = None,
+    quantity: QUANTITY = "spin_berry_curvature",
+    component: COMPONENT = "xy;z",
+    fermi_energy: Annotated[
+        float | None, typer.Option(help="eV; also draws the sum over the bands below it. Of a response: mu.")
+    ] = None,
     energies: Annotated[
         tuple[float, float] | None, typer.Option(help="Lowest and highest energy drawn, from the Fermi energy.")
     ] = None,
     points: Annotated[int, typer.Option(help="About how many k-points.")] = 300,
-    spin: Annotated[str | None, typer.Option(help="files, interleaved or blocks; default: the .spn file.")] = None,
+    spin: SPIN = None,
+    temperature: AT_TEMPERATURE = None,
+    tau: AT_TAU = None,
+    omega: AT_OMEGA = None,
+    broadening: AT_BROADENING = None,
+    part: AT_PART = None,
+    form: AT_FORM = None,
+    relaxation: AT_RELAXATION = None,
 ) -> None:
-    """Draw bands along a path, coloured by a geometric quantity: where in k a response comes from."""
+    """Draw bands along a path, coloured by a geometric quantity or by what they bring to a response: where in k it comes from."""
     from wannier_spin import plotting
-    from wannier_spin.kpath import band_map, k_path
+    from wannier_spin.kpath import k_path
+
+    plotting.check_ending(output)
+    model = _model(seedname, spin)
+    data = _map_of(
+        *(model, k_path(model, path, points), quantity, component, fermi_energy),
+        {"temperature": temperature, "tau": tau, "omega": omega, "broadening": broadening, "part": part}
+        | {"form": form, "relaxation": relaxation},
+    )
+    plotting.plot_bands(data, output, fermi_energy=fermi_energy, energy_range=energies)
+    print(f"written to {output}")
+
+
+@app.command()
+def plane(
+    seedname: Annotated[Path, SEEDNAME],
+    corners: Annotated[str, typer.Option(help="A corner and the ends of the edges from it: '. 0 0 0; . 1 0 0; . 0 1 0'.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg.")],
+    quantity: QUANTITY = "spin_berry_curvature",
+    component: COMPONENT = "xy;z",
+    fermi_energy: Annotated[float | None, typer.Option(help="eV; bands below it are summed. Of a response: mu.")] = None,
+    band: Annotated[int | None, typer.Option(help="The number of one band, from 1, in place of the sum.")] = None,
+    points: Annotated[tuple[int, int], typer.Option(help="k-points along the two edges.")] = (101, 101),
+    mark: Annotated[str, typer.Option(help="Points of the plane to be named: 'G 0 0 0; X 1/2 0 0'.")] = "",
+    scale: Annotated[str, typer.Option(help="Of the colours: auto, linear or symlog.")] = "auto",
+    spin: SPIN = None,
+    temperature: AT_TEMPERATURE = None,
+    tau: AT_TAU = None,
+    omega: AT_OMEGA = None,
+    broadening: AT_BROADENING = None,
+    part: AT_PART = None,
+    form: AT_FORM = None,
+    relaxation: AT_RELAXATION = None,
+) -> None:
+    """Draw a geometric quantity or the integrand of a response on a plane in k, with Fermi lines."""
+    from wannier_spin import plotting
+    from wannier_spin.kpath import k_plane
+
+    plotting.check_ending(output)
+    model = _model(seedname, spin)
+    data = _map_of(
+        *(model, k_plane(model, corners, points, mark), quantity, component, fermi_energy),
+        {"temperature": temperature, "tau": tau, "omega": omega, "broadening": broadening, "part": part}
+        | {"form": form, "relaxation": relaxation},
+    )
+    choices: Any = {"fermi_energy": fermi_energy, "band": band, "scale": scale}
+    plotting.plot_plane(data, output, **choices)
+    print(f"written to {output}")
+
+
+@app.command()
+def fermi_surface(
+    seedname: Annotated[Path, SEEDNAME],
+    fermi_energy: Annotated[float, typer.Option(help="eV.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="OUT.frmsf (FermiSurfer) or OUT.bxsf (XCrySDen).")],
+    quantity: Annotated[str | None, typer.Option("-q", "--quantity", help=f"Colours of .frmsf: {QUANTITIES}.")] = None,
+    component: Annotated[list[str] | None, typer.Option("-c", "--component", help="Like 'xy;z'; up to three.")] = None,
+    grid: Annotated[tuple[int, int, int] | None, typer.Option(help="k-points; default: about 0.07 / angstrom apart.")] = None,
+    spin: SPIN = None,
+    tau: AT_TAU = None,
+    form: AT_FORM = None,
+    relaxation: AT_RELAXATION = None,
+) -> None:
+    """Write the bands that cross the Fermi energy for FermiSurfer or XCrySDen, coloured by a geometric quantity or a response."""
+    from wannier_spin.calculation import check_surface_file
+    from wannier_spin.calculation import fermi_surface as make
+    from wannier_spin.storage import check_writable
+
+    check_surface_file(output, len(component or ()))
+    check_writable(output)
+    model = _model(seedname, spin)
+    given: Any = {key: value for key, value in {"tau": tau, "form": form, "relaxation": relaxation}.items() if value is not None}
+    surface = make(model, grid or _fine_grid(model), fermi_energy, quantity, component or (), units="SI", **given)
+    surface.save(output)
+    shape = "x".join(str(n) for n in surface.energies.shape[1:])
+    print(f"bands {', '.join(map(str, surface.bands))} on {shape} points" + "".join(f"; {name}" for name in surface.names))
+    print(f"written to {output}")
+
+
+def _model(seedname: Path, spin: str | None) -> TightBindingModel:
     from wannier_spin.model import load_model
     from wannier_spin.readers import read_wannier90
 
-    plotting.check_ending(output)
     choice = _spin_choice(spin)
-    model = load_model(seedname) if seedname.suffix == ".h5" else read_wannier90(seedname, spin=choice)
-    data = band_map(model, k_path(model, path, points), quantity, component)
-    plotting.plot_bands(data, output, fermi_energy=fermi_energy, energy_range=energies)
-    print(f"written to {output}")
+    return load_model(seedname) if seedname.suffix == ".h5" else read_wannier90(seedname, spin=choice)
+
+
+def _map_of(
+    model: TightBindingModel, k: Place, quantity: str, component: str, mu: float | None, options: Mapping[str, Any]
+) -> BandMap[Place]:
+    """A map of a geometric quantity, or in SI units of a response; options : those of a response, None where not given."""
+    from wannier_spin import responses as resp
+    from wannier_spin.calculation import response_map
+    from wannier_spin.kpath import QUANTITIES as GEOMETRIC
+    from wannier_spin.kpath import band_map
+
+    given: Any = {key: value for key, value in options.items() if value is not None}
+    if quantity in resp.names():
+        if mu is None:
+            raise InputError(f"'{quantity}' is a response: give --fermi-energy, the mu in eV at which it is drawn")
+        return response_map(model, k, quantity, component, **{"mu": mu, "temperature": 300.0, "units": "SI", **given})
+    if quantity not in GEOMETRIC:
+        known = (*GEOMETRIC, *resp.names())
+        near = difflib.get_close_matches(quantity, known, n=1, cutoff=0.0)[0]
+        raise InputError(f"quantity '{quantity}' is not available; did you mean '{near}'? All: {', '.join(known)}")
+    if given:
+        raise InputError(f"--{next(iter(given))} is for responses, and '{quantity}' is a geometric quantity: leave it out")
+    return band_map(model, k, quantity, component)
+
+
+def _fine_grid(model: TightBindingModel) -> tuple[int, int, int]:
+    """So many points that they are about 0.07/angstrom apart; one along a vacuum direction."""
+    import numpy as np
+
+    lengths = np.linalg.norm(2 * np.pi * np.linalg.inv(model.lattice), axis=0)
+    n1, n2, n3 = (int(np.ceil(length / 0.07)) if periodic else 1 for length, periodic in zip(lengths, model.periodic, strict=True))
+    return n1, n2, n3
 
 
 @app.command()

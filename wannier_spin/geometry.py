@@ -81,18 +81,18 @@ class BandGeometry:
     @cached_property
     def block_energies(self) -> Real:
         """eps_N, the mean of each block, for every band (k,n)."""
-        return self._block_mean(self.energies)
+        return self.block_mean(self.energies)
 
     @cached_property
     def block_velocity(self) -> Real:
         """v^a_N = Tr v^a_NN / dim N for every band (k,a,n)."""
         diagonal = np.einsum("kann->kan", self.velocity).real
-        return self._block_mean(diagonal)
+        return self.block_mean(diagonal)
 
     @property
     def block_spin(self) -> Real:
         """Tr sigma^c_NN / dim N for every band (k,c,n)."""
-        return self._block_mean(np.einsum("kcnn->kcn", self.spin_matrices).real)
+        return self.block_mean(np.einsum("kcnn->kcn", self.spin_matrices).real)
 
     @cached_property
     def inverse_gap(self) -> Real:
@@ -133,7 +133,8 @@ class BandGeometry:
         k, n = self.energies.shape
         return ((product + adjoint(product)) / 4).reshape(k, 3, 9, n, n)
 
-    def _block_mean(self, X: Real) -> Real:
+    def block_mean(self, X: Real) -> Real:
+        """The mean over each block, for every band: (k,...,n)."""
         if not self.has_degeneracies:
             return X
         weight = self.same_group / self.same_group.sum(axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Bands along a path through the Brillouin zone, each with a geometric quantity: where in k a response comes from.
+"""Bands along a path or on a plane through the Brillouin zone, each with a geometric quantity: where in k a response comes from.
 
     spin_berry_curvature   Omega^{ab;c}_n = sum_m -2 Im T^{ab;c}_nm      angstrom^2
     spin_metric            g^{ab;c}_n     = sum_m Re T^{ab;c}_nm         angstrom^2
@@ -8,25 +8,28 @@
 
 T, Tbar of `quantum_geometry`. The sum goes over the bands of other degenerate blocks. Every band of a block carries the
 block's trace divided by the number of its bands, which does not depend on the choice of states inside the block; so a sum
-over bands is the sum of the traces.
+over bands is the sum of the traces. Maps of responses are made in `calculation.maps`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.components import component_index
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE, BandGeometry, band_geometry
 from wannier_spin.model import KPModel, TightBindingModel
 from wannier_spin.quantum_geometry import curvature, metric, spin_qgt, zeeman_qgt
 
 Real = NDArray[np.float64]
+FLAT = 1e-6  # relative; less than this is no distance from a plane or a line
 BATCH = 64  # k-points; the spin QGT of 36 bands takes 0.5 MB for each
 
 
@@ -45,16 +48,51 @@ class KPath:
 
 
 @dataclass(frozen=True)
-class BandMap:
-    """energies, values (k,n): bands in eV, and the quantity of each in `unit`."""
+class KPlane:
+    """Points of a parallelogram: points (k,3) as `band_geometry` takes them, the second of its edges running fastest.
 
-    path: KPath
+    shape : points along the two edges. cartesian (k,3) : the points in 1/angstrom. axes (2,3) : Cartesian unit vectors in the
+    plane, the first along the first edge. positions (k,2) : of the points along them, 1/angstrom. marks : name and position of
+    what is to be named. reciprocal (d,3) : the lattice in k, 1/angstrom; none for a k·p model.
+    """
+
+    points: Real
+    shape: tuple[int, int]
+    cartesian: Real
+    axes: Real
+    positions: Real
+    marks: tuple[tuple[str, float, float], ...]
+    reciprocal: Real
+
+
+@dataclass(frozen=True)
+class KMesh:
+    """The points i/n of a uniform mesh, reduced coordinates: points (k,3), the third index running fastest; shape (n1,n2,n3)."""
+
+    points: Real
+    shape: tuple[int, int, int]
+
+
+Place = TypeVar("Place", bound=KPath | KPlane | KMesh)
+
+
+@dataclass(frozen=True)
+class BandMap(Generic[Place]):
+    """energies, values (k,n): bands in eV, and the quantity of each in `unit`, at the points of k.
+
+    quantity : of QUANTITIES, or a response. mu (eV) : of a response, whose values carry its Fermi functions, else None.
+    setting : what a response was computed for, in words.
+    """
+
+    k: Place
     energies: Real
     values: Real
     quantity: str
     component: str
     unit: str
     model: str
+    mu: float | None = None
+    setting: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +120,7 @@ def k_path(model: TightBindingModel | KPModel, corners: str, points: int = 300) 
     points : about how many k-points in all. Reduced coordinates; 1/angstrom for a KPModel. Raises InputError.
     """
     branches = [_corners(branch, corners) for branch in corners.split("|")]
-    to_cartesian = np.eye(3) if isinstance(model, KPModel) else 2 * np.pi * np.linalg.inv(model.lattice).T
+    to_cartesian = _to_cartesian(model)
     lengths = [np.linalg.norm(np.diff(ends, axis=0) @ to_cartesian, axis=1) for _, ends in branches]
     total = float(sum(length.sum() for length in lengths))
     if any((length == 0).any() for length in lengths):
@@ -107,57 +145,125 @@ def k_path(model: TightBindingModel | KPModel, corners: str, points: int = 300) 
     return KPath(np.concatenate(k), np.concatenate(distance), tuple(map(float, ticks)), tuple(labels), tuple(breaks[1:]))
 
 
+def k_plane(model: TightBindingModel | KPModel, corners: str, points: tuple[int, int] = (101, 101), marks: str = "") -> KPlane:
+    """A plane like "G 0 0 0; X 1/2 0 1/2; L 1/2 1/2 1/2": a corner, and the ends of the two edges that start there.
+
+    points : along the two edges, both ends included. marks : further points of the plane to be named, written alike; a
+    corner called "." has no name. Reduced coordinates; 1/angstrom for a KPModel. Raises InputError.
+    """
+    names, ends = _named_points(corners, f"plane '{corners}'")
+    if len(ends) != 3:
+        raise InputError(f"plane '{corners}': found {len(ends)} corners, expected three: one, and the ends of the edges from it")
+    n1, n2 = points
+    if n1 < 2 or n2 < 2:
+        raise InputError(f"plane with {n1} x {n2} points, expected at least 2 x 2")
+    to_cartesian = _to_cartesian(model)
+    s, t = np.meshgrid(np.linspace(0, 1, n1), np.linspace(0, 1, n2), indexing="ij")
+    k = ends[0] + s.reshape(-1, 1) * (ends[1] - ends[0]) + t.reshape(-1, 1) * (ends[2] - ends[0])
+    edges = (ends[1:] - ends[0]) @ to_cartesian
+    axes = _orthonormal(edges)
+    if axes is None:
+        raise InputError(f"plane '{corners}': its three corners lie on a line")
+    if marks:
+        more, others = _named_points(marks, f"marks '{marks}'")
+        outside = np.abs((others - ends[0]) @ to_cartesian @ np.cross(*axes)) > FLAT * np.linalg.norm(edges)
+        if outside.any():
+            raise InputError(f"marks '{marks}': '{more[int(np.argmax(outside))]}' does not lie in the plane '{corners}'")
+        names, ends = [*names, *more], np.concatenate([ends, others])
+    positions = ends @ to_cartesian @ axes.T
+    named = tuple((name, float(x), float(y)) for name, (x, y) in zip(names, positions, strict=True) if name != ".")
+    reciprocal = np.empty((0, 3)) if isinstance(model, KPModel) else to_cartesian[list(model.periodic)]
+    cartesian = k @ to_cartesian
+    return KPlane(k, (n1, n2), cartesian, axes, cartesian @ axes.T, named, reciprocal)
+
+
+def k_mesh(points: Sequence[int]) -> KMesh:
+    """A uniform mesh of (n1, n2, n3) points that starts at Gamma, as `compute` takes it. Raises InputError."""
+    try:
+        n1, n2, n3 = (operator.index(n) for n in points)
+    except (TypeError, ValueError):
+        n1 = n2 = n3 = 0
+    if min(n1, n2, n3) < 1:
+        raise InputError(f"mesh {points}: expected three positive whole numbers")
+    index = np.stack(np.meshgrid(*map(np.arange, (n1, n2, n3)), indexing="ij"), axis=-1)
+    return KMesh(index.reshape(-1, 3) / (n1, n2, n3), (n1, n2, n3))
+
+
 def band_map(
     model: TightBindingModel | KPModel,
-    path: KPath,
+    k: Place,
     quantity: str,
     component: str,
     *,
     degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
-) -> BandMap:
-    """Bands along a path and one component of a quantity of QUANTITIES, for instance "xy;z".
+) -> BandMap[Place]:
+    """Bands at the points of k and one component of a quantity of QUANTITIES, for instance "xy;z".
 
     degeneracy_tolerance : eV. Raises InputError for an unknown quantity or component, and without spin matrices.
     """
-    if quantity not in QUANTITIES:
-        raise InputError(f"quantity '{quantity}' is not available; choose from {', '.join(QUANTITIES)}")
-    record = QUANTITIES[quantity]
-    letters = component.replace(";", "")
-    if len(letters) != record.rank or not set(letters) <= set("xyz"):
-        raise InputError(f"component '{component}' of '{quantity}': expected {record.rank} letter(s) x, y or z")
-    index: Any = (slice(None), *("xyz".index(letter) for letter in letters))
+    record, name = _checked(quantity, component)
+    index: Any = (slice(None), *component_index(name))
     energies, values = [], []
-    for first in range(0, len(path.points), BATCH):
-        g = band_geometry(model, path.points[first : first + BATCH], degeneracy_tolerance=degeneracy_tolerance)
+    for first in range(0, len(k.points), BATCH):
+        g = band_geometry(model, k.points[first : first + BATCH], degeneracy_tolerance=degeneracy_tolerance)
         energies.append(g.energies)
-        values.append(_block_mean(g, record.of(g)[index]))
-    name = f"{letters[:2]};{letters[2]}" if record.rank == 3 else letters
-    return BandMap(path, np.concatenate(energies), np.concatenate(values), quantity, name, record.unit, model.name)
+        values.append(g.block_mean(record.of(g)[index]))
+    return BandMap(k, np.concatenate(energies), np.concatenate(values), quantity, name, record.unit, model.name)
 
 
-def occupied_sum(bands: BandMap, fermi_energy: float) -> Real:
-    """Sum of the quantity over the bands below the Fermi energy at each k: (k,)."""
+def occupied_sum(bands: BandMap[Place], fermi_energy: float) -> Real:
+    """Sum over the bands below the Fermi energy at each k, of a response over all bands: (k,)."""
+    if bands.mu is not None:
+        return np.asarray(bands.values.sum(axis=1))
     return np.where(bands.energies < fermi_energy, bands.values, 0.0).sum(axis=1)
 
 
 def _corners(branch: str, text: str) -> tuple[list[str], Real]:
-    names, ends = [], []
-    for corner in branch.split(";"):
+    names, ends = _named_points(branch, f"path '{text}'")
+    if len(ends) < 2:
+        raise InputError(f"path '{text}': found one corner in '{branch.strip()}', expected two or more, with ';' between them")
+    return names, ends
+
+
+def _named_points(text: str, where: str) -> tuple[list[str], Real]:
+    """Names and coordinates (point,3) of "G 0 0 0; X 1/2 0 .5"."""
+    names: list[str] = []
+    ends = []
+    for corner in text.split(";"):
         name, *numbers = corner.replace(",", " ").split() or [""]
         try:
             end = [float(Fraction(number)) for number in numbers]
         except (ValueError, ZeroDivisionError):
             end = []
         if len(end) != 3 or not np.isfinite(end).all():
-            raise InputError(f"path '{text}': found '{corner.strip()}', expected a name and three numbers like 'X 1/2 0 .5'")
+            raise InputError(f"{where}: found '{corner.strip()}', expected a name and three numbers like 'X 1/2 0 .5'")
         names.append(name)
         ends.append(end)
-    if len(ends) < 2:
-        raise InputError(f"path '{text}': found one corner in '{branch.strip()}', expected two or more, with ';' between them")
     return names, np.array(ends)
 
 
-def _block_mean(g: BandGeometry, X: Real) -> Real:
-    """The mean over each degenerate block, for every band: (k,n)."""
-    weight = g.same_group / g.same_group.sum(axis=-1, keepdims=True)
-    return np.einsum("knm,km->kn", weight, X)
+def _checked(quantity: str, component: str) -> tuple[Quantity, str]:
+    """The record of a quantity, and the component as it is written. Raises InputError."""
+    if quantity not in QUANTITIES:
+        raise InputError(f"quantity '{quantity}' is not available; choose from {', '.join(QUANTITIES)}")
+    record = QUANTITIES[quantity]
+    letters = component.replace(";", "")
+    if len(letters) != record.rank or not set(letters) <= set("xyz"):
+        raise InputError(f"component '{component}' of '{quantity}': expected {record.rank} letter(s) x, y or z")
+    return record, f"{letters[:2]};{letters[2]}" if record.rank == 3 else letters
+
+
+def _to_cartesian(model: TightBindingModel | KPModel) -> Real:
+    """From the coordinates of k-points, in rows, to 1/angstrom: (3,3)."""
+    return np.eye(3) if isinstance(model, KPModel) else np.asarray(2 * np.pi * np.linalg.inv(model.lattice).T)
+
+
+def _orthonormal(edges: Real) -> Real | None:
+    """Two orthogonal unit vectors in the plane of two edges, the first along the first edge; None where there is no plane."""
+    lengths = np.linalg.norm(edges, axis=1)
+    normal = np.cross(*edges)
+    if np.linalg.norm(normal) <= FLAT * lengths.max() ** 2:
+        return None
+    first = edges[0] / lengths[0]
+    second = np.cross(normal, first)
+    return np.stack([first, second / np.linalg.norm(second)])

@@ -74,7 +74,7 @@ class Occupation:
         Where it is several kT, f and f' are means over the box: no Fermi surface slips through between the points, and there is
         a limit at T = 0. Where it is not, they are f and f' at `energies`, which leaves the order of the rule as it is.
         """
-        f, slope = self._at_points(energies)
+        f, slope = self.weights(energies)
         reach = spread.sum(axis=1)
         for i, kT in enumerate(self.kT):
             near = reach + HOT * kT
@@ -86,8 +86,8 @@ class Occupation:
                 slope[np.ix_(rows, np.flatnonzero(wide))] = -density
         return f, slope
 
-    def _at_points(self, energies: Real) -> tuple[Real, Real]:
-        """f and f' at energies (s,); f' = 0 at T = 0."""
+    def weights(self, energies: Real) -> tuple[Real, Real]:
+        """f and f' at energies (s,): (w, s) each; f' = 0 at T = 0."""
         f = self.fermi(energies)
         kT = self.points[1]
         slope = f * (1 - f)

@@ -7,7 +7,7 @@ import platform
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -203,6 +203,70 @@ def compute(
         values = [tensors(s) for s in tried]
         provenance["degeneracy_change"] = {name: _largest_change([v[name].values for v in values]) for name in values[0]}
     return ResultSet(tensors(sums), provenance, messages)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One response of a crystal at one (mu, T), checked as `compute` does. omega: one frequency (eV), or none."""
+
+    model: TightBindingModel
+    record: Response
+    plan: Plan
+    occupation: Occupation
+    temperature: Real
+    omega: Real
+    tau: float
+    units: un.UnitSystem
+    form: Form
+    relaxation: str
+    tolerance: float
+
+    def tensor(self, sums: Real) -> ResponseTensor:
+        """The response of sums over k and bands (rows, channels), the rows being what values of mu are elsewhere."""
+        rows = replace(self.occupation, mu=np.full(len(sums), self.occupation.mu[0]))
+        integrals, taus = Sums(sums, None, np.empty(0), 0), (self.tau,)
+        raw = _tensor(self.record, self.plan, rows, self.temperature, self.omega, taus, self.units, self.model, integrals)
+        return raw.at(form=self.form, relaxation=self.relaxation)
+
+
+def single_request(
+    model: TightBindingModel | KPModel,
+    response: str,
+    *,
+    mu: float,
+    temperature: float,
+    tau: float | None = None,
+    omega: float | None = None,
+    broadening: float = 0.0,
+    units: un.UnitSystem = "natural",
+    channel: Channel = "spin",
+    blocks: Sequence[str] = (),
+    form: Form = "full",
+    relaxation: str = "adiabatic",
+    degeneracy_tolerance: float | None = None,
+) -> Request:
+    """One response at one mu, temperature, tau and (of a dynamic response) omega; everything else as in `compute`.
+
+    Raises InputError, also for k·p models, whose responses are no means over a cell, and for surface terms at 0 K.
+    """
+    if isinstance(model, KPModel):
+        raise InputError(f"model '{model.name}' is a k·p model: its responses are no means over a cell in k; take a crystal")
+    _check_choices(units, channel, "simple", form, relaxation, blocks)
+    tau = (1.0 if units == "natural" else 10.0) if tau is None else tau
+    for name, value in {"mu": mu, "temperature": temperature, "tau": tau, "omega": omega}.items():
+        if len(_list(name, () if value is None else value)) != (value is not None):
+            raise InputError(f"{name} = {value}: expected one number")
+    if tau <= 0:
+        raise InputError(f"tau must be positive, found {tau:g}")
+    temperatures, omegas = _list("temperature", temperature), _list("omega", () if omega is None else omega)
+    (record,) = (resp.get(response),)
+    plan = replace(_plan((record,), channel, omegas, broadening, form, relaxation), extra=tuple(blocks))
+    if plan.has_surface and not temperature:
+        raise InputError(f"'{response}' has Fermi-surface terms, which no k-point meets at temperature = 0 K; give a higher one")
+    _check_spin(model, plan)
+    occupation = _occupation(_list("mu", mu), temperatures)
+    tolerance = _tolerance(model, degeneracy_tolerance)
+    return Request(model, record, plan, occupation, temperatures, omegas, float(tau), units, form, relaxation, tolerance)
 
 
 def _tensor(

@@ -58,9 +58,7 @@ def integrate_mesh(
     progress: Progress,
 ) -> Sums:
     """Mean over the mesh divided by the volume of the cell: int d^dk/(2 pi)^d."""
-    for points, periodic, name in zip(mesh.points, model.periodic, "abc", strict=True):
-        if not periodic and points != 1:
-            raise InputError(f"grid has {points} points along lattice vector {name}, which is not periodic; expected 1")
+    check_directions(model, mesh)
     if plan.has_surface and (occupation.kT == 0).any():
         surface = [
             r.name for r in plan.responses if any(b.fermi == "surface" and b.name in plan.blocks_of(r) for b in plan.static_blocks)
@@ -81,6 +79,13 @@ def integrate_mesh(
     density = 1 / cell_volume(model)
     difference = None if mean.coarse is None else (mean.fine - mean.coarse) * density
     return Sums(mean.fine * density, difference, mean.minima, oriented.n_evaluated)
+
+
+def check_directions(model: TightBindingModel, mesh: Mesh) -> None:
+    """Raise InputError for several points along a direction in which the model is not periodic."""
+    for points, periodic, name in zip(mesh.points, model.periodic, "abc", strict=True):
+        if not periodic and points != 1:
+            raise InputError(f"grid has {points} points along lattice vector {name}, which is not periodic; expected 1")
 
 
 def _partial(bloch: BlochMatrices, plan: Plan, occupation: Occupation, tolerance: float, block: Block) -> Partial:

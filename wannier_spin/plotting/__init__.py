@@ -1,10 +1,12 @@
-"""Figures of results: responses against mu, T, omega or tau, a summary sheet, bands with a geometric quantity.
+"""Figures of results: responses against mu, T, omega or tau, a summary sheet, bands and planes in k with a geometric
+quantity or what a response is made of.
 
 The only place that imports matplotlib. What is drawn is made first, by functions that know nothing of it.
 """
 
 from wannier_spin.plotting.bands import plot_bands
 from wannier_spin.plotting.canvas import check_ending, save
+from wannier_spin.plotting.plane import plot_plane
 from wannier_spin.plotting.responses import draw_response, plot, summary_sheet
 
-__all__ = ["check_ending", "draw_response", "plot", "plot_bands", "save", "summary_sheet"]
+__all__ = ["check_ending", "draw_response", "plot", "plot_bands", "plot_plane", "save", "summary_sheet"]

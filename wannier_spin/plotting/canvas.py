@@ -20,6 +20,7 @@ PAGE = (8.27, 11.69)  # inches: A4
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 1)))
 DIVERGING = ("#0072B2", "#BDBDBD", "#D55E00")  # grey in the middle: a band of no curvature is still seen on white
+HEAT = ("#003A5D", "#0072B2", "#F7F7F7", "#D55E00", "#6E2C00")  # white in the middle: an area of nothing is not seen
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],

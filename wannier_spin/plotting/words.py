@@ -7,7 +7,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from wannier_spin import responses as resp
+from wannier_spin.kpath import QUANTITIES, BandMap, Place
 from wannier_spin.results import ResponseTensor, ResultSet
+
+_GEOMETRIC = {
+    "spin_berry_curvature": "\\Omega^{{{}}}",
+    "spin_metric": "g^{{{}}}",
+    "zeeman_berry_curvature": "\\bar{{\\Omega}}^{{{}}}",
+    "zeeman_metric": "\\bar{{g}}^{{{}}}",
+    "spin": "\\langle\\sigma^{}\\rangle",
+}
 
 
 def math_unit(unit: str) -> str:
@@ -95,3 +105,32 @@ def setting(tensor: ResponseTensor, provenance: Mapping[str, Any], axis: str, va
     unit = {"mu": "eV", "temperature": "K", "omega": "eV", "tau": tau_unit(tensor)}[axis]
     symbol = {"mu": "$\\mu$", "temperature": "T", "omega": "$\\omega$", "tau": "$\\tau$"}[axis]
     return f"{symbol} = {value:.4g} {unit}"
+
+
+def map_title(bands: BandMap[Place]) -> str:
+    """Model, quantity and component; of a response mu and what else it was computed for in a second line."""
+    if bands.mu is None:
+        return f"{bands.model}: {QUANTITIES[bands.quantity].title}, {bands.component}"
+    title = f"{bands.model}: {resp.get(bands.quantity).title}, {bands.component}"
+    return f"{title}\nμ = {bands.mu:g} eV, {bands.setting}".replace("tau", "τ").replace("omega", "ω").replace("hbar", "ħ")
+
+
+def map_symbol(bands: BandMap[Place], band: str = "n") -> str:
+    """The symbol of a band's value as mathtext; band "" : of the sum."""
+    if bands.quantity in _GEOMETRIC:
+        below = f"_{{{band}}}" if band else ""
+        return f"${_GEOMETRIC[bands.quantity].format(bands.component)}{below}$"
+    symbol = resp.get(bands.quantity).symbol.partition("_")[0]
+    whole = math_symbol(f"{symbol}_{bands.component}")
+    return f"{whole}(k)" if not band else f"{whole}(k), band {band}"
+
+
+def map_unit(bands: BandMap[Place], power: int = 0) -> str:
+    """The unit in brackets, with a power of ten in front of it; empty where there is nothing to say."""
+    words = " ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(bands.unit)) if word)
+    return f" ({words})" if words else ""
+
+
+def gamma(label: str) -> str:
+    """The name of a corner; "G" and "GAMMA" are Gamma."""
+    return "|".join("Γ" if name.upper() in ("G", "GAMMA", "GM", "\\GAMMA") else name for name in label.split("|"))

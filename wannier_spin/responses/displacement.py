@@ -28,16 +28,14 @@ Complex = NDArray[np.complex128]
 
 def AC1(p: BandPairs, z: complex) -> Real:
     """Re (cos) and Im (sin) of sum_m 2 Im[v^b_nm O_mn] l1(z)/eps_nm^2, summed with f_n: (k,n,part,b,o)."""
-    w = p.inverse_gap(1)  # 1/eps: nothing is divided by a gap inside a block
-    l1 = -((z * w) ** 2) / ((z * w) ** 2 - 1)
-    return 2 * _parts(p.im, w**2 * l1, p)
+    kernel = p.kernel(lambda w: -((z * w) ** 2) / ((z * w) ** 2 - 1) * w**2)  # w = 1/eps: nothing is divided by a gap in a block
+    return 2 * _parts(p.im, kernel, p)
 
 
 def AC2(p: BandPairs, z: complex) -> Real:
     """Re (cos) and Im (sin) of sum_m 2i Re[v^b_nm O_mn] l2(z)/eps_nm^2, summed with f_n: (k,n,part,b,o)."""
-    w = p.inverse_gap(1)
-    l2 = z * w / ((z * w) ** 2 - 1)
-    return 2 * _parts(p.re, 1j * w**2 * l2, p)
+    kernel = p.kernel(lambda w: 1j * z * w / ((z * w) ** 2 - 1) * w**2)
+    return 2 * _parts(p.re, kernel, p)
 
 
 def _parts(trace: Callable[[Complex], Real], kernel: NDArray[Any], p: BandPairs) -> Real:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,21 @@ class BandPairs:
     """
 
     def __init__(
-        self, geometry: BandGeometry, observables: Sequence[ObservableName], window: tuple[float, float] = (-np.inf, np.inf)
+        self,
+        geometry: BandGeometry,
+        observables: Sequence[ObservableName],
+        window: tuple[float, float] = (-np.inf, np.inf),
+        partners: Real | None = None,
     ) -> None:
-        """`window`: below it every state is filled, above it empty, at every (mu, T) that is asked for."""
+        """`window`: below it every state is filled, above it empty, at every (mu, T) that is asked for.
+
+        partners : (k,m) weight of band m as the second band of a pair, the same within a block; None: 1. The inner sums of
+        three-band terms and terms without a second band do not have it.
+        """
         self.geometry = geometry
         self.observables = tuple(observables)
         self.window = window
+        self.partners = partners
 
     @cached_property
     def v(self) -> Complex:
@@ -69,7 +79,12 @@ class BandPairs:
 
     def inverse_gap(self, power: int) -> Real:
         """1/(eps_N - eps_M)^power between blocks that can be occupied differently, else zero: (k,n,1,m)."""
-        return np.asarray(self._inverse_gap[:, :, None, :] ** power)
+        return np.asarray(self.kernel(lambda w: w**power))
+
+    def kernel(self, of: Callable[[Real], NDArray[Any]]) -> NDArray[Any]:
+        """A function of 1/(eps_N - eps_M), zero at zero, between blocks that can be occupied differently: (k,n,1,m)."""
+        values = of(self._inverse_gap[:, :, None, :])
+        return values if self.partners is None else values * self.partners[:, None, None, :]
 
     def inside(self, left: Complex) -> Complex:
         """The elements inside each block only: (k,n,b,m)."""
@@ -103,7 +118,8 @@ class BandPairs:
     def re_own_block(self, power: int) -> Real:
         """Re Tr[O_NN v^b_NM v^d_MN]/eps_NM^power band by band, symmetric in b, d: (k,n,b,d,o)."""
         g = self.geometry
-        product = (g.velocity * self._inverse_gap[:, None] ** power)[:, :, None] @ g.velocity[:, None]  # (k,b,d,n,n')
+        weight = self.inverse_gap(power).swapaxes(1, 2)  # (k,1,n,m)
+        product = (g.velocity * weight)[:, :, None] @ g.velocity[:, None]  # (k,b,d,n,n')
         product = (product + product.swapaxes(1, 2)) / 2 * g.same_group[:, None, None]
         return self.re(_rows(product))
 

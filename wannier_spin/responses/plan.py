@@ -96,8 +96,8 @@ class Plan:
     def n_surface_channels(self) -> int:
         return sum(math.prod(self.shapes[block.name]) for block in self.static_blocks if block.fermi == "surface")
 
-    def densities(self, pairs: BandPairs) -> tuple[Real, Real]:
-        """Sea and surface densities, (k, n, channels) each."""
+    def densities(self, pairs: BandPairs, surface_pairs: BandPairs | None = None) -> tuple[Real, Real]:
+        """Sea and surface densities, (k, n, channels) each. surface_pairs : where the surface has other weights than the sea."""
         k, n = pairs.geometry.energies.shape
 
         def flat(parts: Iterable[Real]) -> Real:
@@ -105,7 +105,8 @@ class Plan:
 
         sea = [block.density(pairs) for block in self.static_blocks if block.fermi == "sea"]
         sea += [block.density(pairs, z) for block in self.dynamic_blocks for z in self.frequencies]
-        return flat(sea), flat(block.density(pairs) for block in self.static_blocks if block.fermi == "surface")
+        at_surface = surface_pairs or pairs
+        return flat(sea), flat(block.density(at_surface) for block in self.static_blocks if block.fermi == "surface")
 
     def sites_of(self, response: Response) -> tuple[str, ...]:
         """The sites that a response is projected on."""

@@ -1,0 +1,137 @@
+"""What a response is made of: by band, by pair of bands, by the energy of the states, as sums over a uniform mesh.
+
+What belongs to a band n and to a pair (n, m) is said in `calculation.point`: n is the state with f_n or f'_n, m the empty
+state (in the sea) or any other band (at the Fermi surface). Terms without a second band belong to (n, n). A degenerate
+block's part is the same for each of its bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Unpack, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.calculation.point import Conditions, Point, point_of
+from wannier_spin.calculation.sums import Progress, batch_size, check_directions
+from wannier_spin.errors import InputError
+from wannier_spin.geometry import BandGeometry
+from wannier_spin.integration.grid import Block, Mesh, Partial, mean_over_mesh
+from wannier_spin.integration.parallel import SERIAL, Communicator
+from wannier_spin.model import KPModel, TightBindingModel
+
+Real = NDArray[np.float64]
+By = Literal["band", "band_pair", "energy", "energy_pair"]
+LEAST_BLOCKS = 64  # of the mesh, for any number of ranks
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """values (part,), of pairs (part, part) [n, m]: they add up to `total`, which is computed without parts.
+
+    error : |fine - coarse| of each value as in `compute`, NaN where the mesh has no estimate. labels : of the parts: numbers of
+    bands, from 1, or windows of energy in eV. mu in eV. setting : what else it was computed for, in words.
+    """
+
+    response: str
+    component: str
+    unit: str
+    by: By
+    labels: tuple[str, ...]
+    values: Real
+    error: Real
+    total: float
+    mu: float
+    setting: str
+    model: str
+
+
+def decompose(
+    model: TightBindingModel | KPModel,
+    response: str,
+    component: str,
+    *,
+    grid: Sequence[int],
+    by: By = "band",
+    edges: Sequence[float] = (),
+    shift: Sequence[float] = (0.0, 0.0, 0.0),
+    memory: float = 1.0,
+    comm: Communicator | None = None,
+    progress: Progress = lambda done, total: None,
+    **conditions: Unpack[Conditions],
+) -> Decomposition:
+    """One component of a response on a uniform mesh, in parts.
+
+    Parameters
+    ----------
+    by : "band" n, "energy" of n, "band_pair" and "energy_pair" of (n, m). Pairs cost one evaluation for each part.
+    edges : eV, ascending: windows of energy are between them, below the first and above the last.
+    grid, shift, memory (GiB), comm, progress : as in `compute`. mu, temperature, ... : see `Conditions`.
+
+    Raises
+    ------
+    InputError : unknown names, impossible requests, no edges or edges that do not ascend.
+    """
+    point = point_of(model, response, component, **conditions)
+    request, mesh = point.request, Mesh(tuple(grid), tuple(shift))  # type: ignore[arg-type]  # checks them
+    check_directions(request.model, mesh)
+    labels, pairs = _labels(by, edges, request.model.n_bands), by.endswith("pair")
+
+    def integrand(block: Block) -> Partial:
+        g = point.geometry(point.source.on_block(block.k1, block.k2, block.k3, block.used))
+        return Partial(_rows(point, g, _shares(by, edges, g), pairs, np.stack(block.parts).astype(float)), np.zeros(1))
+
+    oriented = mesh.transposed(point.source.axes)
+    largest = min(batch_size(point.source, request.plan, request.occupation, memory), -(-mesh.n_points // LEAST_BLOCKS))
+    mean = mean_over_mesh(oriented, integrand, largest, comm or SERIAL, progress)
+    total, *values = point.values(mean.fine)
+    coarse = mean.fine * np.nan if mean.coarse is None else mean.coarse
+    error = np.abs(point.values(mean.fine - coarse))[1:]
+    shape = (len(labels),) * (2 if pairs else 1)
+    names = (response, point.component, point.empty.unit, by, labels)
+    parts = (np.reshape(values, shape), error.reshape(shape), float(total))
+    return Decomposition(*names, *parts, point.mu, point.setting, model.name)
+
+
+def _labels(by: str, edges: Sequence[float], n_bands: int) -> tuple[str, ...]:
+    if by not in get_args(By):
+        raise InputError(f"by = '{by}' is not available; choose from {', '.join(get_args(By))}")
+    if by.startswith("band"):
+        if len(edges):
+            raise InputError(f"edges are for by = 'energy' and 'energy_pair', and by is '{by}': leave them out")
+        return tuple(str(n + 1) for n in range(n_bands))
+    if not len(edges) or not np.isfinite(edges).all() or (np.diff(edges) <= 0).any():
+        raise InputError(f"edges = {list(edges)}: expected at least one energy in eV, each larger than the one before")
+    inner = [f"{low:g} to {high:g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    return (f"below {edges[0]:g}", *inner, f"above {edges[-1]:g}")
+
+
+def _shares(by: str, edges: Sequence[float], g: BandGeometry) -> Real:
+    """How much of each band belongs to each part, the same within a block: (k,part,n)."""
+    if by.startswith("band"):
+        return np.asarray(g.same_group / g.same_group.sum(axis=-1, keepdims=True))
+    window = np.searchsorted(np.asarray(edges, float), g.block_energies, side="right")
+    return (window[:, None, :] == np.arange(len(edges) + 1)[:, None]).astype(float)
+
+
+def _rows(point: Point, g: BandGeometry, shares: Real, pairs: bool, masks: Real) -> Real:
+    """Sums over the points of each mask (mask,k): the total, and the part of each n or pair (n, m): (mask,row,channels)."""
+
+    def add(terms: Real) -> Real:
+        return np.einsum("uk,kpn,knc->upc", masks, shares, terms, optimize=True)
+
+    total = masks @ point.total(g)
+    values = add(point.terms(g)) if not pairs else _pair_rows(point, g, shares, add)
+    return np.concatenate([total[:, None], values], axis=1)
+
+
+def _pair_rows(point: Point, g: BandGeometry, shares: Real, add: Callable[[Real], Real]) -> Real:
+    """The part of each pair (n, m), m running fastest: (mask,pair,channels)."""
+    single = point.terms(g, np.zeros_like(g.energies))
+    columns = [add(point.terms(g, shares[:, m]) - single) for m in range(shares.shape[1])]
+    values = np.stack(columns, axis=2)
+    diagonal = np.arange(shares.shape[1])
+    values[:, diagonal, diagonal] += add(single)
+    return values.reshape(len(values), -1, values.shape[-1])

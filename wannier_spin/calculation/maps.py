@@ -1,0 +1,73 @@
+"""Where in k a response comes from: its integrand on a path, a plane or a mesh, band by band."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin import responses as resp
+from wannier_spin.calculation.point import Conditions, Point, point_of
+from wannier_spin.errors import InputError
+from wannier_spin.geometry import BandGeometry
+from wannier_spin.kpath import BATCH, BandMap, Place
+from wannier_spin.model import KPModel, TightBindingModel
+
+Real = NDArray[np.float64]
+
+
+def response_map(
+    model: TightBindingModel | KPModel, k: Place, response: str, component: str, **conditions: Unpack[Conditions]
+) -> BandMap[Place]:
+    """One component of a response at the points of k (`k_path`, `k_plane`, `k_mesh`), as the sum of what each band brings:
+
+        response = mean over the cell in k of sum_n values_kn
+
+    What belongs to which band is said in `calculation.point`. Every point is evaluated, on this rank, without use of symmetry.
+    mu, temperature, ... : see `Conditions`.
+
+    Raises
+    ------
+    InputError : unknown names, impossible requests, a k·p model (which has no cell in k), surface terms at 0 K.
+    """
+    point = point_of(model, response, component, **conditions)
+    return _map(point, k, point.terms, point.empty.unit)
+
+
+def surface_map(
+    model: TightBindingModel | KPModel, k: Place, response: str, component: str, **conditions: Unpack[Conditions]
+) -> BandMap[Place]:
+    """As `response_map`, the density c_n of a response on the Fermi surface, with no Fermi function:
+
+        response = mean over the cell in k of sum_n -f'_n c_n        of its terms with f'
+
+    Of (4), (5) in their Fermi-surface form (block L1surf). Other terms of the sea, as the whole of (6) or the block S, have no
+    place there. The temperature does not enter. InputError also for responses without terms of the Fermi surface.
+    """
+    whole = point_of(model, response, component, **conditions).empty
+    combination = {name: factor for name, factor in whole.combination.items() if _on_surface(name)}
+    if "L1" in whole.combination and not len(whole.omega):
+        combination = {"L1surf": 1.0}
+    if not combination:
+        raise InputError(f"'{response}' has no terms of the Fermi surface, only of the sea: draw it with response_map")
+    conditions["combination"] = combination
+    point = point_of(model, response, component, **conditions)
+    return _map(point, k, point.on_surface, f"eV {point.empty.unit}")
+
+
+def _on_surface(block: str) -> bool:
+    return block in resp.BLOCKS and resp.BLOCKS[block].fermi == "surface"
+
+
+def _map(point: Point, k: Place, terms: Callable[[BandGeometry], Real], unit: str) -> BandMap[Place]:
+    """A map of terms in all channels (k,n,channels)."""
+    energies, values = [], []
+    for first in range(0, len(k.points), BATCH):
+        g = point.geometry(point.source.at_points(k.points[first : first + BATCH]))
+        sums = terms(g)
+        energies.append(g.energies)
+        values.append(g.block_mean(point.values(sums.reshape(-1, sums.shape[-1])).reshape(g.energies.shape)))
+    names = (point.empty.name, point.component, unit, point.request.model.name)
+    return BandMap(k, np.concatenate(energies), np.concatenate(values), *names, point.mu, point.setting)

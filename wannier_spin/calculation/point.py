@@ -1,0 +1,151 @@
+"""One response at one (mu, T), tau and frequency as a sum over k, bands and pairs of bands.
+
+    response = (1/cell) mean_k sum_n [ sum_m f_n (1 - f_m) X_nm + f_n D_n + f'_n (sum_m Y_nm + Z_n) ]
+
+X, Y : terms of the sea and of the surface with a second band m of another block; D, Z : those without. Summed over blocks
+X_nm = -X_mn for every block of the sea, so that f_n (1 - f_m) adds up to the same as the f_n of PHYSICS.md. With it the
+part of n is what n gains from empty states, and pairs of filled bands vanish one by one, not only in the sum: no part
+depends on how many filled bands a model has, or is spoiled where two of them touch.
+
+In terms of three bands (in S) n and m are the outer pair. Parts are means over degenerate blocks: they do not depend on
+the choice of states inside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, Required, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin import responses as resp
+from wannier_spin import units as un
+from wannier_spin.bloch import BlochMatrices, BlochSum
+from wannier_spin.calculation.compute import Request, single_request
+from wannier_spin.calculation.sums import cell_volume
+from wannier_spin.components import PARTS, checked_name, component_index
+from wannier_spin.errors import InputError
+from wannier_spin.geometry import BandGeometry, geometry_of
+from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.responses import BandPairs
+from wannier_spin.responses.registry import Form
+from wannier_spin.results import ResponseTensor
+from wannier_spin.tensors import Channel
+
+Real = NDArray[np.float64]
+
+
+class Conditions(TypedDict, total=False):
+    """At which point: mu (eV), temperature (K), and as in `compute` tau, omega, broadening, units, channel, form, relaxation.
+
+    part : "cos" or "sin" of a response to an alternating field. combination : block -> factor in place of a form, as in
+    `ResponseTensor.at`; here any block of the response's order in field and tau, for instance {"L1surf": 1}.
+    degeneracy_tolerance : eV.
+    """
+
+    mu: Required[float]
+    temperature: Required[float]
+    tau: float | None
+    omega: float | None
+    broadening: float
+    part: Literal["cos", "sin"]
+    units: un.UnitSystem
+    channel: Channel
+    form: Form
+    relaxation: str
+    combination: Mapping[str, float] | None
+    degeneracy_tolerance: float | None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One component of one response at one point (`Conditions`), whose integrand can be had in parts."""
+
+    request: Request
+    component: str
+    part: str
+    combination: Mapping[str, float] | None
+
+    @property
+    def mu(self) -> float:
+        return float(self.request.occupation.mu[0])
+
+    @cached_property
+    def source(self) -> BlochSum:
+        """Bloch sums of what the response needs."""
+        return BlochSum(self.request.model, second_order=self.request.plan.derivatives, spin=self.request.plan.needs_spin)
+
+    @cached_property
+    def empty(self) -> ResponseTensor:
+        """The response of nothing, for its names and units."""
+        return self._tensor(np.zeros((1, self.request.plan.n_channels)))
+
+    @property
+    def setting(self) -> str:
+        """In words, but for mu: temperature, tau, frequency, form."""
+        t = self.empty
+        form = t.form if t.relaxation is None or t.field_order == 1 else f"{t.form} ({t.relaxation})"
+        words = [f"T = {t.temperature[0]:g} K", f"form {form}"]
+        if any(t.tau_powers[name] for name in t.combination):
+            words.insert(1, f"tau = {t.tau[0]:g} {t.tau_unit}")
+        if len(t.omega):
+            words.insert(1, f"omega = {t.omega[0]:g} eV, {self.part}")
+        return ", ".join(words)
+
+    def values(self, sums: Real) -> Real:
+        """The component of sums over k and bands (rows, channels), per volume of the cell: (rows,)."""
+        values = self._tensor(sums / cell_volume(self.request.model)).values[:, 0]
+        if len(self.empty.omega):
+            values = values[:, 0, PARTS.index(self.part)]
+        index: Any = (slice(None), *component_index(self.component))
+        return np.asarray(values[index])
+
+    def geometry(self, bloch: BlochMatrices) -> BandGeometry:
+        """Bands and what is between them, as the response needs them."""
+        return geometry_of(bloch, self.request.tolerance, self.request.plan.derivatives)
+
+    def terms(self, g: BandGeometry, partners: Real | None = None) -> Real:
+        """The terms of each band n in all channels, with its Fermi functions: (k,n,channels).
+
+        partners : (k,m) weights of the second bands, the same within a block; None: 1.
+        """
+        plan, window = self.request.plan, self.request.occupation.window
+        f, slope = self._weights(g)
+        empty = 1 - f if partners is None else (1 - f) * partners
+        sea, surface = (BandPairs(g, plan.observables, window, weight) for weight in (empty, partners))
+        densities = plan.densities(sea, surface)
+        return np.concatenate([w[..., None] * X for w, X in zip((f, slope), densities, strict=True)], axis=-1)
+
+    def total(self, g: BandGeometry) -> Real:
+        """The sum over bands in all channels as `compute` makes it, with f_n in place of f_n (1 - f_m): (k,channels)."""
+        plan = self.request.plan
+        densities = plan.densities(BandPairs(g, plan.observables, self.request.occupation.window))
+        return np.concatenate([np.einsum("kn,knc->kc", w, X) for w, X in zip(self._weights(g), densities, strict=True)], axis=-1)
+
+    def on_surface(self, g: BandGeometry) -> Real:
+        """The terms of the Fermi surface with -1 in place of f', without those of the sea: (k,n,channels)."""
+        sea, surface = self.request.plan.densities(BandPairs(g, self.request.plan.observables))
+        return np.concatenate([np.zeros_like(sea), -surface], axis=-1)
+
+    def _weights(self, g: BandGeometry) -> tuple[Real, Real]:
+        """f_n and f'_n: (k,n) each."""
+        f, slope = self.request.occupation.weights(g.block_energies.ravel())
+        return f.reshape(g.energies.shape), slope.reshape(g.energies.shape)
+
+    def _tensor(self, sums: Real) -> ResponseTensor:
+        tensor = self.request.tensor(sums)
+        return tensor if self.combination is None else tensor.at(combination=self.combination)
+
+
+def point_of(model: TightBindingModel | KPModel, response: str, component: str, **conditions: Unpack[Conditions]) -> Point:
+    """Check what is asked for. Raises InputError."""
+    options: dict[str, Any] = dict(conditions)
+    part, combination = options.pop("part", "cos"), options.pop("combination", None)
+    if part not in PARTS:
+        raise InputError(f"part = '{part}', expected {' or '.join(PARTS)}")
+    blocks = [name for name in combination or () if name not in resp.DYNAMIC_BLOCKS]
+    point = Point(single_request(model, response, blocks=blocks, **options), component, part, combination)
+    return replace(point, component=checked_name(point.empty, component))
