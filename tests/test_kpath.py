@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rotations import rotated
 
 import wannier_spin as ws
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.kpath import QUANTITIES, KPath, band_map, k_path, occupied_sum
+from wannier_spin.kpath import QUANTITIES, KPath, band_map, k_mesh, k_path, k_plane, occupied_sum
 
 SQUARE = ws.models.get("altermagnet")
 NO_BLOCKS = "rashba_exchange"
@@ -64,6 +65,89 @@ def test_wrong_paths(text: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         k_path(SQUARE, text)
     assert message in str(caught.value)
+
+
+HEXAGONAL = ws.models.get("kane_mele")
+LENGTH = 4 * np.pi / np.sqrt(3)  # of the shortest reciprocal lattice vectors, for a = 1
+
+
+def test_plane_of_a_hexagonal_lattice() -> None:
+    """Angles and lengths are right, whatever the reduced coordinates look like."""
+    plane = k_plane(HEXAGONAL, "G 0 0 0; . 1 0 0; . 0 1 0", (7, 5), "M 1/2 0 0")
+    x, y = (plane.positions[:, i].reshape(plane.shape) for i in (0, 1))
+    assert (x[0, 0], y[0, 0]) == pytest.approx((0, 0))
+    assert (x[-1, 0], y[-1, 0]) == pytest.approx((LENGTH, 0))
+    across = np.array([x[0, -1], y[0, -1]])
+    assert np.linalg.norm(across) == pytest.approx(LENGTH)
+    assert abs(across[0]) == pytest.approx(LENGTH / 2)  # 60 or 120 degrees
+    assert across[1] > 0
+    assert plane.points.reshape(7, 5, 3)[3, 2] == pytest.approx([1 / 2, 1 / 2, 0])
+    assert np.linalg.norm(np.diff(plane.cartesian.reshape(7, 5, 3), axis=0), axis=-1) == pytest.approx(LENGTH / 6)
+    places = {name: np.array(place) for name, *place in plane.marks}
+    assert list(places) == ["G", "M"]
+    assert np.linalg.norm(places["M"]) == pytest.approx(LENGTH / 2)
+    assert plane.reciprocal.shape == (2, 3)  # none across the sheet
+
+
+def test_corner_of_the_hexagonal_zone() -> None:
+    """The corner that belongs to the angle of 120 or 60 degrees between the two edges."""
+    lattice = 2 * np.pi * np.linalg.inv(HEXAGONAL.lattice).T
+    acute = lattice[0] @ lattice[1] > 0
+    plane = k_plane(HEXAGONAL, "G 0 0 0; . 1 0 0; . 0 1 0", (2, 2), "K 1/3 1/3 0" if acute else "K 2/3 1/3 0")
+    places = {name: np.array(place) for name, *place in plane.marks}
+    assert np.linalg.norm(places["K"]) == pytest.approx(4 * np.pi / 3)
+
+
+def test_plane_off_the_origin() -> None:
+    """Positions count from Gamma, along axes that do not depend on where the plane is."""
+    model = ws.models.get("zincblende")
+    plane = k_plane(model, "A 0 0 1/2; B 1/2 1/2 1/2; C 1/2 -1/2 1", (3, 4))
+    assert plane.axes @ plane.axes.T == pytest.approx(np.eye(2))
+    expected = 2 * np.pi * np.linalg.inv(model.lattice).T
+    assert plane.cartesian == pytest.approx(plane.points @ expected)
+    assert plane.positions == pytest.approx(plane.cartesian @ plane.axes.T)
+    along = plane.cartesian[-4] - plane.cartesian[0]
+    assert along / np.linalg.norm(along) == pytest.approx(plane.axes[0])
+
+
+def test_plane_of_a_kp_model_is_cartesian() -> None:
+    plane = k_plane(ws.models.get("massive_dirac"), ". -0.1 -0.1 0; . 0.1 -0.1 0; . -0.1 0.1 0", (3, 3))
+    assert plane.positions[:, 0].reshape(3, 3)[:, 0] == pytest.approx([-0.1, 0, 0.1])
+    assert len(plane.reciprocal) == 0
+    assert plane.marks == ()
+
+
+@pytest.mark.parametrize(
+    ("corners", "points", "marks", "message"),
+    [
+        ("G 0 0 0; X .5 0 0", (3, 3), "", "found 2 corners, expected three"),
+        ("G 0 0 0; X .5 0 0; Y 1 0 0", (3, 3), "", "lie on a line"),
+        ("G 0 0 0; X 0 0 0; Y 1 0 0", (3, 3), "", "lie on a line"),
+        ("G 0 0 0; X 0 0; Y 1 0 0", (3, 3), "", "plane 'G 0 0 0; X 0 0; Y 1 0 0': found 'X 0 0'"),
+        ("G 0 0 0; X .5 0 0; Y 0 .5 0", (1, 3), "", "1 x 3 points, expected at least 2 x 2"),
+        ("G 0 0 0; X .5 0 0; Y 0 .5 0", (3, 3), "M .5 .5 0; Z 0 0 .5", "'Z' does not lie in the plane"),
+        ("G 0 0 0; X .5 0 0; Y 0 .5 0", (3, 3), "M .5", "marks 'M .5': found 'M .5'"),
+    ],
+)
+def test_wrong_planes(corners: str, points: tuple[int, int], marks: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        k_plane(SQUARE, corners, points, marks)
+    assert message in str(caught.value)
+
+
+def test_mesh() -> None:
+    assert k_mesh((2, 3, 4)).points == pytest.approx(mesh((2, 3, 4)))
+    assert k_mesh((2, 3, 4)).shape == (2, 3, 4)
+    for wrong in ((2, 3), (2, 3, 0), (2, 3, 1.5), 4):
+        with pytest.raises(InputError, match="three positive whole numbers"):
+            k_mesh(wrong)  # type: ignore[arg-type]
+
+
+def test_maps_on_a_plane_are_those_of_its_points() -> None:
+    plane = k_plane(SQUARE, "G 0 0 0; X .5 0 0; Y 0 .5 0", (3, 4))
+    bands = band_map(SQUARE, plane, "spin", "z")
+    assert bands.values.shape == (12, 2)
+    assert bands.values[6] == pytest.approx(band_map(SQUARE, path_of(plane.points[6:7]), "spin", "z").values[0])
 
 
 def test_wrong_quantities_and_components() -> None:
@@ -133,18 +217,6 @@ def test_against_plain_sums(quantity: str, component: str) -> None:
 def blocks(g: BandGeometry) -> list[tuple[int, int]]:
     """(k-point, number of the block)."""
     return [(p, int(block)) for p, groups in enumerate(g.group) for block in np.unique(groups)]
-
-
-def rotated(g: BandGeometry, rng: np.random.Generator) -> BandGeometry:
-    """Other states inside of each degenerate block."""
-    U = np.zeros(g.states.shape, complex)
-    for p, block in blocks(g):
-        inside = np.flatnonzero(g.group[p] == block)
-        random = rng.normal(size=(2, len(inside), len(inside)))
-        U[p][np.ix_(inside, inside)] = np.linalg.qr(random[0] + 1j * random[1])[0]
-    turn = U[:, None]
-    velocity, spin = (turn.conj().swapaxes(-1, -2) @ X @ turn for X in (g.velocity, g.spin_matrices))
-    return replace(g, velocity=velocity, spin=spin, states=g.states @ U)
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)

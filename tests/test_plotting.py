@@ -386,6 +386,139 @@ def test_energy_range() -> None:
         ws.plot_bands(bands, energy_range=(1, -2))
 
 
+def test_bands_of_a_response() -> None:
+    """Coloured by what they bring, counted from mu; below them the sum over all bands."""
+    model = ws.models.get("rashba_exchange")
+    path = k_path(model, "G 0 0 0; X 1/2 0 0", 30)
+    bands = ws.response_map(model, path, "edelstein", "yx", mu=0.5, temperature=3000, units="SI")
+    figure = ws.plot_bands(bands)
+    texts = texts_of(figure)
+    assert any("rashba_exchange: Edelstein effect, yx\nμ = 0.5 eV, T = 3000 K, τ = 10 fs, form full" in text for text in texts)
+    assert "E − μ (eV)" in texts
+    label = next(text for text in texts if "band n" in text)
+    assert "$\\beta^{(1)}_{yx}$(k), band n" in label
+    assert "⟨σ/2⟩ m$^{-2}$ / (V/m)" in label
+    assert any(text.startswith("sum over bands (") and "⟨σ/2⟩" in text for text in texts)
+    line = next(line for line in figure.axes[1].lines if len(line.get_xdata()) == len(path.points))
+    drawn, total = np.asarray(line.get_ydata()), bands.values.sum(axis=1)
+    assert np.abs(total).max() > 0
+    assert drawn / np.abs(drawn).max() == pytest.approx(total / np.abs(total).max())
+    assert_tidy(figure)
+
+
+# --- planes -------------------------------------------------------------------------------------------------------------
+
+HEXAGONAL = ws.models.get("kane_mele", rashba=0.1, exchange=(0.0, 0.0, 0.2))
+CELL = ". -1/2 -1/2 0; . 1/2 -1/2 0; . -1/2 1/2 0"
+
+
+def quadrilaterals(figure: "matplotlib.figure.Figure") -> "matplotlib.collections.QuadMesh":
+    from matplotlib.collections import QuadMesh
+
+    (cells,) = [c for c in figure.axes[0].collections if isinstance(c, QuadMesh)]
+    return cells
+
+
+def contours(figure: "matplotlib.figure.Figure", colour: str) -> np.ndarray:
+    """The vertices of the lines of this colour: (vertex, 2)."""
+    from matplotlib.colors import to_rgba
+    from matplotlib.contour import ContourSet
+
+    sets = [c for c in figure.axes[0].collections if isinstance(c, ContourSet) and tuple(c.get_edgecolor()[0]) == to_rgba(colour)]
+    return np.concatenate([path.vertices for contour in sets for path in contour.get_paths()])
+
+
+def test_plane_shows_the_integrand_where_it_is() -> None:
+    plane = ws.k_plane(HEXAGONAL, CELL, (21, 21), "G 0 0 0")
+    bands = ws.response_map(HEXAGONAL, plane, "magnetic_spin_hall", "xy;z", mu=0.9, temperature=1000, units="SI", tau=5)
+    figure = ws.plot_plane(bands)
+    cells = quadrilaterals(figure)
+    assert np.asarray(cells.get_array()).ravel() == pytest.approx(bands.values.sum(axis=1))
+    assert np.abs(bands.values.sum(axis=1)).max() > 0
+    corners = cells.get_coordinates()
+    centres = (corners[:-1, :-1] + corners[1:, :-1] + corners[:-1, 1:] + corners[1:, 1:]) / 4
+    assert np.asarray(centres).reshape(-1, 2) == pytest.approx(plane.positions, abs=1e-12)
+    assert figure.axes[0].get_aspect() == 1  # angles are right
+    low, high = cells.get_clim()
+    assert low == pytest.approx(-high)  # white is zero
+    texts = texts_of(figure)
+    assert any("magnetic spin Hall effect, xy;z\nμ = 0.9 eV, T = 1000 K, τ = 5 fs, form full" in text for text in texts)
+    label = next(text for text in texts if text.startswith("$\\sigma^{(1)}_{xy;z}$(k)"))
+    assert label.endswith("(ħ/e) S)")  # of a sheet
+    assert "$k_x$ (Å$^{-1}$)" in texts or any(text.startswith("k along") for text in texts)
+    assert "Γ" in texts
+    assert_tidy(figure)
+
+
+def test_fermi_lines_are_where_bands_cross() -> None:
+    plane = ws.k_plane(HEXAGONAL, CELL, (41, 41))
+    figure = ws.plot_plane(ws.band_map(HEXAGONAL, plane, "spin", "z"), fermi_energy=0.9)
+    at = contours(figure, "black")
+    assert len(at) > 20
+    k = np.linalg.lstsq(plane.reciprocal.T, (at @ plane.axes).T, rcond=None)[0].T  # reduced coordinates in the sheet
+    energies = ws.band_geometry(HEXAGONAL, np.column_stack([k, np.zeros(len(k))])).energies
+    assert np.abs(energies - 0.9).min(axis=1).max() < 0.02  # linear between points that are 0.18/angstrom apart
+
+
+def test_zone_boundary_is_a_hexagon() -> None:
+    figure = ws.plot_plane(ws.band_map(HEXAGONAL, ws.k_plane(HEXAGONAL, CELL, (41, 41)), "spin", "z"), band=1)
+    radius = np.linalg.norm(contours(figure, "0.5"), axis=1)
+    middle, corner = 2 * np.pi / np.sqrt(3), 4 * np.pi / 3
+    near = radius[radius < 1.02 * corner]
+    assert near.min() == pytest.approx(middle, rel=0.01)
+    assert near.max() == pytest.approx(corner, rel=0.02)
+
+
+def test_one_band_of_a_plane() -> None:
+    bands = ws.band_map(HEXAGONAL, ws.k_plane(HEXAGONAL, CELL, (9, 8)), "spin_berry_curvature", "xy;z")
+    figure = ws.plot_plane(bands, band=2)
+    assert np.asarray(quadrilaterals(figure).get_array()).ravel() == pytest.approx(bands.values[:, 1])
+    assert any(text.endswith("spin Berry curvature, xy;z, band 2") for text in texts_of(figure))
+    assert any("\\Omega^{xy;z}_{2}$ (Å$^{2}$)" in text for text in texts_of(figure))
+    both = ws.plot_plane(bands, fermi_energy=0.0)
+    assert np.asarray(quadrilaterals(both).get_array()).ravel() == pytest.approx(bands.values[:, :2].sum(axis=1))
+    assert any("sum over E < E$_F$ = 0 eV" in text for text in texts_of(both))
+
+
+@pytest.mark.parametrize(("scale", "norm"), [("auto", "AsinhNorm"), ("linear", "Normalize"), ("symlog", "AsinhNorm")])
+def test_scales_of_a_spiky_map(scale: str, norm: str) -> None:
+    bands = ws.band_map(HEXAGONAL, ws.k_plane(HEXAGONAL, CELL, (9, 8)), "spin", "z")
+    spiky = np.where(np.arange(72)[:, None] == 30, 1e4, bands.values)
+    figure = ws.plot_plane(replace(bands, values=spiky), band=1, scale=scale)
+    cells = quadrilaterals(figure)
+    assert type(cells.norm).__name__ == norm
+    assert cells.norm(0.0) == pytest.approx(0.5)
+    assert_tidy(figure)
+
+
+@pytest.mark.parametrize(
+    ("direction", "label"),
+    [
+        ((0, 1, 0), "$k_y$ (Å$^{-1}$)"),
+        ((np.sqrt(1 / 2), np.sqrt(1 / 2), 0), "k along [1 1 0] (Å$^{-1}$)"),
+        ((np.sqrt(4 / 5), -np.sqrt(1 / 5), 0), "k along [2 −1 0] (Å$^{-1}$)"),
+        ((0.96, -0.28, 0), "k along [0.96 −0.28 0.00] (Å$^{-1}$)"),
+        ((-1, 0, 0), "k along [−1 0 0] (Å$^{-1}$)"),
+    ],
+)
+def test_names_of_directions(direction: tuple[float, ...], label: str) -> None:
+    from wannier_spin.plotting.plane import axis_label
+
+    assert axis_label(np.array(direction)) == label
+
+
+def test_planes_that_cannot_be_drawn() -> None:
+    bands = ws.band_map(HEXAGONAL, ws.k_plane(HEXAGONAL, CELL, (3, 3)), "spin", "z")
+    with pytest.raises(InputError, match="give a Fermi energy"):
+        ws.plot_plane(bands)
+    with pytest.raises(InputError, match="band 5: the model has bands 1 to 4"):
+        ws.plot_plane(bands, band=5)
+    with pytest.raises(InputError, match="scale = 'log' is not available"):
+        ws.plot_plane(bands, band=1, scale="log")
+    with pytest.raises(InputError, match=r"\.pdf, \.png, \.svg"):
+        ws.plot_plane(bands, "a.tif", band=1)
+
+
 # --- files --------------------------------------------------------------------------------------------------------------
 
 MAGIC = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
@@ -458,6 +591,56 @@ def test_bands_command(run: Run, folder: Path) -> None:
     options = ("--fermi-energy", 0.1, "--energies", -1, 1)
     assert run("bands", folder / "model.h5", *arguments, *options, "-o", folder / "c.png")[0] == 0
     assert (folder / "b.png").read_bytes() != (folder / "c.png").read_bytes()
+
+
+def test_bands_command_for_a_response(run: Run, folder: Path) -> None:
+    arguments = ("--path", "G 0 0 0; M 1/2 0.4 0", "-q", "magnetic_spin_hall", "--points", 20, "--fermi-energy", 0.1)
+    assert run("bands", folder / "model.h5", *arguments, "-o", folder / "b.png") == (0, f"written to {folder}/b.png\n", "")
+    assert run("bands", folder / "model.h5", *arguments, "--tau", 5, "--form", "paper", "-o", folder / "c.png")[0] == 0
+    assert (folder / "b.png").read_bytes() != (folder / "c.png").read_bytes()
+
+
+def test_plane_command(run: Run, folder: Path) -> None:
+    arguments = ("--corners", "G 0 0 0; . 1/2 0 0; . 0 1/2 0", "--points", 6, 5, "--fermi-energy", 0.1)
+    assert run("plane", folder / "model.h5", *arguments, "-o", folder / "b.png") == (0, f"written to {folder}/b.png\n", "")
+    options = ("-q", "ac_spin_magnetization", "-c", "zx", "--omega", 0.2, "--broadening", 0.1, "--part", "sin")
+    assert run("plane", folder / "model.h5", *arguments, *options, "-o", folder / "c.svg")[0] == 0
+    options = ("-q", "edelstein", "-c", "zx", "--block", "L1surf")
+    assert run("plane", folder / "model.h5", *arguments, *options, "-o", folder / "e.svg")[0] == 0
+    assert "blocks L1surf" in (folder / "e.svg").read_text()
+    options = ("-q", "spin", "-c", "z", "--band", 2, "--mark", "M 1/2 1/2 0", "--scale", "linear")
+    assert run("plane", folder / "model.h5", *arguments, *options, "-o", folder / "d.pdf")[0] == 0
+    assert {p.name for p in folder.iterdir()} == {"model.h5", "r.h5", "b.png", "c.svg", "d.pdf", "e.svg"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ((), ("'spin_berry_curvature' on a plane", "give a Fermi energy")),
+        (("-q", "edelstein", "-c", "xy"), ("'edelstein' is a response", "--fermi-energy")),
+        (("-q", "edelstien", "-c", "xy"), ("'edelstien'", "did you mean 'edelstein'")),
+        (("-q", "edelstein", "-c", "x", "--fermi-energy", "0"), ("'x' of 'edelstein'", "2 letters")),
+        (("-q", "spin", "-c", "z", "--tau", "3"), ("--tau is for responses",)),
+        (("-q", "edelstein", "-c", "zx", "--fermi-energy", "0", "--block", "L2"), ("'L2'", "L1surf")),
+        (("-q", "ac_spin_current", "--fermi-energy", "0"), ("give omega",)),
+        (("--band", "9"), ("band 9", "1 to 2")),
+        (("--scale", "log", "--band", "1"), ("'log'", "auto, linear, symlog")),
+        (("--corners", "G 0 0 0; X 1 0 0"), ("found 2 corners",)),
+        (("--mark", "Z 0 0 1/2"), ("'Z' does not lie in the plane",)),
+        (("-o", "a.tif"), ("a.tif", ".pdf, .png, .svg")),
+    ],
+)
+def test_plane_refuses(
+    run: Run, folder: Path, arguments: tuple[str, ...], parts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    before = sorted(folder.iterdir())
+    standard = ("--corners", "G 0 0 0; . 1/2 0 0; . 0 1/2 0", "--points", "3", "3", "-o", "a.png")
+    code, out, err = run("plane", "model.h5", *standard, *arguments)
+    assert (code, out, err.count("error: ")) == (2, "", 1)
+    for part in parts:
+        assert part in err
+    assert sorted(folder.iterdir()) == before
 
 
 @pytest.mark.parametrize(

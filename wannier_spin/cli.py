@@ -6,7 +6,6 @@ Exit codes: 0 done (a warning is still 0), 2 bad input, 1 anything else. Under M
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import signal
@@ -53,6 +52,7 @@ AT_BROADENING = Annotated[float | None, typer.Option(help="eV, of a response to 
 AT_PART = Annotated[str | None, typer.Option(help="cos or sin, of a response to an alternating field.")]
 AT_FORM = Annotated[str | None, typer.Option(help="full or paper, of a response.")]
 AT_RELAXATION = Annotated[str | None, typer.Option(help="Relaxation model of the full form at second order.")]
+AT_BLOCK = Annotated[str | None, typer.Option(help="One building block of a response in place of a form, like L1surf.")]
 SEEDNAME = typer.Argument(help="Wannier90 seedname (path without ending), a folder with one, or a saved model .h5.")
 
 
@@ -307,6 +307,7 @@ def bands(
     part: AT_PART = None,
     form: AT_FORM = None,
     relaxation: AT_RELAXATION = None,
+    block: AT_BLOCK = None,
 ) -> None:
     """Draw bands along a path, coloured by a geometric quantity or by what they bring to a response: where in k it comes from."""
     from wannier_spin import plotting
@@ -317,7 +318,7 @@ def bands(
     data = _map_of(
         *(model, k_path(model, path, points), quantity, component, fermi_energy),
         {"temperature": temperature, "tau": tau, "omega": omega, "broadening": broadening, "part": part}
-        | {"form": form, "relaxation": relaxation},
+        | {"form": form, "relaxation": relaxation, "block": block},
     )
     plotting.plot_bands(data, output, fermi_energy=fermi_energy, energy_range=energies)
     print(f"written to {output}")
@@ -343,6 +344,7 @@ def plane(
     part: AT_PART = None,
     form: AT_FORM = None,
     relaxation: AT_RELAXATION = None,
+    block: AT_BLOCK = None,
 ) -> None:
     """Draw a geometric quantity or the integrand of a response on a plane in k, with Fermi lines."""
     from wannier_spin import plotting
@@ -353,7 +355,7 @@ def plane(
     data = _map_of(
         *(model, k_plane(model, corners, points, mark), quantity, component, fermi_energy),
         {"temperature": temperature, "tau": tau, "omega": omega, "broadening": broadening, "part": part}
-        | {"form": form, "relaxation": relaxation},
+        | {"form": form, "relaxation": relaxation, "block": block},
     )
     choices: Any = {"fermi_energy": fermi_energy, "band": band, "scale": scale}
     plotting.plot_plane(data, output, **choices)
@@ -401,20 +403,16 @@ def _map_of(
     model: TightBindingModel, k: Place, quantity: str, component: str, mu: float | None, options: Mapping[str, Any]
 ) -> BandMap[Place]:
     """A map of a geometric quantity, or in SI units of a response; options : those of a response, None where not given."""
-    from wannier_spin import responses as resp
-    from wannier_spin.calculation import response_map
-    from wannier_spin.kpath import QUANTITIES as GEOMETRIC
+    from wannier_spin.calculation import is_response, response_map
     from wannier_spin.kpath import band_map
 
     given: Any = {key: value for key, value in options.items() if value is not None}
-    if quantity in resp.names():
+    if is_response(quantity):
         if mu is None:
             raise InputError(f"'{quantity}' is a response: give --fermi-energy, the mu in eV at which it is drawn")
+        if "block" in given:
+            given["combination"] = {given.pop("block"): 1.0}
         return response_map(model, k, quantity, component, **{"mu": mu, "temperature": 300.0, "units": "SI", **given})
-    if quantity not in GEOMETRIC:
-        known = (*GEOMETRIC, *resp.names())
-        near = difflib.get_close_matches(quantity, known, n=1, cutoff=0.0)[0]
-        raise InputError(f"quantity '{quantity}' is not available; did you mean '{near}'? All: {', '.join(known)}")
     if given:
         raise InputError(f"--{next(iter(given))} is for responses, and '{quantity}' is a geometric quantity: leave it out")
     return band_map(model, k, quantity, component)

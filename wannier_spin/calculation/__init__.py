@@ -6,7 +6,7 @@ from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.decompose import Decomposition, decompose
 from wannier_spin.calculation.dry_run import dry_run
 from wannier_spin.calculation.fermi_surface import FermiSurface, check_surface_file, fermi_surface
-from wannier_spin.calculation.maps import response_map
+from wannier_spin.calculation.maps import is_response, response_map
 from wannier_spin.calculation.run import default_grid, read_inputs, run, run_model
 from wannier_spin.calculation.sites import Sites, atomic_sites, projected_sites
 from wannier_spin.calculation.symmetrize import VerifiedGroup, symmetry_report
@@ -27,6 +27,7 @@ __all__ = [
     "dry_run",
     "projected_sites",
     "fermi_surface",
+    "is_response",
     "read_inputs",
     "response_map",
     "run",

@@ -3,6 +3,9 @@
 What belongs to a band n and to a pair (n, m) is said in `calculation.point`: n is the state with f_n or f'_n, m the empty
 state (in the sea) or any other band (at the Fermi surface). Terms without a second band belong to (n, n). A degenerate
 block's part is the same for each of its bands.
+
+The sea form of (4) and (5), L1 + L1dir, has terms without a second band in all filled bands, which cancel only in the sum.
+By band combination = {"L1surf": 1} tells more: the same response on the Fermi surface, each band by itself.
 """
 
 from __future__ import annotations

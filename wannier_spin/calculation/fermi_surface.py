@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import units as un
-from wannier_spin.calculation.maps import surface_map
+from wannier_spin.calculation.maps import is_response, surface_map
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
-from wannier_spin.kpath import BATCH, QUANTITIES, BandMap, KMesh, band_map, k_mesh
+from wannier_spin.kpath import BATCH, BandMap, KMesh, band_map, k_mesh
 from wannier_spin.model import KPModel, TightBindingModel
 from wannier_spin.responses.registry import Form
 from wannier_spin.storage import write_text
@@ -97,12 +97,13 @@ def fermi_surface(
     wanted = (components,) if isinstance(components, str) else tuple(components)
     if (quantity is None) == bool(wanted):
         raise InputError(f"quantity {quantity} with components {list(wanted)}: expected both, or neither")
+    geometric = quantity is None or not is_response(quantity)
     mesh = k_mesh(grid)
     energies = _energies(model, mesh)
     crossing = _crossing(energies, fermi_energy, model.name)
 
     def colour(component: str) -> BandMap[KMesh]:
-        if quantity in QUANTITIES:
+        if geometric:
             return band_map(model, mesh, str(quantity), component, degeneracy_tolerance=degeneracy_tolerance)
         return surface_map(
             model,

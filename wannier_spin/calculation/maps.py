@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import Unpack
 
@@ -12,7 +13,7 @@ from wannier_spin import responses as resp
 from wannier_spin.calculation.point import Conditions, Point, point_of
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.kpath import BATCH, BandMap, Place
+from wannier_spin.kpath import BATCH, QUANTITIES, BandMap, Place
 from wannier_spin.model import KPModel, TightBindingModel
 
 Real = NDArray[np.float64]
@@ -55,6 +56,15 @@ def surface_map(
     conditions["combination"] = combination
     point = point_of(model, response, component, **conditions)
     return _map(point, k, point.on_surface, f"eV {point.empty.unit}")
+
+
+def is_response(quantity: str) -> bool:
+    """Whether it is a response, and no geometric quantity. Raises InputError where it is neither."""
+    known = (*QUANTITIES, *resp.names())
+    if quantity not in known:
+        near = difflib.get_close_matches(quantity, known, n=1, cutoff=0.0)[0]
+        raise InputError(f"quantity '{quantity}' is not available; did you mean '{near}'? All: {', '.join(known)}")
+    return quantity not in QUANTITIES
 
 
 def _on_surface(block: str) -> bool:

@@ -87,8 +87,8 @@ class Point:
     def setting(self) -> str:
         """In words, but for mu: temperature, tau, frequency, form."""
         t = self.empty
-        form = t.form if t.relaxation is None or t.field_order == 1 else f"{t.form} ({t.relaxation})"
-        words = [f"T = {t.temperature[0]:g} K", f"form {form}"]
+        form = f"form {t.form}" if t.relaxation is None or t.field_order == 1 else f"form {t.form} ({t.relaxation})"
+        words = [f"T = {t.temperature[0]:g} K", form if t.custom is None else f"blocks {', '.join(t.custom)}"]
         if any(t.tau_powers[name] for name in t.combination):
             words.insert(1, f"tau = {t.tau[0]:g} {t.tau_unit}")
         if len(t.omega):

@@ -42,7 +42,7 @@ def plot_bands(
     fermi_energy = fermi_energy if bands.mu is None else bands.mu
     with own_style():
         rows = 1 if fermi_energy is None else 2
-        figure = new_figure((1.5 * COLUMN, 2.6 if rows == 1 else 3.8))
+        figure = new_figure((1.5 * COLUMN, 2.6 if rows == 1 else 4.0))
         panels = figure.subplots(rows, 1, sharex=True, height_ratios=[2.2, 1][:rows], squeeze=False)[:, 0]
         _draw_bands(figure, panels[0], bands, fermi_energy, energy_range)
         if fermi_energy is not None:
@@ -104,4 +104,4 @@ def _draw_sum(axes: Axes, bands: BandMap[KPath], fermi_energy: float) -> None:
         axes.minorticks_off()
         axes.yaxis.set_major_formatter(LogFormatterSciNotation())
     words = "sum, E < E$_F$" if bands.mu is None else "sum over bands"
-    axes.set_ylabel(f"{words}\n{map_unit(bands, power).strip()}".strip())
+    axes.set_title(f"{words}{map_unit(bands, power)}", loc="left")

@@ -57,12 +57,17 @@ def own_style() -> Iterator[None]:
         yield
 
 
-def new_figure(size: tuple[float, float], rectangle: tuple[float, float, float, float] = (0, 0, 1, 1)) -> Figure:
-    """An empty figure (inches), whose panels keep inside of the rectangle (left, bottom, width, height)."""
+def new_figure(
+    size: tuple[float, float], rectangle: tuple[float, float, float, float] = (0, 0, 1, 1), fixed_aspect: bool = False
+) -> Figure:
+    """An empty figure (inches), whose panels keep inside of the rectangle (left, bottom, width, height).
+
+    fixed_aspect : panels keep their shape, and colour bars are as high as they are.
+    """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    return Figure(figsize=size, layout=ConstrainedLayoutEngine(rect=rectangle))
+    return Figure(figsize=size, layout=ConstrainedLayoutEngine(rect=rectangle, compress=fixed_aspect))
 
 
 def save(figure: Figure, path: str | Path) -> Path:

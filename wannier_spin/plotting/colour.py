@@ -50,9 +50,9 @@ def colour_bar(figure: Figure, axes: Axes, artist: Any, ticks: Sequence[float], 
 
 
 def _power_text(tick: float) -> str:
-    """A power of ten as mathtext."""
-    if tick == 0:
-        return "0"
+    """A power of ten, as mathtext where it is far from one."""
+    if tick == 0 or 0.01 <= abs(tick) <= 100:
+        return f"{tick:g}".replace("-", "−")
     return f"${'-' if tick < 0 else ''}10^{{{round(math.log10(abs(tick)))}}}$"
 
 

@@ -45,7 +45,7 @@ def plot_plane(
     values = _values(bands, level, band)
     x, y = (bands.k.positions[:, i].reshape(bands.k.shape) for i in (0, 1))
     with own_style():
-        figure = new_figure(_size(x, y))
+        figure = new_figure(_size(x, y), fixed_aspect=True)
         axes = figure.subplots()
         _draw_values(figure, axes, bands, x, y, values, band, scale)
         for boundary in zone_boundaries(bands.k):
