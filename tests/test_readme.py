@@ -114,6 +114,19 @@ def test_wannierberri_example_runs(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "(11, 1, 3, 3, 3)"
 
 
+def test_figures_and_export_example_runs(tmp_path: Path) -> None:
+    """As it stands, but for coarse meshes."""
+    (session,) = fenced("pycon")
+    lines = [line.removeprefix(">>> ") for line in session.splitlines()]
+    code = "\n".join(["import wannier_spin as ws", f"model = ws.read_wannier90({str(ROOT / 'example_inputs/Pt/Pt')!r})", *lines])
+    for fine, coarse in (("(40, 40, 40)", "(4, 4, 4)"), ("(24, 24, 24)", "(4, 4, 4)"), ('0 1 0")', '0 1 0", (9, 9))')):
+        assert code.count(fine) == 1
+        code = code.replace(fine, coarse)
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["FIG.pdf", "Pt.frmsf"]
+
+
 def test_tolerance_example_is_valid() -> None:
     import tomllib
 

@@ -49,7 +49,7 @@ AT_TEMPERATURE = Annotated[float | None, typer.Option(help="K, of a response; de
 AT_TAU = Annotated[float | None, typer.Option(help="fs, of a response; default: 10.")]
 AT_OMEGA = Annotated[float | None, typer.Option(help="eV, of a response to an alternating field.")]
 AT_BROADENING = Annotated[float | None, typer.Option(help="eV, of a response to an alternating field.")]
-AT_PART = Annotated[str | None, typer.Option(help="cos or sin, of a response to an alternating field.")]
+AT_PART = Annotated[str | None, typer.Option(help="cos, sin, linear or circular, of a response to an alternating field.")]
 AT_FORM = Annotated[str | None, typer.Option(help="full or paper, of a response.")]
 AT_RELAXATION = Annotated[str | None, typer.Option(help="Relaxation model of the full form at second order.")]
 AT_BLOCK = Annotated[str | None, typer.Option(help="One building block of a response in place of a form, like L1surf.")]

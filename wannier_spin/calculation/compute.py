@@ -119,7 +119,7 @@ def compute(
     degeneracy_tolerance = _tolerance(model, degeneracy_tolerance)
     comm = comm or SERIAL
 
-    with warnings.catch_warnings(record=True) as caught, _one_blas_thread():
+    with warnings.catch_warnings(record=True) as caught, one_blas_thread():
         warnings.simplefilter("always", AccuracyWarning)
         group = verified_group(model, symmetry, degeneracy_tolerance)
         chosen = resolved_sites(sites, model, symmetry)
@@ -253,20 +253,20 @@ def single_request(
         raise InputError(f"model '{model.name}' is a k·p model: its responses are no means over a cell in k; take a crystal")
     _check_choices(units, channel, "simple", form, relaxation, blocks)
     tau = (1.0 if units == "natural" else 10.0) if tau is None else tau
-    for name, value in {"mu": mu, "temperature": temperature, "tau": tau, "omega": omega}.items():
-        if len(_list(name, () if value is None else value)) != (value is not None):
-            raise InputError(f"{name} = {value}: expected one number")
-    if tau <= 0:
-        raise InputError(f"tau must be positive, found {tau:g}")
-    temperatures, omegas = _list("temperature", temperature), _list("omega", () if omega is None else omega)
-    (record,) = (resp.get(response),)
+    mus, temperatures, taus = _list("mu", mu), _list("temperature", temperature), _list("tau", tau)
+    omegas = _list("omega", () if omega is None else omega)
+    for name, values in {"mu": mus, "temperature": temperatures, "tau": taus, "omega": omegas}.items():
+        if len(values) > 1:
+            raise InputError(f"{name} = {values.tolist()}: expected one number")
+    if taus[0] <= 0:
+        raise InputError(f"tau must be positive, found {taus[0]:g}")
+    record, occupation = resp.get(response), _occupation(mus, temperatures)
     plan = replace(_plan((record,), channel, omegas, broadening, form, relaxation), extra=tuple(blocks))
-    if plan.has_surface and not temperature:
+    if plan.has_surface and temperatures[0] == 0:
         raise InputError(f"'{response}' has Fermi-surface terms, which no k-point meets at temperature = 0 K; give a higher one")
     _check_spin(model, plan)
-    occupation = _occupation(_list("mu", mu), temperatures)
     tolerance = _tolerance(model, degeneracy_tolerance)
-    return Request(model, record, plan, occupation, temperatures, omegas, float(tau), units, form, relaxation, tolerance)
+    return Request(model, record, plan, occupation, temperatures, omegas, float(taus[0]), units, form, relaxation, tolerance)
 
 
 def _tensor(
@@ -542,7 +542,7 @@ def _three(name: str, values: object, kind: type) -> Any:
     return tuple(found)
 
 
-def _one_blas_thread() -> Any:
+def one_blas_thread() -> Any:
     """One BLAS thread per rank: 64 ranks times 64 threads is a common way to lose a node."""
     from threadpoolctl import threadpool_limits
 

@@ -17,8 +17,9 @@ from typing import Literal, Unpack, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.calculation.compute import one_blas_thread
 from wannier_spin.calculation.point import Conditions, Point, point_of
-from wannier_spin.calculation.sums import Progress, batch_size, check_directions
+from wannier_spin.calculation.sums import LEAST_BLOCKS, Progress, batch_size, check_directions
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integration.grid import Block, Mesh, Partial, mean_over_mesh
@@ -27,7 +28,6 @@ from wannier_spin.model import KPModel, TightBindingModel
 
 Real = NDArray[np.float64]
 By = Literal["band", "band_pair", "energy", "energy_pair"]
-LEAST_BLOCKS = 64  # of the mesh, for any number of ranks
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def decompose(
 
     oriented = mesh.transposed(point.source.axes)
     largest = min(batch_size(point.source, request.plan, request.occupation, memory), -(-mesh.n_points // LEAST_BLOCKS))
-    mean = mean_over_mesh(oriented, integrand, largest, comm or SERIAL, progress)
+    with one_blas_thread():
+        mean = mean_over_mesh(oriented, integrand, largest, comm or SERIAL, progress)
     total, *values = point.values(mean.fine)
     coarse = mean.fine * np.nan if mean.coarse is None else mean.coarse
     error = np.abs(point.values(mean.fine - coarse))[1:]

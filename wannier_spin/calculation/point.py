@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, Required, TypedDict, Unpack
+from typing import Any, Required, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from wannier_spin import units as un
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.calculation.compute import Request, single_request
 from wannier_spin.calculation.sums import cell_volume
-from wannier_spin.components import PARTS, checked_name, component_index
+from wannier_spin.components import checked_name, component_index
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry, geometry_of
 from wannier_spin.model import KPModel, TightBindingModel
@@ -41,8 +41,8 @@ Real = NDArray[np.float64]
 class Conditions(TypedDict, total=False):
     """At which point: mu (eV), temperature (K), and as in `compute` tau, omega, broadening, units, channel, form, relaxation.
 
-    part : "cos" or "sin" of a response to an alternating field. combination : block -> factor in place of a form, as in
-    `ResponseTensor.at`; here any block of the response's order in field and tau, for instance {"L1surf": 1}.
+    part : of a dynamic response, see `ResponseTensor.parts`; None: the first. combination : block -> factor in place of a
+    form, as in `ResponseTensor.at`, of any blocks of the response's order in field and tau, for instance {"L1surf": 1}.
     degeneracy_tolerance : eV.
     """
 
@@ -51,7 +51,7 @@ class Conditions(TypedDict, total=False):
     tau: float | None
     omega: float | None
     broadening: float
-    part: Literal["cos", "sin"]
+    part: str | None
     units: un.UnitSystem
     channel: Channel
     form: Form
@@ -66,7 +66,7 @@ class Point:
 
     request: Request
     component: str
-    part: str
+    part: str | None
     combination: Mapping[str, float] | None
 
     @property
@@ -92,14 +92,14 @@ class Point:
         if any(t.tau_powers[name] for name in t.combination):
             words.insert(1, f"tau = {t.tau[0]:g} {t.tau_unit}")
         if len(t.omega):
-            words.insert(1, f"omega = {t.omega[0]:g} eV, {self.part}")
-        return ", ".join(words)
+            words.insert(1, f"omega = {t.omega[0]:g} eV, {t.parts[self._part]}")
+        return ", ".join([*words, "charge channel"] if t.channel == "charge" else words)
 
     def values(self, sums: Real) -> Real:
         """The component of sums over k and bands (rows, channels), per volume of the cell: (rows,)."""
         values = self._tensor(sums / cell_volume(self.request.model)).values[:, 0]
         if len(self.empty.omega):
-            values = values[:, 0, PARTS.index(self.part)]
+            values = values[:, 0, self._part]
         index: Any = (slice(None), *component_index(self.component))
         return np.asarray(values[index])
 
@@ -130,6 +130,11 @@ class Point:
         sea, surface = self.request.plan.densities(BandPairs(g, self.request.plan.observables))
         return np.concatenate([np.zeros_like(sea), -surface], axis=-1)
 
+    @property
+    def _part(self) -> int:
+        """Position of the part along its axis."""
+        return 0 if self.part is None else self.empty.parts.index(self.part)
+
     def _weights(self, g: BandGeometry) -> tuple[Real, Real]:
         """f_n and f'_n: (k,n) each."""
         f, slope = self.request.occupation.weights(g.block_energies.ravel())
@@ -143,9 +148,9 @@ class Point:
 def point_of(model: TightBindingModel | KPModel, response: str, component: str, **conditions: Unpack[Conditions]) -> Point:
     """Check what is asked for. Raises InputError."""
     options: dict[str, Any] = dict(conditions)
-    part, combination = options.pop("part", "cos"), options.pop("combination", None)
-    if part not in PARTS:
-        raise InputError(f"part = '{part}', expected {' or '.join(PARTS)}")
+    part, combination = options.pop("part", None), options.pop("combination", None)
     blocks = [name for name in combination or () if name not in resp.DYNAMIC_BLOCKS]
     point = Point(single_request(model, response, blocks=blocks, **options), component, part, combination)
+    if part is not None and part not in point.empty.parts:
+        raise InputError(f"part = '{part}' of '{response}', expected {' or '.join(point.empty.parts) or 'none: it is static'}")
     return replace(point, component=checked_name(point.empty, component))

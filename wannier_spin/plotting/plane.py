@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Real = NDArray[np.float64]
-NEIGHBOURS = 3  # reciprocal lattice vectors along each axis whose zones may be seen
 
 
 def plot_plane(
@@ -120,14 +119,17 @@ def zone_boundaries(plane: KPlane) -> list[Real]:
     """
     if not len(plane.reciprocal):
         return []
-    steps = itertools.product(range(-NEIGHBOURS, NEIGHBOURS + 1), repeat=len(plane.reciprocal))
+    from scipy.spatial import cKDTree
+
+    reach = int(np.ceil(np.abs(plane.points).max())) + 2
+    steps = itertools.product(range(-reach, reach + 1), repeat=len(plane.reciprocal))
     lattice = np.array(list(steps)) @ plane.reciprocal
-    distance = ((plane.cartesian[:, None] - lattice) ** 2).sum(axis=-1)  # (k,G)
-    nearest = np.sort(distance, axis=1)[:, :2]
+    distance, index = cKDTree(lattice).query(plane.cartesian, k=2)  # (k, nearest and second nearest)
     found = []
-    for G in np.unique(distance.argmin(axis=1)):
-        others = np.where(distance[:, G] == nearest[:, 0], nearest[:, 1], nearest[:, 0])
-        found.append((others - distance[:, G]).reshape(plane.shape))
+    for G in np.unique(index[:, 0]):
+        others = np.where(index[:, 0] == G, distance[:, 1], distance[:, 0])
+        own = ((plane.cartesian - lattice[G]) ** 2).sum(axis=1)
+        found.append((others**2 - own).reshape(plane.shape))
     return [X for X in found if X.min() < 0 < X.max()]
 
 

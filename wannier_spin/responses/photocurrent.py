@@ -59,15 +59,13 @@ def SH2(p: BandPairs, z: complex) -> Real:
 
 def _of_real_part(p: BandPairs, X: Complex, z: complex) -> Real:
     """From Re[X_mn v_nm] (1/(eps - z) + 1/(eps + z))/eps^2; the second term is that of f_m, with n and m exchanged."""
-    w = p.inverse_gap(1)  # 1/eps: nothing is divided by a gap inside a block
-    kernel = 2 * w**3 / (1 - (z * w) ** 2)
+    kernel = p.kernel(lambda w: 2 * w**3 / (1 - (z * w) ** 2))  # w = 1/eps: nothing is divided by a gap inside a block
     return _parts(p.re_of_velocity(X, kernel.real), p.re_of_velocity(X, kernel.imag))
 
 
 def _of_imaginary_part(p: BandPairs, X: Complex, z: complex) -> Real:
     """From i Im[X_mn v_nm] (1/(eps - z) - 1/(eps + z))/eps^2."""
-    w = p.inverse_gap(1)
-    kernel = 2j * z * w**4 / (1 - (z * w) ** 2)
+    kernel = p.kernel(lambda w: 2j * z * w**4 / (1 - (z * w) ** 2))
     return _parts(p.im_of_velocity(X, kernel.real), p.im_of_velocity(X, kernel.imag))
 
 
