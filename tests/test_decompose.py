@@ -52,6 +52,23 @@ def test_parts_add_up(model: str, name: str) -> None:
             assert found.values.sum(axis=1) == pytest.approx(rows.values, rel=1e-10, abs=1e-13 * np.abs(found.values).max())
 
 
+@pytest.mark.parametrize("name", [*resp.BLOCKS, *resp.DYNAMIC_BLOCKS])
+def test_every_block_is_linear_in_the_weights_of_second_bands(name: str) -> None:
+    """Sums over pairs take their weights once; what has no second band does not have them."""
+    g = ws.band_geometry(CHIRAL, np.array([[0.1, 0.23, 0.0], [0.4, 0.2, 0.0]]), derivatives=True)
+    z = () if name in resp.BLOCKS else (0.4 + 0.1j,)
+
+    def density(partners: np.ndarray | None) -> np.ndarray:
+        return resp.block(name).density(resp.BandPairs(g, ("spin_current", "spin"), partners=partners), *z)
+
+    low = np.array([0.7, 0.2, 0.2, 0.4]) * np.ones((2, 1))  # the same within a block
+    whole, none = density(None), density(np.zeros((2, 4)))
+    assert np.abs(whole).max() > 1e-5
+    assert density(low) + density(1 - low) - none == pytest.approx(whole, abs=1e-12 * np.abs(whole).max())
+    alone = {"L1dir", "N2dir", "L1surf"}
+    assert (np.abs(none).max() > 0) == (name in alone)
+
+
 @pytest.mark.parametrize("form", ["paper", "full"])
 @pytest.mark.parametrize("relaxation", ["adiabatic", "gao"])
 def test_parts_add_up_in_every_form(form: str, relaxation: str) -> None:

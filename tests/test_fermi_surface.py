@@ -219,6 +219,7 @@ def test_command_takes_a_fine_mesh_by_itself(wannier_spin: Command) -> None:
         (("-q", "spin", "-c", "zz", "-o", "a.frmsf"), ("'zz' of 'spin'", "1 letter")),
         (("-q", "spinn", "-c", "z", "-o", "a.frmsf"), ("'spinn'", "did you mean 'spin'")),
         (("-q", "spin_hall", "-c", "xy;z", "-o", "a.frmsf"), ("'spin_hall'", "only of the sea")),
+        (("-q", "spin", "-c", "z", "--tau", "3", "-o", "a.frmsf"), ("--tau is for responses",)),
         (("--fermi-energy", "99", "-o", "a.frmsf"), ("no band of 'random_model' crosses 99 eV",)),
         (("--grid", "3", "0", "3", "-o", "a.frmsf"), ("three positive whole numbers",)),
     ],

@@ -315,11 +315,9 @@ def bands(
 
     plotting.check_ending(output)
     model = _model(seedname, spin)
-    data = _map_of(
-        *(model, k_path(model, path, points), quantity, component, fermi_energy),
-        {"temperature": temperature, "tau": tau, "omega": omega, "broadening": broadening, "part": part}
-        | {"form": form, "relaxation": relaxation, "block": block},
-    )
+    options = {"temperature": temperature, "tau": tau, "omega": omega, "broadening": broadening, "part": part}
+    options |= {"form": form, "relaxation": relaxation, "block": block}
+    data = _map_of(model, k_path(model, path, points), quantity, component, fermi_energy, options)
     plotting.plot_bands(data, output, fermi_energy=fermi_energy, energy_range=energies)
     print(f"written to {output}")
 
@@ -352,11 +350,9 @@ def plane(
 
     plotting.check_ending(output)
     model = _model(seedname, spin)
-    data = _map_of(
-        *(model, k_plane(model, corners, points, mark), quantity, component, fermi_energy),
-        {"temperature": temperature, "tau": tau, "omega": omega, "broadening": broadening, "part": part}
-        | {"form": form, "relaxation": relaxation, "block": block},
-    )
+    options = {"temperature": temperature, "tau": tau, "omega": omega, "broadening": broadening, "part": part}
+    options |= {"form": form, "relaxation": relaxation, "block": block}
+    data = _map_of(model, k_plane(model, corners, points, mark), quantity, component, fermi_energy, options)
     choices: Any = {"fermi_energy": fermi_energy, "band": band, "scale": scale}
     plotting.plot_plane(data, output, **choices)
     print(f"written to {output}")
@@ -376,14 +372,14 @@ def fermi_surface(
     relaxation: AT_RELAXATION = None,
 ) -> None:
     """Write the bands that cross the Fermi energy for FermiSurfer or XCrySDen, coloured by a geometric quantity or a response."""
-    from wannier_spin.calculation import check_surface_file
+    from wannier_spin.calculation import check_surface_file, is_response
     from wannier_spin.calculation import fermi_surface as make
     from wannier_spin.storage import check_writable
 
     check_surface_file(output, len(component or ()))
     check_writable(output)
+    given = _given({"tau": tau, "form": form, "relaxation": relaxation}, quantity is not None and is_response(quantity))
     model = _model(seedname, spin)
-    given: Any = {key: value for key, value in {"tau": tau, "form": form, "relaxation": relaxation}.items() if value is not None}
     surface = make(model, grid or _fine_grid(model), fermi_energy, quantity, component or (), units="SI", **given)
     surface.save(output)
     shape = "x".join(str(n) for n in surface.energies.shape[1:])
@@ -406,16 +402,22 @@ def _map_of(
     from wannier_spin.calculation import is_response, response_map
     from wannier_spin.kpath import band_map
 
-    given: Any = {key: value for key, value in options.items() if value is not None}
-    if is_response(quantity):
-        if mu is None:
-            raise InputError(f"'{quantity}' is a response: give --fermi-energy, the mu in eV at which it is drawn")
-        if "block" in given:
-            given["combination"] = {given.pop("block"): 1.0}
-        return response_map(model, k, quantity, component, **{"mu": mu, "temperature": 300.0, "units": "SI", **given})
-    if given:
-        raise InputError(f"--{next(iter(given))} is for responses, and '{quantity}' is a geometric quantity: leave it out")
-    return band_map(model, k, quantity, component)
+    given = _given(options, is_response(quantity))
+    if not is_response(quantity):
+        return band_map(model, k, quantity, component)
+    if mu is None:
+        raise InputError(f"'{quantity}' is a response: give --fermi-energy, the mu in eV at which it is drawn")
+    if "block" in given:
+        given["combination"] = {given.pop("block"): 1.0}
+    return response_map(model, k, quantity, component, **{"mu": mu, "temperature": 300.0, "units": "SI", **given})
+
+
+def _given(options: Mapping[str, Any], of_response: bool) -> Any:
+    """The options of a response that were given. Raises InputError for any where no response is asked for."""
+    given = {key: value for key, value in options.items() if value is not None}
+    if given and not of_response:
+        raise InputError(f"--{next(iter(given))} is for responses, and none is asked for with --quantity: leave it out")
+    return given
 
 
 def _fine_grid(model: TightBindingModel) -> tuple[int, int, int]:

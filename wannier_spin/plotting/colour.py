@@ -42,7 +42,7 @@ def colour_bar(figure: Figure, axes: Axes, artist: Any, ticks: Sequence[float], 
 
     linear = type(artist.norm) is Normalize
     power = power_of_ten(max(ticks)) if linear else 0
-    texts = [f"{tick / 10.0**power:.2g}".replace("-", "−") if linear else _power_text(tick) for tick in ticks]
+    texts = [f"{tick / 10.0**power:.3g}".replace("-", "−") if linear else _power_text(tick) for tick in ticks]
     bar = figure.colorbar(artist, ax=axes, pad=0.02, aspect=25)
     bar.set_ticks(ticks, labels=texts)
     bar.minorticks_off()

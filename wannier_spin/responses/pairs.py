@@ -82,7 +82,10 @@ class BandPairs:
         return np.asarray(self.kernel(lambda w: w**power))
 
     def kernel(self, of: Callable[[Real], NDArray[Any]]) -> NDArray[Any]:
-        """A function of 1/(eps_N - eps_M), zero at zero, between blocks that can be occupied differently: (k,n,1,m)."""
+        """A function of 1/(eps_N - eps_M), zero at zero, between blocks that can be occupied differently, else zero: (k,n,1,m).
+
+        With the weight of m: every sum over pairs takes its function of the gap from here, and takes it once.
+        """
         values = of(self._inverse_gap[:, :, None, :])
         return values if self.partners is None else values * self.partners[:, None, None, :]
 
