@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,8 +53,7 @@ def plot_plane(
             for n in range(bands.energies.shape[1]) if band is None else (band - 1,):
                 _draw_fermi_line(axes, x, y, (bands.energies[:, n] - level).reshape(x.shape))
         for name, *place in bands.k.marks:
-            axes.plot(*place, "o", color="black", ms=2.5, clip_on=False)
-            axes.annotate(gamma(name), (place[0], place[1]), (3, 3), textcoords="offset points", size=8, annotation_clip=False)
+            _draw_mark(axes, gamma(name), (place[0], place[1]))
         axes.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), aspect="equal")
         axes.set_xlabel(axis_label(bands.k.axes[0]))
         axes.set_ylabel(axis_label(bands.k.axes[1]))
@@ -109,7 +108,20 @@ def _edges(x: Real) -> Real:
 
 def _draw_fermi_line(axes: Axes, x: Real, y: Real, energy: Real) -> None:
     if energy.min() < 0 < energy.max():
-        axes.contour(x, y, energy, levels=[0.0], colors="black", linewidths=0.6)
+        axes.contour(x, y, energy, levels=[0.0], colors="black", linewidths=0.6).set_path_effects(_halo(1.2))
+
+
+def _draw_mark(axes: Axes, name: str, place: tuple[float, float]) -> None:
+    axes.plot(*place, "o", color="black", ms=2.5, clip_on=False, path_effects=_halo(1.2))
+    text = axes.annotate(name, place, (3, 3), textcoords="offset points", size=8, annotation_clip=False)
+    text.set_path_effects(_halo(1.8))
+
+
+def _halo(width: float) -> list[Any]:
+    """A white edge, so that black is seen on dark colours."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=width, foreground="white")]
 
 
 def zone_boundaries(plane: KPlane) -> list[Real]:
