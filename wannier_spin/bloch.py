@@ -14,14 +14,14 @@ per point, measured side by side), because it is a matrix product; and the point
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import SPIN_CURRENT_OPERATORS, KPModel, SpinCurrent, TightBindingModel
 
 Complex = NDArray[np.complex128]
 Mask = NDArray[np.bool_]
@@ -42,6 +42,8 @@ class BlochMatrices:
     hamiltonian (k,n,m) eV; gradient (k,a,n,m) d_a H; connection (k,a,n,m) A_a or None where it vanishes;
     spin (k,c,n,m) Pauli or None. Second order only: hessian (k,b,a,n,m) d_b d_a H;
     connection_gradient (k,b,a,n,m) d_b A_a; spin_gradient (k,b,c,n,m) d_b sigma_c.
+    For the spin currents of Qiao and Ryoo: spin_position (k,a,c,n,m) i<u_n|sigma_c|d_a u_m>, spin_hamiltonian_position (k,a,c,n,m)
+    i<u_n|sigma_c H|d_a u_m>, spin_hamiltonian (k,c,n,m) <u_n|sigma_c H|u_m>, and their d_b, with b before the other indices.
     """
 
     hamiltonian: Complex
@@ -51,6 +53,12 @@ class BlochMatrices:
     hessian: Complex | None = None
     connection_gradient: Complex | None = None
     spin_gradient: Complex | None = None
+    spin_position: Complex | None = None
+    spin_hamiltonian_position: Complex | None = None
+    spin_hamiltonian: Complex | None = None
+    spin_position_gradient: Complex | None = None
+    spin_hamiltonian_position_gradient: Complex | None = None
+    spin_hamiltonian_gradient: Complex | None = None
 
 
 @dataclass(frozen=True)
@@ -71,17 +79,22 @@ class BlochSum:
     second_order : whether the second derivatives (hessian, connection_gradient, spin_gradient) are wanted.
     spin : whether the spin matrices are wanted.
     basis : (3, 3) whole numbers, reciprocal vectors (in reduced coordinates, rows) along which the coordinates of `on_cell` run.
+    spin_currents : definitions of the spin current whose operators are wanted.
     """
 
     def __init__(
-        self, model: TightBindingModel, second_order: bool, spin: bool = True, basis: NDArray[np.int64] | None = None
+        self,
+        model: TightBindingModel,
+        second_order: bool,
+        spin: bool = True,
+        basis: NDArray[np.int64] | None = None,
+        spin_currents: Sequence[SpinCurrent] = (),
     ) -> None:
         self.model, self.second_order = model, second_order
         self.basis = np.eye(3, dtype=np.int64) if basis is None else basis
         self._step = np.linalg.inv(self.basis.T) @ model.lattice  # R = R' @ step, R' being integers along `basis`
         self.n_bands = model.n_bands
-        self.spin = model.spin_R if spin else None
-        self.connection = model.berry_connection_R()
+        self.vectors = self._vectors(spin, spin_currents)
         tau = model.centres
         self.shift = tau[None, :, :] - tau[:, None, :]  # (n, m, a): tau_m - tau_n
         # the longest range of k-points comes last, where a point is cheapest: vacuum directions (one point) first
@@ -92,10 +105,8 @@ class BlochSum:
 
     @property
     def n_operators(self) -> int:
-        parts = 4 + (3 if self.connection is not None else 0) + (3 if self.spin is not None else 0)
-        if self.second_order:
-            parts += 6 + (9 if self.connection is not None else 0) + (9 if self.spin is not None else 0)
-        return parts
+        vectors = sum(X.shape[-1] for X in self.vectors.values())
+        return 4 + vectors + (6 + 3 * vectors if self.second_order else 0)
 
     def at_points(self, k: NDArray[np.float64]) -> BlochMatrices:
         """Direct sums at k (nk, 3) in reduced coordinates."""
@@ -139,7 +150,7 @@ class BlochSum:
         for i, operator in enumerate(vectors):
             moments = self._moments(operator, phases, 1 if self.second_order else 0)
             stack[:, first_vector + i] = moments[0]
-            if self.second_order:  # the stack has d_b A_a and d_b sigma_c with b before a, c
+            if self.second_order:  # the stack has d_b of three components of a vector with b before them
                 start = slope + 9 * (i // 3) + i % 3
                 stack[:, start : start + 9 : 3] = self._first(moments)
         return self._unpack(stack)
@@ -162,15 +173,13 @@ class BlochSum:
 
     @cached_property
     def _cells(self) -> _CellData:
-        """H, A and the spin as dense arrays over R1 and the columns (R2, R3) that occur, in the coordinates of `basis`."""
+        """H and all vectors as dense arrays over R1 and the columns (R2, R3) that occur, in the coordinates of `basis`."""
         R = self.model.R_vectors @ self.basis.T
         ranges = tuple(np.unique(R[:, axis]) for axis in range(3))
         places = [np.searchsorted(values, R[:, axis]) for axis, values in enumerate(ranges)]
         columns, column = np.unique(places[1] * len(ranges[2]) + places[2], return_inverse=True)
-        operators = [self.model.hamiltonian_R]
-        operators += [X[..., a] for X in (self.connection, self.spin) if X is not None for a in range(3)]
         dense = []
-        for operator in operators:
+        for operator in (self.model.hamiltonian_R, *self._components()):
             array = np.zeros((len(ranges[0]), len(columns), self.n_bands**2), complex)
             array[places[0], column] = operator.reshape(len(R), -1)
             dense.append(array)
@@ -229,11 +238,24 @@ class BlochSum:
             self._plane = (k1, plane.reshape(len(self._R2), len(self._R3), -1))
         return self._plane[1]
 
+    def _vectors(self, spin: bool, spin_currents: Sequence[SpinCurrent]) -> dict[str, Complex]:
+        """Operators with Cartesian components by their names in `BlochMatrices`, (R, n, m, 3) or (R, n, m, 9)."""
+        model = self.model
+        found = {"connection": model.berry_connection_R(), "spin": model.spin_R if spin else None}
+        for definition in spin_currents:
+            model.check_spin_current(definition)
+            found |= {key.removesuffix("_R"): getattr(model, key) for key in SPIN_CURRENT_OPERATORS[definition]}
+        return {name: X.reshape(*X.shape[:3], -1) for name, X in found.items() if X is not None}
+
+    def _components(self) -> list[Complex]:
+        """Each component of each vector, (R, n, m)."""
+        return [X[..., x] for X in self.vectors.values() for x in range(X.shape[-1])]
+
     def _operators(self) -> Iterator[Complex]:
-        """H, d_a H, A_a, sigma_c; then d_b d_a H (b <= a), d_b A_a, d_b sigma_c. Each (R, n, m)."""
+        """H, d_a H, A_a, sigma_c, ...; then d_b d_a H (b <= a), d_b A_a, d_b sigma_c, .... Each (R, n, m)."""
         displacement = [self._displacement(a) for a in range(3)]
         H = self.model.hamiltonian_R
-        vectors = [X[..., a] for X in (self.connection, self.spin) if X is not None for a in range(3)]
+        vectors = self._components()
         yield H
         yield from (1j * displacement[a] * H for a in range(3))
         yield from vectors
@@ -257,19 +279,25 @@ class BlochSum:
             position += count
             return stack[:, position - count : position]
 
-        def take_if(wanted: object, rows: int) -> Complex | None:
-            return take(rows) if wanted is not None else None
+        def vector(components: int) -> Complex:
+            """(k,x,n,m), or (k,a,c,n,m) of nine components."""
+            block = take(components)
+            return block if components == 3 else block.reshape(len(block), 3, 3, *block.shape[2:])
 
-        def matrix_of(block: Complex | None) -> Complex | None:
-            return None if block is None else block.reshape(len(block), 3, 3, *block.shape[2:])
+        def slopes(components: int) -> Complex:
+            """(k,b,x,n,m), or (k,b,a,c,n,m) of nine components, which lie a by a."""
+            block = take(3 * components)
+            if components == 3:
+                return block.reshape(len(block), 3, 3, *block.shape[2:])
+            return block.reshape(len(block), 3, 3, 3, *block.shape[2:]).swapaxes(1, 2)
 
-        hamiltonian, gradient = take(1)[:, 0], take(3)
-        connection, spin = take_if(self.connection, 3), take_if(self.spin, 3)
-        if not self.second_order:
-            return BlochMatrices(hamiltonian, gradient, connection, spin)
-        hessian = take(6)[:, _SYMMETRIC_PAIRS]
-        connection_gradient, spin_gradient = matrix_of(take_if(self.connection, 9)), matrix_of(take_if(self.spin, 9))
-        return BlochMatrices(hamiltonian, gradient, connection, spin, hessian, connection_gradient, spin_gradient)
+        sizes = {name: X.shape[-1] for name, X in self.vectors.items()}
+        found: dict[str, Complex | None] = {"hamiltonian": take(1)[:, 0], "gradient": take(3), "connection": None, "spin": None}
+        found |= {name: vector(size) for name, size in sizes.items()}
+        if self.second_order:
+            found["hessian"] = take(6)[:, _SYMMETRIC_PAIRS]
+            found |= {f"{name}_gradient": slopes(size) for name, size in sizes.items()}
+        return BlochMatrices(**found)  # type: ignore[arg-type]
 
 
 def _moments(

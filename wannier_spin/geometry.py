@@ -1,7 +1,8 @@
 """From the Wannier gauge to bands: energies, velocity, spin, spin current, and blocks of degenerate bands.
 
     v^a       = d_a H - i [A_a, H]                 covariant derivative of H (position matrix included)
-    v^{a;c}   = {v^a, sigma^c} / 4                 spin current, flow a, spin c (`simple`: product in the Wannier space)
+    v^{a;c}   = {v^a, sigma^c} / 4                 spin current, flow a, spin c (`simple`: product in the Wannier space; for
+                                                   the other definitions see `spin_current`)
     D_b O     = d_b O - i [A_b, O]                 covariant derivative of an observable
     {p, sigma^c} / 2                               spin of a site, p the projector on its Wannier functions
 
@@ -14,21 +15,22 @@ PHYSICS.md, sections 1 and 4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin import spin_current as operators
 from wannier_spin.bloch import BlochMatrices, BlochSum, kp_matrices
 from wannier_spin.errors import InputError
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import KPModel, SpinCurrent, TightBindingModel
 
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
-ObservableName = Literal["spin_current", "spin", "site_spin", "charge_current"]
+ObservableName = Literal["spin_current", "other_spin_currents", "spin", "site_spin", "charge_current"]
 
 DEGENERACY_TOLERANCE = 5e-4  # eV; PHYSICS.md, section 4: real materials' pairs split by 1e-5 to 2e-4 eV
 
@@ -40,7 +42,8 @@ class BandGeometry:
     energies (k,n) eV; velocity (k,a,n,m) eV angstrom; spin (k,c,n,m) Pauli or None; group (k,n): number of the block
     of degenerate bands; velocity_derivative (k,b,a,n,m) D_b v^a and spin_derivative (k,b,c,n,m) D_b sigma^c, on request;
     states (k,w,n): columns are eigenvectors in the Wannier basis. site_spin (k,o,n,m) {p_s, sigma^c}/2, o = (s,c), and its
-    derivative (k,b,o,n,m): where sites are given.
+    derivative (k,b,o,n,m): where sites are given. definitions : of the spin current, the chosen one first; spin_currents
+    (k,a,c,n,m) and spin_current_derivatives (k,b,a,c,n,m), eV angstrom (^2): of those that are not `simple`.
     """
 
     energies: Real
@@ -52,9 +55,17 @@ class BandGeometry:
     spin_derivative: Complex | None = None
     site_spin: Complex | None = None
     site_spin_derivative: Complex | None = None
+    definitions: tuple[SpinCurrent, ...] = ("simple",)
+    spin_currents: Mapping[SpinCurrent, Complex] = field(default_factory=dict)
+    spin_current_derivatives: Mapping[SpinCurrent, Complex] = field(default_factory=dict)
+
+    @property
+    def spin_current(self) -> Complex:
+        """v^{a;c} of the chosen definition, shape (k,a,c,n,m), eV angstrom."""
+        return self._spin_current(self.definitions[0])
 
     @cached_property
-    def spin_current(self) -> Complex:
+    def simple_spin_current(self) -> Complex:
         """v^{a;c} = {v^a, sigma^c}/4, shape (k,a,c,n,m), eV angstrom."""
         product = self.velocity[:, :, None] @ self.spin_matrices[:, None, :]
         return (product + adjoint(product)) / 4
@@ -108,10 +119,13 @@ class BandGeometry:
         return np.asarray(inside[:, :, None] @ X[:, None])
 
     def observable(self, name: ObservableName) -> Complex:
-        """O_nm of PHYSICS.md, section 1: (k,o,n,m), o = (a,c) for the spin current, (s,a) for the spin of sites, else a."""
-        if name == "spin_current":
+        """O_nm of PHYSICS.md, section 1: (k,o,n,m), o = (a,c) for the spin current, (s,a) for the spin of sites, else a.
+
+        "other_spin_currents" are those of `definitions` behind the first one, o = (definition,a,c).
+        """
+        if name in ("spin_current", "other_spin_currents"):
             k, n = self.energies.shape
-            return self.spin_current.reshape(k, 9, n, n)
+            return np.concatenate([self._spin_current(d).reshape(k, 9, n, n) for d in self._definitions(name)], axis=1)
         if name == "site_spin":
             assert self.site_spin is not None
             return self.site_spin / 2
@@ -129,9 +143,22 @@ class BandGeometry:
         if name == "site_spin":
             assert self.site_spin_derivative is not None
             return self.site_spin_derivative / 2
-        product = Dv[:, :, :, None] @ self.spin_matrices[:, None, None] + self.velocity[:, None, :, None] @ Ds[:, :, None]
         k, n = self.energies.shape
-        return ((product + adjoint(product)) / 4).reshape(k, 3, 9, n, n)
+        parts = [self._spin_current_derivative(d, Dv, Ds).reshape(k, 3, 9, n, n) for d in self._definitions(name)]
+        return np.concatenate(parts, axis=2)
+
+    def _definitions(self, name: ObservableName) -> tuple[SpinCurrent, ...]:
+        return self.definitions[:1] if name == "spin_current" else self.definitions[1:]
+
+    def _spin_current(self, definition: SpinCurrent) -> Complex:
+        return self.simple_spin_current if definition == "simple" else self.spin_currents[definition]
+
+    def _spin_current_derivative(self, definition: SpinCurrent, Dv: Complex, Ds: Complex) -> Complex:
+        """D_b v^{a;c} (k,b,a,c,n,m)."""
+        if definition != "simple":
+            return self.spin_current_derivatives[definition]
+        product = Dv[:, :, :, None] @ self.spin_matrices[:, None, None] + self.velocity[:, None, :, None] @ Ds[:, :, None]
+        return (product + adjoint(product)) / 4
 
     def block_mean(self, X: Real) -> Real:
         """The mean over each block, for every band: (k,...,n)."""
@@ -154,11 +181,16 @@ def adjoint(X: Complex) -> Complex:
 
 
 def geometry_of(
-    bloch: BlochMatrices, tolerance: float, derivatives: bool = False, sites: Sequence[Sequence[int]] = ()
+    bloch: BlochMatrices,
+    tolerance: float,
+    derivatives: bool = False,
+    sites: Sequence[Sequence[int]] = (),
+    spin_currents: Sequence[SpinCurrent] = ("simple",),
 ) -> BandGeometry:
     """Diagonalize and rotate.
 
     derivatives : with the covariant derivatives of velocity and spin. sites : the Wannier functions of each.
+    spin_currents : definitions of the spin current, the chosen one first.
 
     Raises InputError if the matrices are not finite.
     """
@@ -171,17 +203,11 @@ def geometry_of(
     site_spin, site_spin_derivative = _site_spin(bloch, sites, derivatives) if sites else (None, None)
 
     def rotate(X: Complex | None) -> Complex | None:
-        if X is None:
-            return None
-        batch = (len(X),) + (1,) * (X.ndim - 3)
-        U = states.reshape(*batch, *states.shape[1:])
-        return np.asarray(adjoint(U) @ (X @ U))
+        return None if X is None else _rotated(X, states)
 
-    rotated_velocity = rotate(velocity)
-    assert rotated_velocity is not None
-    return BandGeometry(
+    geometry = BandGeometry(
         energies=energies,
-        velocity=rotated_velocity,
+        velocity=_rotated(velocity, states),
         spin=rotate(bloch.spin),
         group=degenerate_groups(energies, tolerance),
         states=states,
@@ -189,7 +215,9 @@ def geometry_of(
         spin_derivative=rotate(spin_derivative),
         site_spin=rotate(site_spin),
         site_spin_derivative=rotate(site_spin_derivative),
+        definitions=tuple(spin_currents),
     )
+    return geometry if tuple(spin_currents) == ("simple",) else _with_spin_currents(geometry, bloch, derivatives)
 
 
 def band_geometry(
@@ -199,6 +227,7 @@ def band_geometry(
     degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
     derivatives: bool = False,
     sites: Sequence[Sequence[int]] = (),
+    spin_current: SpinCurrent = "simple",
 ) -> BandGeometry:
     """Bands, velocity, spin and spin current at k.
 
@@ -207,15 +236,23 @@ def band_geometry(
     k : (nk, 3), reduced coordinates for a TightBindingModel, 1/angstrom (Cartesian) for a KPModel.
     degeneracy_tolerance : eV.
     derivatives : with D_b v^a and D_b sigma^c. sites : Wannier functions of each, for the spin projected on them.
+    spin_current : its definition; InputError where the model lacks the matrices for it.
     """
     k = np.atleast_2d(np.asarray(k, float))
     if k.ndim != 2 or k.shape[1] != 3:
         raise InputError(f"k has shape {k.shape}, expected (nk, 3)")
     if isinstance(model, KPModel):
+        model.check_spin_current(spin_current)
         bloch = kp_matrices(model, k)
     else:
-        bloch = BlochSum(model, second_order=derivatives).at_points(k)
-    return geometry_of(bloch, degeneracy_tolerance, derivatives, sites)
+        bloch = BlochSum(model, second_order=derivatives, spin_currents=(spin_current,)).at_points(k)
+    return geometry_of(bloch, degeneracy_tolerance, derivatives, sites, (spin_current,))
+
+
+def _rotated(X: Complex, states: Complex) -> Complex:
+    """U^+ X U: (k,...,n,m)."""
+    U = states.reshape(len(X), *(1,) * (X.ndim - 3), *states.shape[1:])
+    return np.asarray(adjoint(U) @ (X @ U))
 
 
 def _bracket(A: Complex, X: Complex) -> Complex:
@@ -259,3 +296,24 @@ def _site_spin(bloch: BlochMatrices, sites: Sequence[Sequence[int]], derivatives
     gradient = (half * bloch.spin_gradient[:, :, None]).reshape(k, 3, -1, n, n)
     A = bloch.connection
     return site_spin, gradient if A is None else gradient + _bracket(A[:, :, None], site_spin[:, None])
+
+
+def _with_spin_currents(g: BandGeometry, bloch: BlochMatrices, derivatives: bool) -> BandGeometry:
+    """With the spin currents that are not `simple`, and on request with their covariant derivatives."""
+    blocks = operators.Blocks(g.states, g.same_group, g.inverse_gap)
+    currents: dict[SpinCurrent, Complex] = {}
+    slopes: dict[SpinCurrent, Complex] = {}
+    for definition in g.definitions:
+        if definition == "simple":
+            continue
+        B = operators.ryoo(bloch) if definition == "ryoo" else operators.qiao(bloch, blocks)
+        current = (B + adjoint(B)) / 4
+        currents[definition] = _rotated(current, g.states)
+        if not derivatives:
+            continue
+        dB = operators.ryoo_derivative(bloch) if definition == "ryoo" else operators.qiao_derivative(bloch, blocks)
+        slope = (dB + adjoint(dB)) / 4
+        if bloch.connection is not None:
+            slope = slope + _bracket(bloch.connection[:, :, None, None], current[:, None])
+        slopes[definition] = _rotated(slope, g.states)
+    return replace(g, spin_currents=currents, spin_current_derivatives=slopes)

@@ -8,13 +8,15 @@ Conventions of the matrices, O_nm(R) = <0n|O|Rm>:
     d_a O   -> i (R + tau_m - tau_n)_a O_nm(R)                 tau: `centres`
     A_nm(R) = <0n|r|Rm> - delta_R0 delta_nm tau_n              Berry connection in that gauge
 
-The centres only choose the phases of the Bloch sums: no result depends on them once `position_R` is given.
+The centres only choose the phases of the Bloch sums: no result depends on them once `position_R` is given, but for the spin
+currents of Qiao and Ryoo, which apply H to states that leave the Wannier space (see `spin_current`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,12 @@ from wannier_spin.errors import InputError
 from wannier_spin.storage import read_tree, write_tree
 
 HERMITICITY_TOLERANCE = 1e-6  # of the largest element; Wannier90's text files carry six decimals
+SpinCurrent = Literal["simple", "qiao", "ryoo"]
+SPIN_CURRENT_OPERATORS: dict[SpinCurrent, tuple[str, ...]] = {  # what each definition needs besides H, r and the spin
+    "simple": (),
+    "ryoo": ("spin_position_R", "spin_hamiltonian_position_R"),
+    "qiao": ("spin_position_R", "spin_hamiltonian_position_R", "spin_hamiltonian_R"),
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,9 @@ class TightBindingModel:
         holds the centres); None: the position operator is diagonal and given by `centres`.
     spin_R : (R, n, n, 3) complex, Pauli matrices; None: no spin responses, only the charge channel.
     centres : (n, 3) Cartesian, angstrom; None: the diagonal of `position_R`, or zero.
+    spin_position_R, spin_hamiltonian_position_R : (R, n, n, 3, 3) complex, angstrom and eV angstrom, [a, c] of
+        <0n|sigma^c X (r - R - tau_m)_a|Rm> with X = 1, X = H and tau the centres. spin_hamiltonian_R : (R, n, n, 3) complex, eV,
+        <0n|sigma^c H|Rm>. For the spin currents of Ryoo (the first two) and Qiao (all); not Hermitian.
     periodic : directions of the lattice along which the crystal is periodic; a False direction is vacuum
         (or absent): it is not integrated over, and results are per sheet (or per chain).
     thickness : angstrom, of a 2D system, to turn sheet units into bulk ones; None: not known.
@@ -71,6 +82,9 @@ class TightBindingModel:
     position_R: NDArray[np.complex128] | None = None
     spin_R: NDArray[np.complex128] | None = None
     centres: NDArray[np.float64] = None  # type: ignore[assignment]  # None becomes an array below
+    spin_position_R: NDArray[np.complex128] | None = None
+    spin_hamiltonian_position_R: NDArray[np.complex128] | None = None
+    spin_hamiltonian_R: NDArray[np.complex128] | None = None
     periodic: tuple[bool, bool, bool] = (True, True, True)
     thickness: float | None = None
     name: str = "model"
@@ -83,7 +97,7 @@ class TightBindingModel:
         put("lattice", np.asarray(self.lattice, float))
         put("R_vectors", np.asarray(self.R_vectors).astype(np.int64))
         put("hamiltonian_R", np.ascontiguousarray(self.hamiltonian_R, complex))
-        for key in ("position_R", "spin_R"):
+        for key in ("position_R", "spin_R", *SPIN_CURRENT_OPERATORS["qiao"]):
             if getattr(self, key) is not None:
                 put(key, np.ascontiguousarray(getattr(self, key), complex))
         put("periodic", tuple(bool(p) for p in self.periodic))
@@ -114,6 +128,16 @@ class TightBindingModel:
         connection[origin, diagonal, diagonal] -= self.centres
         return connection if np.abs(connection).max() > 0 else None
 
+    def check_spin_current(self, definition: SpinCurrent) -> None:
+        """Raise InputError where the model lacks what this definition of the spin current needs."""
+        missing = [key for key in SPIN_CURRENT_OPERATORS[definition] if getattr(self, key) is None]
+        if missing:
+            raise InputError(
+                f"model '{self.name}' has no {', '.join(missing)}, which the spin current '{definition}' is made of: read it with "
+                f"spin_current = '{definition}' from .chk, .eig, .mmn and .spn. Where the orbitals of a model are all that there "
+                "is (lattice models, pure spinors), spin_current = 'simple' is exact"
+            )
+
     def save(self, path: str | Path) -> Path:
         """Write the model to one HDF5 file; `load_model` reads it back unchanged."""
         tree = {key: value for key, value in vars(self).items() if key != "periodic"}
@@ -122,8 +146,11 @@ class TightBindingModel:
     def _check_shapes(self) -> None:
         R, n = len(self.R_vectors), self.hamiltonian_R.shape[-1]
         expected = {"lattice": (3, 3), "R_vectors": (R, 3), "hamiltonian_R": (R, n, n)}
-        expected |= {key: (R, n, n, 3) for key in ("position_R", "spin_R") if getattr(self, key) is not None}
+        expected |= {"position_R": (R, n, n, 3), "spin_R": (R, n, n, 3), "spin_hamiltonian_R": (R, n, n, 3)}
+        expected |= {key: (R, n, n, 3, 3) for key in ("spin_position_R", "spin_hamiltonian_position_R")}
         for key, shape in expected.items():
+            if getattr(self, key) is None:
+                continue
             found = getattr(self, key).shape
             if found != shape:
                 raise InputError(f"model '{self.name}': {key} has shape {found}, expected {shape}")
@@ -140,13 +167,15 @@ class TightBindingModel:
         if not np.isfinite(self.lattice).all() or abs(np.linalg.det(self.lattice)) < 1e-8:
             raise InputError(f"model '{self.name}': the lattice vectors are singular or not finite")
         partner = _opposite(self.R_vectors, self.name)
-        for key in ("hamiltonian_R", "position_R", "spin_R"):
+        for key in ("hamiltonian_R", "position_R", "spin_R", *SPIN_CURRENT_OPERATORS["qiao"]):
             value = getattr(self, key)
             if value is None:
                 continue
             if not np.isfinite(value).all():
                 where = tuple(self.R_vectors[np.argwhere(~np.isfinite(value))[0][0]].tolist())
                 raise InputError(f"model '{self.name}': {key} has NaN or infinity at R = {where}")
+            if key in SPIN_CURRENT_OPERATORS["qiao"]:
+                continue  # sigma H and sigma r are not Hermitian
             adjoint = value[partner].swapaxes(1, 2).conj()
             error, scale = np.abs(value - adjoint).max(), np.abs(value).max()
             if error > HERMITICITY_TOLERANCE * max(scale, 1.0):
@@ -204,6 +233,14 @@ class KPModel:
     @property
     def n_bands(self) -> int:
         return int(self.constant.shape[-1])
+
+    def check_spin_current(self, definition: SpinCurrent) -> None:
+        """Raise InputError for anything but `simple`."""
+        if definition != "simple":
+            raise InputError(
+                f"model '{self.name}' is a k·p model, whose bands are all that there is: spin_current = 'simple' is exact, and "
+                f"'{definition}' is not there"
+            )
 
 
 def _opposite(R_vectors: NDArray[np.int64], name: str) -> NDArray[np.int64]:

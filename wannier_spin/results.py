@@ -28,9 +28,14 @@ if TYPE_CHECKING:
 
 Real = NDArray[np.float64]
 KIND = "wannier_spin result"
+PARTS = ("sites", "definitions")  # responses inside of a response
 SPREAD = 1.0  # standard deviations of a sum of independent differences that an error bar has besides the sum
 SPIN_CURRENT_DEFINITIONS = {
     "simple": "v^{a;c} = {v^a, sigma^c}/4, the product taken within the Wannier space; spin current = <{v, hbar sigma/2}/2>",
+    "qiao": "v^{a;c} = {v^a, sigma^c}/4 of Qiao et al., PRB 98, 214402 (2018), derivatives of bands, without terms inside "
+    "degenerate blocks; spin current = <{v, hbar sigma/2}/2>",
+    "ryoo": "v^{a;c} = {v^a, sigma^c}/4 of Ryoo, Park and Souza, PRB 99, 235113 (2019), derivatives of Wannier functions; "
+    "spin current = <{v, hbar sigma/2}/2>",
 }
 
 
@@ -62,6 +67,7 @@ class ResponseTensor:
     block_residuals : what symmetrization removed from the blocks, or None.
     drive : what the response is to, the electric field or (see `thermal`) the gradient of the temperature.
     sites : the same response projected on sites (groups of Wannier functions), by name; see `site`, `uniform`, `staggered`.
+    definitions : the same response with other definitions of the spin current, by name; see `definition`, `definition_spread`.
     Of an adaptive integral: block_spreads : root of the sum of squared differences; block_replicas : further estimates, one more
         axis in front; converged : whether the tolerance was reached (None: none was asked for).
     """
@@ -98,6 +104,7 @@ class ResponseTensor:
     converged: bool | None = None
     drive: un.Drive = "E"
     sites: Mapping[str, ResponseTensor] = field(default_factory=dict)
+    definitions: Mapping[str, ResponseTensor] = field(default_factory=dict)
 
     @cached_property
     def values(self) -> Real:
@@ -237,7 +244,8 @@ class ResponseTensor:
             raise InputError(f"tau = {tau!r}, expected a positive number")
         changes: dict[str, Any] = self._form_changes(form, relaxation)
         same: dict[str, Any] = {"tau": tau, "units": units, "form": form, "relaxation": relaxation, "combination": combination}
-        changes["sites"] = {name: tensor.at(**same) for name, tensor in self.sites.items()}
+        for key in PARTS:
+            changes[key] = {name: tensor.at(**same) for name, tensor in getattr(self, key).items()}
         if units is not None and units != self.units:
             factor = 1 / un.natural_tau(1.0) if units == "SI" else un.natural_tau(1.0)
             changes |= {"units": units, "tau": tuple(factor * t for t in self.tau)}
@@ -260,6 +268,20 @@ class ResponseTensor:
         if f"{form} {relaxation}" not in self.recipes:
             raise InputError(f"'{self.name}' cannot be had in the form '{form} {relaxation}'; stored: {', '.join(self.recipes)}")
         return {"form": form, "relaxation": relaxation, "custom": None}
+
+    def definition(self, name: str) -> ResponseTensor:
+        """The same with another definition of the spin current. InputError where it was not computed."""
+        if name not in self.definitions:
+            known = f"it has {', '.join(self.definitions)}" if self.definitions else "it has no other"
+            raise InputError(f"'{self.name}' has no other definition '{name}' of the spin current; {known}")
+        return self.definitions[name]
+
+    @property
+    def definition_spread(self) -> dict[str, float]:
+        """By definition of the spin current, the largest difference from `values`, relative to the largest of these."""
+        scale = np.abs(self.values).max()
+        largest = {name: np.abs(other.values - self.values).max() for name, other in self.definitions.items()}
+        return {name: float(size / scale) if scale else float(size) for name, size in largest.items()}
 
     def site(self, name: str) -> ResponseTensor:
         """The part of a spin response on one site. InputError where it was not computed."""
@@ -364,6 +386,14 @@ class ResultSet(Mapping[str, ResponseTensor]):
     def __len__(self) -> int:
         return len(self.tensors)
 
+    def definition(self, name: str) -> ResultSet:
+        """The responses that were computed with another definition of the spin current. Raises InputError where there are none."""
+        found = {tensor.name: tensor.definition(name) for tensor in self.values() if tensor.definitions}
+        if not found:
+            raise InputError("this result has one definition of the spin current: compute it with several")
+        changes = {"spin_current": name, "spin_current_definition": SPIN_CURRENT_DEFINITIONS[name]}
+        return dataclasses.replace(self, tensors=found, provenance={**self.provenance, **changes})
+
     def site(self, name: str) -> ResultSet:
         """Those responses that were projected on sites, at one of them. Raises InputError where there are none."""
         return self._at_sites(lambda tensor: tensor.site(name))
@@ -457,8 +487,10 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
         tree["block_replicas"] = {
             name: Labelled(block, ("replica", *axes_of(block[0]))) for name, block in tensor.block_replicas.items()
         }
-    tree["sites"] = {name: _to_tree(part) for name, part in tensor.sites.items()} or None
-    tree["site_names"] = json.dumps(list(tensor.sites)) if tensor.sites else None
+    for key in PARTS:
+        parts = getattr(tensor, key)
+        tree[key] = {name: _to_tree(part) for name, part in parts.items()} or None
+        tree[f"{key}_order"] = json.dumps(list(parts)) if parts else None
     tree |= {"tau_powers": json.dumps(tensor.tau_powers), "time_odd": json.dumps(tensor.time_odd)}
     tree["custom"] = None if tensor.custom is None else json.dumps(tensor.custom)
     tree["tau_unit"] = tensor.tau_unit
@@ -522,6 +554,7 @@ def _from_tree(tree: Tree) -> ResponseTensor:
     fields |= {"tau_powers": json.loads(tree["tau_powers"]), "time_odd": tuple(json.loads(tree["time_odd"]))}
     if "custom" in tree:
         fields["custom"] = json.loads(tree["custom"])
-    if "sites" in tree:
-        fields["sites"] = {name: _from_tree(tree["sites"][name]) for name in json.loads(tree["site_names"])}
+    for key in PARTS:
+        if key in tree:
+            fields[key] = {name: _from_tree(tree[key][name]) for name in json.loads(tree[f"{key}_order"])}
     return ResponseTensor(**fields)

@@ -50,7 +50,7 @@ class CellIntegrand:
 
     @cached_property
     def source(self) -> BlochSum:
-        return BlochSum(self.model, self.plan.derivatives, self.plan.needs_spin, self.axes.basis)
+        return BlochSum(self.model, self.plan.derivatives, self.plan.needs_spin, self.axes.basis, self.plan.spin_currents)
 
     @cached_property
     def points_per_batch(self) -> int:
@@ -78,12 +78,13 @@ class CellIntegrand:
 
     def _points(self, bloch: BlochMatrices, size: Real) -> _Points:
         """What is kept of a batch of points. size : of the largest box."""
-        geometry = geometry_of(bloch, self.degeneracy_tolerance, self.plan.derivatives, self.plan.site_functions)
+        plan = self.plan
+        geometry = geometry_of(bloch, self.degeneracy_tolerance, plan.derivatives, plan.site_functions, plan.spin_currents)
         slopes = np.einsum("kan,ia->kni", geometry.block_velocity, self._axis_vectors)
         reach = float((np.abs(slopes) @ size).max()) / 2
         low, high = self.occupation.window  # of energies at which a state may be partly filled, also beside the point
-        pairs = resp.BandPairs(geometry, self.plan.observables, (low - reach, high + reach))
-        sea, surface = self.plan.densities(pairs)
+        pairs = resp.BandPairs(geometry, plan.observables, (low - reach, high + reach))
+        sea, surface = plan.densities(pairs)
         sea, surface = _reduced(sea, self.channels.sea), _reduced(surface, self.channels.surface)
         return _Points(geometry.block_energies, geometry.group, slopes, sea, surface)
 

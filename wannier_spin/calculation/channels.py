@@ -1,8 +1,8 @@
 """What the adaptive integrator sees: what symmetry allows of every block, and the responses made of it.
 
 Blocks are reduced to coordinates in the space of tensors that the magnetic point group leaves invariant, before the sums over
-bands: forbidden components are not integrated, do not ask for k-points, and cost nothing. The responses of sites are one more
-response each, of which the largest component at any site counts.
+bands: forbidden components are not integrated, do not ask for k-points, and cost nothing. The responses of sites, and those with
+other definitions of the spin current, are one more response each, of which the largest component of any of them counts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from wannier_spin.symmetry import Operation, SiteGroup, invariant_basis
 
 Real = NDArray[np.float64]
 NOISE = 1e-12  # natural units: smaller responses are rounding
-OF_SITES = "@sites"  # behind the name of a response: what it is at the sites
+PARTS = {"spin": "@sites", "spin_current": "@definitions"}  # behind the name of a response: what it is at sites, by definition
 CANCELLED = 1e-4  # of what boxes contribute: a response of which less is left is zero, as far as a relative tolerance goes
 
 
@@ -93,12 +93,17 @@ class Channels:
         for name, Q, magnitude in zip(self.names, self.responses, totals.magnitude, strict=True):
             values = np.abs(totals.value @ Q)
             bar = error_bar(totals.difference @ Q, totals.spread @ np.abs(Q))
-            absolute = (wanted.absolute or {}).get(name.removesuffix(OF_SITES), 0.0)
+            absolute = (wanted.absolute or {}).get(whole(name), 0.0)
             noise = NOISE * np.abs(Q).max(initial=0.0)
             scale = max(values.max(initial=0.0), CANCELLED * magnitude)
             tolerance.append(max(wanted.relative * scale, absolute, noise, np.finfo(float).tiny))
             excess.append(bar.max(initial=0.0) / tolerance[-1])
         return Verdict(np.array(tolerance), np.array(excess))
+
+
+def whole(name: str) -> str:
+    """The response that a name of a channel belongs to."""
+    return name.partition("@")[0]
 
 
 def error_bar(difference: Real, spread: Real) -> Real:
@@ -132,11 +137,12 @@ def make_channels(
     for r in plan.responses:
         names.append(r.name)
         combined.append(_combination(plan, units, r, recipes[r.name], tau))
-        if plan.sites_of(r):
-            names.append(r.name + OF_SITES)
-            at_sites = [_combination(plan, units, r, recipes[r.name], tau, i) for i in range(len(plan.sites))]
-            combined.append(np.concatenate(at_sites, axis=1))
-    combined = [scale[name.removesuffix(OF_SITES)] * columns.T @ Q for name, Q in zip(names, combined, strict=True)]
+        n_parts = len(plan.sites_of(r) or plan.definitions_of(r))
+        if n_parts:
+            names.append(r.name + PARTS[r.tensor.observable])
+            parts = [_combination(plan, units, r, recipes[r.name], tau, i) for i in range(n_parts)]
+            combined.append(np.concatenate(parts, axis=1))
+    combined = [scale[whole(name)] * columns.T @ Q for name, Q in zip(names, combined, strict=True)]
     return Channels(columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:], tuple(names), tuple(combined))
 
 
@@ -150,10 +156,11 @@ def _invariant(plan: Plan, units: Real, group: Sequence[Operation], sites: SiteG
                 continue
             done.add((block, observable))
             kind = block_kind(record, plan.channel, block)
-            tensor = plan.tensor(units, block, observable)  # type: ignore[arg-type]
-            extra = tensor.shape[1 : tensor.ndim - kind.rank]  # omega and part
-            rows = tensor.reshape(len(units), int(np.prod(extra, dtype=int)), -1) @ invariant_basis(kind, group).T
-            yield rows.reshape(len(units), -1)
+            for part in (None, *range(len(plan.definitions_of(record)))):
+                tensor = plan.block_tensor(units, block, record, part)
+                extra = tensor.shape[1 : tensor.ndim - kind.rank]  # omega and part
+                rows = tensor.reshape(len(units), int(np.prod(extra, dtype=int)), -1) @ invariant_basis(kind, group).T
+                yield rows.reshape(len(units), -1)
             if sites is not None and plan.sites_of(record):
                 beside = np.moveaxis(plan.tensor(units, block, "site_spin"), 1, 1 + len(extra))  # (C, omega, part, s, tensor)
                 rows = beside.reshape(len(units), int(np.prod(extra, dtype=int)), -1) @ sites.invariant_basis(kind).T
@@ -161,14 +168,14 @@ def _invariant(plan: Plan, units: Real, group: Sequence[Operation], sites: SiteG
 
 
 def _combination(
-    plan: Plan, units: Real, record: Response, recipe: Mapping[str, float], tau: float, site: int | None = None
+    plan: Plan, units: Real, record: Response, recipe: Mapping[str, float], tau: float, part: int | None = None
 ) -> Real:
-    """From all densities to the components of a response, or of a site of it: (C, components)."""
+    """From all densities to the components of a response, or of a part of it: (C, components)."""
     law = record.channel_tensor(plan.channel)
     omega = np.array([z.real for z in plan.frequencies])
     total: Any = 0
     for name, factor in recipe.items():
-        block = plan.block_tensor(units, name, record, site)
+        block = plan.block_tensor(units, name, record, part)
         if record.dynamic and name in resp.BLOCKS:
             parts = intraband_factor(omega, tau, resp.BLOCKS[name].tau_power)
             block = block[:, None, None] * np.expand_dims(parts, tuple(range(2, 1 + block.ndim)))

@@ -18,7 +18,7 @@ from wannier_spin import responses as resp
 from wannier_spin import units as un
 from wannier_spin.calculation.adaptive import Control, integrate_adaptive
 from wannier_spin.calculation.cells import cell_integrands
-from wannier_spin.calculation.channels import OF_SITES, Tolerance, make_channels
+from wannier_spin.calculation.channels import PARTS, Tolerance, make_channels
 from wannier_spin.calculation.checkpoint import fingerprint, short
 from wannier_spin.calculation.sites import Sites, SitesLike, resolved_sites
 from wannier_spin.calculation.sums import NEAR_FERMI, Minima, Progress, Sums, integrate_disk, integrate_mesh
@@ -27,7 +27,7 @@ from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import SERIAL, Communicator
-from wannier_spin.model import KPModel, Structure, TightBindingModel
+from wannier_spin.model import KPModel, SpinCurrent, Structure, TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses.plan import Plan
 from wannier_spin.responses.registry import Form, Response
@@ -54,7 +54,7 @@ def compute(
     units: un.UnitSystem = "natural",
     channel: Channel = "spin",
     blocks: Sequence[str] = (),
-    spin_current: str = "simple",
+    spin_current: str | Sequence[str] = "simple",
     form: Form = "full",
     relaxation: str = "adiabatic",
     symmetry: Structure | None = None,
@@ -86,6 +86,8 @@ def compute(
     form : "paper", the printed combination of blocks, or "full", the exact one for any number of bands, symmetrized in the
         two fields. relaxation : of the full form at second order, see `responses.RELAXATIONS`. Both are arithmetic on the
         stored blocks: `ResponseTensor.at(form=..., relaxation=...)`; with "paper" the blocks of "full" are not computed.
+    spin_current : its definition, "simple", "qiao" or "ryoo" (the model must have been read for it); or several, from one
+        diagonalization: the responses are those of the first, see `ResponseTensor.definition` for the others.
     blocks : further building blocks to store with the responses of their order in field and tau, for instance "L1surf".
     symmetry : structure with its magnetic moments; the tensors are projected on what its magnetic point group allows.
     reduce_k : with `symmetry`, evaluate irreducible k-points only; False: all, and what the projection removes is kept
@@ -107,7 +109,8 @@ def compute(
     """
     start = time.monotonic()
     blocks = (blocks,) if isinstance(blocks, str) else tuple(blocks)
-    _check_choices(units, channel, spin_current, form, relaxation, blocks)
+    definitions = _definitions(spin_current)
+    _check_choices(units, channel, form, relaxation, blocks)
     wanted = _wanted(model, grid, tolerance, degeneracy_check)
     taus = _list("tau", (1.0 if units == "natural" else 10.0) if tau is None else tau)
     if (taus <= 0).any():
@@ -115,7 +118,7 @@ def compute(
     temperatures, omegas = _list("temperature", temperature), _list("omega", omega)
     occupation = _occupation(_list("mu", mu), temperatures)
     plan = replace(_plan(_records(responses), channel, omegas, broadening, form, relaxation), extra=blocks)
-    _check_spin(model, plan)
+    plan = _with_spin_currents(plan, definitions, model)
     degeneracy_tolerance = _tolerance(model, degeneracy_tolerance)
     comm = comm or SERIAL
 
@@ -154,6 +157,7 @@ def compute(
                 "symmetry": short([op.rotation * (-1) ** op.time_reversal for op in operations]) if operations else "none",
                 "degeneracy_tolerance": f"{degeneracy_tolerance:g}",
                 "replicas": str(wanted.replicas),
+                **({"spin_current": ", ".join(plan.spin_currents)} if plan.spin_currents != ("simple",) else {}),
                 **({"sites": str(plan.sites)} if plan.sites else {}),
                 "boxes": f"{cells[0].tiling.counts.tolist()} of {cells[0].rule.n_points} points",
             }
@@ -183,8 +187,9 @@ def compute(
         "model": model.name,
         "model_source": dict(model.source),
         "channel": channel,
-        "spin_current": spin_current,
-        "spin_current_definition": SPIN_CURRENT_DEFINITIONS[spin_current],
+        "spin_current": plan.spin_currents[0],
+        "spin_current_definition": SPIN_CURRENT_DEFINITIONS[plan.spin_currents[0]],
+        **({"other_spin_currents": list(plan.spin_currents[1:])} if plan.spin_currents[1:] else {}),
         "form": form,
         "relaxation": relaxation if form == "full" else "none",
         **_integration(grid, shift, wanted),
@@ -283,20 +288,20 @@ def _tensor(
     law = record.channel_tensor(plan.channel)
     scan = (len(occupation.mu), len(occupation.kT))
 
-    def blocks_of(array: Real, site: int | None) -> dict[str, Real]:
-        tensors = {name: plan.block_tensor(array, name, record, site) for name in plan.blocks_of(record)}
+    def blocks_of(array: Real, part: int | None) -> dict[str, Real]:
+        tensors = {name: plan.block_tensor(array, name, record, part) for name in plan.blocks_of(record)}
         return {name: np.ascontiguousarray(t.reshape(*scan, *t.shape[1:])) for name, t in tensors.items()}
 
     difference = np.full_like(sums.fine, np.nan) if sums.difference is None else sums.difference
 
-    def numbers(site: int | None = None) -> dict[str, Any]:
-        replicas = [blocks_of(replica, site) for replica in sums.replicas]
+    def numbers(part: int | None = None) -> dict[str, Any]:
+        replicas = [blocks_of(replica, part) for replica in sums.replicas]
         return {
-            "blocks": blocks_of(sums.fine, site),
-            "block_errors": blocks_of(difference, site),
-            "block_spreads": None if sums.spread is None else blocks_of(sums.spread, site),
+            "blocks": blocks_of(sums.fine, part),
+            "block_errors": blocks_of(difference, part),
+            "block_spreads": None if sums.spread is None else blocks_of(sums.spread, part),
             "block_replicas": {name: np.stack([r[name] for r in replicas]) for name in replicas[0]} if replicas else None,
-            "converged": sums.converged.get(record.name + ("" if site is None else OF_SITES)),
+            "converged": sums.converged.get(record.name + ("" if part is None else PARTS[law.observable])),
         }
 
     total = ResponseTensor(
@@ -324,11 +329,12 @@ def _tensor(
         thickness=None if isinstance(model, KPModel) else model.thickness,
         **numbers(),
     )
-    parts = {
+    sites = {
         name: replace(total, name=at_site(record.name, name), title=f"{total.title}, {name}", **numbers(i))
         for i, name in enumerate(plan.sites_of(record))
     }
-    return replace(total, sites=parts)
+    others = {name: replace(total, **numbers(i)) for i, name in enumerate(plan.definitions_of(record))}
+    return replace(total, sites=sites, definitions=others)
 
 
 def _factor(record: Response, plan: Plan, model: TightBindingModel, units: un.UnitSystem, tau: float) -> float:
@@ -447,14 +453,23 @@ def _wanted(
     return tolerance if isinstance(tolerance, Tolerance) else Tolerance(relative=tolerance)
 
 
-def _check_choices(units: str, channel: str, spin_current: str, form: str, relaxation: str, blocks: Sequence[str]) -> None:
+def _check_choices(units: str, channel: str, form: str, relaxation: str, blocks: Sequence[str]) -> None:
     _choice("units", units, ("natural", "SI"))
     _choice("channel", channel, ("spin", "charge"))
-    _choice("spin_current", spin_current, SPIN_CURRENT_DEFINITIONS)
     _choice("form", form, ("full", "paper"))
     _choice("relaxation", relaxation, resp.RELAXATIONS)
     for block in blocks:
         _choice("block", block, resp.BLOCKS)
+
+
+def _definitions(spin_current: str | Sequence[str]) -> tuple[SpinCurrent, ...]:
+    """Definitions of the spin current, each once."""
+    names = (spin_current,) if isinstance(spin_current, str) else tuple(spin_current)
+    if not names:
+        raise InputError(f"spin_current names no definition; choose from {', '.join(SPIN_CURRENT_DEFINITIONS)}")
+    for name in names:
+        _choice("spin_current", name, SPIN_CURRENT_DEFINITIONS)
+    return tuple(dict.fromkeys(names))  # type: ignore[arg-type]
 
 
 def _occupation(mu: Real, temperatures: Real) -> Occupation:
@@ -508,6 +523,16 @@ def _with_sites(plan: Plan, sites: Sites) -> Plan:
             f"sites are for responses of the spin (channel 'spin'), and none is asked for: add one of {', '.join(spin)}"
         )
     return plan
+
+
+def _with_spin_currents(plan: Plan, definitions: tuple[SpinCurrent, ...], model: TightBindingModel | KPModel) -> Plan:
+    """Raises InputError where the model lacks what they need. Where no spin current is asked for, they do not count."""
+    _check_spin(model, plan)
+    if "spin_current" not in plan.observables:
+        return plan
+    for definition in definitions:
+        model.check_spin_current(definition)
+    return replace(plan, spin_currents=definitions)
 
 
 def _check_spin(model: TightBindingModel | KPModel, plan: Plan) -> None:

@@ -67,7 +67,7 @@ def integrate_mesh(
             f"temperature = 0 K with Fermi-surface responses ({', '.join(surface)}) on a uniform mesh: f' is a delta function "
             "that no mesh of points meets; give a temperature for which kT spans a few level spacings of the mesh"
         )
-    source = BlochSum(model, second_order=plan.derivatives, spin=plan.needs_spin)
+    source = BlochSum(model, second_order=plan.derivatives, spin=plan.needs_spin, spin_currents=plan.spin_currents)
     oriented = mesh.transposed(source.axes)
 
     def integrand(block: Block) -> Partial:
@@ -90,7 +90,7 @@ def check_directions(model: TightBindingModel, mesh: Mesh) -> None:
 
 def _partial(bloch: BlochMatrices, plan: Plan, occupation: Occupation, tolerance: float, block: Block) -> Partial:
     """Sums over the points of each part, and the minima of `minima_of`."""
-    geometry = geometry_of(bloch, tolerance, plan.derivatives, plan.site_functions)
+    geometry = geometry_of(bloch, tolerance, plan.derivatives, plan.site_functions, plan.spin_currents)
     sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, occupation.window))
     energies = geometry.block_energies
     if (block.weights != 1).any():

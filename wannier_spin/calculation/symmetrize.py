@@ -130,6 +130,8 @@ def symmetrized(
         lambda X, name: project_bound(X, kind(name), operations),
         keep_residual,
     )
+    others = {name: symmetrized(other, record, operations, keep_residual) for name, other in raw.definitions.items()}
+    total = replace(total, definitions=others)
     if sites is None or not raw.sites:
         return total
     parts = _projected(

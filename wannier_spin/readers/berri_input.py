@@ -6,6 +6,10 @@ file, never starts processes and never meets input that it would answer with a t
     H(R), S(R)   Fourier sums over the mesh
     A(R)         finite differences of the overlaps with the phases exp(i b.tau) (its "convention I")
 
+and for the spin currents of Qiao and Ryoo, with the same phases, sums over the bands of the files or what .sHu and .sIu hold:
+
+    <0n|sigma X (r - R - tau_m)|Rm>, X = 1 and X = H      finite differences of <u_k|sigma X|u_k+b>
+
 Its A is <0n|r - tau|Rm>; ours is the whole position <0n|r|Rm>, so the centres are added on the diagonal at R = 0.
 Which of the replicas R an element belongs to is decided by `wigner_seitz`, as for the text files.
 """
@@ -24,25 +28,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
-from wannier_spin.readers.wannier90_files import Checkpoint, Overlaps
+from wannier_spin.readers.wannier90_files import Checkpoint, Overlaps, SpinNeighbours
 from wannier_spin.readers.wigner_seitz import distribute, fold
 
-NAMES = {"Ham": "hamiltonian", "AA": "position", "SS": "spin"}  # theirs: ours
+NAMES = {  # theirs: ours; of two of theirs with one name of ours the later one counts
+    **{"Ham": "hamiltonian", "AA": "position", "SS": "spin", "SH": "spin_hamiltonian"},
+    **{"SR": "spin_position", "SHR": "spin_hamiltonian_position"},  # sums over bands
+    **{"SA": "spin_position", "SHA": "spin_hamiltonian_position"},  # from .sIu and .sHu
+}
 COARSE = 0.1  # angstrom: wannierberri's tolerance for ties, only for speed, its choice is undone below
 SHELL_TOLERANCE = 1e-5  # 1/angstrom: neighbours whose distances differ by less form one shell
 
 
 @dataclass(frozen=True)
 class RMatrices:
-    """R_vectors (R, 3); hamiltonian, (R, n, n) eV; position (R, n, n, 3) angstrom; spin (R, n, n, 3) Pauli."""
+    """R_vectors (R, 3); hamiltonian, (R, n, n) eV; position (R, n, n, 3) angstrom; spin (R, n, n, 3) Pauli; spin_position
+    (R, n, n, 3, 3) angstrom, spin_hamiltonian_position (R, n, n, 3, 3) eV angstrom, spin_hamiltonian (R, n, n, 3) eV.
+    """
 
     R_vectors: NDArray[np.int64]
     hamiltonian: NDArray[np.complex128]
     position: NDArray[np.complex128]
-    spin: NDArray[np.complex128] | None
+    spin: NDArray[np.complex128] | None = None
+    spin_position: NDArray[np.complex128] | None = None
+    spin_hamiltonian_position: NDArray[np.complex128] | None = None
+    spin_hamiltonian: NDArray[np.complex128] | None = None
 
-    def parts(self) -> dict[str, NDArray[np.complex128]]:
-        """The matrices that are there, by name."""
+    def hermitian(self) -> dict[str, NDArray[np.complex128]]:
+        """The Hermitian matrices that are there, by name."""
         found = {"hamiltonian": self.hamiltonian, "position": self.position, "spin": self.spin}
         return {key: value for key, value in found.items() if value is not None}
 
@@ -62,14 +75,17 @@ def build(
     spin: NDArray[np.complex128] | None,
     ws_distance_tolerance: float,
     seed: str,
+    spin_current: SpinNeighbours | None = None,
 ) -> RMatrices:
     """Matrices in R space from a checkpoint, energies (k, band), overlaps and spin matrices (k, m, n, 3).
+
+    spin_current : also those of the spin currents of Qiao and Ryoo, from what is given in it.
 
     Raises InputError, which names the seed and repeats wannierberri's words, for anything wannierberri refuses.
     """
     with quiet():
         try:
-            system = _system(checkpoint, energies, overlaps, spin)
+            system = _system(checkpoint, energies, overlaps, spin, spin_current)
         except ImportError as error:
             raise InputError(
                 f"reading '{seed}' from .chk needs wannierberri, and its import failed ({error}); install it with "
@@ -88,12 +104,14 @@ def _system(
     energies: NDArray[np.float64],
     overlaps: Overlaps,
     spin: NDArray[np.complex128] | None,
+    spin_current: SpinNeighbours | None,
 ) -> Any:
     import wannierberri as wb
     from wannierberri.w90files.chk import CheckPoint
     from wannierberri.w90files.eig import EIG
     from wannierberri.w90files.mmn import MMN
     from wannierberri.w90files.spn import SPN
+    from wannierberri.w90files.xxu import SHU, SIU
 
     data = wb.WannierData()
     chk = CheckPoint(
@@ -106,12 +124,21 @@ def _system(
     data.set_file("chk", chk)
     neighbours, order = _neighbours(checkpoint, overlaps)
     data.set_file("bkvec", neighbours)
-    matrices = np.take_along_axis(overlaps.matrices, order[:, :, None, None], axis=1)
-    data.set_file("mmn", MMN(data=matrices))
+    data.set_file("mmn", MMN(data=_sorted(overlaps.matrices, order)))
     data.set_file("eig", EIG(data=energies))
     if spin is not None:
         data.set_file("spn", SPN(data=spin))
-    return wb.System_R.from_wannierdata(data, berry=True, spin=spin is not None, ws_dist_tol=COARSE)
+    options = {"spin": spin is not None, "SHCqiao": spin_current is not None}
+    if spin_current is not None and spin_current.plain is not None and spin_current.hamiltonian is not None:
+        data.set_file("siu", SIU(data=_sorted(spin_current.plain, order)))
+        data.set_file("shu", SHU(data=_sorted(spin_current.hamiltonian, order)))
+        options["SHCryoo"] = True
+    return wb.System_R.from_wannierdata(data, berry=True, ws_dist_tol=COARSE, **options)
+
+
+def _sorted(matrices: NDArray[np.complex128], order: NDArray[np.int64]) -> NDArray[np.complex128]:
+    """Matrices (k, b, ...) with the neighbours in another order (k, b)."""
+    return np.take_along_axis(matrices, order.reshape(*order.shape, *(1,) * (matrices.ndim - 2)), axis=1)
 
 
 def _neighbours(checkpoint: Checkpoint, overlaps: Overlaps) -> tuple[Any, NDArray[np.int64]]:
@@ -153,7 +180,7 @@ def _our_convention(system: Any, checkpoint: Checkpoint, tolerance: float) -> RM
     folded = fold(matrices_of(system), np.asarray(system.rvec.iRvec, np.int64), checkpoint.mesh)
     R_vectors, parts = distribute(folded, checkpoint.mesh, checkpoint.lattice, checkpoint.centres, tolerance)
     position = with_centres(parts["position"], R_vectors, checkpoint.centres)
-    return RMatrices(R_vectors, parts["hamiltonian"], position, parts.get("spin"))
+    return RMatrices(R_vectors, **{**parts, "position": position})
 
 
 def matrices_of(system: Any) -> dict[str, NDArray[np.complex128]]:

@@ -3,6 +3,9 @@
     chk route   .chk or .chk.fmt, .eig, .mmn, .spn: exact spin and position matrices, minimal-distance replicas
     tb route    _tb.dat, else _hr.dat (`tight_binding`), where there is no checkpoint
 
+The spin currents of Qiao and Ryoo need the chk route and `.spn`. Ryoo's takes <u_k|sigma|u_k+b> and <u_k|sigma H|u_k+b> from
+`.sIu` and `.sHu` where they are; else, and Qiao's always, they are sums over the bands of the files, of sigma, energies, overlaps.
+
 Before a model is made the files are held against each other. Two checks find a wrong `.eig` (a k-point order that
 differs from that of the other files, a fault no header shows):
 
@@ -14,6 +17,7 @@ differs from that of the other files, a fault no header shows):
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
-from wannier_spin.model import TightBindingModel
+from wannier_spin.model import SPIN_CURRENT_OPERATORS, TightBindingModel
 from wannier_spin.readers import berri_input
 from wannier_spin.readers.files import find_file, require_file, seeds_in, sha256, similar_files
 from wannier_spin.readers.tight_binding import (
@@ -37,12 +41,14 @@ from wannier_spin.readers.wannier90_files import (
     MISSING_SPN,
     Checkpoint,
     Overlaps,
+    SpinNeighbours,
     WinFile,
     check_sizes,
     read_chk,
     read_eig,
     read_mmn,
     read_nnkp_kpoints,
+    read_spin_neighbours,
     read_spn,
     read_win,
 )
@@ -59,7 +65,9 @@ KINETIC_TOLERANCE = (
 
 @dataclass(frozen=True)
 class BlochData:
-    """Everything of the chk route as parsed: energies (k, band) eV, spin (k, m, n, 3) or None; paths by kind."""
+    """Everything of the chk route as parsed: energies (k, band) eV, spin (k, m, n, 3) or None, spin_current None: only `simple`;
+    paths by kind.
+    """
 
     checkpoint: Checkpoint
     energies: NDArray[np.float64]
@@ -67,6 +75,7 @@ class BlochData:
     spin: NDArray[np.complex128] | None
     win: WinFile | None
     paths: dict[str, Path]
+    spin_current: SpinNeighbours | None = None
 
 
 def read_wannier90(
@@ -75,23 +84,33 @@ def read_wannier90(
     spin: Spin | None = None,
     ws_distance_tolerance: float = WS_DISTANCE_TOLERANCE,
     name: str | None = None,
+    spin_current: str | Sequence[str] = "simple",
 ) -> TightBindingModel:
     """Read the Wannier90 output of a seedname (a path without extension, or a folder with one seed).
 
     spin: None, matrices from `.spn` where there is a checkpoint, else charge only; "interleaved" or "blocks", pure
     spinors without `.spn`; "files", `.spn` and `.chk` even for a model from `_tb.dat`.
     ws_distance_tolerance: angstrom; replicas whose distances differ by less are tied.
+    spin_current: its definitions that will be asked for, "simple", "qiao", "ryoo"; the last two take more memory. With "ryoo"
+    alone (or with "simple") `.sIu` and `.sHu` are read where they are; with "qiao" both are made of sums over bands.
     Raises InputError for every kind of missing, damaged or inconsistent file.
     """
     check_spin(spin)
+    definitions = _definitions(spin_current)
     if not 0 < ws_distance_tolerance < 1:
         raise InputError(f"ws_distance_tolerance = {ws_distance_tolerance}, expected a length between 0 and 1 angstrom")
     seed = resolve_seed(seedname)
+    if definitions and (spin not in (None, "files") or find_file(seed, ".chk", ".chk.fmt") is None):
+        raise InputError(
+            f"spin_current = '{definitions[0]}' needs .chk, .eig, .mmn and .spn of '{seed}': it tells what pure spinors and "
+            "_tb.dat do not, namely of states outside of the Wannier functions; give the files, or take spin_current = 'simple'"
+        )
     if find_file(seed, ".chk", ".chk.fmt") is None:
         return _read_without_checkpoint(seed, spin, ws_distance_tolerance, name)
-    data = read_bloch_data(seed, spin)
+    data = read_bloch_data(seed, spin, definitions)
     check_consistency(data)
-    R = berri_input.build(data.checkpoint, data.energies, data.overlaps, data.spin, ws_distance_tolerance, seed.name)
+    bloch = (data.checkpoint, data.energies, data.overlaps, data.spin)
+    R = berri_input.build(*bloch, ws_distance_tolerance, seed.name, data.spin_current)
     n = data.checkpoint.n_wannier
     pure = spin in ("interleaved", "blocks")
     return TightBindingModel(
@@ -100,6 +119,10 @@ def read_wannier90(
         hamiltonian_R=R.hamiltonian,
         position_R=R.position,
         spin_R=pure_spinors(R.R_vectors, n, spin, data.paths["chk"]) if spin and pure else R.spin,
+        centres=data.checkpoint.centres,  # what `spin_position` is relative to
+        spin_position_R=R.spin_position,
+        spin_hamiltonian_position_R=R.spin_hamiltonian_position,
+        spin_hamiltonian_R=R.spin_hamiltonian,
         name=name or seed.name,
         source={
             "route": "chk",
@@ -107,9 +130,10 @@ def read_wannier90(
             "ws_distance": "distance",
             "ws_distance_tolerance": f"{ws_distance_tolerance:g}",
             "spin": "files" if spin is None else spin,
+            **({"spin_current": _origin(data)} if definitions else {}),
             "mesh": " ".join(str(n) for n in data.checkpoint.mesh),
             "wannierberri": berri_input.wannierberri_version(),
-            "hermiticity_error": json.dumps(hermiticity(R.R_vectors, R.parts())),
+            "hermiticity_error": json.dumps(hermiticity(R.R_vectors, R.hermitian())),
         },
     )
 
@@ -141,8 +165,24 @@ def _read_without_checkpoint(seed: Path, spin: Spin | None, tolerance: float, na
     )
 
 
-def read_bloch_data(seed: Path, spin: Spin | None) -> BlochData:
-    """Parse all files of the chk route. Raises InputError: a file is missing or damaged."""
+def _definitions(spin_current: str | Sequence[str]) -> tuple[str, ...]:
+    """Definitions of the spin current for which more has to be read than for `simple`."""
+    names = (spin_current,) if isinstance(spin_current, str) else tuple(spin_current)
+    unknown = [name for name in names if name not in SPIN_CURRENT_OPERATORS]
+    if unknown:
+        raise InputError(f"spin_current = '{unknown[0]}' is not available; choose from {', '.join(SPIN_CURRENT_OPERATORS)}")
+    return tuple(name for name in names if name != "simple")
+
+
+def _origin(data: BlochData) -> str:
+    return ".sIu and .sHu" if "sHu" in data.paths else "sums over the bands of .mmn, .spn and .eig"
+
+
+def read_bloch_data(seed: Path, spin: Spin | None, spin_currents: Sequence[str] = ()) -> BlochData:
+    """Parse all files of the chk route; `.sIu` and `.sHu` for Ryoo's spin current alone.
+
+    Raises InputError: a file is missing or damaged.
+    """
     rerun = "it is written by pw2wannier90.x"
     paths = {
         "chk": require_file(seed, ".chk", ".chk.fmt", advice="it is written by wannier90.x"),
@@ -154,6 +194,9 @@ def read_bloch_data(seed: Path, spin: Spin | None) -> BlochData:
     win = find_file(seed, ".win")
     if win is not None:
         paths["win"] = win
+    if "ryoo" in spin_currents and "qiao" not in spin_currents:
+        paths |= _spin_neighbour_paths(seed)
+    neighbours = {kind: read_spin_neighbours(paths[kind]) for kind in ("sIu", "sHu") if kind in paths}
     return BlochData(
         checkpoint=read_chk(paths["chk"]),
         energies=read_eig(paths["eig"]),
@@ -161,7 +204,21 @@ def read_bloch_data(seed: Path, spin: Spin | None) -> BlochData:
         overlaps=read_mmn(paths["mmn"]),  # last: by far the slowest
         win=read_win(win) if win is not None else None,
         paths=paths | ({"nnkp": nnkp} if (nnkp := find_file(seed, ".nnkp")) is not None else {}),
+        spin_current=SpinNeighbours(neighbours.get("sIu"), neighbours.get("sHu")) if spin_currents else None,
     )
+
+
+def _spin_neighbour_paths(seed: Path) -> dict[str, Path]:
+    """`.sIu` and `.sHu`; none of them is fine, one of them is not."""
+    found = {kind: find_file(seed, f".{kind}") for kind in ("sIu", "sHu")}
+    paths = {kind: path for kind, path in found.items() if path is not None}
+    if len(paths) == 1:
+        (there,) = paths
+        raise InputError(
+            f"'{paths[there]}' is there, and '{seed}.{'sIu' if there == 'sHu' else 'sHu'}' is not; Ryoo's spin current takes both, "
+            "or none of them: set write_sIu and write_sHu = .true. in the pw2wannier90 input, or move the file away"
+        )
+    return paths
 
 
 # --- do the files belong together? ---------------------------------------------------------------------------
@@ -174,12 +231,25 @@ def check_consistency(data: BlochData) -> None:
     check_sizes(paths["chk"], chk, paths["mmn"], data.overlaps.matrices.shape[2], data.overlaps.matrices.shape[0])
     if data.spin is not None:
         check_sizes(paths["chk"], chk, paths["spn"], data.spin.shape[1], data.spin.shape[0])
+    if data.spin_current is not None:
+        for kind, matrices in (("sIu", data.spin_current.plain), ("sHu", data.spin_current.hamiltonian)):
+            if matrices is not None:
+                check_sizes(paths["chk"], chk, paths[kind], matrices.shape[2], matrices.shape[0])
+                _check_neighbours(data, paths[kind], matrices.shape[1])
     if data.win is not None:
         _check_win(data, data.win)
         check_frozen_bands(data)
     if "nnkp" in paths:
         _check_kpoints(chk, paths["chk"], read_nnkp_kpoints(paths["nnkp"]), paths["nnkp"])
     check_kinetic_energy(data)
+
+
+def _check_neighbours(data: BlochData, path: Path, n_b: int) -> None:
+    if n_b != data.overlaps.matrices.shape[1]:
+        raise InputError(
+            f"'{path}' has {n_b} neighbours of each k-point, '{data.paths['mmn']}' {data.overlaps.matrices.shape[1]}; the files "
+            "are of different runs, write them again together"
+        )
 
 
 def _check_win(data: BlochData, win: WinFile) -> None:

@@ -6,6 +6,7 @@ All of them accept gzipped files. Arrays come back in the order of the files, co
     .eig             (k, band) eV
     .mmn             `Overlaps`: M (k, b, m, n) = <u_mk|u_n,k+b>, neighbour (k, b), G (k, b, 3)
     .spn             (k, m, n, 3) = <u_mk|sigma|u_nk>, unformatted or formatted
+    .sIu, .sHu       (k, b, m, n, 3) = <u_mk|sigma|u_n,k+b>, <u_mk|sigma H(k)|u_n,k+b> (eV), unformatted or formatted
     .win, .nnkp      what the readers need of them: `WinFile`, k-points
 """
 
@@ -64,6 +65,17 @@ class Overlaps:
     matrices: NDArray[np.complex128]
     neighbours: NDArray[np.int64]
     G: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SpinNeighbours:
+    """plain <u_mk|sigma|u_n,k+b> and hamiltonian <u_mk|sigma H(k)|u_n,k+b> (eV), (k, b, m, n, 3), neighbours as in `.mmn`.
+
+    None: sums over the bands of the other files take their place.
+    """
+
+    plain: NDArray[np.complex128] | None = None
+    hamiltonian: NDArray[np.complex128] | None = None
 
 
 # --- .chk -----------------------------------------------------------------------------------------------------
@@ -353,6 +365,42 @@ def _read_spn_formatted(path: Path) -> tuple[NDArray[np.complex128], int]:
             "copy it again, or rerun pw2wannier90.x with write_spn = .true."
         )
     return values.view(np.complex128).reshape(n_k, -1, 3), n_bands
+
+
+def read_spin_neighbours(path: Path) -> NDArray[np.complex128]:
+    """A `.sIu` or `.sHu` file, (k, b, m, n, 3); unformatted or formatted. Raises InputError: truncated, NaN.
+
+    The file runs over n fastest, then m, the component of the spin, the neighbour, the k-point.
+    """
+    matrices = _read_neighbours_formatted(path) if is_text(path) else _read_neighbours_unformatted(path)
+    check_finite(matrices, path, "spin matrices", ("k-point", "neighbour"))
+    return np.ascontiguousarray(matrices.transpose(0, 1, 3, 4, 2))
+
+
+def _read_neighbours_unformatted(path: Path) -> NDArray[np.complex128]:
+    with FortranRecords(path) as records:
+        records.skip("header")
+        n_bands, n_k, n_b = (int(x) for x in records.array("i4", "numbers of bands, k-points and neighbours", 3))
+        matrices = np.empty((n_k, n_b, 3, n_bands**2), complex)
+        for k, b, c in np.ndindex(n_k, n_b, 3):
+            what = f"spin matrices of k-point {k + 1} of {n_k}, neighbour {b + 1} of {n_b}"
+            matrices[k, b, c] = records.array("c16", what, n_bands**2)
+    return matrices.reshape(n_k, n_b, 3, n_bands, n_bands)
+
+
+def _read_neighbours_formatted(path: Path) -> NDArray[np.complex128]:
+    lines = read_bytes(path).split(b"\n", 2)
+    header = numbers(lines[1], path) if len(lines) == 3 else np.zeros(0)
+    if len(header) != 3 or (header < 1).any():
+        raise InputError(f"'{path}': line 2 should hold the numbers of bands, k-points and neighbours; write the file again")
+    n_bands, n_k, n_b = (int(x) for x in header)
+    values, size = numbers(lines[2], path), 6 * n_b * n_bands**2
+    if len(values) != n_k * size:
+        raise InputError(
+            f"'{path}' is truncated: it ends within the spin matrices of k-point {len(values) // size + 1} of {n_k}; "
+            "copy it again, or rerun pw2wannier90.x"
+        )
+    return values.view(np.complex128).reshape(n_k, n_b, 3, n_bands, n_bands)
 
 
 # --- .win, .nnkp -----------------------------------------------------------------------------------------------

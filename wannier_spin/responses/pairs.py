@@ -189,11 +189,11 @@ class BandPairs:
     def _direct(self, name: ObservableName, right: Callable[[Complex], Complex]) -> Real:
         """Re sum_m (D_b X)_nm Y_mn for the factors of O = X Y: (k,n,b,o), or (k,n,b,d,o) if `right` brings an index d.
 
-        D_b O is {D_b v^a, sigma^c}/4 + {v^a, D_b sigma^c}/4 for the spin current; the trace of an anticommutator is twice a
-        real part. For the others Y = 1.
+        D_b O is {D_b v^a, sigma^c}/4 + {v^a, D_b sigma^c}/4 for the `simple` spin current; the trace of an anticommutator is
+        twice a real part. For the others Y = 1.
         """
         g = self.geometry
-        if name != "spin_current":
+        if name != "spin_current" or g.definitions[0] != "simple":
             return np.moveaxis(_trace(_rows(g.observable_derivative(name)), right(self._one)), 3, -1)[..., 0, :]
         assert g.velocity_derivative is not None
         assert g.spin_derivative is not None

@@ -10,18 +10,25 @@ from functools import cached_property
 import numpy as np
 
 from wannier_spin.geometry import ObservableName
+from wannier_spin.model import SpinCurrent
 from wannier_spin.responses.pairs import BandPairs, Real
 from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, Block, DynamicBlock, Form, Response
 from wannier_spin.tensors import Channel
 
-N_COMPONENTS: dict[ObservableName, int] = {"spin_current": 9, "spin": 3, "site_spin": 3, "charge_current": 3}  # of each site
+N_COMPONENTS: dict[ObservableName, int] = {  # of each definition, of each site
+    **{"spin_current": 9, "other_spin_currents": 9},
+    **{"spin": 3, "site_spin": 3, "charge_current": 3},
+}
 
 
 @dataclass(frozen=True)
 class Plan:
     """Which densities are computed, and where each one stands among the channels of the sums.
 
-    sites : name -> Wannier functions, on which the spin responses are projected besides.
+    sites : name -> Wannier functions, on which the spin responses are projected besides. spin_currents : definitions of the spin
+    current, the chosen one first; the responses are computed with the others besides.
+
+    What is computed besides is called the parts of a response here.
     """
 
     responses: tuple[Response, ...]
@@ -30,6 +37,7 @@ class Plan:
     form: Form = "full"
     extra: tuple[str, ...] = ()
     sites: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    spin_currents: tuple[SpinCurrent, ...] = ("simple",)
 
     def blocks_of(self, response: Response) -> tuple[str, ...]:
         """What is computed for a response; further blocks where their order in field and tau is the response's."""
@@ -44,6 +52,8 @@ class Plan:
         found = {r.channel_tensor(self.channel).observable for r in self.responses}
         if self.sites and "spin" in found:
             found.add("site_spin")
+        if self.spin_currents[1:] and "spin_current" in found:
+            found.add("other_spin_currents")
         return tuple(name for name in N_COMPONENTS if name in found)
 
     @property
@@ -52,7 +62,8 @@ class Plan:
 
     def n_components(self, observables: Sequence[ObservableName]) -> int:
         """How many components these observables have together."""
-        return sum(N_COMPONENTS[name] * (len(self.sites) if name == "site_spin" else 1) for name in observables)
+        several = {"site_spin": len(self.sites), "other_spin_currents": len(self.spin_currents) - 1}
+        return sum(N_COMPONENTS[name] * several.get(name, 1) for name in observables)
 
     @cached_property
     def static_blocks(self) -> tuple[Block, ...]:
@@ -112,16 +123,21 @@ class Plan:
         """The sites that a response is projected on."""
         return tuple(self.sites) if response.channel_tensor(self.channel).observable == "spin" else ()
 
-    def block_tensor(self, sums: Real, block: str, response: Response, site: int | None = None) -> Real:
-        """A block of a response, or of one of its sites, out of the channels (w, channels): (w, ...)."""
-        if site is not None:
-            return self.tensor(sums, block, "site_spin")[:, site]
-        return self.tensor(sums, block, response.channel_tensor(self.channel).observable)  # type: ignore[arg-type]
+    def definitions_of(self, response: Response) -> tuple[str, ...]:
+        """The other definitions of the spin current that a response is computed with."""
+        return self.spin_currents[1:] if response.channel_tensor(self.channel).observable == "spin_current" else ()
+
+    def block_tensor(self, sums: Real, block: str, response: Response, part: int | None = None) -> Real:
+        """A block of a response, or of one of its parts, out of the channels (w, channels): (w, ...)."""
+        observable = response.channel_tensor(self.channel).observable
+        if part is None:
+            return self.tensor(sums, block, observable)  # type: ignore[arg-type]
+        return self.tensor(sums, block, "site_spin" if observable == "spin" else "other_spin_currents")[:, part]
 
     def tensor(self, sums: Real, block: str, observable: ObservableName) -> Real:
         """Take one block and observable out of the channels (w, channels), axes in the paper's order: (w, ...).
 
-        "site_spin" has the sites behind w: (w, s, ...).
+        "site_spin" and "other_spin_currents" have the sites, or the definitions, behind w: (w, s, ...).
         """
         names = list(self.shapes)
         position = sum(math.prod(self.shapes[name]) for name in names[: names.index(block)])
@@ -129,11 +145,8 @@ class Plan:
         array = sums[:, position : position + math.prod(shape)].reshape(-1, *shape)
         start = self.n_components(self.observables[: self.observables.index(observable)])
         array = array[..., start : start + self.n_components((observable,))]
-        if observable == "spin_current":
-            array = array.reshape(*array.shape[:-1], 3, 3)
-        flow = -2 if observable == "spin_current" else -1
+        components = (3, 3) if N_COMPONENTS[observable] == 9 else (3,)
         first = 3 if block in DYNAMIC_BLOCKS else 1  # behind w, or behind w, omega, part
-        if observable == "site_spin":
-            array = np.moveaxis(array.reshape(*array.shape[:-1], len(self.sites), 3), -2, 1)
-            first += 1
-        return np.moveaxis(array, flow, first)
+        array = array.reshape(*array.shape[:-1], -1, *components)
+        array = np.moveaxis(np.moveaxis(array, -len(components) - 1, 1), -len(components), first + 1)
+        return array if observable in ("site_spin", "other_spin_currents") else array[:, 0]
