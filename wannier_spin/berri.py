@@ -237,8 +237,9 @@ def from_system_R(system: Any) -> TightBindingModel:
     """Our model of a System_R: from Wannier90 files by wannierberri's own route, PythTB, TBmodels, FPLO, ...
 
     A system with `force_internal_terms_only` (PythTB, TBmodels) has a diagonal position operator, which its centres
-    give. Spin: build the system with spin=True, or call its `set_spin_pairs` or `set_spin_interlaced` (TBmodels).
-    Other matrices, the point group and the recommended FFT grid are left behind.
+    give. Spin: build the system with spin=True, or call its `set_spin_pairs` or `set_spin_interlaced` (TBmodels). Spin currents
+    other than `simple`: build it with SHCqiao=True or SHCryoo=True. Other matrices, the point group and the recommended FFT
+    grid are left behind.
 
     PythTB models must have their sites inside the cell, 0 <= x < 1 in reduced coordinates: wannierberri moves the others
     there, but not their hoppings along, and nothing in the system tells.
@@ -252,13 +253,20 @@ def from_system_R(system: Any) -> TightBindingModel:
     if not system.force_internal_terms_only:
         _require(system, "AA")
         position = with_centres(matrices["position"], R_vectors, centres)
+
+    def copied(name: str) -> Complex | None:
+        return matrices[name].copy() if name in matrices else None
+
     return TightBindingModel(
         lattice=np.array(system.real_lattice),
         R_vectors=R_vectors,
         hamiltonian_R=matrices["hamiltonian"].copy(),
         position_R=position,
-        spin_R=matrices["spin"].copy() if "spin" in matrices else None,
+        spin_R=copied("spin"),
         centres=centres,
+        spin_position_R=copied("spin_position"),
+        spin_hamiltonian_position_R=copied("spin_hamiltonian_position"),
+        spin_hamiltonian_R=copied("spin_hamiltonian"),
         periodic=tuple(system.periodic),
         name=str(system.name),
         source={"system": f"System_R '{system.name}' of wannierberri {wannierberri_version()}"},
@@ -266,7 +274,8 @@ def from_system_R(system: Any) -> TightBindingModel:
 
 
 def to_system_R(model: TightBindingModel) -> Any:
-    """wannierberri's System_R of a model: "Ham", "SS" where the model has spin, "AA" where it has a position matrix.
+    """wannierberri's System_R of a model: "Ham", "SS" where the model has spin, "AA" where it has a position matrix, and what
+    spin currents other than `simple` are made of.
 
     Without a position matrix the system gets `force_internal_terms_only`. It has no symmetry: see `point_group`.
     The thickness of a sheet stays behind. Raises InputError for k·p models, and for hoppings along a vacuum direction.
@@ -293,8 +302,8 @@ def _their_matrices(model: TightBindingModel) -> dict[str, Complex]:
     connection = None
     if model.position_R is not None:
         connection = with_centres(model.position_R, model.R_vectors, -model.centres)
-    ours = {"hamiltonian": model.hamiltonian_R, "position": connection, "spin": model.spin_R}
-    return {theirs: ours[name].copy() for theirs, name in NAMES.items() if ours[name] is not None}  # type: ignore[union-attr]
+    ours = {name: getattr(model, f"{name}_R") for name in NAMES.values()} | {"position": connection}
+    return {theirs: ours[name].copy() for theirs, name in NAMES.items() if ours[name] is not None}
 
 
 def point_group(operations: Iterable[Operation], lattice: Real) -> Any:
