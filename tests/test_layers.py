@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("tensors", "storage"),
     ("model", "orbitals", "results", "thermal", "components"),
     ("readers", "models", "bloch"),
-    ("geometry", "quantum_geometry", "kpath", "occupation"),
+    ("spin_current", "geometry", "quantum_geometry", "kpath", "occupation"),
     ("responses", "integration", "symmetry"),
     ("config", "plotting", "exporting", "berri"),
     ("calculation", "screening"),

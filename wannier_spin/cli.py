@@ -53,6 +53,7 @@ AT_PART = Annotated[str | None, typer.Option(help="cos, sin, linear or circular,
 AT_FORM = Annotated[str | None, typer.Option(help="full or paper, of a response.")]
 AT_RELAXATION = Annotated[str | None, typer.Option(help="Relaxation model of the full form at second order.")]
 AT_BLOCK = Annotated[str | None, typer.Option(help="One building block of a response in place of a form, like L1surf.")]
+DEFINITION = Annotated[str | None, typer.Option("--spin-current", help="Another definition of the spin current, if it is there.")]
 SEEDNAME = typer.Argument(help="Wannier90 seedname (path without ending), a folder with one, or a saved model .h5.")
 
 
@@ -182,12 +183,13 @@ def show(
     relaxation: RELAXATION = None,
     site: SITE = None,
     staggered: STAGGERED = None,
+    spin_current: DEFINITION = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Print what a result file holds: the largest components, or one component over the whole scan."""
     from wannier_spin.exporting import as_json as in_json
 
-    result = _at_sites(_chosen(result_file, response, tau, form, relaxation), site, staggered)
+    result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
     if component:
         tensors = _fitting(result, lambda t: t if t.component(component) else t)
         result = replace(result, tensors=tensors)
@@ -201,9 +203,14 @@ def show(
 
 
 def _chosen(
-    result_file: Path, responses: Sequence[str] | None, tau: float | None, form: str | None, relaxation: str | None
+    result_file: Path,
+    responses: Sequence[str] | None,
+    tau: float | None,
+    form: str | None,
+    relaxation: str | None,
+    spin_current: str | None,
 ) -> ResultSet:
-    """What a result file has of these responses (None: all), with this tau and in this form where they fit."""
+    """What a result file has of these responses (None: all), with this tau, in this form and by this definition where they fit."""
     from wannier_spin.results import load
 
     result = load(result_file)
@@ -211,7 +218,8 @@ def _chosen(
     if unknown:
         raise InputError(f"'{result_file}' has no response '{unknown[0]}'; it has {', '.join(result)}")
     chosen = {name: result[name] for name in responses or result}
-    return replace(result, tensors=_fitting(chosen, lambda t: t.at(tau=tau, form=form, relaxation=relaxation)))
+    result = replace(result, tensors=_fitting(chosen, lambda t: t.at(tau=tau, form=form, relaxation=relaxation)))
+    return result if spin_current is None else result.definition(spin_current)
 
 
 def _at_sites(result: ResultSet, site: str | None, staggered: tuple[str, str] | None) -> ResultSet:
@@ -254,6 +262,7 @@ def plot(
     relaxation: RELAXATION = None,
     site: SITE = None,
     staggered: STAGGERED = None,
+    spin_current: DEFINITION = None,
     sheet: Annotated[bool, typer.Option("--sheet", help="One page: all responses and how they were computed.")] = False,
 ) -> None:
     """Draw a result: responses against mu, T, omega or tau with error bands, or one page about everything."""
@@ -263,7 +272,7 @@ def plot(
     plotting.check_ending(target)
     if sheet and (response or component or against or lines or at):
         raise InputError("--sheet shows everything: leave out -r, -c, --against, --lines and --at")
-    result = _at_sites(_chosen(result_file, response, tau, form, relaxation), site, staggered)
+    result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
     if sheet:
         plotting.summary_sheet(result, target, title=result_file.name)
     else:
@@ -439,13 +448,14 @@ def export(
     relaxation: RELAXATION = None,
     site: SITE = None,
     staggered: STAGGERED = None,
+    spin_current: DEFINITION = None,
 ) -> None:
     """Write a result for other programs: CSV with one number a row, JSON, or netCDF."""
     from wannier_spin.exporting import check_ending
     from wannier_spin.exporting import export as write
 
     check_ending(output)
-    result = _at_sites(_chosen(result_file, response, tau, form, relaxation), site, staggered)
+    result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
     print(f"written to {write(result, output)}")
 
 
@@ -645,6 +655,10 @@ def _print_summary(result: ResultSet) -> None:
     sites = {site: None for tensor in result.values() for site in tensor.sites}
     if sites:
         print(f"spin responses are also there on the sites {', '.join(sites)}: --site NAME, --staggered NAME NAME")
+    for tensor in result.values():
+        if tensor.definitions:
+            spread = ", ".join(f"{100 * change:.2g} % ({name})" for name, change in tensor.definition_spread.items())
+            print(f"{tensor.name}: other definitions of the spin current differ by up to {spread} of the largest value")
     for message in result.warnings:
         print(f"warning: {message}")
 

@@ -173,7 +173,7 @@ class Settings(Section):
     broadening: float = Field(default=0.0, ge=0)  # eV
     units: Literal["SI", "natural"] = "SI"
     channel: Literal["spin", "charge"] = "spin"
-    spin_current: str = "simple"
+    spin_current: str | list[str] = "simple"  # qiao, ryoo: read with the model; of several the responses are those of the first
     form: Literal["full", "paper"] = "full"
     relaxation: str = "adiabatic"
     output: str | None = None  # default: the name of the input file with .h5

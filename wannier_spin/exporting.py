@@ -108,6 +108,7 @@ def _describe(tensor: ResponseTensor, component: str | None) -> dict[str, Any]:
         "tau": list(tensor.tau),
         "values": plain(values),
         "error": plain(errors),
+        **({"definition_spread": tensor.definition_spread} if tensor.definitions else {}),
     }
 
 

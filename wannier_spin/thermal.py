@@ -84,6 +84,7 @@ def thermal_counterpart(
         mu=points,
         temperature=T,
         sites={name: thermal_counterpart(part, temperature, mu) for name, part in tensor.sites.items()},
+        definitions={name: thermal_counterpart(part, temperature, mu) for name, part in tensor.definitions.items()},
     )
 
 

@@ -143,7 +143,8 @@ def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
         model = load_model(seed)
     else:
         tolerance = WS_DISTANCE_TOLERANCE if options.ws_distance_tolerance is None else options.ws_distance_tolerance
-        model = read_wannier90(seed, spin=options.spin, ws_distance_tolerance=tolerance)
+        wanted = settings.spin_current
+        model = read_wannier90(seed, spin=options.spin, ws_distance_tolerance=tolerance, spin_current=wanted)
     if options.vacuum is None:
         if options.thickness is not None:
             raise InputError("model.thickness is given without model.vacuum; say which lattice vector crosses the layer")

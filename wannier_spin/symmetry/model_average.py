@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from wannier_spin.bloch import BlochSum
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE, geometry_of
-from wannier_spin.model import TightBindingModel
+from wannier_spin.model import SPIN_CURRENT_OPERATORS, TightBindingModel
 from wannier_spin.orbitals import Orbitals
 from wannier_spin.symmetry.operations import Operation
 from wannier_spin.symmetry.representation import SITE_TOLERANCE, Representation, represent
@@ -90,6 +90,11 @@ def symmetrize_model(
     ------
     InputError : orbitals that fit neither the model nor the operations; operations that are no group; too large a change.
     """
+    if any(getattr(model, key) is not None for key in SPIN_CURRENT_OPERATORS["qiao"]):
+        raise InputError(
+            f"model '{model.name}' has matrices for the spin currents 'qiao' and 'ryoo', which are not averaged: leave the average "
+            "out (symmetry.average_model), or read the model with spin_current = 'simple'"
+        )
     if len(orbitals) != model.n_bands:
         raise InputError(f"model '{model.name}' has {model.n_bands} Wannier functions, the projections give {len(orbitals)}")
     _check_periodicity(model, operations)
