@@ -379,6 +379,7 @@ def test_tbmodels() -> None:
         ("spin_hall", {"units": "cgs"}, "units = 'cgs' is not available"),
         ("spin_hall", {"channel": "orbital"}, "channel = 'orbital' is not available"),
         ("spin_hall", {"form": "half"}, "form = 'half' is not available"),
+        ("spin_hall", {"spin_current": "ryoo"}, "spin_current = 'ryoo' is not available inside wannierberri.run, only 'simple'"),
         ("spin_hall", {"relaxation": "none"}, "relaxation = 'none' is not available"),
         ("edelstein", {"relaxation": "static"}, "has no terms with tau: leave out edelstein"),
         ("spin_hall", {"Efermi": [0.1, np.nan]}, "mu must be a list of finite numbers"),

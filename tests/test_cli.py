@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Command, Outcome, entry_point
+from outside import with_random_operators
 
 import wannier_spin as ws
 
@@ -461,6 +462,30 @@ def test_show_with_another_tau(wannier_spin: Command, shown: Path) -> None:
         return json.loads(done.out)["responses"]["edelstein"]["values"][0][0]
 
     assert value("--tau", "20") == pytest.approx(2 * value(), rel=1e-14)
+
+
+def test_show_other_spin_currents(wannier_spin: Command, tmp_path: Path) -> None:
+    model = with_random_operators(ws.models.random_model(n=3, seed=1))
+    options = {"grid": (4, 4, 4), "mu": 0.1, "temperature": 5000, "spin_current": ("ryoo", "qiao")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = ws.compute(model, ["spin_hall", "edelstein"], **options)  # type: ignore[arg-type]
+    path, tensor = result.save(tmp_path / "r.h5"), result["spin_hall"]
+    spread = f"{100 * tensor.definition_spread['qiao']:.2g} % (qiao) of the largest value"
+    done = wannier_spin("show", path)
+    assert f"spin_hall: other definitions of the spin current differ by up to {spread}" in done.out
+    assert "edelstein: other definitions" not in done.out
+    other = wannier_spin("show", path, "--spin-current", "qiao")
+    assert "spin current 'qiao'" in other.out
+    assert f"{np.abs(tensor.definition('qiao').values).max():.6e}" in other.out
+    assert "edelstein" not in other.out
+    assert wannier_spin("show", path, "--spin-current", "ryoo").out == done.out
+    found = json.loads(wannier_spin("show", path, "--json").out)["responses"]
+    assert found["spin_hall"]["definition_spread"] == tensor.definition_spread
+    assert "definition_spread" not in found["edelstein"]
+    wrong = wannier_spin("show", path, "--spin-current", "simple")
+    assert wrong.code == 2
+    assert "no other definition 'simple'" in wrong.err
 
 
 def test_show_json(wannier_spin: Command, shown: Path) -> None:

@@ -6,8 +6,24 @@ import numpy as np
 import pytest
 from outside import part_of, separated, with_random_operators
 
-from wannier_spin import InputError, band_geometry, compute, models, spin_current
+from wannier_spin import (
+    InputError,
+    Tolerance,
+    band_geometry,
+    compute,
+    load,
+    load_model,
+    models,
+    read_structure,
+    read_wannier90,
+    spin_current,
+)
 from wannier_spin.bloch import BlochSum
+from wannier_spin.calculation import run
+from wannier_spin.config import settings_from
+from wannier_spin.integration.parallel import SERIAL
+from wannier_spin.readers import read_projections
+from wannier_spin.symmetry import magnetic_group, symmetrize_model
 from wannier_spin.units import BOLTZMANN
 
 DEFINITIONS = ("simple", "ryoo", "qiao")
@@ -187,8 +203,6 @@ def test_several_definitions_from_one_run():
 
 @pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
 def test_saved_with_all_definitions(tmp_path):
-    from wannier_spin import load, load_model
-
     model = load_model(RANDOM.save(tmp_path / "model.h5"))
     options = {"grid": (4, 4, 4), "mu": 0.1, "temperature": 3000, "spin_current": ("ryoo", "simple", "qiao")}
     result = compute(model, ["spin_hall", "magnetic_spin_hall"], **options)
@@ -259,3 +273,47 @@ def test_refused_without_matrices(definition):
         band_geometry(plain, K, spin_current=definition)
     with pytest.raises(InputError, match="no other definition 'qiao'"):
         compute(plain, "spin_hall", grid=(2, 2, 2), mu=0.1, temperature=300)["spin_hall"].definition("qiao")
+
+
+@pytest.fixture(scope="module")
+def pt(example_inputs):
+    return read_wannier90(example_inputs / "Pt" / "Pt", spin_current=("ryoo", "qiao"))
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
+def test_with_symmetry(pt, example_inputs):
+    """All definitions are spin currents to the group, on a mesh and in boxes; what the projection removes is the model's fault."""
+    structure = read_structure(example_inputs / "Pt" / "Pt.win")
+    options = {"mu": 22.4839, "temperature": 3000, "symmetry": structure, "spin_current": ("ryoo", "qiao", "simple")}
+    whole = compute(pt, "spin_hall", grid=(6, 6, 6), reduce_k=False, **options)["spin_hall"]
+    reduced = compute(pt, "spin_hall", grid=(6, 6, 6), **options)["spin_hall"]
+    boxes = compute(pt, "spin_hall", tolerance=Tolerance(relative=0.5), **options)["spin_hall"]
+    for definition in ("ryoo", "qiao", "simple"):
+        a, b, c = (t if definition == "ryoo" else t.definition(definition) for t in (whole, reduced, boxes))
+        scale = np.abs(a.values).max()
+        assert np.abs(a.residual).max() < 5e-3 * scale
+        assert np.abs(b.values - a.values).max() < 5e-3 * scale
+        for values in (b.values[0, 0], c.values[0, 0]):
+            assert np.abs(values + values.swapaxes(0, 1)).max() < 1e-12 * scale  # spin Hall of m-3m: one component
+            assert np.abs(values[0, 0]).max() < 1e-12 * scale
+            assert np.abs(values[0, 1, 2] - values[1, 2, 0]) < 1e-12 * scale
+    assert 0.005 < reduced.definition_spread["simple"] < 0.1
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
+def test_from_an_input_file(pt, example_inputs):
+    """spin_current is read with the model, and the model keeps it."""
+    data = {"seedname": "Pt/Pt", "responses": "spin_hall", "mu": 22.4839, "spin_current": ["qiao", "simple"], "temperature": 3000}
+    settings = settings_from({**data, "grid": {"points": [3, 3, 3], "shift": [0.1, 0.2, 0.3]}}, "test")
+    found = run(settings, "", example_inputs, SERIAL)
+    options = {"grid": (3, 3, 3), "shift": (0.1, 0.2, 0.3), "mu": 22.4839, "temperature": 3000, "units": "SI"}
+    expected = compute(pt, "spin_hall", spin_current=("qiao", "simple"), **options)["spin_hall"].values
+    assert np.abs(found["spin_hall"].values - expected).max() < 1e-12 * np.abs(expected).max()
+    assert found.provenance["spin_current"] == "qiao"
+    assert "Qiao et al." in found.provenance["spin_current_definition"]
+
+
+def test_not_averaged_over_a_group(pt, example_inputs):
+    win = example_inputs / "Pt" / "Pt.win"
+    with pytest.raises(InputError, match="'qiao' and 'ryoo', which are not averaged"):
+        symmetrize_model(pt, read_projections(win), magnetic_group(read_structure(win)).operations)

@@ -59,6 +59,7 @@ def calculators(
     tau: float | None = None,
     units: un.UnitSystem = "natural",
     channel: Channel = "spin",
+    spin_current: str = "simple",
     form: Form = "full",
     relaxation: str = "adiabatic",
     degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
@@ -72,7 +73,7 @@ def calculators(
     Efermi : eV, in any order and at any distance. temperature : K; 0 for responses without Fermi-surface terms.
     tau : hbar/eV with natural units (default 1), fs with SI units (default 10).
     units, channel, form, relaxation : as in `wannier_spin.compute`. Directions that are not periodic in the system do not
-        count: a sheet has the units of a sheet.
+        count: a sheet has the units of a sheet. spin_current : only "simple" is here.
     degeneracy_tolerance : eV. save_mode : of wannierberri, "bin", "txt" or "bin+txt".
 
     Raises
@@ -81,6 +82,11 @@ def calculators(
     """
     _choice("units", units, ("natural", "SI"))
     _choice("channel", channel, ("spin", "charge"))
+    if spin_current != "simple":
+        raise InputError(
+            f"spin_current = '{spin_current}' is not available inside wannierberri.run, only 'simple': take "
+            "wannier_spin.compute(from_system_R(system), ..., spin_current=...), or wannierberri's own static.SHC"
+        )
     records = [_reduced(record, form, relaxation) for record in _records(responses)]
     temperatures = _list("temperature", temperature)
     occupation = Occupation(_list("Efermi", Efermi), np.array([un.thermal_energy(T) for T in temperatures]))
