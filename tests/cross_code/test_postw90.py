@@ -40,7 +40,7 @@ def model_of_postw90(seed: Path, replicas: bool, monkeypatch: pytest.MonkeyPatch
     """The matrices that postw90 interpolates. replicas : `use_ws_distance`."""
     data = read_bloch_data(seed, None, ("qiao",))
     zero = replace(data.checkpoint, centres=np.zeros_like(data.checkpoint.centres))
-    R = berri_input.build(zero, data.energies, data.overlaps, data.spin, 1e-3, seed.name, data.spin_current)
+    R = berri_input.build(zero, data.energies, data.overlaps, data.spin, 1e-3, seed.name, spin_current=True)
     names = ("hamiltonian", "position", "spin", "spin_position", "spin_hamiltonian_position", "spin_hamiltonian")
     R_vectors, parts = R.R_vectors, {name: getattr(R, name) for name in names}
     if replicas:

@@ -79,7 +79,10 @@ def test_files_take_the_place_of_sums(pt: Path) -> None:
     found = read_wannier90(pt, spin_current=["simple", "ryoo"])
     assert found.source["spin_current"] == ".sIu and .sHu"
     assert "Pt.sHu" in found.source["files"]
-    for key in OPERATORS:
+    assert found.spin_hamiltonian_R is None
+    with pytest.raises(InputError, match="read it with spin_current = 'qiao'"):
+        found.check_spin_current("qiao")
+    for key in OPERATORS[:2]:
         scale = np.abs(getattr(expected, key)).max()
         assert scale > 0.1
         assert np.abs(getattr(found, key) - getattr(expected, key)).max() < 1e-12 * scale, key

@@ -118,6 +118,7 @@ def compute(
     temperatures, omegas = _list("temperature", temperature), _list("omega", omega)
     occupation = _occupation(_list("mu", mu), temperatures)
     plan = replace(_plan(_records(responses), channel, omegas, broadening, form, relaxation), extra=blocks)
+    _check_spin(model, plan)
     plan = _with_spin_currents(plan, definitions, model)
     degeneracy_tolerance = _tolerance(model, degeneracy_tolerance)
     comm = comm or SERIAL
@@ -527,7 +528,6 @@ def _with_sites(plan: Plan, sites: Sites) -> Plan:
 
 def _with_spin_currents(plan: Plan, definitions: tuple[SpinCurrent, ...], model: TightBindingModel | KPModel) -> Plan:
     """Raises InputError where the model lacks what they need. Where no spin current is asked for, they do not count."""
-    _check_spin(model, plan)
     if "spin_current" not in plan.observables:
         return plan
     for definition in definitions:

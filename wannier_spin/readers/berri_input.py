@@ -75,17 +75,18 @@ def build(
     spin: NDArray[np.complex128] | None,
     ws_distance_tolerance: float,
     seed: str,
-    spin_current: SpinNeighbours | None = None,
+    spin_current: bool = False,
+    neighbours: SpinNeighbours | None = None,
 ) -> RMatrices:
     """Matrices in R space from a checkpoint, energies (k, band), overlaps and spin matrices (k, m, n, 3).
 
-    spin_current : also those of the spin currents of Qiao and Ryoo, from what is given in it.
+    spin_current : with those of the spin currents of Qiao and Ryoo, sums over the bands; or, of Ryoo's alone, from `neighbours`.
 
     Raises InputError, which names the seed and repeats wannierberri's words, for anything wannierberri refuses.
     """
     with quiet():
         try:
-            system = _system(checkpoint, energies, overlaps, spin, spin_current)
+            system = _system(checkpoint, energies, overlaps, spin, spin_current, neighbours)
         except ImportError as error:
             raise InputError(
                 f"reading '{seed}' from .chk needs wannierberri, and its import failed ({error}); install it with "
@@ -104,7 +105,8 @@ def _system(
     energies: NDArray[np.float64],
     overlaps: Overlaps,
     spin: NDArray[np.complex128] | None,
-    spin_current: SpinNeighbours | None,
+    spin_current: bool,
+    spin_neighbours: SpinNeighbours | None,
 ) -> Any:
     import wannierberri as wb
     from wannierberri.w90files.chk import CheckPoint
@@ -128,11 +130,11 @@ def _system(
     data.set_file("eig", EIG(data=energies))
     if spin is not None:
         data.set_file("spn", SPN(data=spin))
-    options = {"spin": spin is not None, "SHCqiao": spin_current is not None}
-    if spin_current is not None and spin_current.plain is not None and spin_current.hamiltonian is not None:
-        data.set_file("siu", SIU(data=_sorted(spin_current.plain, order)))
-        data.set_file("shu", SHU(data=_sorted(spin_current.hamiltonian, order)))
-        options["SHCryoo"] = True
+    if spin_neighbours is not None:
+        data.set_file("siu", SIU(data=_sorted(spin_neighbours.sIu, order)))
+        data.set_file("shu", SHU(data=_sorted(spin_neighbours.sHu, order)))
+    sums = spin_current and spin_neighbours is None
+    options = {"spin": spin is not None, "SHCqiao": sums, "SHCryoo": spin_neighbours is not None}
     return wb.System_R.from_wannierdata(data, berry=True, ws_dist_tol=COARSE, **options)
 
 

@@ -65,8 +65,8 @@ KINETIC_TOLERANCE = (
 
 @dataclass(frozen=True)
 class BlochData:
-    """Everything of the chk route as parsed: energies (k, band) eV, spin (k, m, n, 3) or None, spin_current None: only `simple`;
-    paths by kind.
+    """Everything of the chk route as parsed: energies (k, band) eV, spin (k, m, n, 3) or None, what `.sIu` and `.sHu` hold where
+    they are wanted and there; paths by kind.
     """
 
     checkpoint: Checkpoint
@@ -75,7 +75,7 @@ class BlochData:
     spin: NDArray[np.complex128] | None
     win: WinFile | None
     paths: dict[str, Path]
-    spin_current: SpinNeighbours | None = None
+    neighbours: SpinNeighbours | None = None
 
 
 def read_wannier90(
@@ -110,7 +110,7 @@ def read_wannier90(
     data = read_bloch_data(seed, spin, definitions)
     check_consistency(data)
     bloch = (data.checkpoint, data.energies, data.overlaps, data.spin)
-    R = berri_input.build(*bloch, ws_distance_tolerance, seed.name, data.spin_current)
+    R = berri_input.build(*bloch, ws_distance_tolerance, seed.name, bool(definitions), data.neighbours)
     n = data.checkpoint.n_wannier
     pure = spin in ("interleaved", "blocks")
     return TightBindingModel(
@@ -122,7 +122,7 @@ def read_wannier90(
         centres=data.checkpoint.centres,  # what `spin_position` is relative to
         spin_position_R=R.spin_position,
         spin_hamiltonian_position_R=R.spin_hamiltonian_position,
-        spin_hamiltonian_R=R.spin_hamiltonian,
+        spin_hamiltonian_R=R.spin_hamiltonian if data.neighbours is None else None,  # Qiao's takes sums over bands only
         name=name or seed.name,
         source={
             "route": "chk",
@@ -175,7 +175,7 @@ def _definitions(spin_current: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _origin(data: BlochData) -> str:
-    return ".sIu and .sHu" if "sHu" in data.paths else "sums over the bands of .mmn, .spn and .eig"
+    return ".sIu and .sHu" if data.neighbours is not None else "sums over the bands of .mmn, .spn and .eig"
 
 
 def read_bloch_data(seed: Path, spin: Spin | None, spin_currents: Sequence[str] = ()) -> BlochData:
@@ -204,7 +204,7 @@ def read_bloch_data(seed: Path, spin: Spin | None, spin_currents: Sequence[str] 
         overlaps=read_mmn(paths["mmn"]),  # last: by far the slowest
         win=read_win(win) if win is not None else None,
         paths=paths | ({"nnkp": nnkp} if (nnkp := find_file(seed, ".nnkp")) is not None else {}),
-        spin_current=SpinNeighbours(neighbours.get("sIu"), neighbours.get("sHu")) if spin_currents else None,
+        neighbours=SpinNeighbours(**neighbours) if neighbours else None,
     )
 
 
@@ -231,11 +231,10 @@ def check_consistency(data: BlochData) -> None:
     check_sizes(paths["chk"], chk, paths["mmn"], data.overlaps.matrices.shape[2], data.overlaps.matrices.shape[0])
     if data.spin is not None:
         check_sizes(paths["chk"], chk, paths["spn"], data.spin.shape[1], data.spin.shape[0])
-    if data.spin_current is not None:
-        for kind, matrices in (("sIu", data.spin_current.plain), ("sHu", data.spin_current.hamiltonian)):
-            if matrices is not None:
-                check_sizes(paths["chk"], chk, paths[kind], matrices.shape[2], matrices.shape[0])
-                _check_neighbours(data, paths[kind], matrices.shape[1])
+    if data.neighbours is not None:
+        for kind, matrices in vars(data.neighbours).items():
+            check_sizes(paths["chk"], chk, paths[kind], matrices.shape[2], matrices.shape[0])
+            _check_neighbours(data, paths[kind], matrices.shape[1])
     if data.win is not None:
         _check_win(data, data.win)
         check_frozen_bands(data)

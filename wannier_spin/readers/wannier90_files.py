@@ -69,13 +69,10 @@ class Overlaps:
 
 @dataclass(frozen=True)
 class SpinNeighbours:
-    """plain <u_mk|sigma|u_n,k+b> and hamiltonian <u_mk|sigma H(k)|u_n,k+b> (eV), (k, b, m, n, 3), neighbours as in `.mmn`.
+    """sIu <u_mk|sigma|u_n,k+b> and sHu <u_mk|sigma H(k)|u_n,k+b> (eV), (k, b, m, n, 3), neighbours as in `.mmn`."""
 
-    None: sums over the bands of the other files take their place.
-    """
-
-    plain: NDArray[np.complex128] | None = None
-    hamiltonian: NDArray[np.complex128] | None = None
+    sIu: NDArray[np.complex128]
+    sHu: NDArray[np.complex128]
 
 
 # --- .chk -----------------------------------------------------------------------------------------------------
