@@ -656,7 +656,7 @@ def _print_summary(result: ResultSet) -> None:
     if sites:
         print(f"spin responses are also there on the sites {', '.join(sites)}: --site NAME, --staggered NAME NAME")
     for tensor in result.values():
-        if tensor.definitions:
+        if any(tensor.definition_spread.values()):
             spread = ", ".join(f"{100 * change:.2g} % ({name})" for name, change in tensor.definition_spread.items())
             print(f"{tensor.name}: other definitions of the spin current differ by up to {spread} of the largest value")
     for message in result.warnings:
