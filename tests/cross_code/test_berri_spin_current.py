@@ -24,6 +24,7 @@ from cross_code.berri import (
     quietly,
     run,
     scramble,
+    thermal,
     width_over_gap,
 )
 
@@ -61,6 +62,13 @@ def both(seeds: Callable[[str], Path]) -> Callable[[str], Both]:
     return get
 
 
+@pytest.fixture(scope="module")
+def scrambled(seeds: Callable[[str], Path]) -> Both:
+    """Pt with random matrices added to H, r and the spin: no degeneracies, nothing vanishes, and the definitions differ much."""
+    system = scramble(system_with_operators(seeds("Pt")), strength=1.0, seed=7)
+    return Both(model_of(system, "scrambled Pt"), system)
+
+
 def moved(system: Any, shift: np.ndarray) -> Any:
     """Their system as seen from another k: its mesh through Gamma is then a shifted one."""
     phase = np.exp(2j * np.pi * system.rvec.iRvec @ shift)
@@ -86,12 +94,9 @@ def energies(both: Both, k: np.ndarray, fermi: float) -> np.ndarray:
     return gap_energies(band_geometry(both.model, k, degeneracy_tolerance=PAIRS).block_energies, fermi - 3, fermi + 3, 31)
 
 
-def test_all_definitions_without_symmetry(seeds: Callable[[str], Path], tmp_path: Path) -> None:
-    """Random matrices added to H, r and the spin: no degeneracies, nothing vanishes, and the definitions differ much."""
-    system = scramble(system_with_operators(seeds("Pt")), strength=1.0, seed=7)
-    both = Both(model_of(system, "scrambled Pt"), system)
+def test_all_definitions_without_symmetry(scrambled: Both, tmp_path: Path) -> None:
     mesh = (4, 3, 5)
-    found = differences(both, mesh, energies(both, mesh_points(mesh), 22.0), EXACT, tmp_path)
+    found = differences(scrambled, mesh, energies(scrambled, mesh_points(mesh), 22.0), EXACT, tmp_path)
     for ours, theirs in found.values():
         assert (np.abs(theirs).max(axis=0) > 1e-3 * np.abs(theirs).max()).all()
         assert deviation(ours, theirs) < 1e-8
@@ -99,20 +104,19 @@ def test_all_definitions_without_symmetry(seeds: Callable[[str], Path], tmp_path
     assert deviation(found["simple"][0], found["ryoo"][0]) > 0.1
 
 
-def test_ryoo_at_finite_frequency(seeds: Callable[[str], Path], tmp_path: Path) -> None:
+def test_at_finite_frequency(scrambled: Both, tmp_path: Path) -> None:
     """dynamic.SHC, complex, with a broadening: the blocks L0 + AC1 of ac_spin_current."""
     from wannierberri import calculators
 
-    system = scramble(system_with_operators(seeds("Pt")), strength=1.0, seed=7)
     mesh, mu, kT, omega = (4, 3, 5), 22.0, 0.05, np.array([0.0, 0.7, 2.3])
     found = {}
     for definition in ("ryoo", "qiao"):
         options = {"smr_fixed_width": 0.05, "smr_type": "Lorentzian", "kBT": kT}
         theirs = calculators.dynamic.SHC(SHC_type=definition, Efermi=np.array([mu]), omega=omega, **options)
-        found[definition] = run(system, mesh, {"x": theirs}, tmp_path)["x"][0]
+        found[definition] = run(scrambled.system, mesh, {"x": theirs}, tmp_path)["x"][0]
     options = {"mu": mu, "temperature": kT / BOLTZMANN, "omega": omega, "broadening": 0.05, "units": "SI"}
-    model = model_of(system, "scrambled Pt")
-    ours = compute(model, "ac_spin_current", grid=mesh, spin_current=("ryoo", "qiao"), degeneracy_tolerance=EXACT, **options)
+    options |= {"grid": mesh, "spin_current": ("ryoo", "qiao"), "degeneracy_tolerance": EXACT}
+    ours = compute(scrambled.model, "ac_spin_current", **options)
     for definition, expected in found.items():
         tensor = ours.definition(definition)["ac_spin_current"].at(combination={"L0": 1, "AC1": 1})
         cosine, sine = np.moveaxis(tensor.values[0, 0], 1, 0)
@@ -120,7 +124,21 @@ def test_ryoo_at_finite_frequency(seeds: Callable[[str], Path], tmp_path: Path) 
         assert deviation(cosine + 1j * sine, expected) < 1e-8
 
 
-@pytest.mark.parametrize(("name", "fermi", "n"), [("Pt", 22.4839, 6), pytest.param("Fe", 17.6048, 8), pytest.param("GaAs", 9.0, 6)])
+def test_spin_berry_dipole(scrambled: Both, tmp_path: Path) -> None:
+    """Second order: the block N1 of nonlinear_extrinsic_spin_current, their v_d Omega_ab with our f'; axes (d, a, b, c) there."""
+    from wannierberri.formula import covariant
+
+    mesh, mu, T = (4, 3, 5), np.array([20.0, 22.0]), 3000.0
+    wanted = {d: thermal(covariant.VelSpinOmega, mu, BOLTZMANN * T, "surface", spin_current_type=d) for d in ("ryoo", "qiao")}
+    theirs = run(scrambled.system, mesh, wanted, tmp_path)
+    options = {"grid": mesh, "mu": mu, "temperature": T, "degeneracy_tolerance": EXACT, "spin_current": ("ryoo", "qiao")}
+    ours = compute(scrambled.model, "nonlinear_extrinsic_spin_current", form="paper", **options)
+    for definition, expected in theirs.items():
+        found = ours.definition(definition)["nonlinear_extrinsic_spin_current"].at(combination={"N1": 1}).values[:, 0]
+        assert deviation(2 * found.transpose(0, 3, 1, 2, 4), expected) < 1e-8
+
+
+@pytest.mark.parametrize(("name", "fermi", "n"), [("Pt", 22.4839, 6), ("Fe", 17.6048, 8), ("GaAs", 9.0, 6)])
 def test_ryoo_of_materials(name: str, fermi: float, n: int, both: Callable[[str], Both], tmp_path: Path) -> None:
     mesh = (n, n, n)
     mu = energies(both(name), mesh_points(mesh), fermi)
