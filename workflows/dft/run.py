@@ -1,0 +1,176 @@
+"""From nothing to a spin response: Quantum ESPRESSO, Wannier90, wannier-spin.
+
+    python workflows/dft/run.py Pt --pseudo FOLDER [--quality test|production] [--mpi "mpirun -n 8"] [--write-only]
+
+FOLDER holds the pseudopotentials by the names in materials.py: fully relativistic and norm-conserving (README.md says where they
+come from, and why). Everything happens in ./Pt_test or ./Pt_production; a step that is done is not done again, so the same command
+goes on after a stop. It ends with `wannier-spin check` and `wannier-spin run`. --write-only writes the inputs and runs nothing
+(the .win file needs the Fermi energy of the self-consistent run: --fermi-energy).
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import inputs
+from materials import MATERIALS, Material
+
+from wannier_spin.readers.fermi import find_fermi_energy
+
+PROGRAMS = {"pw.x": "quantum-espresso", "pw2wannier90.x": "quantum-espresso", "wannier90.x": "wannier90"}
+GRID = {"test": 12, "production": 24}  # of `wannier-spin run`
+TAIL = 12  # lines of a failed program's output that are shown
+
+
+class Failure(Exception):
+    """What the user has to know, in one message."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: what, where, how."""
+
+    name: str
+    material: Material
+    quality: str
+    folder: Path
+    pseudo: Path
+    mpi: tuple[str, ...]
+
+    @property
+    def n_electrons(self) -> int:
+        return inputs.electrons(self.material, self.pseudo)
+
+
+@dataclass(frozen=True)
+class Step:
+    """command : words. stdin, output : files. done : the words in `output` that a finished program leaves."""
+
+    title: str
+    command: tuple[str, ...]
+    output: str
+    done: str
+    stdin: str | None = None
+
+
+def check_pseudopotentials(job: Job) -> None:
+    """Raise Failure for what is missing or does not do; warn of ultrasoft ones."""
+    for symbol, name in job.material.pseudopotentials.items():
+        path = job.pseudo / name
+        if not path.is_file():
+            raise Failure(f"no pseudopotential '{path}' for {symbol}: put it there, or name the folder (--pseudo); see README.md")
+        if not inputs.is_fully_relativistic(path):
+            raise Failure(f"'{path}' has no spin-orbit coupling; take a fully relativistic one, see README.md")
+        if not inputs.is_norm_conserving(path):
+            print(f"warning: '{path}' is not norm-conserving: the .spn file will lack the augmentation charges, see README.md")
+
+
+def write_inputs(job: Job, fermi_energy: float | None) -> None:
+    """All that can be written; the .win file and our input need the Fermi energy."""
+    sampling, n = job.material.sampling[job.quality], job.n_electrons  # type: ignore[index]
+    job.folder.mkdir(parents=True, exist_ok=True)
+    (job.folder / "pseudo").mkdir(exist_ok=True)
+    for name in job.material.pseudopotentials.values():
+        shutil.copyfile(job.pseudo / name, job.folder / "pseudo" / name)
+    files = {f"{kind}.in": inputs.pw(job.material, job.name, sampling, kind, n) for kind in ("scf", "nscf")}
+    files["pw2wan.in"] = inputs.pw2wannier(job.name)
+    if fermi_energy is not None:
+        files[f"{job.name}.win"] = inputs.win(job.material, sampling, n, fermi_energy)
+        files["input.toml"] = inputs.ours(job.material, job.name, fermi_energy, GRID[job.quality])
+    for name, text in files.items():
+        (job.folder / name).write_text(text)
+
+
+def steps(job: Job) -> tuple[Step, ...]:
+    """The chain, in order."""
+    name, mpi = job.name, job.mpi
+    tool = (sys.executable, "-m", "wannier_spin.cli")
+    return (
+        Step("self-consistent run", (*mpi, "pw.x", "-in", "scf.in"), "scf.out", "JOB DONE"),
+        Step("all k-points", (*mpi, "pw.x", "-in", "nscf.in"), "nscf.out", "JOB DONE"),
+        Step("neighbours", ("wannier90.x", "-pp", name), f"{name}.wout", "written.", None),
+        Step("overlaps and spins", (*mpi, "pw2wannier90.x", "-in", "pw2wan.in"), "pw2wan.out", "JOB DONE"),
+        Step("Wannier functions", ("wannier90.x", name), f"{name}.wout", "All done"),
+        Step("check", (*tool, "check", name), "check.txt", ""),
+        Step("spin response", (*mpi, *tool, "run", "input.toml"), "run.txt", "written to"),
+    )
+
+
+def is_done(job: Job, step: Step) -> bool:
+    if step.title == "neighbours":
+        return (job.folder / f"{job.name}.nnkp").is_file()
+    output = job.folder / step.output
+    return bool(step.done) and output.is_file() and step.done in output.read_text(errors="replace")
+
+
+def run_step(job: Job, step: Step) -> None:
+    """Run one program. Raises Failure with the end of its output."""
+    writes_itself = step.output.endswith(".wout")
+    target = job.folder / ("wannier90.log" if writes_itself else step.output)
+    with open(target, "w") as output:
+        done = subprocess.run(step.command, cwd=job.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    text = (job.folder / step.output).read_text(errors="replace") if (job.folder / step.output).is_file() else ""
+    finished = is_done(job, step) if step.done else done.returncode == 0
+    if not finished:
+        last = "\n".join((text or target.read_text(errors="replace")).splitlines()[-TAIL:])
+        raise Failure(
+            f"{step.title}: '{shlex.join(step.command)}' in '{job.folder}' did not finish; the end of {step.output}:\n{last}"
+        )
+
+
+def run(job: Job, report: Callable[[str], None] = print) -> None:
+    """The whole chain, from where it stopped."""
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if missing:
+        packages = " ".join(sorted({PROGRAMS[program] for program in missing}))
+        raise Failure(f"no {', '.join(missing)} on the path; on Debian: apt-get install {packages}")
+    check_pseudopotentials(job)
+    write_inputs(job, None)
+    fermi_energy = None
+    for step in steps(job):
+        if step.title == "all k-points":
+            fermi_energy = find_fermi_energy(job.folder / job.name).value
+            write_inputs(job, fermi_energy)
+            report(f"Fermi energy {fermi_energy:.4f} eV")
+        if is_done(job, step):
+            report(f"{step.title}: done before")
+            continue
+        report(f"{step.title}: {shlex.join(step.command)}")
+        run_step(job, step)
+    report((job.folder / "check.txt").read_text() + (job.folder / "run.txt").read_text())
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("material", choices=list(MATERIALS))
+    parser.add_argument("--pseudo", type=Path, required=True, help="folder with the pseudopotentials")
+    parser.add_argument("--quality", choices=["test", "production"], default="test")
+    parser.add_argument("--folder", type=Path, help="where to work; default: MATERIAL_QUALITY")
+    parser.add_argument("--mpi", default="", help='how to start a parallel program, like "mpirun -n 8" or "srun"')
+    parser.add_argument("--write-only", action="store_true", help="write the inputs, run nothing")
+    parser.add_argument("--fermi-energy", type=float, help="eV, with --write-only: write the .win file, too")
+    given = parser.parse_args(argv)
+    folder = given.folder or Path(f"{given.material}_{given.quality}")
+    job = Job(given.material, MATERIALS[given.material], given.quality, folder, given.pseudo, tuple(shlex.split(given.mpi)))
+    try:
+        if given.write_only:
+            check_pseudopotentials(job)
+            write_inputs(job, given.fermi_energy)
+            print(f"inputs written to {folder}")
+        else:
+            run(job)
+    except (Failure, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
