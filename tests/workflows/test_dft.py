@@ -68,6 +68,20 @@ def test_production_inputs_are_those_of_the_examples(dft, name, example_inputs):
     assert path.suffix == ".win"
 
 
+def test_outer_window(dft, tmp_path):
+    """It ends below the highest band at every k."""
+    rng = np.random.default_rng(0)
+    energies = np.sort(rng.normal(size=(8, 5)), axis=1)
+    rows = [f"{band + 1} {k + 1} {energies[k, band]:.12f}" for k in range(8) for band in range(5)]
+    (tmp_path / "x.eig").write_text("\n".join(rows) + "\n")
+    top = dft["inputs"].outer_window(tmp_path / "x.eig")
+    assert energies[:, -1].min() - 0.011 < top < energies[:, -1].min()
+    material = dft["materials"].MATERIALS["Pt"]
+    assert (
+        float(_value(dft["inputs"].win(material, material.sampling["test"], 16, 22.5, top), "dis_win_max")) < energies[:, -1].min()
+    )
+
+
 def _value(text, key):
     return next(line.partition("=")[2].strip() for line in text.splitlines() if line.partition("=")[0].strip() == key)
 

@@ -81,8 +81,17 @@ def pw2wannier(name: str) -> str:
     return f"&inputpp\n outdir = './out/'\n prefix = '{name}'\n seedname = '{name}'\n {wanted}\n/\n"
 
 
-def win(material: Material, sampling: Sampling, n_electrons: int, fermi_energy: float) -> str:
-    """Input of wannier90.x. The frozen window ends `material.frozen` above the Fermi energy."""
+def outer_window(eig: Path) -> float:
+    """Top of the outer window (eV): just below the lowest energy that the highest band of an .eig file has.
+
+    Where only some states of a degenerate multiplet are among the bands, the Wannier functions cannot be symmetric.
+    """
+    band, _, energy = np.loadtxt(eig).T
+    return float(energy[band == band.max()].min()) - 0.01
+
+
+def win(material: Material, sampling: Sampling, n_electrons: int, fermi_energy: float, outer: float | None = None) -> str:
+    """Input of wannier90.x. The frozen window ends `material.frozen` above the Fermi energy, the outer one at `outer`."""
     excluded = excluded_bands(material, n_electrons)
     cell, positions = np.array(material.atoms.cell), material.atoms.get_scaled_positions()
     atoms = zip(material.atoms.get_chemical_symbols(), positions, strict=True)
@@ -98,6 +107,7 @@ def win(material: Material, sampling: Sampling, n_electrons: int, fermi_energy: 
         "num_wann": material.wannier,
         "fermi_energy": f"{fermi_energy:.4f}",
         "dis_froz_max": f"{fermi_energy + material.frozen:.4f}",
+        **({} if outer is None else {"dis_win_max": f"{outer:.4f}"}),
         "dis_num_iter": 200,
         "dis_mix_ratio": 0.5,
         "num_iter": 10,  # more steps leave the symmetric point: Kramers pairs split

@@ -66,7 +66,7 @@ MATERIALS = {
         wannier=18,
         projections=("Pt:s;p;d",),
         frozen=5.5,
-        sampling={"test": Sampling(50, 6, 4), "production": Sampling(75, 10, 5)},
+        sampling={"test": Sampling(50, 6, 5), "production": Sampling(75, 10, 5)},
     ),
     "Fe": Material(
         atoms=bulk("Fe", "bcc", a=2.87),

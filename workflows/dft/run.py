@@ -26,6 +26,7 @@ from wannier_spin.readers.fermi import find_fermi_energy
 
 PROGRAMS = {"pw.x": "quantum-espresso", "pw2wannier90.x": "quantum-espresso", "wannier90.x": "wannier90"}
 GRID = {"test": 12, "production": 24}  # of `wannier-spin run`
+UNCONVERGED = "Disentanglement convergence criteria not satisfied"
 TAIL = 12  # lines of a failed program's output that are shown
 
 
@@ -72,8 +73,8 @@ def check_pseudopotentials(job: Job) -> None:
             print(f"warning: '{path}' is not norm-conserving: the .spn file will lack the augmentation charges, see README.md")
 
 
-def write_inputs(job: Job, fermi_energy: float | None) -> None:
-    """All that can be written; the .win file and our input need the Fermi energy."""
+def write_inputs(job: Job, fermi_energy: float | None, outer: float | None = None) -> None:
+    """All that can be written; the .win file and our input need the Fermi energy. outer : top of the outer window, eV."""
     sampling, n = job.material.sampling[job.quality], job.n_electrons  # type: ignore[index]
     job.folder.mkdir(parents=True, exist_ok=True)
     (job.folder / "pseudo").mkdir(exist_ok=True)
@@ -82,7 +83,7 @@ def write_inputs(job: Job, fermi_energy: float | None) -> None:
     files = {f"{kind}.in": inputs.pw(job.material, job.name, sampling, kind, n) for kind in ("scf", "nscf")}
     files["pw2wan.in"] = inputs.pw2wannier(job.name)
     if fermi_energy is not None:
-        files[f"{job.name}.win"] = inputs.win(job.material, sampling, n, fermi_energy)
+        files[f"{job.name}.win"] = inputs.win(job.material, sampling, n, fermi_energy, outer)
         files["input.toml"] = inputs.ours(job.material, job.name, fermi_energy, GRID[job.quality])
     for name, text in files.items():
         (job.folder / name).write_text(text)
@@ -139,11 +140,15 @@ def run(job: Job, report: Callable[[str], None] = print) -> None:
             fermi_energy = find_fermi_energy(job.folder / job.name).value
             write_inputs(job, fermi_energy)
             report(f"Fermi energy {fermi_energy:.4f} eV")
+        if step.title == "Wannier functions":
+            write_inputs(job, fermi_energy, inputs.outer_window(job.folder / f"{job.name}.eig"))
         if is_done(job, step):
             report(f"{step.title}: done before")
             continue
         report(f"{step.title}: {shlex.join(step.command)}")
         run_step(job, step)
+        if step.title == "Wannier functions" and UNCONVERGED in (job.folder / step.output).read_text(errors="replace"):
+            report("warning: the disentanglement did not converge: other windows, dis_mix_ratio or more steps; see README.md")
     report((job.folder / "check.txt").read_text() + (job.folder / "run.txt").read_text())
 
 
