@@ -29,17 +29,37 @@ if TYPE_CHECKING:
     from wannier_spin.model import Structure, TightBindingModel
     from wannier_spin.results import ResponseTensor, ResultSet
 
+
+def _examples(*lines: str) -> str:
+    """The end of a command's help; click keeps the lines of a paragraph that starts with backspace."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}".rstrip() for line in lines)
+
+
 app = typer.Typer(
-    help="Spin responses to an electric field, from Wannier90 output.",
+    help="Spin responses to an electric field, from Wannier90 output. `wannier-spin COMMAND --help` says more, with examples.",
+    epilog=_examples(
+        "wannier-spin check Pt                        # are Pt.chk, Pt.eig, Pt.mmn, Pt.spn fit for use?",
+        "wannier-spin run Pt.toml                     # compute what Pt.toml asks for; writes Pt.h5",
+        "wannier-spin show Pt.h5 -c 'xy;z'            # one component over mu and T",
+        "wannier-spin plot Pt.h5 -o Pt.pdf            # figures, with error bands",
+        "",
+        "Exit codes: 0 done (a warning is still 0), 2 bad input, 1 anything else.",
+    ),
+    rich_markup_mode=None,  # plain text: rich takes '[symmetry]' for markup
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-RESPONSES = Annotated[list[str] | None, typer.Option("-r", "--response", help="Only these responses.")]
-TAU = Annotated[float | None, typer.Option(help="Another tau (fs for SI units, hbar/eV for natural ones).")]
-FORM = Annotated[str | None, typer.Option(help="full or paper, from the stored blocks.")]
-RELAXATION = Annotated[str | None, typer.Option(help="Relaxation model of the full form at second order.")]
-SITE = Annotated[str | None, typer.Option("--site", help="Spin responses at one site.")]
+RESPONSES = Annotated[
+    list[str] | None, typer.Option("-r", "--response", help="Only these responses; may be repeated. Default: all.")
+]
+TAU = Annotated[float | None, typer.Option(help="Another tau: fs for SI units, hbar/eV for natural ones; default: as computed.")]
+FORM = Annotated[str | None, typer.Option(help="full or paper, from the stored blocks; default: as computed.")]
+RELAXATION = Annotated[
+    str | None,
+    typer.Option(help="Of the full form at second order: adiabatic, constant, intraband, gao or static; default: as computed."),
+]
+SITE = Annotated[str | None, typer.Option("--site", help="Spin responses at one site, as the input names it.")]
 STAGGERED = Annotated[tuple[str, str] | None, typer.Option("--staggered", help="Spin responses at one site minus another.")]
 QUANTITIES = "spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric, spin, or a response"
 QUANTITY = Annotated[str, typer.Option("-q", "--quantity", help=f"{QUANTITIES}.")]
@@ -90,14 +110,29 @@ def _world() -> parallel.Communicator:
         return parallel.SERIAL
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "wannier-spin run Pt.toml --dry-run           # what would be done, and how long it takes",
+        "mpirun -n 64 wannier-spin run Pt.toml -o Pt.h5",
+        "wannier-spin run Pt.toml --resume            # a run with a tolerance goes on after a stop",
+        "",
+        "A minimal input, energies in eV (`wannier-spin schema` has all keys):",
+        "  seedname     = 'Pt'",
+        "  responses    = ['spin_hall']                 # or 'all'; see `wannier-spin responses`",
+        "  fermi_energy = 22.4839",
+        "  mu           = { from = -2, to = 2, points = 81 }   # from fermi_energy",
+        "  temperature  = 300                           # K; tau = 10 fs, and a mesh with spacing 0.1/angstrom",
+        "  [symmetry]",
+        "  structure    = 'Pt.win'",
+    )
+)
 def run(
     input_file: Annotated[Path, typer.Argument(metavar="INPUT.toml", help="The input file.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Result file; default: INPUT.h5.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of a run that was stopped.")] = False,
     planned: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and how long it would take.")] = False,
 ) -> None:
-    """Compute the responses that an input file asks for (mpirun -n N wannier-spin run ... works the same)."""
+    """Compute the responses that an input file asks for. Under MPI the same: mpirun -n N wannier-spin run INPUT.toml."""
     from wannier_spin.calculation import Control, dry_run
     from wannier_spin.calculation import run as run_calculation
     from wannier_spin.config import Settings, read_settings
@@ -173,9 +208,17 @@ def _report(reached: Round) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "wannier-spin show Pt.h5",
+        "wannier-spin show Pt.h5 -r spin_hall -c 'xy;z'   # flow x, field y, spin z",
+        "wannier-spin show Fe.h5 --tau 50",
+        "wannier-spin show Fe.h5 --form paper          # the printed combination of blocks",
+        "wannier-spin show Fe.h5 --relaxation gao --json",
+    )
+)
 def show(
-    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5")],
+    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")],
     response: RESPONSES = None,
     component: Annotated[str | None, typer.Option("-c", "--component", help="One component over the scan, like 'xy;z'.")] = None,
     tau: TAU = None,
@@ -186,7 +229,7 @@ def show(
     spin_current: DEFINITION = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Print what a result file holds: the largest components, or one component over the whole scan."""
+    """Print a result: its largest components, or one over the scan."""
     from wannier_spin.exporting import as_json as in_json
 
     result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
@@ -246,9 +289,16 @@ def _fitting(
     return found
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "wannier-spin plot Pt.h5 -c 'xy;z' -o Pt.pdf",
+        "wannier-spin plot Fe.h5 -r magnetic_spin_hall --against temperature --at mu=17.6",
+        "wannier-spin plot Fe.h5 --lines temperature -o Fe.svg",
+        "wannier-spin plot Fe.h5 --sheet -o Fe.pdf",
+    )
+)
 def plot(
-    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5")],
+    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg; default: OUT.pdf.")] = None,
     response: RESPONSES = None,
     component: Annotated[list[str] | None, typer.Option("-c", "--component", help="Only these components, like 'xy;z'.")] = None,
@@ -265,7 +315,7 @@ def plot(
     spin_current: DEFINITION = None,
     sheet: Annotated[bool, typer.Option("--sheet", help="One page: all responses and how they were computed.")] = False,
 ) -> None:
-    """Draw a result: responses against mu, T, omega or tau with error bands, or one page about everything."""
+    """Draw responses against mu, T, omega or tau, with error bands. Or, with --sheet, one page about everything."""
     from wannier_spin import plotting
 
     target = output or result_file.with_suffix(".pdf")
@@ -294,7 +344,12 @@ def _places(texts: Sequence[str] | None) -> dict[str, float]:
     return places
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "wannier-spin bands Pt --path 'L 1/2 1/2 1/2; G 0 0 0; X 1/2 0 1/2' -o Pt-bands.pdf",
+        "wannier-spin bands Fe.model.h5 --path 'G 0 0 0; H 1/2 -1/2 1/2' --quantity spin -c z --fermi-energy 17.6 -o Fe-bands.png",
+    )
+)
 def bands(
     seedname: Annotated[Path, SEEDNAME],
     path: Annotated[str, typer.Option(help="Corners in reduced coordinates: 'G 0 0 0; X 1/2 0 1/2 | K …'; '|' is a jump.")],
@@ -318,7 +373,7 @@ def bands(
     relaxation: AT_RELAXATION = None,
     block: AT_BLOCK = None,
 ) -> None:
-    """Draw bands along a path, coloured by a geometric quantity or by what they bring to a response: where in k it comes from."""
+    """Draw bands along a path, coloured by a geometric quantity or by their part of a response. It shows where in k that comes from."""
     from wannier_spin import plotting
     from wannier_spin.kpath import k_path
 
@@ -438,9 +493,14 @@ def _fine_grid(model: TightBindingModel) -> tuple[int, int, int]:
     return n1, n2, n3
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "wannier-spin export Pt.h5 -o Pt.csv",
+        "wannier-spin export Fe.h5 -r magnetic_spin_hall --form paper -o Fe.nc",
+    )
+)
 def export(
-    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5")],
+    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="OUT.csv, OUT.json or OUT.nc (netCDF-4).")],
     response: RESPONSES = None,
     tau: TAU = None,
@@ -450,7 +510,7 @@ def export(
     staggered: STAGGERED = None,
     spin_current: DEFINITION = None,
 ) -> None:
-    """Write a result for other programs: CSV with one number a row, JSON, or netCDF."""
+    """Write a result as CSV (one number a row), JSON or netCDF."""
     from wannier_spin.exporting import check_ending
     from wannier_spin.exporting import export as write
 
@@ -459,21 +519,35 @@ def export(
     print(f"written to {write(result, output)}")
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "wannier-spin schema > wannier-spin.schema.json",
+    )
+)
 def schema() -> None:
-    """The JSON schema of the input file, for editors and for programs that write inputs."""
+    """Print the JSON schema of the input file. For editors, and for programs that write inputs."""
     from wannier_spin.exporting import input_schema
 
     print(json.dumps(input_schema(), indent=1))
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "wannier-spin responses",
+    )
+)
 def responses(markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False) -> None:
-    """The responses that can be computed."""
+    """List the responses that can be computed."""
     print(responses_table(markdown))
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "wannier-spin check Pt",
+        "wannier-spin check GaAs --spin interleaved     # _tb.dat without .spn: pure spinors",
+        "wannier-spin check Fe --fermi-energy 17.6 --structure Fe.win --magmom '0 0 2.2'",
+    )
+)
 def check(
     seedname: Annotated[Path, SEEDNAME],
     spin: Annotated[str | None, typer.Option(help="files, interleaved or blocks; default: the .spn file.")] = None,
@@ -500,14 +574,20 @@ def check(
             print(f"{c.name}: {c.advice}")
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "wannier-spin symmetry Pt.win",
+        "wannier-spin symmetry Mn2Au.win --magmom '2.5 2.5 0; -2.5 -2.5 0; 0 0 0'",
+        "wannier-spin symmetry POSCAR --json",
+    )
+)
 def symmetry(
     structure: Annotated[Path, typer.Argument(help="Structure file: .win, or anything ase reads.")],
     magmom: Annotated[str | None, typer.Option(help="Moments in mu_B, Cartesian, by atom: '0 0 2.2; 0 0 -2.2'.")] = None,
     sites: Annotated[bool, typer.Option("--sites", help="Spin responses at each atom, and uniform and staggered ones.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Magnetic group, Table I, and which components of which response are allowed and independent."""
+    """Magnetic group, Table I, and allowed components of all responses."""
     from wannier_spin.calculation import symmetry_report
     from wannier_spin.readers import read_structure
 
@@ -539,7 +619,12 @@ def _moments(text: str | None) -> list[list[float]] | None:
     return moments
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "wannier-spin screen runs/* --settings common.toml -o table.csv --rank-by spin_hall_angle",
+        "mpirun -n 64 wannier-spin screen runs/* --settings common.toml --resume --ranks-per-material 16",
+    )
+)
 def screen(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders with finished Wannier90 runs.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Table: .csv, .json or .h5.")] = Path("screening.csv"),

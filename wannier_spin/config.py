@@ -99,9 +99,9 @@ class ModelSection(Section):
 class GridSection(Section):
     """The uniform mesh: either the numbers of points or the largest spacing (1/angstrom, 2 pi included)."""
 
-    points: list[int] | None = Field(default=None, min_length=3, max_length=3)
-    shift: list[float] = Field(default=[0.0, 0.0, 0.0], min_length=3, max_length=3)
-    spacing: float = Field(default=0.1, gt=0)
+    points: list[int] | None = Field(default=None, min_length=3, max_length=3)  # numbers of points
+    shift: list[float] = Field(default=[0.0, 0.0, 0.0], min_length=3, max_length=3)  # of the mesh, in spacings
+    spacing: float = Field(default=0.1, gt=0)  # 1/angstrom
 
     @model_validator(mode="after")
     def _either(self) -> GridSection:
@@ -163,19 +163,19 @@ class NumericsSection(Section):
 class Settings(Section):
     """One calculation."""
 
-    seedname: str
-    responses: Names  # or "all"
-    mu: Numbers  # eV, relative to fermi_energy
+    seedname: str  # path without ending, from the folder of the input file; or a saved model, X.model.h5
+    responses: Names  # names of `wannier-spin responses`, or "all"
+    mu: Numbers  # eV, relative to fermi_energy; as every list of numbers: one, several, or { from = …, to = …, points = … }
     fermi_energy: float = 0.0  # eV
     temperature: Annotated[Numbers, AfterValidator(_not_negative)] = [300.0]  # K
-    tau: Annotated[Numbers, AfterValidator(_positive)] = [10.0]  # fs
-    omega: Annotated[list[float], BeforeValidator(_as_list)] = []  # eV
-    broadening: float = Field(default=0.0, ge=0)  # eV
-    units: Literal["SI", "natural"] = "SI"
-    channel: Literal["spin", "charge"] = "spin"
+    tau: Annotated[Numbers, AfterValidator(_positive)] = [10.0]  # fs, also with natural units
+    omega: Annotated[list[float], BeforeValidator(_as_list)] = []  # eV, for the responses to an alternating field
+    broadening: float = Field(default=0.0, ge=0)  # eV, half width eta in omega + i eta
+    units: Literal["SI", "natural"] = "SI"  # natural: hbar = e = 1, eV, angstrom
+    channel: Literal["spin", "charge"] = "spin"  # charge: the velocity in place of the observable, for validation
     spin_current: str | list[str] = "simple"  # qiao, ryoo: read with the model; of several the responses are those of the first
-    form: Literal["full", "paper"] = "full"
-    relaxation: str = "adiabatic"
+    form: Literal["full", "paper"] = "full"  # exact for any number of bands, or the printed combination of blocks
+    relaxation: str = "adiabatic"  # of the full form at second order: adiabatic, constant, intraband, gao or static
     output: str | None = None  # default: the name of the input file with .h5
     model: ModelSection = ModelSection()
     grid: GridSection = GridSection()

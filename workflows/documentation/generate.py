@@ -1,0 +1,262 @@
+"""Parts of the pages that come from the code: a page says `<!-- generated: NAME -->`, PARTS has the function that makes it."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import re
+import tempfile
+import tokenize
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import h5py
+from pydantic import BaseModel
+from typer.testing import CliRunner
+
+import wannier_spin as ws
+from wannier_spin import cli, config
+from wannier_spin.calculation.symmetrize import computed_table
+from wannier_spin.responses import BLOCKS, DYNAMIC_BLOCKS, RELAXATIONS, RESPONSES
+from wannier_spin.symmetry.table import OPERATIONS, QUANTITIES
+
+ROOT = Path(__file__).resolve().parents[2]
+MARK = re.compile(r"<!-- generated: (\w+) -->")
+
+
+def filled(text: str) -> str:
+    """A page with its generated parts."""
+    return MARK.sub(lambda mark: PARTS[mark[1]](), text)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+
+
+def code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def responses() -> str:
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in cli.responses_table(markdown=True).splitlines()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def recipes() -> str:
+    """What each response is made of."""
+    rows = []
+    for record in RESPONSES.values():
+        full = record.full if record.full is not None else record.paper
+        rows.append((code(record.name), ", ".join(record.geometry), combination(record.paper), combination(full)))
+    return table(("response", "governed by", "`paper`", "`full`"), rows)
+
+
+def combination(recipe: Any) -> str:
+    """ "L1 + L1dir", "tau2 N2 + tau2 N2dir" with the factors of the relaxation model by name."""
+    factor = {1: "", 0.5: "1/2 "}
+    return code(" + ".join(f"{factor.get(f, f'{f} ')}{name}" for name, f in recipe.items()))
+
+
+def blocks() -> str:
+    """Every building block, with its own words."""
+    rows = []
+    for block in (*BLOCKS.values(), *DYNAMIC_BLOCKS.values()):
+        words = " ".join((inspect.getdoc(block.density) or "").split())
+        fermi = getattr(block, "fermi", "sea")
+        rows.append((code(block.name), {"sea": "f", "surface": "f'"}[fermi], code(block.fields), str(block.tau_power), code(words)))
+    return table(("block", "with", "fields", "tau", "integrand"), rows)
+
+
+def relaxations() -> str:
+    rows = []
+    for name, r in RELAXATIONS.items():
+        tau2 = "-" if r.tau2 is None else f"{r.tau2:g}"
+        rows.append((code(name), tau2, f"{r.kF:g}", f"{r.kP:g}", f"{r.kD:g}", r.meaning))
+    return table(("`relaxation`", "tau2", "kF", "kP", "kD", "meaning"), rows)
+
+
+def table_one() -> str:
+    """Table I, computed from the index laws of the responses."""
+    signs = computed_table()
+    rows = [
+        (f"{family}, {operation}", *("+-"[signs[f"{family} {quantity}"][operation] < 0] for quantity in QUANTITIES))
+        for family in ("spin", "Zeeman")
+        for operation in OPERATIONS
+    ]
+    return table(("", *QUANTITIES), rows)
+
+
+def models() -> str:
+    """The model library."""
+    rows = [(code(name), (inspect.getdoc(getattr(ws.models, name)) or "").splitlines()[0]) for name in ws.models.names()]
+    return table(("`ws.models.`", "what it is"), rows)
+
+
+def input_keys() -> str:
+    """Every key of the input file: its default, and what the source says beside it."""
+    parts = [section_keys(config.Settings, "Top level")]
+    for name, kind in sections():
+        parts.append(section_keys(kind, f"`[{name}]`"))
+    return "\n\n".join(parts)
+
+
+def sections() -> Iterator[tuple[str, type[BaseModel]]]:
+    """The tables of the input file."""
+    for name, field in config.Settings.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield name, kind
+
+
+def section_keys(kind: type[BaseModel], title: str) -> str:
+    notes = comments(kind)
+    tables = {name for name, _ in sections()}
+    rows = []
+    for name, field in kind.model_fields.items():
+        if kind is config.Settings and name in tables and name != "tolerance":
+            continue
+        default = "required" if field.is_required() else code(shown(field.get_default(call_default_factory=True)))
+        rows.append((code(name), default, choices(field.annotation), notes.get(name, "")))
+    return f"### {title}\n\n{inspect.getdoc(kind)}\n\n{table(('key', 'default', 'choices', 'meaning'), rows)}"
+
+
+def shown(value: Any) -> str:
+    """A default as TOML writes it; empty where there is none."""
+    return "" if value is None else json.dumps(value)
+
+
+def choices(annotation: Any) -> str:
+    """The words of a Literal, also inside of a union."""
+    words = [word for word in get_args(annotation) if isinstance(word, str)]
+    for part in get_args(annotation):
+        words += [word for word in get_args(part) if isinstance(word, str)]
+    return ", ".join(code(f'"{word}"') for word in words)
+
+
+def comments(kind: type) -> dict[str, str]:
+    """Attribute -> the comment on its line."""
+    found: dict[str, str] = {}
+    tokens = list(tokenize.generate_tokens(io.StringIO(inspect.getsource(kind)).readline))
+    for token in tokens:
+        name = re.match(r"\s+(\w+): ", token.line)
+        if token.type == tokenize.COMMENT and name:
+            found[name[1]] = token.string.removeprefix("#").strip()
+    return found
+
+
+def commands() -> str:
+    """The help of every command, as it is printed."""
+    names = [found.name or found.callback.__name__ for found in cli.app.registered_commands if found.callback]
+    return "\n\n".join(f"## {name}\n\n```text\n{help_of(name)}\n```" for name in names)
+
+
+def help_of(*arguments: str) -> str:
+    """What `wannier-spin ... --help` prints."""
+    printed = CliRunner().invoke(cli.app, [*arguments, "--help"], prog_name="wannier-spin", env={"TERMINAL_WIDTH": "100"})
+    return printed.output.strip()
+
+
+def api() -> str:
+    """autodoc of every public name."""
+    return "```{eval-rst}\n" + "\n".join(api_entry(name) for name in ws.__all__) + "\n```"
+
+
+def api_entry(name: str) -> str:
+    found = getattr(ws, name)
+    if not isinstance(found, type):
+        return f".. autofunction:: wannier_spin.{name}\n"
+    kind = "autoexception" if issubclass(found, (Exception, Warning)) else "autoclass"
+    members = "" if kind == "autoexception" else "   :members:\n"
+    return f".. {kind}:: wannier_spin.{name}\n{members}"
+
+
+def small_result(path: Path) -> Path:
+    """A small result file of a library model."""
+    model = ws.models.rashba_exchange()
+    options: dict[str, Any] = {"grid": (8, 8, 1), "mu": [-1.0, 0.3], "temperature": [3000.0], "tau": [1.0, 2.0]}
+    return ws.compute(model, ["spin_hall", "edelstein"], **options).save(path)
+
+
+def listing() -> str:
+    """What `h5ls -r` prints of a small result."""
+    with tempfile.TemporaryDirectory() as folder, h5py.File(small_result(Path(folder) / "OUT.h5")) as file:
+        return f"```text\n{h5ls(file)}\n```"
+
+
+def h5ls(file: Any) -> str:
+    """Groups and datasets with their shapes, in the words of `h5ls -r`."""
+    lines = ["/                        Group"]
+
+    def visit(name: str, item: Any) -> None:
+        shape = ", ".join(map(str, item.shape)) or "SCALAR" if isinstance(item, h5py.Dataset) else None
+        kind = "Group" if shape is None else f"Dataset {{{shape}}}"
+        lines.append(f"{'/' + name:<24} {kind}")
+
+    file.visititems(visit)
+    return "\n".join(lines)
+
+
+def comparisons() -> str:
+    """Feature, oracle, measured deviation, and the test that asserts it."""
+    import validate
+
+    measured = json.loads(validate.OUTPUT.read_text())["comparisons"]
+    rows = []
+    for key, row in validate.COMPARISONS.items():
+        tests = ", ".join(code(test.removeprefix("tests/")) for test in row.tests)
+        rows.append((row.feature, row.oracle, f"{measured[key]:.1e}", tests))
+    return table(("feature", "oracle", "largest deviation", "test"), rows)
+
+
+def forms() -> str:
+    """Printed against full form, one table for each case."""
+    import validate
+
+    found: dict[str, list[Any]] = {}
+    for row in json.loads(validate.OUTPUT.read_text())["forms"]:
+        found.setdefault(row["case"], []).append(row)
+    return "\n\n".join(forms_of(name, rows) for name, rows in found.items())
+
+
+def forms_of(name: str, rows: list[Any]) -> str:
+    first = rows[0]
+    grid = " x ".join(map(str, first["grid"]))
+    zero = ", ".join(code(row["response"]) for row in rows if row["vanishes"]) or "none"
+    lines = []
+    for row in rows:
+        if not row["vanishes"]:
+            numbers = [f"{row[key]:.4g} ± {row[f'{key}_error']:.1g}" for key in ("paper", "full")]
+            relaxation = ", ".join(row["relaxation"]) if len(row["relaxation"]) < 4 else "any"
+            share = f"{100 * row['share']:.0f} %" if row["share"] > 1e-10 else "0"
+            lines.append((f"{code(row['response'])} {row['component']}", relaxation, *numbers, share, row["unit"]))
+    head = ("response", "relaxation", "`paper`", "`full`", "differ", "unit")
+    return f"### {name}\n\nMesh {grid}, kT = {first['kT']:g} eV. Zero by symmetry: {zero}.\n\n{table(head, lines)}"
+
+
+def gallium_arsenide() -> str:
+    import validate
+
+    rows = json.loads(validate.OUTPUT.read_text())["GaAs"]
+    return table(("mesh", "sigma_xy;z ((hbar/e) S/cm)"), [(f"{r['n']}^3", f"{r['value']:.3f} ± {r['error']:.2g}") for r in rows])
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "responses": responses,
+    "recipes": recipes,
+    "blocks": blocks,
+    "relaxations": relaxations,
+    "table_one": table_one,
+    "models": models,
+    "input_keys": input_keys,
+    "help": help_of,
+    "commands": commands,
+    "api": api,
+    "listing": listing,
+    "comparisons": comparisons,
+    "forms": forms,
+    "gallium_arsenide": gallium_arsenide,
+}

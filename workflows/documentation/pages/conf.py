@@ -1,0 +1,60 @@
+"""Sphinx: Markdown pages, generated parts put in when a page is read, equations as MathML (no script, no network, no fonts)."""
+
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE.parents[2])]  # generate.py, and the package of this clone
+
+import generate  # noqa: E402
+
+import wannier_spin  # noqa: E402
+
+project, author, release = "wannier_spin", "the authors of wannier_spin", wannier_spin.__version__
+copyright = "GPL-2.0-or-later"
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+exclude_patterns = ["conf.py"]
+html_theme = "furo"
+html_title = f"wannier_spin {release}"
+html_static_path = ["_static"]
+html_css_files = ["wannier_spin.css"]
+html_math_renderer = "mathml"
+html_copy_source = False
+html_show_copyright = False
+pygments_style = "friendly"
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autodoc_class_signature = "separated"
+nitpick_ignore_regex = [("py:class", ".*")]  # base classes of other packages
+
+
+def generated(app, name, source):
+    source[0] = generate.filled(source[0])
+
+
+def as_written(app, what, name, obj, options, lines):
+    """Docstrings are plain text with formulas: shown as they stand."""
+    if any(lines):
+        lines[:] = ["::", "", *(f"   {line}".rstrip() for line in lines), ""]
+
+
+def inline(writer, node):
+    writer.body.append(tex2mathml(node.astext(), as_block=False))
+    raise nodes.SkipNode
+
+
+def block(writer, node):
+    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>\n')
+    raise nodes.SkipNode
+
+
+def setup(app):
+    app.add_html_math_renderer("mathml", (inline, None), (block, None))
+    app.connect("source-read", generated)
+    app.connect("autodoc-process-docstring", as_written)
+    return {"parallel_read_safe": True}
