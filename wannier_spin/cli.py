@@ -555,7 +555,7 @@ def check(
     structure: Annotated[Path | None, typer.Option(help="Structure file (.win, or anything ase reads).")] = None,
     magmom: Annotated[str | None, typer.Option(help="Moments in mu_B, Cartesian, by atom: '0 0 2.2; 0 0 -2.2'.")] = None,
 ) -> None:
-    """Is this Wannier90 output fit for use? Exit code 0 also where a check fails: read the table."""
+    """Say whether Wannier90 output is fit for use. Exit code 0 also where a check fails: read the table."""
     from wannier_spin.model import load_model
     from wannier_spin.readers import check_model, read_structure, read_wannier90
 
@@ -587,7 +587,7 @@ def symmetry(
     sites: Annotated[bool, typer.Option("--sites", help="Spin responses at each atom, and uniform and staggered ones.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Magnetic group, Table I, and allowed components of all responses."""
+    """Print magnetic group, Table I and allowed tensor components."""
     from wannier_spin.calculation import symmetry_report
     from wannier_spin.readers import read_structure
 

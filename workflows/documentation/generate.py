@@ -148,10 +148,17 @@ def comments(kind: type) -> dict[str, str]:
     return found
 
 
+def overview() -> str:
+    return f"```text\n{help_of()}\n```"
+
+
 def commands() -> str:
     """The help of every command, as it is printed."""
-    names = [found.name or found.callback.__name__ for found in cli.app.registered_commands if found.callback]
-    return "\n\n".join(f"## {name}\n\n```text\n{help_of(name)}\n```" for name in names)
+    return "\n\n".join(f"## {name}\n\n```text\n{help_of(name)}\n```" for name in command_names())
+
+
+def command_names() -> list[str]:
+    return [found.name or found.callback.__name__ for found in cli.app.registered_commands if found.callback]
 
 
 def help_of(*arguments: str) -> str:
@@ -207,9 +214,9 @@ def comparisons() -> str:
     measured = json.loads(validate.OUTPUT.read_text())["comparisons"]
     rows = []
     for key, row in validate.COMPARISONS.items():
-        tests = ", ".join(code(test.removeprefix("tests/")) for test in row.tests)
-        rows.append((row.feature, row.oracle, f"{measured[key]:.1e}", tests))
-    return table(("feature", "oracle", "largest deviation", "test"), rows)
+        tests = "<br>".join(code(part) for test in row.tests for part in test.removeprefix("tests/").split("::"))
+        rows.append((row.feature, f"{measured[key]:.1e}" if measured[key] else "0", row.oracle, tests))
+    return table(("feature", "deviation", "oracle", "asserted by"), rows)
 
 
 def forms() -> str:
@@ -252,7 +259,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "table_one": table_one,
     "models": models,
     "input_keys": input_keys,
-    "help": help_of,
+    "overview": overview,
     "commands": commands,
     "api": api,
     "listing": listing,

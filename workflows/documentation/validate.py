@@ -290,7 +290,7 @@ def sites() -> float:
     return max(deviation(result[name].uniform("A", "B").values, result[name].values) for name in names)
 
 
-LATTICE = "tests/reference/{}.json: every block of section 3 of the derivation, other people's code, three meshes"
+LATTICE = "tests/reference/{}.json: computed by other people with other code, converged on three meshes"
 DIRAC = "closed form, massive Dirac cone at 0 K, five (D, mu)"
 TEST = "tests/responses/test_massive_dirac.py::"
 COMPARISONS = {
@@ -452,7 +452,7 @@ COMPARISONS = {
     "sites": Comparison(
         "responses on sites: the sum over sublattices",
         "the whole response",
-        ("tests/test_calculation_sites.py",),
+        ("tests/responses/test_sites.py",),
         sites,
     ),
 }

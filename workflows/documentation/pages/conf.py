@@ -29,7 +29,6 @@ html_show_copyright = False
 pygments_style = "friendly"
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-autodoc_class_signature = "separated"
 nitpick_ignore_regex = [("py:class", ".*")]  # base classes of other packages
 
 
@@ -40,7 +39,7 @@ def generated(app, name, source):
 def as_written(app, what, name, obj, options, lines):
     """Docstrings are plain text with formulas: shown as they stand."""
     if any(lines):
-        lines[:] = ["::", "", *(f"   {line}".rstrip() for line in lines), ""]
+        lines[:] = [".. code-block:: none", "", *(f"   {line}".rstrip() for line in lines), ""]
 
 
 def inline(writer, node):

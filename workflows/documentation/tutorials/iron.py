@@ -10,11 +10,12 @@ model = ws.load_model(FOLDER / "Fe.model.h5")  # a model that was read once and 
 structure = ws.read_structure(FOLDER / "Fe.win", [(0, 0, 2.2)])  # moments in Bohr magnetons, Cartesian
 
 names = ["spin_hall", "magnetic_spin_hall", "edelstein", "nonlinear_drude_spin_magnetization"]
-result = ws.compute(model, names, grid=(16, 16, 16), mu=17.6048, temperature=600, tau=10, units="SI", symmetry=structure)
+settings = {"grid": (16, 16, 16), "mu": 17.6048, "temperature": 600, "tau": 10, "units": "SI"}
+result = ws.compute(model, names, symmetry=structure, **settings)
 
 group = result.provenance["symmetry"]
 residual = 1e3 * group["band_residual_eV"]
-print(f"magnetic group {group['bns_number']}, {group['operations']} operations, bands keep it to {residual:.2g} meV")
+print(f"magnetic group {group['bns_number']}, {group['operations']} operations, kept to {residual:.2g} meV")
 for name in names:
     print(f"{name}: {group['independent'][name] or 'forbidden'}")
 

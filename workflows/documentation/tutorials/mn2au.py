@@ -12,17 +12,19 @@ MOMENTS = [(2.4975, 2.4975, 0), (-2.4975, -2.4975, 0), (0, 0, 0)]  # Mn, Mn, Au
 model = ws.load_model(FOLDER / "Mn2Au.model.h5")
 structure = ws.read_structure(FOLDER / "Mn2Au.win", MOMENTS)
 
-# P*T makes every band twofold: pairs are split by the interpolation only, by less than the degeneracy tolerance of 0.5 meV.
+# P*T makes every band twofold: pairs are split by the interpolation only, by less than the
+# degeneracy tolerance of 0.5 meV.
 geometry = ws.band_geometry(model, [[0.11, 0.23, 0.37]])
 pairs = geometry.energies.reshape(-1, 2)
-print(f"splitting of the pairs: {1e3 * np.ptp(pairs, axis=1).max():.1g} meV; blocks of two bands: {geometry.group.max() + 1}")
+splitting = 1e3 * np.ptp(pairs, axis=1).max()
+print(f"splitting of the pairs: {splitting:.1g} meV; blocks of two bands: {geometry.group.max() + 1}")
 
 every = [name for name in ws.responses.names() if not ws.responses.get(name).dynamic]
 settings = {"grid": (4, 4, 4), "mu": 16.5032, "temperature": 600, "tau": 10, "units": "SI"}
 result = ws.compute(model, every, symmetry=structure, **settings)
 for name, form in result.provenance["symmetry"]["independent"].items():
-    largest = np.abs(result[name].values).max()
-    print(f"{name}: {len(form.split())} independent components, largest {largest:.2e} {result[name].unit}")
+    n, largest = len(form.split()), np.abs(result[name].values).max()
+    print(f"{name}: {n} independent components, largest {largest:.2e} {result[name].unit}")
 
 # Without the moments the group is wrong, and refused: it would remove what is there.
 try:

@@ -17,13 +17,15 @@ hoppings = {
     (0, 0, (1, 1)): -J / 4 * SZ,
     (0, 0, (1, -1)): J / 4 * SZ,
 }
-model = ws.models.from_hoppings(lattice=np.eye(3), sites=[[0, 0]], hoppings=hoppings, periodic=(True, True, False))
+sheet = {"lattice": np.eye(3), "sites": [[0, 0]], "periodic": (True, True, False)}
+model = ws.models.from_hoppings(hoppings=hoppings, **sheet)
 
-# Natural units: hbar = e = 1, energies as in the model, tau = 1. A shifted mesh keeps off the lines where the bands touch.
-kelvin = KT / ws.units.BOLTZMANN
-result = ws.compute(model, "magnetic_spin_hall", grid=(160, 160, 1), shift=(0.5, 0.5, 0), mu=MU, temperature=kelvin)
-tensor = result["magnetic_spin_hall"]
-full, paper = tensor.component("xy;z")[0][0, 0], tensor.at(form="paper").component("xy;z")[0][0, 0]
+# Natural units: hbar = e = 1, energies as in the model, tau = 1. The shift keeps off the lines
+# where the bands touch.
+settings = {"grid": (160, 160, 1), "shift": (0.5, 0.5, 0), "mu": MU, "temperature": KT / ws.units.BOLTZMANN}
+tensor = ws.compute(model, "magnetic_spin_hall", **settings)["magnetic_spin_hall"]
+full = tensor.component("xy;z")[0][0, 0]
+paper = tensor.at(form="paper").component("xy;z")[0][0, 0]
 print(f"exact:   {full:.10f}")
 print(f"printed: {abs(paper):.10f}")
 

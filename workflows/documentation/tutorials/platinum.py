@@ -14,7 +14,8 @@ settings = {"mu": 22.4839, "temperature": 300, "units": "SI", "symmetry": struct
 def line(result: ws.ResultSet) -> str:
     """sigma_xy;z in (hbar/e) S/cm; the unit of the result is (hbar/e) S/m."""
     values, errors = result["spin_hall"].component("xy;z")
-    return f"{values[0, 0] / 100:6.0f} +- {errors[0, 0] / 100:.0f}, {result.provenance['k_points_evaluated']} k-points"
+    points = result.provenance["k_points_evaluated"]
+    return f"{values[0, 0] / 100:6.0f} +- {errors[0, 0] / 100:.0f}, {points} k-points"
 
 
 # Uniform meshes: double the mesh until the number stands. The bar is |this mesh - half of it|.

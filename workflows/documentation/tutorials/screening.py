@@ -15,12 +15,13 @@ MATERIALS = {  # folder: (Fermi energy in eV, moments)
 }
 
 
-def spin_hall(name: str, fermi: float, moments: list[tuple[float, float, float]] | None) -> tuple[str, str, str]:
+def spin_hall(name: str, fermi: float, moments: list[tuple[float, ...]] | None) -> tuple[str, ...]:
     """Largest spin Hall conductivity in (hbar/e) S/cm, its error, and the magnetic group."""
     saved = EXAMPLES / name / f"{name}.model.h5"
     model = ws.load_model(saved) if saved.exists() else ws.read_wannier90(EXAMPLES / name / name)
     structure = ws.read_structure(EXAMPLES / name / f"{name}.win", moments)
-    result = ws.compute(model, "spin_hall", grid=(12, 12, 12), mu=fermi, temperature=600, units="SI", symmetry=structure)
+    settings = {"grid": (12, 12, 12), "mu": fermi, "temperature": 600, "units": "SI"}
+    result = ws.compute(model, "spin_hall", symmetry=structure, **settings)
     tensor = result["spin_hall"]
     where = abs(tensor.values[0, 0]).argmax()
     value, error = tensor.values[0, 0].flat[where], tensor.error[0, 0].flat[where]
@@ -33,4 +34,4 @@ for name, (fermi, moments) in MATERIALS.items():
     try:
         table.writerow([name, *spin_hall(name, fermi, moments)])
     except ws.InputError as error:
-        table.writerow([name, "failed", str(error).splitlines()[0].replace(f"{EXAMPLES}/", "")])
+        table.writerow([name, "failed", str(error).partition(" or ")[0].replace(f"{EXAMPLES}/", "")])

@@ -1,0 +1,308 @@
+"""The documentation says what is true: tutorials print what pages show, code blocks run, every field and option is explained."""
+
+import importlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import wannier_spin as ws
+from wannier_spin.config import settings_from
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "workflows" / "documentation"
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((FOLDER / "pages").glob("*.md"))}
+TUTORIALS = sorted(path.stem for path in (FOLDER / "tutorials").glob("*.py"))
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+BLOCK = re.compile(r"(<!-- not run: .+ -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def documentation():
+    """Import a script of the folder by its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FOLDER))
+        yield importlib.import_module
+        for name in ("generate", "validate", "build"):  # other folders may have their own
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """What the code of the pages finds: the examples, and a result."""
+    (tmp_path / "example_inputs").symlink_to(ROOT / "example_inputs")
+    return tmp_path
+
+
+def python(*arguments, cwd):
+    command = [sys.executable, "-W", "error", *arguments]
+    done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def blocks(page, language):
+    """Code blocks of a page that are not marked as not to be run."""
+    return [code for mark, found, code in BLOCK.findall(PAGES[page]) if found == language and not mark]
+
+
+# --- tutorials and code of the pages ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_tutorial_prints_what_the_page_shows(name, tmp_path):
+    """The same words, the same numbers to the digits that are printed."""
+    shown = (FOLDER / "tutorials" / "output" / f"{name}.txt").read_text()
+    found = python(FOLDER / "tutorials" / f"{name}.py", cwd=tmp_path)
+    assert NUMBER.sub("#", found) == NUMBER.sub("#", shown)
+    assert len(NUMBER.findall(shown)) >= 3
+    for one, other in zip(NUMBER.findall(found), NUMBER.findall(shown), strict=True):
+        assert float(one) == pytest.approx(float(other), rel=1e-3, abs=1e-9), (one, other)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_tutorial_is_on_the_page():
+    for name in TUTORIALS:
+        assert f"../tutorials/{name}.py" in PAGES["tutorials"]
+        assert f"../tutorials/output/{name}.txt" in PAGES["tutorials"]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
+def test_python_of_a_page_runs(page, folder, documentation):
+    documentation("generate").small_result(folder / "OUT.h5")
+    found = python("-c", "\n".join(blocks(page, "python")), cwd=folder)
+    if page == "adding":
+        assert found.splitlines() == ["True angstrom^-1 eV^-1 (hbar = e = 1)", "difference: True"]
+
+
+def test_toml_of_the_pages_is_valid():
+    found = [code for page in PAGES for code in blocks(page, "toml")]
+    assert len(found) >= 2
+    for code in found:
+        settings_from(tomllib.loads(code), "page")
+
+
+def commands_in(text):
+    """(command, its options) of every `wannier-spin WORD ...` in a text."""
+    for line in re.findall(r"wannier-spin ([a-z]+[^\n`]*)", text):
+        word, *rest = line.split("#")[0].split()
+        yield word, [part.split("=")[0] for part in rest if re.fullmatch(r"--?[a-z][a-z-]*", part.split("=")[0])]
+
+
+def test_commands_of_the_pages_exist(documentation):
+    """Every command and every option that a page or a help text names."""
+    generate = documentation("generate")
+    text = "\n".join(PAGES.values())
+    helps = {name: generate.help_of(name) for name in generate.command_names()}
+    named = list(commands_in("\n".join([text, generate.help_of(), *helps.values()])))
+    assert {"run", "show", "check", "symmetry", "screen", "export", "schema"} <= {command for command, _ in named}
+    for command, options in named:
+        assert command in helps, command
+        for option in options:
+            assert re.search(rf"(?<![\w-]){option}(?![\w-])", helps[command].partition("Examples:")[0]), (command, option)
+
+
+def test_help_suffices(documentation):
+    """Every command has an example of itself, explains every argument and option, and loses no brackets."""
+    generate = documentation("generate")
+    for name in generate.command_names():
+        usage, _, examples = generate.help_of(name).partition("Examples:")
+        assert f"wannier-spin {name}" in examples, name
+        for line in re.findall(r"^  (--?\w.*|[A-Z][\w.…]* .*)$", usage, re.MULTILINE):
+            assert len(line.split()) >= 3 or re.search(rf"{re.escape(line.strip())}\n +\S", usage), (name, line)
+    assert "[symmetry]" in generate.help_of("screen")
+    assert "Exit codes" in generate.help_of()
+
+
+# --- links, generated parts ---------------------------------------------------------------------------------------------
+
+
+def test_links_lead_somewhere(documentation):
+    linked = set()
+    for page, text in PAGES.items():
+        for target in re.findall(r"\]\(([^)#:]+)\)", BLOCK.sub("", text)):
+            assert target.removesuffix(".md") in PAGES, (page, target)
+            linked.add(target.removesuffix(".md"))
+        for path in re.findall(r"\{literalinclude\} (\S+)", text):
+            assert (FOLDER / "pages" / path).is_file(), (page, path)
+        for name in re.findall(r"\{py:\w+\}`wannier_spin\.(\w+)`", text):
+            assert name in ws.__all__, (page, name)
+        for path in re.findall(r"`((?:workflows|tests|example_inputs)/[\w./]+)", text):
+            assert (ROOT / path).exists(), (page, path)
+    assert linked | {"index", "commands", "api"} == set(PAGES)
+
+
+def test_every_generated_part_is_on_a_page(documentation):
+    generate = documentation("generate")
+    marks = generate.MARK.findall("\n".join(PAGES.values()))
+    assert sorted(marks) == sorted(generate.PARTS)
+
+
+def test_generated_parts_are_complete(documentation):
+    generate = documentation("generate")
+    for name in ws.responses.names():
+        assert f"`{name}`" in generate.responses()
+        assert f"`{name}`" in generate.recipes()
+    for name in ws.responses.RELAXATIONS:
+        assert f"`{name}`" in generate.relaxations()
+    keys = generate.input_keys()
+    for name, part in [("", generate.config.Settings), *generate.sections()]:
+        for key in part.model_fields:
+            assert f"`{key}`" in keys or f"`[{key}]`" in keys, (name, key)
+    assert "| `degeneracy_tolerance` | `0.0005` |  | eV |" in keys
+    assert generate.table_one().splitlines()[2:4] == ["| spin, P | + | + | - | - |", "| spin, T | - | + | + | - |"]
+    for name in ws.__all__:
+        assert f" wannier_spin.{name}\n" in generate.api()
+
+
+def test_the_listing_is_what_h5ls_prints(documentation, tmp_path):
+    if (h5ls := shutil.which("h5ls")) is None:
+        pytest.skip("no h5ls here")
+    generate = documentation("generate")
+    path = generate.small_result(tmp_path / "OUT.h5")
+    done = subprocess.run([h5ls, "-r", path], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True)
+    with h5py.File(path) as file:
+        assert generate.h5ls(file).splitlines() == done.stdout.rstrip().splitlines()
+
+
+# --- the result file ----------------------------------------------------------------------------------------------------
+
+
+def explained(heading):
+    """Names in the first column of the table under a heading of the page about the result file."""
+    part = PAGES["results"].split(f" {heading}\n", 1)[1].split("\n#", 1)[0]
+    return {name for line in part.splitlines() if line.startswith("| `") for name in re.findall(r"`(.+?)`", line.split("|")[1])}
+
+
+def fields(group):
+    return set(group) | set(group.attrs)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Files that between them hold every field."""
+    folder = tmp_path_factory.mktemp("results")
+    model, point = ws.models.pt_antiferromagnet(), {"mu": [-0.9], "temperature": [2000.0]}
+    options = {"omega": [0.1], "broadening": 0.1, "tau": [1.0, 2.0], "sites": {"A": [0, 1], "B": [2, 3]}, "units": "SI"}
+    found = [ws.compute(model, "all", grid=(4, 4, 1), degeneracy_check=True, **options, **point)]
+    tolerance = ws.Tolerance(0.3, {"spin_hall": 1.0}, replicas=2)
+    found.append(ws.compute(model, ["edelstein", "spin_hall"], tolerance=tolerance, blocks=["L1surf"], **point))
+    sheet = replace(model, thickness=3.0)
+    found.append(ws.compute(sheet, "spin_hall", grid=(4, 4, 1), **point))
+    found.append(ws.compute(ws.models.massive_dirac(), "spin_hall", grid=(4, 4), mu=0.1, temperature=0))
+    iron, moments = ROOT / "example_inputs" / "Fe", [(0, 0, 2.2)]
+    crystal = {"symmetry": ws.read_structure(iron / "Fe.win", moments), "reduce_k": False}
+    raw = ws.compute(ws.load_model(iron / "Fe.model.h5"), "spin_hall", grid=(2, 2, 2), mu=17.6, temperature=5000, **crystal)
+    provenance = {**raw.provenance, "fermi_energy_eV": 17.6, "input": "seedname = …"}  # as `run` adds
+    found.append(replace(raw, provenance=provenance, tensors={"x": raw["spin_hall"].at(combination={"L0": 1.0})}))
+    return [result.save(folder / f"{i}.h5") for i, result in enumerate(found)]
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse
+def test_every_field_is_explained(written):
+    seen = {name: set() for name in ("file", "response", "provenance", "source", "symmetry", "tolerance")}
+    for path in written:
+        with h5py.File(path) as file:
+            seen["file"] |= fields(file)
+            for response in file["responses"].values():
+                seen["response"] |= fields(response)
+                for site in response.get("sites", {}).values():
+                    seen["response"] |= fields(site)
+            provenance = file["provenance"]
+            seen["provenance"] |= fields(provenance)
+            seen["source"] |= fields(provenance["model_source"])
+            seen["symmetry"] |= fields(provenance["symmetry"]) if "symmetry" in provenance else set()
+            seen["tolerance"] |= fields(provenance["tolerance"]) if "tolerance" in provenance else set()
+    assert seen["file"] == explained("The whole file")
+    assert seen["response"] == explained("A response")
+    assert seen["provenance"] == explained("Provenance")
+    assert seen["source"] == explained("Model source")
+    assert seen["symmetry"] == explained("Symmetry")
+    assert seen["tolerance"] == explained("Tolerance")
+
+
+# --- validation ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_row_is_measured_and_asserted(documentation):
+    validate = documentation("validate")
+    measured = json.loads(validate.OUTPUT.read_text())
+    assert measured["comparisons"].keys() == validate.COMPARISONS.keys()
+    for row in validate.COMPARISONS.values():
+        for test in row.tests:
+            path, _, function = test.partition("::")
+            assert not function or f"def {function}(" in (ROOT / path).read_text(), test
+            assert (ROOT / path).is_file()
+    assert {row["case"] for row in measured["forms"]} == {case.name for case in validate.CASES}
+    last = measured["GaAs"][-1]
+    assert f"{last['value']:.3f} (hbar/e) S/cm is converged" in PAGES["validation"]
+    assert abs(last["value"] - measured["GaAs"][-2]["value"]) < 2e-3
+
+
+@pytest.mark.parametrize("key", ["dirac 6b", "dirac 10", "quantized", "altermagnet", "sites", "frozen bands"])
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
+def test_what_is_stated_is_found_again(documentation, key):
+    validate = documentation("validate")
+    stated = json.loads(validate.OUTPUT.read_text())["comparisons"][key]
+    assert validate.COMPARISONS[key].measure() <= 2 * stated + 1e-12
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
+def test_printed_against_full_is_found_again(documentation):
+    validate = documentation("validate")
+    (case,) = (case for case in validate.CASES if case.name == "altermagnet")
+    found = {row["response"]: row for row in validate.forms(case)}
+    stated = {row["response"]: row for row in json.loads(validate.OUTPUT.read_text())["forms"] if row["case"] == "altermagnet"}
+    assert found.keys() == stated.keys()
+    assert found["magnetic_spin_hall"]["full"] == stated["magnetic_spin_hall"]["full"] == -0.03356
+    assert all(found[name]["vanishes"] == row["vanishes"] for name, row in stated.items())
+
+
+def test_a_vanishing_oracle_is_refused(documentation):
+    with pytest.raises(ValueError, match="vanishes everywhere"):
+        documentation("validate").deviation(np.ones(2), np.zeros(2))
+
+
+# --- the site -----------------------------------------------------------------------------------------------------------
+
+
+def build(output, cwd, pages=None):
+    for package in ("sphinx", "myst_parser", "furo"):
+        pytest.importorskip(package, reason="pip install '.[docs]'")
+    script = FOLDER / "build.py" if pages is None else pages.parent / "build.py"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, script, "-o", output]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_the_site_is_built(tmp_path):
+    """Without a warning; nothing of it is fetched from elsewhere; equations are there."""
+    done = build(tmp_path / "site", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for page in PAGES:
+        html = (tmp_path / "site" / f"{page}.html").read_text()
+        assert not re.search(r"<(?:script|img|link)[^>]*(?:src|href)=\"(?:https?:)?//", html), page
+        assert "generated:" not in html
+    theory = (tmp_path / "site" / "theory.html").read_text()
+    assert theory.count("<math") > 60
+    assert theory.count("<table") >= 6
+
+
+def test_a_broken_link_fails(tmp_path):
+    copy = tmp_path / "workflows" / "documentation"
+    shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "example_inputs").symlink_to(ROOT / "example_inputs")
+    (copy / "pages" / "adding.md").write_text("# Adding\n\nSee [](nowhere.md) and {py:func}`wannier_spin.nothing`.\n")
+    done = build(tmp_path / "site", tmp_path, copy / "pages")
+    assert done.returncode != 0
+    assert "nowhere.md" in done.stderr
+    assert "wannier_spin.nothing" in done.stderr
