@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 
 def _examples(*lines: str) -> str:
-    """The end of a command's help; click keeps the lines of a paragraph that starts with backspace."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}".rstrip() for line in lines)
+    """The end of a command's help; an empty line starts a paragraph, of which click keeps the lines if it starts with backspace."""
+    paragraphs = "\n".join(("Examples:", *(f"  {line}".rstrip() for line in lines))).split("\n\n")
+    return "\n\n".join(f"\b\n{paragraph}" for paragraph in paragraphs)
 
 
 app = typer.Typer(
@@ -121,7 +122,7 @@ def _world() -> parallel.Communicator:
         "  responses    = ['spin_hall']                 # or 'all'; see `wannier-spin responses`",
         "  fermi_energy = 22.4839",
         "  mu           = { from = -2, to = 2, points = 81 }   # from fermi_energy",
-        "  temperature  = 300                           # K; tau = 10 fs, and a mesh with spacing 0.1/angstrom",
+        "  temperature  = 300                           # K; by default tau = 10 fs and a mesh of 0.1/angstrom",
         "  [symmetry]",
         "  structure    = 'Pt.win'",
     )

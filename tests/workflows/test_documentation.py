@@ -120,6 +120,8 @@ def test_help_suffices(documentation):
         for line in re.findall(r"^  (--?\w.*|[A-Z][\w.…]* .*)$", usage, re.MULTILINE):
             assert len(line.split()) >= 3 or re.search(rf"{re.escape(line.strip())}\n +\S", usage), (name, line)
     assert "[symmetry]" in generate.help_of("screen")
+    minimal = generate.help_of("run").partition("has all keys):\n")[2]
+    assert settings_from(tomllib.loads(minimal), "help").symmetry.structure == "Pt.win"
     assert "Exit codes" in generate.help_of()
 
 

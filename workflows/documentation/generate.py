@@ -23,6 +23,7 @@ from wannier_spin.responses import BLOCKS, DYNAMIC_BLOCKS, RELAXATIONS, RESPONSE
 from wannier_spin.symmetry.table import OPERATIONS, QUANTITIES
 
 ROOT = Path(__file__).resolve().parents[2]
+NBSP = "\N{NO-BREAK SPACE}"
 MARK = re.compile(r"<!-- generated: (\w+) -->")
 
 
@@ -214,7 +215,8 @@ def comparisons() -> str:
     measured = json.loads(validate.OUTPUT.read_text())["comparisons"]
     rows = []
     for key, row in validate.COMPARISONS.items():
-        tests = "<br>".join(code(part) for test in row.tests for part in test.removeprefix("tests/").split("::"))
+        parts = dict.fromkeys(part for test in row.tests for part in test.removeprefix("tests/").split("::"))
+        tests = "<br>".join(code(part) for part in parts)
         rows.append((row.feature, f"{measured[key]:.1e}" if measured[key] else "0", row.oracle, tests))
     return table(("feature", "deviation", "oracle", "asserted by"), rows)
 
@@ -236,12 +238,13 @@ def forms_of(name: str, rows: list[Any]) -> str:
     lines = []
     for row in rows:
         if not row["vanishes"]:
-            numbers = [f"{row[key]:.4g} ± {row[f'{key}_error']:.1g}" for key in ("paper", "full")]
+            numbers = [f"{row[key]:.4g}{NBSP}±{NBSP}{row[f'{key}_error']:.1g}" for key in ("paper", "full")]
             relaxation = ", ".join(row["relaxation"]) if len(row["relaxation"]) < 4 else "any"
-            share = f"{100 * row['share']:.0f} %" if row["share"] > 1e-10 else "0"
+            share = f"{100 * row['share']:.0f}{NBSP}%" if row["share"] > 1e-10 else "0"
             lines.append((f"{code(row['response'])} {row['component']}", relaxation, *numbers, share, row["unit"]))
     head = ("response", "relaxation", "`paper`", "`full`", "differ", "unit")
-    return f"### {name}\n\nMesh {grid}, kT = {first['kT']:g} eV. Zero by symmetry: {zero}.\n\n{table(head, lines)}"
+    where = f"Mesh {grid}, kT = {first['kT']:g} eV. Zero, by symmetry or for want of a Fermi surface: {zero}."
+    return f"### {name}\n\n{where}\n\n{table(head, lines)}"
 
 
 def gallium_arsenide() -> str:

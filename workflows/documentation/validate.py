@@ -452,7 +452,7 @@ COMPARISONS = {
     "sites": Comparison(
         "responses on sites: the sum over sublattices",
         "the whole response",
-        ("tests/responses/test_sites.py",),
+        ("tests/responses/test_sites.py::test_sum_over_sites_is_the_whole",),
         sites,
     ),
 }
