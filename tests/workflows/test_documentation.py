@@ -143,10 +143,17 @@ def test_links_lead_somewhere(documentation):
     assert linked | {"index", "commands", "api"} == set(PAGES)
 
 
+def test_fractions_have_braces():
+    """The converter to MathML reads \\frac12 as 12 over what follows."""
+    for page, text in PAGES.items():
+        assert not re.search(r"\\[td]?frac(?!\{)|\\sqrt\d", text), page
+
+
 def test_every_generated_part_is_on_a_page(documentation):
     generate = documentation("generate")
-    marks = generate.MARK.findall("\n".join(PAGES.values()))
-    assert sorted(marks) == sorted(generate.PARTS)
+    text = "\n".join(PAGES.values())
+    assert sorted(generate.MARK.findall(text)) == sorted(generate.PARTS)
+    assert sorted(generate.FIGURE.findall(text)) == sorted(generate.FIGURES)
 
 
 def test_generated_parts_are_complete(documentation):
@@ -294,6 +301,7 @@ def test_the_site_is_built(tmp_path):
         html = (tmp_path / "site" / f"{page}.html").read_text()
         assert not re.search(r"<(?:script|img|link)[^>]*(?:src|href)=\"(?:https?:)?//", html), page
         assert "generated:" not in html
+    assert (tmp_path / "site" / "_static" / "platinum.svg").stat().st_size > 5000
     theory = (tmp_path / "site" / "theory.html").read_text()
     assert theory.count("<math") > 60
     assert theory.count("<table") >= 6

@@ -1,4 +1,7 @@
-"""Parts of the pages that come from the code: a page says `<!-- generated: NAME -->`, PARTS has the function that makes it."""
+"""Parts of the pages that come from the code: a page says `<!-- generated: NAME -->`, PARTS has the function that makes it.
+
+Figures, `<!-- figure: NAME -->`, are drawn by the functions in FIGURES when a site is built.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,21 @@ from typer.testing import CliRunner
 
 import wannier_spin as ws
 from wannier_spin import cli, config
+from wannier_spin.calculation import run
 from wannier_spin.calculation.symmetrize import computed_table
+from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.responses import BLOCKS, DYNAMIC_BLOCKS, RELAXATIONS, RESPONSES
 from wannier_spin.symmetry.table import OPERATIONS, QUANTITIES
 
 ROOT = Path(__file__).resolve().parents[2]
 NBSP = "\N{NO-BREAK SPACE}"
 MARK = re.compile(r"<!-- generated: (\w+) -->")
+FIGURE = re.compile(r"<!-- figure: ([\w.]+) -->")
 
 
 def filled(text: str) -> str:
     """A page with its generated parts."""
+    text = FIGURE.sub(lambda mark: f'<img src="_static/{mark[1]}" alt="{mark[1].partition(".")[0]}">', text)
     return MARK.sub(lambda mark: PARTS[mark[1]](), text)
 
 
@@ -254,6 +261,14 @@ def gallium_arsenide() -> str:
     return table(("mesh", "sigma_xy;z ((hbar/e) S/cm)"), [(f"{r['n']}^3", f"{r['value']:.3f} ± {r['error']:.2g}") for r in rows])
 
 
+def platinum(path: Path) -> None:
+    """What the commands of the first page draw."""
+    folder = ROOT / "example_inputs" / "Pt"
+    settings, text = config.read_settings(folder / "input.toml")
+    ws.plot(run(settings, text, folder, SERIAL), path, components="xy;z")
+
+
+FIGURES: dict[str, Callable[[Path], None]] = {"platinum.svg": platinum}
 PARTS: dict[str, Callable[[], str]] = {
     "responses": responses,
     "recipes": recipes,

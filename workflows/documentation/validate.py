@@ -149,6 +149,23 @@ def real_time_second_order() -> float:
     return recorded(lambda tests: tests.test_second_order())
 
 
+def light_equation_of_motion() -> float:
+    """Injection and shift, linear and circular, on a random model with resonances."""
+    from responses import brute
+    from responses.test_photocurrent import NAMES, RANDOM, amplitudes, parts
+    from responses.test_photocurrent import light as computed
+
+    tau, eta, n, omega, found = 7.0, 0.6, 96, (0.4, 2.5), []
+    for observable, names in NAMES.items():
+        result = computed(RANDOM, n, eta, omega, names, tau=tau)
+        for i, w in enumerate(omega):
+            C = amplitudes(RANDOM, n, 0.2, 0.3, w, eta, observable, (1 / tau, 0.0))
+            for name, amplitude in zip(names, C, strict=True):
+                expected = [brute.paper_order(part, observable) for part in parts(amplitude)]
+                found.append(deviation(result[name].values[0, 0, i], expected))
+    return max(found)
+
+
 def quantized() -> float:
     """sigma_xy;z = -1/(2 pi) in the gap of the Kane-Mele model."""
     options: dict[str, Any] = {"grid": (120, 120, 1), "mu": 0, "temperature": 0}
@@ -221,6 +238,39 @@ def berri_spin_hall() -> float:
         theirs = run(both.system, mesh, {"shc": calculator}, Path(folder))["shc"]
     options: dict[str, Any] = {"grid": mesh, "mu": mu, "temperature": 0, "units": "SI", "degeneracy_tolerance": EXACT}
     return deviation(ws.compute(both.model, "spin_hall", **options)["spin_hall"].values[:, 0], theirs)
+
+
+def berri_light() -> float:
+    """Shift and injection currents of the charge on Pt with random matrices added, position matrices left out."""
+    from cross_code import test_berri_photocurrent as tests
+    from cross_code.berri import EXACT, Both, model_of, quietly, run, scramble, system_from_files
+    from cross_code.conftest import unpack
+
+    with tempfile.TemporaryDirectory() as folder, quietly():
+        from wannierberri.calculators.dynamic import InjectionCurrent, ShiftCurrent
+
+        system = scramble(system_from_files(unpack(EXAMPLES / "Pt", Path(folder)), 5e-3), strength=1.0, seed=7)
+        both = Both(model_of(system, "scrambled Pt"), system)
+        options: dict[str, Any] = {"Efermi": np.array([tests.MU]), "omega": tests.OMEGA, "kBT": tests.T * BOLTZMANN}
+        options |= {"smr_fixed_width": tests.ETA, "kwargs_formula": {"external_terms": False}}
+        calculators = {"shift": ShiftCurrent(sc_eta=1e-9, **options), "injection": InjectionCurrent(**options)}
+        theirs = run(both.system, tests.MESH, calculators, Path(folder))
+    ours: dict[str, Any] = {
+        "grid": tests.MESH,
+        "mu": tests.MU,
+        "temperature": tests.T,
+        "omega": tests.OMEGA,
+        "units": "SI",
+        "tau": 1,
+    }
+    ours |= {"broadening": tests.ETA, "degeneracy_tolerance": EXACT, "channel": "charge"}
+    result = ws.compute(both.without_position(), ["shift_spin_current", "injection_spin_current"], **ours)
+    linear, circular = (tests.part(result, "injection_spin_current", block, i) for i, block in enumerate(("INJ2", "INJ1")))
+    return max(
+        deviation(-2 * tests.part(result, "shift_spin_current", "SH2", 0), theirs["shift"][0]),
+        deviation(2 * linear, theirs["injection"][0].real),
+        deviation(-2 * circular, theirs["injection"][0].imag),
+    )
 
 
 def berri_plugin() -> float:
@@ -397,6 +447,21 @@ COMPARISONS = {
         "density matrix propagated in real time, orders by a fit",
         ("tests/responses/test_real_time.py::test_second_order",),
         real_time_second_order,
+    ),
+    "light": Comparison(
+        "direct spin current and magnetization in light: injection, shift; linear, circular; resonant",
+        "density matrix of first order, differentiated on a mesh in the Wannier basis",
+        ("tests/responses/test_photocurrent.py::test_equation_of_motion", "tests/responses/test_photocurrent.py::test_real_time"),
+        light_equation_of_motion,
+    ),
+    "light, wannierberri": Comparison(
+        "charge currents in light, first-principles matrices without symmetry",
+        "wannierberri 26.10, ShiftCurrent and InjectionCurrent, same mesh",
+        (
+            "tests/cross_code/test_berri_photocurrent.py::test_shift_current",
+            "tests/cross_code/test_berri_photocurrent.py::test_injection_current",
+        ),
+        berri_light,
     ),
     "quantized": Comparison(
         "(6a) spin Hall effect, Kane-Mele model, gap",

@@ -36,6 +36,12 @@ def generated(app, name, source):
     source[0] = generate.filled(source[0])
 
 
+def drawn(app, exception):
+    if exception is None and app.builder.format == "html":
+        for name, draw in generate.FIGURES.items():
+            draw(Path(app.outdir) / "_static" / name)
+
+
 def as_written(app, what, name, obj, options, lines):
     """Docstrings are plain text with formulas: shown as they stand."""
     if any(lines):
@@ -55,5 +61,6 @@ def block(writer, node):
 def setup(app):
     app.add_html_math_renderer("mathml", (inline, None), (block, None))
     app.connect("source-read", generated)
+    app.connect("build-finished", drawn)
     app.connect("autodoc-process-docstring", as_written)
     return {"parallel_read_safe": True}
