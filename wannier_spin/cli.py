@@ -520,11 +520,7 @@ def export(
     print(f"written to {write(result, output)}")
 
 
-@app.command(
-    epilog=_examples(
-        "wannier-spin schema > wannier-spin.schema.json",
-    )
-)
+@app.command(epilog=_examples("wannier-spin schema > wannier-spin.schema.json"))
 def schema() -> None:
     """Print the JSON schema of the input file. For editors, and for programs that write inputs."""
     from wannier_spin.exporting import input_schema
@@ -532,11 +528,7 @@ def schema() -> None:
     print(json.dumps(input_schema(), indent=1))
 
 
-@app.command(
-    epilog=_examples(
-        "wannier-spin responses",
-    )
-)
+@app.command(epilog=_examples("wannier-spin responses"))
 def responses(markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False) -> None:
     """List the responses that can be computed."""
     print(responses_table(markdown))

@@ -1,6 +1,6 @@
 """Parts of the pages that come from the code: a page says `<!-- generated: NAME -->`, PARTS has the function that makes it.
 
-Figures, `<!-- figure: NAME -->`, are drawn by the functions in FIGURES when a site is built.
+Figures, `<!-- figure: NAME -->`, are drawn by the functions in FIGURES.
 """
 
 from __future__ import annotations
@@ -50,8 +50,7 @@ def code(text: str) -> str:
 
 
 def responses() -> str:
-    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in cli.responses_table(markdown=True).splitlines()]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return cli.responses_table(markdown=True)
 
 
 def recipes() -> str:
@@ -64,7 +63,7 @@ def recipes() -> str:
 
 
 def combination(recipe: Any) -> str:
-    """ "L1 + L1dir", "tau2 N2 + tau2 N2dir" with the factors of the relaxation model by name."""
+    """Blocks with their factors, those of the relaxation model by name: tau2 N2 + tau2 N2dir."""
     factor = {1: "", 0.5: "1/2 "}
     return code(" + ".join(f"{factor.get(f, f'{f} ')}{name}" for name, f in recipe.items()))
 

@@ -1,6 +1,6 @@
 """What the validation page states, measured: every comparison with its oracle, and what the printed forms leave out.
 
-    python workflows/documentation/validate.py [KEY ...]      # all, or only these; about five minutes for all
+    python workflows/documentation/validate.py [KEY ...]      # all, or only these; a few minutes for all; also: forms, GaAs
 
 Writes validation.json beside this script; the page is made from it. The oracles are those of the tests, so that the packages of the
 extra `test` are needed. Only run it again after a change that is meant to change numbers, and say in the commit why they changed.

@@ -33,13 +33,11 @@ nitpick_ignore_regex = [("py:class", ".*")]  # base classes of other packages
 
 
 def generated(app, name, source):
+    for figure in generate.FIGURE.findall(source[0]):
+        folder = Path(app.outdir) / "_static"
+        folder.mkdir(exist_ok=True)
+        generate.FIGURES[figure](folder / figure)
     source[0] = generate.filled(source[0])
-
-
-def drawn(app, exception):
-    if exception is None and app.builder.format == "html":
-        for name, draw in generate.FIGURES.items():
-            draw(Path(app.outdir) / "_static" / name)
 
 
 def as_written(app, what, name, obj, options, lines):
@@ -61,6 +59,5 @@ def block(writer, node):
 def setup(app):
     app.add_html_math_renderer("mathml", (inline, None), (block, None))
     app.connect("source-read", generated)
-    app.connect("build-finished", drawn)
     app.connect("autodoc-process-docstring", as_written)
     return {"parallel_read_safe": True}
