@@ -51,7 +51,7 @@ def python(*arguments, cwd):
 
 
 def blocks(page, language):
-    """Code blocks of a page that are not marked as not to be run."""
+    """Code blocks of a page that are not marked `<!-- not run: REASON -->`."""
     return [code for mark, found, code in BLOCK.findall(PAGES[page]) if found == language and not mark]
 
 
@@ -82,6 +82,16 @@ def test_python_of_a_page_runs(page, folder, documentation):
     found = python("-c", "\n".join(blocks(page, "python")), cwd=folder)
     if page == "adding":
         assert found.splitlines() == ["True angstrom^-1 eV^-1 (hbar = e = 1)", "difference: True"]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "bash")])
+def test_commands_of_a_page_run(page, folder):
+    lines = ["set -e", f'wannier-spin() {{ "{sys.executable}" -m wannier_spin.cli "$@"; }}', *blocks(page, "bash")]
+    done = subprocess.run(["bash", "-c", "\n".join(lines)], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    if page == "start":
+        assert "spin_hall  xy;z = -xz;y = -yx;z = yz;x = zx;y = -zy;x   2.28" in done.stdout  # about 2290 (hbar/e) S/cm
+        assert (folder / "Pt.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_toml_of_the_pages_is_valid():
@@ -257,7 +267,7 @@ def test_every_row_is_measured_and_asserted(documentation):
     assert abs(last["value"] - measured["GaAs"][-2]["value"]) < 2e-3
 
 
-@pytest.mark.parametrize("key", ["dirac 6b", "dirac 10", "quantized", "altermagnet", "sites", "frozen bands"])
+@pytest.mark.parametrize("key", ["dirac 6b", "dirac 10", "quantized", "altermagnet", "sites"])
 @pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
 def test_what_is_stated_is_found_again(documentation, key):
     validate = documentation("validate")
