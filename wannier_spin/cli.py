@@ -374,7 +374,7 @@ def bands(
     relaxation: AT_RELAXATION = None,
     block: AT_BLOCK = None,
 ) -> None:
-    """Draw bands along a path, coloured by a geometric quantity or by their part of a response. It shows where in k that comes from."""
+    """Draw bands along a path, coloured by a geometric quantity or by what they bring to a response. It shows where in k it is."""
     from wannier_spin import plotting
     from wannier_spin.kpath import k_path
 

@@ -257,7 +257,7 @@ def single_request(
     """
     if isinstance(model, KPModel):
         raise InputError(f"model '{model.name}' is a k·p model: its responses are no means over a cell in k; take a crystal")
-    _check_choices(units, channel, "simple", form, relaxation, blocks)
+    _check_choices(units, channel, form, relaxation, blocks)
     tau = (1.0 if units == "natural" else 10.0) if tau is None else tau
     mus, temperatures, taus = _list("mu", mu), _list("temperature", temperature), _list("tau", tau)
     omegas = _list("omega", () if omega is None else omega)
