@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from outside import with_random_operators
 from rotations import rotated
 
 import wannier_spin as ws
@@ -71,6 +72,17 @@ def test_the_mean_is_the_response(model: str, name: str) -> None:
 )
 def test_the_mean_is_the_response_in_every_form(name: str, more: dict[str, Any]) -> None:
     assert_mean(CHIRAL, name, (4, 6, 1), **more)
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.errors.AccuracyWarning")
+@pytest.mark.parametrize("definition", ["ryoo", "qiao"])
+@pytest.mark.parametrize("name", ["spin_hall", "nonlinear_drude_spin_current", "shift_spin_current"])
+def test_the_mean_is_the_response_with_other_spin_currents(name: str, definition: str) -> None:
+    model = with_random_operators(RANDOM)
+    assert_mean(model, name, (4, 3, 2), spin_current=definition)
+    options = conditions(name, grid=(4, 3, 2))
+    simple, other = (ws.compute(model, name, **options, spin_current=which)[name].values for which in ("simple", definition))
+    assert np.abs(other - simple).max() > 1e-2 * np.abs(simple).max()
 
 
 def test_any_combination_of_blocks() -> None:

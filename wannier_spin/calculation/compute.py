@@ -249,6 +249,7 @@ def single_request(
     blocks: Sequence[str] = (),
     form: Form = "full",
     relaxation: str = "adiabatic",
+    spin_current: str = "simple",
     degeneracy_tolerance: float | None = None,
 ) -> Request:
     """One response at one mu, temperature, tau and (of a dynamic response) omega; everything else as in `compute`.
@@ -258,6 +259,9 @@ def single_request(
     if isinstance(model, KPModel):
         raise InputError(f"model '{model.name}' is a k·p model: its responses are no means over a cell in k; take a crystal")
     _check_choices(units, channel, form, relaxation, blocks)
+    definitions = _definitions(spin_current)
+    if len(definitions) > 1:
+        raise InputError(f"spin_current = {list(definitions)}: expected one definition")
     tau = (1.0 if units == "natural" else 10.0) if tau is None else tau
     mus, temperatures, taus = _list("mu", mu), _list("temperature", temperature), _list("tau", tau)
     omegas = _list("omega", () if omega is None else omega)
@@ -271,6 +275,7 @@ def single_request(
     if plan.has_surface and temperatures[0] == 0:
         raise InputError(f"'{response}' has Fermi-surface terms, which no k-point meets at temperature = 0 K; give a higher one")
     _check_spin(model, plan)
+    plan = _with_spin_currents(plan, definitions, model)
     tolerance = _tolerance(model, degeneracy_tolerance)
     return Request(model, record, plan, occupation, temperatures, omegas, float(taus[0]), units, form, relaxation, tolerance)
 

@@ -39,7 +39,8 @@ Real = NDArray[np.float64]
 
 
 class Conditions(TypedDict, total=False):
-    """At which point: mu (eV), temperature (K), and as in `compute` tau, omega, broadening, units, channel, form, relaxation.
+    """At which point: mu (eV), temperature (K), and as in `compute` tau, omega, broadening, units, channel, form, relaxation,
+    spin_current (one definition).
 
     part : of a dynamic response, see `ResponseTensor.parts`; None: the first. combination : block -> factor in place of a
     form, as in `ResponseTensor.at`, of any blocks of the response's order in field and tau, for instance {"L1surf": 1}.
@@ -56,6 +57,7 @@ class Conditions(TypedDict, total=False):
     channel: Channel
     form: Form
     relaxation: str
+    spin_current: str
     combination: Mapping[str, float] | None
     degeneracy_tolerance: float | None
 
@@ -76,7 +78,8 @@ class Point:
     @cached_property
     def source(self) -> BlochSum:
         """Bloch sums of what the response needs."""
-        return BlochSum(self.request.model, second_order=self.request.plan.derivatives, spin=self.request.plan.needs_spin)
+        plan = self.request.plan
+        return BlochSum(self.request.model, plan.derivatives, plan.needs_spin, spin_currents=plan.spin_currents)
 
     @cached_property
     def empty(self) -> ResponseTensor:
@@ -105,7 +108,8 @@ class Point:
 
     def geometry(self, bloch: BlochMatrices) -> BandGeometry:
         """Bands and what is between them, as the response needs them."""
-        return geometry_of(bloch, self.request.tolerance, self.request.plan.derivatives)
+        plan = self.request.plan
+        return geometry_of(bloch, self.request.tolerance, plan.derivatives, spin_currents=plan.spin_currents)
 
     def terms(self, g: BandGeometry, partners: Real | None = None) -> Real:
         """The terms of each band n in all channels, with its Fermi functions: (k,n,channels).
