@@ -195,3 +195,20 @@ def test_what_is_refused(flat):
     nonlinear = compute(sheet, "nonlinear_drude_spin_current", grid=(2, 2, 1), mu=0, temperature=3000)
     with pytest.raises(InputError, match="'nonlinear_drude_spin_current' has no thermal counterpart"):
         thermal_counterpart(nonlinear["nonlinear_drude_spin_current"], T)
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
+def test_of_an_adaptive_integral():
+    """Its error bar holds what a mesh gives; replicas and spreads follow."""
+    model = ws.models.rashba_exchange()
+    scan = {"mu": np.linspace(0.0, 0.6, 241), "temperature": 20.0}
+    boxes = ws.compute(model, "spin_hall", tolerance=ws.Tolerance(3e-2, replicas=2, max_evaluations=60_000), **scan)["spin_hall"]
+    mesh = ws.compute(model, "spin_hall", grid=(400, 400, 1), **scan)["spin_hall"]
+    found, expected = (ws.thermal_counterpart(tensor, 100.0, mu=0.3) for tensor in (boxes, mesh))
+    largest = np.abs(expected.values).max()
+    assert largest > 1e-9
+    assert found.error.shape == found.values.shape == found.replica_spread.shape
+    assert (np.abs(found.values - expected.values) <= found.error + expected.error).all()
+    assert 0 < found.error.max() < 20 * largest
+    halves = np.mean([found.block_replicas["L0"][i] for i in range(2)], axis=0)
+    assert np.abs(halves - found.blocks["L0"]).max() < 1e-12 * np.abs(found.blocks["L0"]).max()

@@ -387,7 +387,13 @@ def bands(
     print(f"written to {output}")
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "wannier-spin plane Pt --corners '. 0 0 0; . 1 0 0; . 0 1 0' --fermi-energy 22.48 -o Pt-plane.pdf",
+        "wannier-spin plane Fe.model.h5 --corners '. 0 0 0; . 1 0 0; . 0 1 0' -q magnetic_spin_hall -c 'xx;z' "
+        "--block L1surf --fermi-energy 17.6 -o Fe-plane.png",
+    )
+)
 def plane(
     seedname: Annotated[Path, SEEDNAME],
     corners: Annotated[str, typer.Option(help="A corner and the ends of the edges from it: '. 0 0 0; . 1 0 0; . 0 1 0'.")],
@@ -409,7 +415,7 @@ def plane(
     relaxation: AT_RELAXATION = None,
     block: AT_BLOCK = None,
 ) -> None:
-    """Draw a geometric quantity or the integrand of a response on a plane in k, with Fermi lines."""
+    """Draw a geometric quantity or what makes a response on a plane in k. Lines are where bands cross the Fermi energy."""
     from wannier_spin import plotting
     from wannier_spin.kpath import k_plane
 
@@ -423,7 +429,12 @@ def plane(
     print(f"written to {output}")
 
 
-@app.command()
+@app.command(
+    epilog=_examples(
+        "wannier-spin fermi-surface Fe.model.h5 --fermi-energy 17.6 -q spin -c z -o Fe.frmsf   # for FermiSurfer",
+        "wannier-spin fermi-surface Pt --fermi-energy 22.48 -o Pt.bxsf                          # for XCrySDen: bands only",
+    )
+)
 def fermi_surface(
     seedname: Annotated[Path, SEEDNAME],
     fermi_energy: Annotated[float, typer.Option(help="eV.")],

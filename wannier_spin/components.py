@@ -71,6 +71,9 @@ def independent(tensor: ResponseTensor, provenance: Mapping[str, Any], part: int
         return None
     if not len(tensor.omega):
         return _relations(symmetry, tensor.name)
+    forms = [_relations(symmetry, key) for key in symmetry["forms"] if key.partition(" ")[0] == tensor.name]
+    if forms and not any(forms):
+        return ()  # what is even and what is odd under T are both forbidden
     parts = tuple(_relations(symmetry, f"{tensor.name} {name}") for name in tensor.parts)
     if not provenance.get("broadening_eV", 0.0):
         return parts[part]

@@ -69,6 +69,14 @@ def thermal_counterpart(
     def integrated(blocks: Mapping[str, Real]) -> dict[str, Real]:
         return {name: np.tensordot(weights, np.diff(block[:, coldest], axis=0), axes=1) for name, block in blocks.items()}
 
+    def bounded(spreads: Mapping[str, Real]) -> dict[str, Real]:
+        """Spreads at different mu come from the same boxes: the bound is the sum of all."""
+        by_value = np.abs(np.diff(np.pad(weights, ((0, 0), (0, 0), (1, 1))), axis=-1))  # of each sigma, by parts once more
+        return {name: np.tensordot(by_value, spread[:, coldest], axes=1) for name, spread in spreads.items()}
+
+    def of_each(replicas: Mapping[str, Real]) -> dict[str, Real]:
+        return {name: np.stack([integrated({name: block})[name] for block in blocks]) for name, blocks in replicas.items()}
+
     name, title = COUNTERPARTS[response]
     return dataclasses.replace(
         tensor,
@@ -81,6 +89,8 @@ def thermal_counterpart(
         blocks=integrated(tensor.blocks),
         block_errors=integrated(tensor.block_errors),
         block_residuals=None if tensor.block_residuals is None else integrated(tensor.block_residuals),
+        block_spreads=None if tensor.block_spreads is None else bounded(tensor.block_spreads),
+        block_replicas=None if tensor.block_replicas is None else of_each(tensor.block_replicas),
         mu=points,
         temperature=T,
         sites={name: thermal_counterpart(part, temperature, mu) for name, part in tensor.sites.items()},

@@ -165,7 +165,7 @@ def commands() -> str:
 
 
 def command_names() -> list[str]:
-    return [found.name or found.callback.__name__ for found in cli.app.registered_commands if found.callback]
+    return [found.name or found.callback.__name__.replace("_", "-") for found in cli.app.registered_commands if found.callback]
 
 
 def help_of(*arguments: str) -> str:
@@ -260,6 +260,20 @@ def gallium_arsenide() -> str:
     return table(("mesh", "sigma_xy;z ((hbar/e) S/cm)"), [(f"{r['n']}^3", f"{r['value']:.3f} ± {r['error']:.2g}") for r in rows])
 
 
+def accuracy() -> str:
+    import accuracy
+
+    tables = [part for parts in json.loads(accuracy.OUTPUT.read_text()).values() for part in parts]
+    return "\n\n".join(accuracy_table(part) for part in tables)
+
+
+def accuracy_table(part: dict[str, Any]) -> str:
+    rows = [(label, f"{n:,}", f"{error:.1e}", "" if bar is None else f"{bar:.1e}") for label, n, error, bar in part["rows"]]
+    head = ("method", "k-points", f"deviation from {part['best']}", "own error bar")
+    place = f", {part['temperature']:g} K" if part["temperature"] else ""
+    return f"### {part['material']}, {part['response'].replace('_', ' ')}{place}\n\n{table(head, rows)}"
+
+
 def platinum(path: Path) -> None:
     """What the commands of the first page draw."""
     folder = ROOT / "example_inputs" / "Pt"
@@ -283,4 +297,5 @@ PARTS: dict[str, Callable[[], str]] = {
     "comparisons": comparisons,
     "forms": forms,
     "gallium_arsenide": gallium_arsenide,
+    "accuracy": accuracy,
 }
