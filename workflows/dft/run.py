@@ -70,7 +70,7 @@ def check_pseudopotentials(job: Job) -> None:
         if not inputs.is_fully_relativistic(path):
             raise Failure(f"'{path}' has no spin-orbit coupling; take a fully relativistic one, see README.md")
         if not inputs.is_norm_conserving(path):
-            print(f"warning: '{path}' is not norm-conserving: the .spn file will lack the augmentation charges, see README.md")
+            print(f"warning: '{path}' is not norm-conserving: see what the check says of the Pauli algebra, and README.md")
 
 
 def write_inputs(job: Job, fermi_energy: float | None, outer: float | None = None) -> None:
