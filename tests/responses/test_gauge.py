@@ -81,7 +81,7 @@ def test_block_traces_do_not_change(name, seed):
         for start, stop in ((0, 9), (9, 12), (12, 15), (15, 18), (18, 21), (21, 39)):  # observables: their sizes differ
             scale = np.abs(before[block][..., start:stop]).max()
             if not (block in ("L1dir", "N2dir", "W") and start in (9, 15, 18)):
-                assert scale > 1e-5, block
+                assert scale > (1e-5 if block.startswith("INJ") else 1e-4), block  # 0.3 eV is far from any resonance
             assert np.abs(new - old)[..., start:stop].max() <= 1e-12 * scale, block
 
 

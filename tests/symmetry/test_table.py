@@ -123,7 +123,8 @@ def test_what_vanishes_in_models_with_one_symmetry(symmetry, broadening):
         if sign(GOVERNED[name], symmetry) == "-":
             assert size < 1e-10 * scale, (name, block)
         else:
-            assert size > 1e-3 * scale, (name, block)
+            # in light one of the models happens to have 6e-3 of the generic one
+            assert size > (1e-3 if block in ("INJ1", "INJ2", "SH1", "SH2") else 1e-2) * scale, (name, block)
 
 
 def test_every_response_is_governed_by_something():

@@ -112,9 +112,7 @@ def compute(
     definitions = _definitions(spin_current)
     _check_choices(units, channel, form, relaxation, blocks)
     wanted = _wanted(model, grid, tolerance, degeneracy_check)
-    taus = _list("tau", (1.0 if units == "natural" else 10.0) if tau is None else tau)
-    if (taus <= 0).any():
-        raise InputError(f"tau must be positive, found {taus.min():g}")
+    taus = _taus(tau, units)
     temperatures, omegas = _list("temperature", temperature), _list("omega", omega)
     occupation = _occupation(_list("mu", mu), temperatures)
     plan = replace(_plan(_records(responses), channel, omegas, broadening, form, relaxation), extra=blocks)
@@ -262,14 +260,11 @@ def single_request(
     definitions = _definitions(spin_current)
     if len(definitions) > 1:
         raise InputError(f"spin_current = {list(definitions)}: expected one definition")
-    tau = (1.0 if units == "natural" else 10.0) if tau is None else tau
-    mus, temperatures, taus = _list("mu", mu), _list("temperature", temperature), _list("tau", tau)
+    mus, temperatures, taus = _list("mu", mu), _list("temperature", temperature), _taus(tau, units)
     omegas = _list("omega", () if omega is None else omega)
     for name, values in {"mu": mus, "temperature": temperatures, "tau": taus, "omega": omegas}.items():
         if len(values) > 1:
             raise InputError(f"{name} = {values.tolist()}: expected one number")
-    if taus[0] <= 0:
-        raise InputError(f"tau must be positive, found {taus[0]:g}")
     record, occupation = resp.get(response), _occupation(mus, temperatures)
     plan = replace(_plan((record,), channel, omegas, broadening, form, relaxation), extra=tuple(blocks))
     if plan.has_surface and temperatures[0] == 0:
@@ -476,6 +471,14 @@ def _definitions(spin_current: str | Sequence[str]) -> tuple[SpinCurrent, ...]:
     for name in names:
         _choice("spin_current", name, SPIN_CURRENT_DEFINITIONS)
     return tuple(dict.fromkeys(names))  # type: ignore[arg-type]
+
+
+def _taus(given: float | Sequence[float] | None, units: un.UnitSystem) -> Real:
+    """Relaxation times in their unit; None: the default."""
+    taus = _list("tau", (1.0 if units == "natural" else 10.0) if given is None else given)
+    if (taus <= 0).any():
+        raise InputError(f"tau must be positive, found {taus.min():g}")
+    return taus
 
 
 def _occupation(mu: Real, temperatures: Real) -> Occupation:
