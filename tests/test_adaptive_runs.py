@@ -16,7 +16,7 @@ import pytest
 from command_line import Command, Outcome, entry_point
 
 import wannier_spin as ws
-from wannier_spin.calculation.checkpoint import KIND, Checkpoint
+from wannier_spin.integrals.checkpoint import KIND, Checkpoint
 from wannier_spin.storage import read_tree, write_tree
 
 INPUT = """
@@ -94,7 +94,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def dies_in_round(number: int, how: str = "os.kill(os.getpid(), signal.SIGKILL)", replica: int = 1) -> str:
     """A script that does something when the boxes of a round are about to be evaluated."""
     return (
-        "import os, signal, sys\nfrom wannier_spin import cli\nfrom wannier_spin.calculation import cells\n"
+        "import os, signal, sys\nfrom wannier_spin import cli\nfrom wannier_spin.integrals import boxes as cells\n"
         "original, report, now = cells.CellIntegrand._batch, cli._report, [(1, 1)]\n"
         "def counted(reached):\n    now[0] = reached.replica + 1, reached.number + 1\n    report(reached)\n"
         f"def _batch(self, boxes):\n    if now[0] == ({replica}, {number}):\n        {how}\n"

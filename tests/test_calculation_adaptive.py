@@ -9,12 +9,12 @@ import pytest
 from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
-from wannier_spin.calculation.adaptive import Control
-from wannier_spin.calculation.cells import cell_integrands
-from wannier_spin.calculation.channels import Tolerance, make_channels
 from wannier_spin.errors import Interrupted
+from wannier_spin.integrals.adaptive import Control
+from wannier_spin.integrals.boxes import cell_integrands
+from wannier_spin.integrals.channels import Tolerance, make_channels
+from wannier_spin.integrals.plan import Plan
 from wannier_spin.occupation import Occupation
-from wannier_spin.responses.plan import Plan
 from wannier_spin.symmetry import invariant_basis, magnetic_group, project, project_bound
 from wannier_spin.symmetry.table import law_kind
 from wannier_spin.units import thermal_energy

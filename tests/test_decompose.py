@@ -10,9 +10,9 @@ from rotations import rotated
 
 import wannier_spin as ws
 from wannier_spin import responses as resp
-from wannier_spin.calculation.point import Point, point_of
+from wannier_spin.analysis.kpath import k_mesh
+from wannier_spin.analysis.point import Point, point_of
 from wannier_spin.errors import InputError
-from wannier_spin.kpath import k_mesh
 
 POINT: dict[str, Any] = {"mu": 0.3, "temperature": 3000.0, "tau": 3.0}
 FIELD = {"omega": 0.4, "broadening": 0.1}

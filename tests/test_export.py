@@ -18,7 +18,7 @@ import wannier_spin as ws
 from wannier_spin import cli
 from wannier_spin.config import Settings
 from wannier_spin.errors import InputError
-from wannier_spin.exporting import COLUMNS, input_schema
+from wannier_spin.formats.export import COLUMNS, input_schema
 
 Run = Callable[..., tuple[int, str, str]]
 NAMES = ["spin_hall", "edelstein", "displacement_spin_magnetization", "nonlinear_drude_spin_current"]
@@ -262,7 +262,7 @@ def test_a_failure_leaves_the_old_export(result: ws.ResultSet, tmp_path: Path, m
     def full_disk(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("wannier_spin.exporting.rows", full_disk)
+    monkeypatch.setattr("wannier_spin.formats.export.rows", full_disk)
     with pytest.raises(InputError, match="is the disk full"):
         ws.export(result, tmp_path / "r.csv")
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("r.csv", "old")]

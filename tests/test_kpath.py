@@ -8,9 +8,9 @@ import pytest
 from rotations import rotated
 
 import wannier_spin as ws
+from wannier_spin.analysis.kpath import QUANTITIES, KPath, band_map, k_mesh, k_path, k_plane, occupied_sum
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.kpath import QUANTITIES, KPath, band_map, k_mesh, k_path, k_plane, occupied_sum
 
 SQUARE = ws.models.get("altermagnet")
 NO_BLOCKS = "rashba_exchange"
@@ -234,7 +234,7 @@ def test_degenerate_bands(quantity: str, monkeypatch: pytest.MonkeyPatch) -> Non
         inside = g.group[p] == block
         assert np.ptp(bands.values[p, inside]) <= 1e-10
         assert bands.values[p, inside].sum() == pytest.approx(elements[p, inside].sum(), abs=1e-10)
-    monkeypatch.setattr("wannier_spin.kpath.band_geometry", lambda model, k, **options: rotated(g, rng))
+    monkeypatch.setattr("wannier_spin.analysis.kpath.band_geometry", lambda model, k, **options: rotated(g, rng))
     assert np.abs(QUANTITIES[quantity].of(rotated(g, rng)) - QUANTITIES[quantity].of(g)).max() > 1e-6  # elements do change
     assert band_map(model, path_of(k), quantity, component).values == pytest.approx(bands.values, abs=1e-9)
 
@@ -242,7 +242,7 @@ def test_degenerate_bands(quantity: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_batches_join(monkeypatch: pytest.MonkeyPatch) -> None:
     path = k_path(SQUARE, "G 0 0 0; M .5 .4 0", points=10)
     whole = band_map(SQUARE, path, "spin", "z")
-    monkeypatch.setattr("wannier_spin.kpath.BATCH", 3)
+    monkeypatch.setattr("wannier_spin.analysis.kpath.BATCH", 3)
     parts = band_map(SQUARE, path, "spin", "z")
     assert np.array_equal(whole.values, parts.values)
     assert np.array_equal(whole.energies, parts.energies)

@@ -14,12 +14,14 @@ import pytest
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "units"),
     ("tensors", "storage"),
-    ("model", "orbitals", "results", "thermal", "components"),
+    ("model", "orbitals", "results", "components"),
     ("readers", "models", "bloch"),
-    ("spin_current", "geometry", "quantum_geometry", "kpath", "occupation"),
+    ("spin_current", "geometry", "quantum_geometry", "occupation"),
     ("responses", "integration", "symmetry"),
-    ("config", "plotting", "exporting", "berri"),
-    ("calculation", "screening"),
+    ("integrals",),
+    ("config", "calculation", "analysis"),
+    ("plotting", "formats", "berri"),
+    ("screening",),
     ("cli", "__main__"),
 )
 SIBLINGS = {("readers", "models", "bloch"), ("responses", "integration", "symmetry")}

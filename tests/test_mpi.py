@@ -334,7 +334,7 @@ AT_ROUND = """
 import os, signal, sys
 from mpi4py import MPI
 from wannier_spin import cli
-from wannier_spin.calculation import cells
+from wannier_spin.integrals import boxes as cells
 from wannier_spin.errors import InputError
 original, report, now = cells.CellIntegrand._batch, cli._report, [1]
 

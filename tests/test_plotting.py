@@ -15,9 +15,9 @@ import pytest
 import wannier_spin as ws
 from wannier_spin import cli
 from wannier_spin import units as un
+from wannier_spin.analysis.kpath import QUANTITIES, band_map, k_path
 from wannier_spin.components import groups
 from wannier_spin.errors import InputError
-from wannier_spin.kpath import QUANTITIES, band_map, k_path
 from wannier_spin.plotting.curves import View, curves, scan_axis
 from wannier_spin.plotting.words import math_symbol, math_unit, power_of_ten
 

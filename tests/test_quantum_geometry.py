@@ -1,4 +1,4 @@
-"""Spin and Zeeman quantum geometric tensors: definitions of PHYSICS.md, section 1, and the printed equations of section 2.
+"""Spin and Zeeman quantum geometric tensors: definitions of docs/theory.md, section 1, and the printed equations of section 2.
 
 The equations are evaluated here from metric, curvature and energies alone, and compared with the building blocks.
 """

@@ -10,10 +10,10 @@ from rotations import rotated
 
 import wannier_spin as ws
 from wannier_spin import responses as resp
-from wannier_spin.calculation.maps import surface_map
-from wannier_spin.calculation.point import Point, point_of
+from wannier_spin.analysis.kpath import k_mesh
+from wannier_spin.analysis.maps import surface_map
+from wannier_spin.analysis.point import Point, point_of
 from wannier_spin.errors import InputError
-from wannier_spin.kpath import k_mesh
 from wannier_spin.units import BOLTZMANN
 
 POINT: dict[str, Any] = {"mu": 0.3, "temperature": 3000.0, "tau": 3.0}
@@ -216,6 +216,6 @@ def test_models_that_have_no_map() -> None:
 
 def test_batches_join(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ws.response_map(RANDOM, k_mesh((5, 1, 1)), "edelstein", "xy", **POINT)
-    monkeypatch.setattr("wannier_spin.calculation.maps.BATCH", 2)
+    monkeypatch.setattr("wannier_spin.analysis.maps.BATCH", 2)
     parts = ws.response_map(RANDOM, k_mesh((5, 1, 1)), "edelstein", "xy", **POINT)
     assert parts.values == pytest.approx(whole.values, rel=1e-12)

@@ -161,7 +161,7 @@ def test_combination(natural):
 
 
 def test_forms(natural):
-    """Arithmetic on the blocks; the full form is symmetric in the fields (PHYSICS.md, section 3)."""
+    """Arithmetic on the blocks; the full form is symmetric in the fields (docs/theory.md, section 3)."""
     tensor = natural["nonlinear_intrinsic_spin_current"]
     b = tensor.blocks
     assert tensor.form == "full"

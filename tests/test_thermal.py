@@ -79,7 +79,7 @@ SCAN = np.linspace(-0.12, 0.24, 145)  # with the kinks at +-DELTA
 
 @pytest.fixture(scope="module")
 def dirac():
-    """PHYSICS.md, section 7, at 0 K: surface form of the Edelstein effect and the intrinsic magnetization."""
+    """docs/theory.md, section 7, at 0 K: surface form of the Edelstein effect and the intrinsic magnetization."""
     names, model = ["edelstein", "intrinsic_spin_magnetization"], models.massive_dirac(v=V, gap=DELTA)
     with pytest.warns(ws.AccuracyWarning, match="diverges with the cut-off"):
         return compute(model, names, grid=(4, 4), mu=SCAN, temperature=0, blocks=("L1surf",))

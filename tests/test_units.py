@@ -1,4 +1,4 @@
-"""SI units: PHYSICS.md, section 6, by independent dimensional arithmetic, and by rescaling a model."""
+"""SI units: docs/theory.md, section 6, by independent dimensional arithmetic, and by rescaling a model."""
 
 from dataclasses import replace
 

@@ -27,19 +27,19 @@ _HOME = {
     "band_geometry": "geometry",
     "spin_qgt": "quantum_geometry",
     "zeeman_qgt": "quantum_geometry",
-    "k_path": "kpath",
-    "k_plane": "kpath",
-    "k_mesh": "kpath",
-    "band_map": "kpath",
+    "k_path": "analysis.kpath",
+    "k_plane": "analysis.kpath",
+    "k_mesh": "analysis.kpath",
+    "band_map": "analysis.kpath",
     "compute": "calculation",
     "atomic_sites": "calculation",
     "projected_sites": "calculation",
     "Control": "calculation",
-    "decompose": "calculation",
-    "fermi_surface": "calculation",
-    "response_map": "calculation",
+    "decompose": "analysis.decompose",
+    "fermi_surface": "analysis.fermi_surface",
+    "response_map": "analysis.maps",
     "Tolerance": "calculation",
-    "export": "exporting",
+    "export": "formats.export",
     "plot": "plotting",
     "plot_bands": "plotting",
     "plot_plane": "plotting",
@@ -47,7 +47,7 @@ _HOME = {
     "load": "results",
     "ResponseTensor": "results",
     "ResultSet": "results",
-    "thermal_counterpart": "thermal",
+    "thermal_counterpart": "analysis.thermal",
 }
 _MODULES = {"models", "responses", "readers", "errors", "units", "quantum_geometry"}
 
@@ -89,23 +89,23 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
-    from wannier_spin.calculation.adaptive import Control
-    from wannier_spin.calculation.channels import Tolerance
+    from wannier_spin.analysis.decompose import decompose
+    from wannier_spin.analysis.fermi_surface import fermi_surface
+    from wannier_spin.analysis.kpath import band_map, k_mesh, k_path, k_plane
+    from wannier_spin.analysis.maps import response_map
+    from wannier_spin.analysis.thermal import thermal_counterpart
     from wannier_spin.calculation.compute import compute
-    from wannier_spin.calculation.decompose import decompose
-    from wannier_spin.calculation.fermi_surface import fermi_surface
-    from wannier_spin.calculation.maps import response_map
     from wannier_spin.calculation.sites import atomic_sites, projected_sites
     from wannier_spin.errors import AccuracyWarning, InputError
-    from wannier_spin.exporting import export
+    from wannier_spin.formats.export import export
     from wannier_spin.geometry import band_geometry
-    from wannier_spin.kpath import band_map, k_mesh, k_path, k_plane
+    from wannier_spin.integrals.adaptive import Control
+    from wannier_spin.integrals.channels import Tolerance
     from wannier_spin.model import KPModel, Structure, TightBindingModel, load_model
     from wannier_spin.plotting import plot, plot_bands, plot_plane, summary_sheet
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
     from wannier_spin.readers import read_hr, read_structure, read_tb, read_wannier90
     from wannier_spin.results import ResponseTensor, ResultSet, load
-    from wannier_spin.thermal import thermal_counterpart
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ d_a O -> i (R + tau_m - tau_n)_a O_nm(R), its "convention I": the definition of 
 
 It rotates every index of a tensor by the proper part of an operation, then multiplies by one sign if the operation holds
 the inversion and by another if it holds time reversal: `space_parity` and `time_parity` of the response's law
-(PHYSICS.md, section 5). So tensors that are odd under time reversal stay, where the group has it only together with
+(docs/theory.md, section 5). So tensors that are odd under time reversal stay, where the group has it only together with
 rotations, and tensors that it forbids vanish.
 """
 
@@ -35,10 +35,10 @@ from wannier_spin import units as un
 from wannier_spin.bloch import BlochMatrices, Complex
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE, geometry_of
+from wannier_spin.integrals.plan import Plan
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.readers.berri_input import NAMES, matrices_of, quiet, wannierberri_version, with_centres
-from wannier_spin.responses.plan import Plan
 from wannier_spin.responses.registry import RELAXATIONS, Form, Response
 from wannier_spin.symmetry import Operation
 from wannier_spin.tensors import Channel, TensorLaw

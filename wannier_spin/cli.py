@@ -24,8 +24,8 @@ from wannier_spin.errors import AccuracyWarning, InputError, Interrupted
 from wannier_spin.integration import parallel
 
 if TYPE_CHECKING:
+    from wannier_spin.analysis.kpath import BandMap, Place
     from wannier_spin.calculation import Round
-    from wannier_spin.kpath import BandMap, Place
     from wannier_spin.model import Structure, TightBindingModel
     from wannier_spin.results import ResponseTensor, ResultSet
 
@@ -231,7 +231,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Print a result: its largest components, or one over the scan."""
-    from wannier_spin.exporting import as_json as in_json
+    from wannier_spin.formats.export import as_json as in_json
 
     result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
     if component:
@@ -376,7 +376,7 @@ def bands(
 ) -> None:
     """Draw bands along a path, coloured by a geometric quantity or by what they bring to a response. It shows where in k it is."""
     from wannier_spin import plotting
-    from wannier_spin.kpath import k_path
+    from wannier_spin.analysis.kpath import k_path
 
     plotting.check_ending(output)
     model = _model(seedname, spin)
@@ -417,7 +417,7 @@ def plane(
 ) -> None:
     """Draw a geometric quantity or what makes a response on a plane in k. Lines are where bands cross the Fermi energy."""
     from wannier_spin import plotting
-    from wannier_spin.kpath import k_plane
+    from wannier_spin.analysis.kpath import k_plane
 
     plotting.check_ending(output)
     model = _model(seedname, spin)
@@ -448,8 +448,9 @@ def fermi_surface(
     relaxation: AT_RELAXATION = None,
 ) -> None:
     """Write the bands that cross the Fermi energy for FermiSurfer or XCrySDen, coloured by a geometric quantity or a response."""
-    from wannier_spin.calculation import check_surface_file, is_response
-    from wannier_spin.calculation import fermi_surface as make
+    from wannier_spin.analysis.fermi_surface import check_surface_file
+    from wannier_spin.analysis.fermi_surface import fermi_surface as make
+    from wannier_spin.analysis.maps import is_response
     from wannier_spin.storage import check_writable
 
     check_surface_file(output, len(component or ()))
@@ -475,8 +476,8 @@ def _map_of(
     model: TightBindingModel, k: Place, quantity: str, component: str, mu: float | None, options: Mapping[str, Any]
 ) -> BandMap[Place]:
     """A map of a geometric quantity, or in SI units of a response; options : those of a response, None where not given."""
-    from wannier_spin.calculation import is_response, response_map
-    from wannier_spin.kpath import band_map
+    from wannier_spin.analysis.kpath import band_map
+    from wannier_spin.analysis.maps import is_response, response_map
 
     given = _given(options, is_response(quantity))
     if not is_response(quantity):
@@ -523,8 +524,8 @@ def export(
     spin_current: DEFINITION = None,
 ) -> None:
     """Write a result as CSV (one number a row), JSON or netCDF."""
-    from wannier_spin.exporting import check_ending
-    from wannier_spin.exporting import export as write
+    from wannier_spin.formats.export import check_ending
+    from wannier_spin.formats.export import export as write
 
     check_ending(output)
     result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
@@ -534,7 +535,7 @@ def export(
 @app.command(epilog=_examples("wannier-spin schema > wannier-spin.schema.json"))
 def schema() -> None:
     """Print the JSON schema of the input file. For editors, and for programs that write inputs."""
-    from wannier_spin.exporting import input_schema
+    from wannier_spin.formats.export import input_schema
 
     print(json.dumps(input_schema(), indent=1))
 

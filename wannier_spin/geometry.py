@@ -10,7 +10,7 @@ p does not depend on k in the Wannier gauge, and is no constant for all that: D_
 
 Bands closer than the degeneracy tolerance (consecutive gaps) form one block. Every quantity that enters a response is a
 trace over blocks: energies and mean velocities are those of the block, 1/(eps_n - eps_m) vanishes inside it.
-PHYSICS.md, sections 1 and 4.
+docs/theory.md, sections 1 and 4.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 ObservableName = Literal["spin_current", "other_spin_currents", "spin", "site_spin", "charge_current"]
 
-DEGENERACY_TOLERANCE = 5e-4  # eV; PHYSICS.md, section 4: real materials' pairs split by 1e-5 to 2e-4 eV
+DEGENERACY_TOLERANCE = 5e-4  # eV; docs/theory.md, section 4: real materials' pairs split by 1e-5 to 2e-4 eV
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class BandGeometry:
         return np.asarray(inside[:, :, None] @ X[:, None])
 
     def observable(self, name: ObservableName) -> Complex:
-        """O_nm of PHYSICS.md, section 1: (k,o,n,m), o = (a,c) for the spin current, (s,a) for the spin of sites, else a.
+        """O_nm of docs/theory.md, section 1: (k,o,n,m), o = (a,c) for the spin current, (s,a) for the spin of sites, else a.
 
         "other_spin_currents" are those of `definitions` behind the first one, o = (definition,a,c).
         """

@@ -3,7 +3,7 @@
     spin QGT     T^{ab;c}_nm  = v^{a;c}_nm v^b_mn / eps_nm^2     = g - (i/2) Omega        a flow, b field, c spin
     Zeeman QGT   Tbar^{ab}_nm = r^a_nm sigma^b_mn                = gbar - (i/2) Obar      a position, b spin (sigma, not sigma/2)
 
-with r_nm = -i v_nm/eps_nm (arXiv:2406.02257v3, PHYSICS.md section 1). Elements inside a degenerate block vanish; traces over
+with r_nm = -i v_nm/eps_nm (arXiv:2406.02257v3, docs/theory.md section 1). Elements inside a degenerate block vanish; traces over
 pairs of blocks do not depend on the choice of states inside them, single elements do.
 """
 
@@ -47,7 +47,7 @@ def curvature(qgt: Complex) -> Real:
 def dipole(g: BandGeometry, geometric: Real) -> Real:
     """Dipole density v^d_N X_nm of a metric or curvature X (k,...,n,m): (k,...,d,n,m).
 
-    Summed with f'_n it is the dipole int_k X d_d f, which governs the second-order responses (PHYSICS.md, section 5).
+    Summed with f'_n it is the dipole int_k X d_d f, which governs the second-order responses (docs/theory.md, section 5).
     """
     v = g.block_velocity.reshape(len(geometric), *(1,) * (geometric.ndim - 3), 3, -1, 1)
     return np.asarray(v * geometric[..., None, :, :])

@@ -1,6 +1,6 @@
 """What a calculation returns: tensors with their axes, units and blocks, and how they were made.
 
-The blocks (PHYSICS.md, section 3) are the data; `values` is arithmetic on them. So tau, units and the combination of
+The blocks (docs/theory.md, section 3) are the data; `values` is arithmetic on them. So tau, units and the combination of
 blocks can be changed on a finished result, also on one that was read from a file.
 """
 

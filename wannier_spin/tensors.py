@@ -1,7 +1,7 @@
 """Index laws: a string such as "J_a;c = sigma_abd;c E_b E_d" fixes rank, index order, parities and SI unit.
 
 P = product over indices (polar -1, axial +1). T = (-1)^tau_power times the parity of the observable under T
-(spin current +, spin density -, electric current -). PHYSICS.md, section 5.
+(spin current +, spin density -, electric current -). docs/theory.md, section 5.
 """
 
 from __future__ import annotations

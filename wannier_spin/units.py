@@ -1,6 +1,6 @@
 """Physical constants (CODATA 2018, exact since 2019 where possible) and the only place where SI units are made.
 
-Inside the package hbar = e = 1, energies in eV, lengths in angstrom, so time is in hbar/eV. PHYSICS.md, section 6:
+Inside the package hbar = e = 1, energies in eV, lengths in angstrom, so time is in hbar/eV. docs/theory.md, section 6:
 a response of field order j is (lengths)^(p - d) (energies)^q in these units, tau counted as a power of 1/eV.
 """
 
@@ -32,7 +32,7 @@ def natural_tau(tau_fs: float) -> float:
 
 
 def si_factor(output: Output, field_order: int, dimension: int) -> float:
-    """What a response without its tau^j, in eV and angstrom, is multiplied by to be in SI (PHYSICS.md, section 6).
+    """What a response without its tau^j, in eV and angstrom, is multiplied by to be in SI (docs/theory.md, section 6).
 
     The electric current carries the electron's charge -e, hence the minus sign.
     """

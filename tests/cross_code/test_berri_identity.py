@@ -371,7 +371,7 @@ def scan(both: Both, mu: np.ndarray, block: str, observable: str) -> np.ndarray:
 
 
 def factor(name: str) -> float:
-    """Their factors, written down again from PHYSICS.md, section 6, for tau = 1 fs."""
+    """Their factors, written down again from docs/theory.md, section 6, for tau = 1 fs."""
     G0, tau = 2.434134807664281e-4, 1e-15 / 6.582119569509067e-16
     return {"G0": G0 * 1e10, "ohmic": G0 * 1e10 * tau, "nldrude": G0 * tau**2}[name]
 

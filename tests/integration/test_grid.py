@@ -230,7 +230,7 @@ def test_memory_does_not_change_the_answer(monkeypatch):
         return blocks(self, largest)
 
     monkeypatch.setattr(grid.Mesh, "blocks", seen)
-    monkeypatch.setattr("wannier_spin.calculation.sums.LEAST_BLOCKS", 1)  # the memory decides
+    monkeypatch.setattr("wannier_spin.integrals.mesh.LEAST_BLOCKS", 1)  # the memory decides
     model = models.random_model(n=4, seed=1)
     results = []
     for memory in (1.0, 1e-2, 3e-3):

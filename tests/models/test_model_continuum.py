@@ -112,7 +112,7 @@ DRUDE = [(0.012, 1.75939090e-12), (0.020, 2.42302727e-12), (-0.060, -1.94644482e
 
 @pytest.mark.parametrize(("mu", "expected"), DRUDE)
 def test_tilted_dirac_pair_drude_spin_current(mu, expected):
-    """PHYSICS.md section 8, N2 of sigma_yxy;y at T = 0, integrated along the Fermi line."""
+    """docs/theory.md section 8, N2 of sigma_yxy;y at T = 0, integrated along the Fermi line."""
     natural = sum(drude_yxyy(models.tilted_dirac(valley=s), mu) for s in (+1, -1))  # eV angstrom
     assert abs(natural * 1e-10 * G0 * (0.5e-12 / HBAR) ** 2 / expected - 1) < 1e-8
 

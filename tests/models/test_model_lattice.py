@@ -90,7 +90,7 @@ def chern_number(H):
 
 
 def response_L0(model, n, mu, kT, observable):
-    """PHYSICS.md section 3, block L0, by brute force; (..., field)."""
+    """docs/theory.md section 3, block L0, by brute force; (..., field)."""
     k = mesh(n, model)
     e, U = np.linalg.eigh(hamiltonian(model, k))
     v = np.array([fourier(model, model.hamiltonian_R, k, along=b) for b in range(3)])
@@ -192,7 +192,7 @@ def test_altermagnet_symmetry(rashba):
 
 
 def test_altermagnet_reference_conductivity():
-    """PHYSICS.md section 3: sigma1_xy;z = sum d_y f_n v^{x;z}_n, a closed form since sz is conserved."""
+    """docs/theory.md section 3: sigma1_xy;z = sum d_y f_n v^{x;z}_n, a closed form since sz is conserved."""
     model = models.altermagnet()
     k = mesh(160, model)
     v = [fourier(model, model.hamiltonian_R, k, along=b).diagonal(axis1=1, axis2=2).real for b in (0, 1)]
@@ -236,7 +236,7 @@ def test_pt_antiferromagnet_symmetry():
 AFM, RASHBA = models.pt_antiferromagnet, models.rashba_exchange
 
 
-# block L0 of PHYSICS.md section 9, rows: field; columns: spin
+# block L0 of docs/theory.md section 9, rows: field; columns: spin
 AFM_INSULATOR = [
     [-0.07401409648413586, 0, -0.0008998454284166952],
     [0, -0.056555805476398845, -0.0022805581717787976],

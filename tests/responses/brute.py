@@ -1,4 +1,4 @@
-"""The blocks of PHYSICS.md, section 3, by brute force: independent of the package but for the data of the model.
+"""The blocks of docs/theory.md, section 3, by brute force: independent of the package but for the data of the model.
 
 Bloch sums without the centres in the phase, the whole position matrix (centres included) as the connection: another gauge
 than the package's, so that agreement means something. Nondegenerate bands only. hbar = e = tau = 1.

@@ -2,7 +2,7 @@
 
     d rho/dt = -i [H + E.r, rho] - (rho - rho_0)/tau,    r = i d_k + A(k),    rho_0 = f(H(k))
 
-(PHYSICS.md, section 1; electron charge -e, e = hbar = 1): every matrix element relaxes with 1/tau towards rho_0, which is the
+(docs/theory.md, section 1; electron charge -e, e = hbar = 1): every matrix element relaxes with 1/tau towards rho_0, which is the
 relaxation model `constant`. The derivative in r goes away in the frame that moves with a(t) = int E dt: for
 rho(q - a(t), t) at fixed q,
 

@@ -1,4 +1,4 @@
-"""AC responses (7), (8): the causal amplitude of PHYSICS.md, section 3, by loops over pairs of bands, and its limits."""
+"""AC responses (7), (8): the causal amplitude of docs/theory.md, section 3, by loops over pairs of bands, and its limits."""
 
 from dataclasses import replace
 

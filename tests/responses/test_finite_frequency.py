@@ -1,4 +1,4 @@
-"""Linear responses at finite frequency: the complete causal amplitude R(w) of PHYSICS.md, section 3, and what follows from it."""
+"""Linear responses at finite frequency: the causal amplitude R(w) of docs/theory.md, section 3, and what follows from it."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Closed forms of the massive Dirac cone at T = 0 (PHYSICS.md, section 7): hbar = e = tau = 1.
+"""Closed forms of the massive Dirac cone at T = 0 (docs/theory.md, section 7): hbar = e = tau = 1.
 
     H = v (kx sx + ky sy) + D sz,    bands +- sqrt(v^2 k^2 + D^2)
 

@@ -1,4 +1,4 @@
-"""Reference values of PHYSICS.md, section 9: every block of five lattice models, computed by other people with other code.
+"""Reference values of docs/theory.md, section 9: every block of five lattice models, computed by other people with other code.
 
 The files hold each tensor for a = hbar = e = tau = 1, in the paper's index order, converged on three meshes to `change_last`.
 """
@@ -182,7 +182,7 @@ def test_derived_sums(name, channel, derived, parts, symmetrize):
 
 
 def test_altermagnet_magnetic_spin_hall_is_all_direct():
-    """PHYSICS.md, section 3: (4) gives 0, the exact sigma1_xy;z is -0.0335615571929, from footnote 80's term."""
+    """docs/theory.md, section 3: (4) gives 0, the exact sigma1_xy;z is -0.0335615571929, from footnote 80's term."""
     printed, direct = (computed("altermagnet_noSOC", "spin", block)[0] for block in ("L1", "L1dir"))
     assert np.abs(printed).max() < 1e-15
     assert abs(direct[0, 1, 2] - -0.0335615571929) < 1e-13

@@ -1,4 +1,4 @@
-"""Integrations by parts: sea forms against surface forms, and derivatives of observables (PHYSICS.md, sections 3 and 9).
+"""Integrations by parts: sea forms against surface forms, and derivatives of observables (docs/theory.md, sections 3 and 9).
 
 L1 + L1dir    =  sum d_b f_n O_nn          L1surf, the mesh error falls exponentially
 N2 + N2dir    =  sum d_b d_d f_n O_nn      symmetric in b and d
@@ -103,7 +103,7 @@ def test_pt_keeps_the_odd_ones_out(observable):
 def test_accidental_degeneracies():
     """The altermagnet's bands touch on lines of an unshifted mesh: surface terms need v as a matrix inside the block.
 
-    PHYSICS.md, section 4: -0.0335615572 so, -0.033050 with the averaged velocity, on 240^2.
+    docs/theory.md, section 4: -0.0335615572 so, -0.033050 with the averaged velocity, on 240^2.
     """
     from wannier_spin import AccuracyWarning
 

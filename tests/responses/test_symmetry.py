@@ -1,4 +1,4 @@
-"""Every block is a tensor: it follows its model through rotations, inversion, time reversal (PHYSICS.md, section 5)."""
+"""Every block is a tensor: it follows its model through rotations, inversion, time reversal (docs/theory.md, section 5)."""
 
 from dataclasses import replace
 from functools import cache
@@ -167,7 +167,7 @@ def test_without_absorption_the_parts_are_cos_and_sin():
 
 
 def test_parities_are_those_of_table_1():
-    """PHYSICS.md, section 5: parity under P and T of what governs each response."""
+    """docs/theory.md, section 5: parity under P and T of what governs each response."""
     metric, curvature, metric_dipole, curvature_dipole = range(4)
     table = {
         "spin_current": {"P": (+1, +1, -1, -1), "T": (-1, +1, +1, -1)},

@@ -1,4 +1,4 @@
-"""The tilted Dirac pair of the paper's Fig. 1(a): PHYSICS.md, section 8, and reference/fig1a_tilted_dirac.json.
+"""The tilted Dirac pair of the paper's Fig. 1(a): docs/theory.md, section 8, and reference/fig1a_tilted_dirac.json.
 
     H_s = vx kx sy - s vy ky sx + beta sz + s alpha ky,    s = +-1,    sigma_yxy;y summed over s, T = 0
 
@@ -75,7 +75,7 @@ def test_table_in_si():
         values = 2 * result[INTRINSIC].at(relaxation=relaxation).values[:, 0][:, *YXYY]
         expected = np.array([row[relaxation] for row in rows])
         assert np.abs(values / expected - 1).max() < 4e-9, relaxation
-    # the digits of PHYSICS.md
+    # the digits of docs/theory.md
     row = [f"{x:.5e}" for x in found[chosen.index(20)]]
     assert row == ["1.21151e-12", "2.42303e-12", "3.91387e-15", "-5.02469e-15"]
 

@@ -8,7 +8,7 @@ import pytest
 from symmetry.structures import NONE, neel_pair, symmetric_models, with_moments
 
 from wannier_spin import InputError, compute, load, load_model, models, read_structure, read_wannier90, responses
-from wannier_spin.calculation.symmetrize import response_kinds
+from wannier_spin.integrals.kinds import response_kinds
 from wannier_spin.responses import RESPONSES
 from wannier_spin.symmetry import allowed, law_kind, magnetic_group, project
 from wannier_spin.units import BOLTZMANN
@@ -123,7 +123,7 @@ def test_charge_channel(name):
 
 
 def test_result_does_not_depend_on_the_size_of_the_blocks(monkeypatch):
-    monkeypatch.setattr("wannier_spin.calculation.sums.LEAST_BLOCKS", 1)  # the memory decides
+    monkeypatch.setattr("wannier_spin.integrals.mesh.LEAST_BLOCKS", 1)  # the memory decides
     model, structure, _ = MODELS["weyl 42'2'"]
     sizes, found = [], []
     for memory in (1.0, 0.002):

@@ -14,13 +14,13 @@ from wannier_spin.units import BOLTZMANN
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse meshes: identities
 
-# PHYSICS.md, section 5
+# docs/theory.md, section 5
 TABLE_I = {
     "spin": {"P": "++--", "T": "-++-", "PT": "-+-+"},
     "Zeeman": {"P": "--++", "T": "-++-", "PT": "+-+-"},
 }
 QUANTITIES = ("metric", "curvature", "metric dipole", "curvature dipole")
-GOVERNED = {  # PHYSICS.md, section 5, "which dipole governs which response"; cos and sin part of the dynamic ones
+GOVERNED = {  # docs/theory.md, section 5, "which dipole governs which response"; cos and sin part of the dynamic ones
     "magnetic_spin_hall": "spin metric",
     "edelstein": "Zeeman curvature",
     "spin_hall": "spin curvature",

@@ -16,20 +16,22 @@ from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
 from wannier_spin import units as un
-from wannier_spin.calculation.adaptive import Control, integrate_adaptive
-from wannier_spin.calculation.cells import cell_integrands
-from wannier_spin.calculation.channels import PARTS, Tolerance, make_channels
-from wannier_spin.calculation.checkpoint import fingerprint, short
 from wannier_spin.calculation.sites import Sites, SitesLike, resolved_sites
-from wannier_spin.calculation.sums import NEAR_FERMI, Minima, Progress, Sums, integrate_disk, integrate_mesh
 from wannier_spin.calculation.symmetrize import irreducible_mesh, symmetrized, verified_group
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
+from wannier_spin.integrals.adaptive import Control, integrate_adaptive
+from wannier_spin.integrals.boxes import cell_integrands
+from wannier_spin.integrals.channels import PARTS, Tolerance, make_channels
+from wannier_spin.integrals.checkpoint import fingerprint, short
+from wannier_spin.integrals.disk import integrate_disk
+from wannier_spin.integrals.mesh import integrate_mesh
+from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.sums import NEAR_FERMI, Minima, Progress, Sums
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import SERIAL, Communicator
 from wannier_spin.model import KPModel, SpinCurrent, Structure, TightBindingModel
 from wannier_spin.occupation import Occupation
-from wannier_spin.responses.plan import Plan
 from wannier_spin.responses.registry import Form, Response
 from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, ResponseTensor, ResultSet, at_site
 from wannier_spin.symmetry import site_group

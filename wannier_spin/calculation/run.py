@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from wannier_spin import units as un
-from wannier_spin.calculation.adaptive import Control
-from wannier_spin.calculation.channels import Tolerance
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.sites import SitesLike
-from wannier_spin.calculation.sums import Progress
 from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.config import Settings
 from wannier_spin.errors import InputError
+from wannier_spin.integrals.adaptive import Control
+from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.sums import Progress
 from wannier_spin.integration.parallel import Communicator, together
 from wannier_spin.model import Structure, TightBindingModel, load_model
 from wannier_spin.readers import WS_DISTANCE_TOLERANCE, read_frozen_window, read_projections, read_structure, read_wannier90

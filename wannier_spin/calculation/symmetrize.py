@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from wannier_spin import responses as resp
 from wannier_spin.calculation.sites import atom_names
 from wannier_spin.errors import InputError
+from wannier_spin.integrals.kinds import block_kind, response_kinds
+from wannier_spin.integrals.plan import Plan
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.model import KPModel, Structure, TightBindingModel
-from wannier_spin.responses.plan import Plan
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import ResponseTensor, at_site
 from wannier_spin.symmetry import (
@@ -28,14 +29,12 @@ from wannier_spin.symmetry import (
     format_table,
     group_violation,
     irreducible_weights,
-    law_kind,
     magnetic_group,
     mesh_operations,
     project,
     project_bound,
     table_one,
 )
-from wannier_spin.tensors import Channel
 
 Real = NDArray[np.float64]
 Projection = Callable[[Real, str], Real]  # of arrays (tensor of the list, ...), by name of the block
@@ -159,11 +158,6 @@ def _projected(raw: Sequence[ResponseTensor], values: Projection, bounds: Projec
     return [replace(tensor, **change) for tensor, change in zip(raw, changes, strict=True)]
 
 
-def block_kind(record: Response, channel: Channel, block: str) -> TensorKind:
-    """The symmetry of a block of a response."""
-    return law_kind(record.channel_tensor(channel), int(resp.time_odd(block)))
-
-
 def site_forms(records: Iterable[Response], symmetric_fields: bool, sites: SiteGroup) -> dict[str, AllowedTensor]:
     """What symmetry leaves of spin responses at sites, by the names that `ResponseTensor` gives them: at each site, and of sum
     and difference for pairs that an operation exchanges.
@@ -235,19 +229,3 @@ def computed_table() -> dict[str, dict[str, int]]:
         for quantity, kind in zip(record.geometry, response_kinds(record).values(), strict=bool(record.geometry)):
             governed.setdefault(quantity, []).append(kind)
     return table_one(governed)
-
-
-def response_kinds(record: Response, symmetric_fields: bool = False) -> dict[str, TensorKind]:
-    """The tensors of a response: one, or two of a dynamic one, the first with the T parity of a static one of order tau^0.
-
-    The two are the cos and sin parts of a displacement response without broadening, else what is even and odd under T. In light
-    the fields are not interchangeable: the circular part is antisymmetric in them.
-    """
-    kind = law_kind(record.tensor, record.tau_power, symmetric_fields and not record.dynamic)
-    if not record.dynamic:
-        return {record.name: kind}
-    if record.tau_powers == (0,) and record.tensor.field_order == 1:
-        parts = record.parts
-    else:
-        parts = ("T-even", "T-odd") if kind.time_parity > 0 else ("T-odd", "T-even")
-    return {f"{record.name} {parts[0]}": kind, f"{record.name} {parts[1]}": replace(kind, time_parity=-kind.time_parity)}

@@ -1,7 +1,7 @@
 """k·p models on the plane. Energies eV, velocities hbar v in eV angstrom, k in 1/angstrom; s, sigma: Pauli matrices.
 
 hbar = e = 1, e > 0, electron charge -e, int_k = int d^2k/(2 pi)^2. P, T and PT act on the spin as on a true spin (P:
-not at all). Equation numbers are the paper's, block names and exact results those of PHYSICS.md sections 3, 7 and 8.
+not at all). Equation numbers are the paper's, block names and exact results those of docs/theory.md sections 3, 7 and 8.
 """
 
 from __future__ import annotations

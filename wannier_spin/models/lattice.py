@@ -2,7 +2,7 @@
 
 hbar = e = 1, e > 0, electron charge -e, int_k = int d^dk/(2 pi)^d. s = (sx, sy, sz) are the Pauli matrices, and the
 spin; the basis is site by site, up before down. P, T and PT act on the spin as on a true spin (P: not at all). 2D
-models lie in the xy plane, with an aperiodic third vector of 1 angstrom. "Reference" numbers are those of PHYSICS.md
+models lie in the xy plane, with an aperiodic third vector of 1 angstrom. "Reference" numbers are those of docs/theory.md
 section 9 (a = 1, tau = 1); block names are those of its section 3.
 """
 

@@ -27,7 +27,7 @@ def chiral_flat(*, seed: int = 0, hopping: float = 0.2, a: float = 1.0) -> Tight
     Symmetry: P, T, PT broken; only the chiral one, C H + H C = 0 with C = diag(1, -1, -1, -1). |h| >= 2 - 8 |hopping|:
     the flat pair stays apart from the other bands for |hopping| < 1/4.
 
-    In such a model the block P (PHYSICS.md section 4) summed per band changes by 10 % or so under a random U(2) of
+    In such a model the block P (docs/theory.md section 4) summed per band changes by 10 % or so under a random U(2) of
     the flat pair; summed by degenerate blocks it does not.
     """
     rng = np.random.default_rng(seed)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.analysis.kpath import BandMap, KPath, occupied_sum
 from wannier_spin.errors import InputError
-from wannier_spin.kpath import BandMap, KPath, occupied_sum
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, DIVERGING, check_ending, new_figure, own_style, save
 from wannier_spin.plotting.colour import SPIKY, colour_bar, colour_map, colour_scale, decades, power_below
 from wannier_spin.plotting.words import gamma, map_symbol, map_title, map_unit, power_of_ten

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.analysis.kpath import BandMap, KPlane, occupied_sum
 from wannier_spin.errors import InputError
-from wannier_spin.kpath import BandMap, KPlane, occupied_sum
 from wannier_spin.plotting.canvas import COLUMN, HEAT, check_ending, new_figure, own_style, save
 from wannier_spin.plotting.colour import Scale, colour_bar, colour_map, colour_scale
 from wannier_spin.plotting.words import gamma, map_symbol, map_title, map_unit

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wannier_spin import responses as resp
-from wannier_spin.kpath import QUANTITIES, BandMap, Place
+from wannier_spin.analysis.kpath import QUANTITIES, BandMap, Place
 from wannier_spin.results import ResponseTensor, ResultSet
 
 _GEOMETRIC = {

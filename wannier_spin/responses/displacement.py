@@ -4,7 +4,7 @@
     (8)  sum_{n != m} int_k f_n (l1 gbar^{ba}_nm/eps_nm + (l2/2) Obar^{ba}_nm/eps_nm)
          l1 = -w^2 cos(wt) / (w^2 - eps_nm^2),   l2 = eps_nm w sin(wt) / (w^2 - eps_nm^2)
 
-arXiv:2406.02257v3, without (6a), (6b), to which they are added (PHYSICS.md, section 3); they vanish at w = 0.
+arXiv:2406.02257v3, without (6a), (6b), to which they are added (docs/theory.md, section 3); they vanish at w = 0.
 With a broadening eta the frequency is z = w + i eta, and cos and sin parts are Re and Im of the causal amplitude
 
     R = sum_{n != m} int_k f_n (2 Im[v^b_nm O_mn] l1(z) + 2i Re[v^b_nm O_mn] l2(z)) / eps_nm^2

@@ -5,8 +5,8 @@ In a field E cos(wt) = Re[E exp(-iwt)] the response is Re[R E exp(-iwt)] = (Re R
     R(w) = sum_{n != m} int_k (-i) v^b_nm O_mn (f_n - f_m) / [eps_nm (eps_nm - w - i eta)]        interband
          + tau/(1 - i w tau) sum_n int_k d_b f_n O_nn                                             intraband
 
-(PHYSICS.md, section 3). The parts (cos, sin) are (Re R, Im R), as for the displacement responses. Nothing in this is new but the
-sum: with z = w + i eta the interband term is L0 + AC1(z) + AC2(z), that is (6) + (7) or (6b) + (8), and the intraband one
+(docs/theory.md, section 3). The parts (cos, sin) are (Re R, Im R), as for the displacement responses. Nothing in this is new but
+the sum: with z = w + i eta the interband term is L0 + AC1(z) + AC2(z), that is (6) + (7) or (6b) + (8), and the intraband one
 is (4) or (5), L1 (+ L1dir), as a Drude peak. So
 
   * at w = 0 = eta it is the static response, spin_hall + tau magnetic_spin_hall, intrinsic_spin_magnetization + edelstein;

@@ -3,7 +3,7 @@
     (4)  sigma1_ab;c = -2 tau sum_{n != m} int_k f_n eps_nm g^{ab;c}_nm          J_a;c = sigma_ab;c E_b
     (5)  beta1_ab    = -(tau/2) sum_{n != m} int_k f_n Obar^{ba}_nm              M_a   = beta_ab E_b
 
-arXiv:2406.02257v3. Both are the block L1 (PHYSICS.md, section 3). (5) is exact; (4) lacks the direct term L1dir
+arXiv:2406.02257v3. Both are the block L1 (docs/theory.md, section 3). (5) is exact; (4) lacks the direct term L1dir
 (footnote 80), which drops out of the antisymmetric part only: tau (L1 + L1dir) = tau sum_n int_k d_b f_n O_nn, which
 is the Fermi-surface form L1surf.
 """

@@ -3,7 +3,7 @@
     (6a)  sigma0_ab;c = sum_{n != m} int_k f_n Omega^{ab;c}_nm                   J_a;c = sigma_ab;c E_b
     (6b)  beta0_ab    = sum_{n != m} int_k f_n gbar^{ba}_nm / eps_nm             M_a   = beta_ab E_b
 
-arXiv:2406.02257v3. Both are the block L0 (PHYSICS.md, section 3) and exact.
+arXiv:2406.02257v3. Both are the block L0 (docs/theory.md, section 3) and exact.
 """
 
 from wannier_spin.responses.pairs import BandPairs, Real

@@ -3,7 +3,7 @@
     (9)   sigma2_abd;c = -tau^2 sum_{n != m} int_k eps_nm g^{ab;c}_nm d_d f_n           J_a;c = sigma_abd;c E_b E_d
     (10)  beta2_abc    = -(tau^2/4) sum_{n != m} int_k Obar^{ba}_nm d_c f_n             M_a   = beta_abc E_b E_c
 
-arXiv:2406.02257v3. Both are N2/2 (PHYSICS.md, section 3); the factor 1/2 belongs to adiabatic switching. (9) lacks the
+arXiv:2406.02257v3. Both are N2/2 (docs/theory.md, section 3); the factor 1/2 belongs to adiabatic switching. (9) lacks the
 direct term N2dir/2. Exact: sym(N2 + N2dir) times 1/2 (adiabatic) or 1 (constant rates).
 """
 

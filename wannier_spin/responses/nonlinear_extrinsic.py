@@ -3,7 +3,7 @@
     (11)  sigma1_abd;c = tau sum_{n != m} int_k Omega^{ab;c}_nm d_d f_n                 J_a;c = sigma_abd;c E_b E_d
     (12)  beta1_abc    = tau sum_{n != m} int_k (gbar^{ba}_nm/eps_nm) d_c f_n           M_a   = beta_abc E_b E_c
 
-arXiv:2406.02257v3. Both are the block N1 (PHYSICS.md, section 3), exact once symmetrized in the two fields.
+arXiv:2406.02257v3. Both are the block N1 (docs/theory.md, section 3), exact once symmetrized in the two fields.
 """
 
 from wannier_spin.responses.pairs import BandPairs, Real

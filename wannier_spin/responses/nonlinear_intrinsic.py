@@ -5,7 +5,7 @@
     (14)  beta0_abc = sum_{n != m} int_k [Z^{abc}_nm f_n/eps_nm^3 + (Obar^{ca}_nm/(2 eps_nm^2)) d_b f_n]
           Z = Delta^c_mn Obar^{ba}_nm/2 + Dbar^a_mn eps_nm g^{bc}_nm                    M_a   = beta_abc E_b E_c
 
-arXiv:2406.02257v3. Both are Q1 + P + F (PHYSICS.md, section 3). No relaxation model gives this combination: it lacks the
+arXiv:2406.02257v3. Both are Q1 + P + F (docs/theory.md, section 3). No relaxation model gives this combination: it lacks the
 direct part W, the three-band part, and 2P of the exact result for any number of bands, which is
 
     S + kF sym(F) + kP P + kD D          symmetrized in the fields; kF, kP, kD: see `registry.RELAXATIONS`

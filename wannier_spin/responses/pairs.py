@@ -3,7 +3,7 @@
 Arrays are (k, n, rows..., m): for each band n, rows of matrix elements to the bands m. Every trace
 Re or Im sum_m left_nm O_mn is then one small real matrix product per (k, n), for all observables at once.
 Bands of one degenerate block do not see each other (weights vanish), mean velocities are those of the block, and
-surface terms take the velocity as a matrix inside the block: PHYSICS.md, section 4.
+surface terms take the velocity as a matrix inside the block: docs/theory.md, section 4.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Complex = NDArray[np.complex128]
 
 
 class BandPairs:
-    """Pairs of bands of a BandGeometry with the observables O of PHYSICS.md, section 1, side by side on one axis o.
+    """Pairs of bands of a BandGeometry with the observables O of docs/theory.md, section 1, side by side on one axis o.
 
     A density has shape (k, n, fields..., o); summed over n with f or f' it becomes a response.
     """

@@ -1,6 +1,6 @@
 """What a response is: one record. What it is made of: building blocks, computed once and stored with the result.
 
-A block is an integrand per band (PHYSICS.md, section 3), the same for every observable; a response is a named
+A block is an integrand per band (docs/theory.md, section 3), the same for every observable; a response is a named
 combination of blocks for one observable. To add a response, write its block (if it is new) and its record in a module
 of this package and import that module in `__init__`; tables, command line, units, parities and tests follow.
 """
@@ -26,7 +26,7 @@ DynamicDensity = Callable[[BandPairs, complex], Real]
 
 @dataclass(frozen=True)
 class Relaxation:
-    """A relaxation model: prefactor of tau^2 and coefficients of F, P, D at second order (PHYSICS.md, section 3).
+    """A relaxation model: prefactor of tau^2 and coefficients of F, P, D at second order (docs/theory.md, section 3).
 
     tau2 None: the model has no terms with tau.
     """

@@ -33,7 +33,7 @@ MU_LABEL, UNIT = r"$\mu$ (meV)", "(ħ/e) A m V$^{-2}$"
 
 
 def reference() -> dict[str, Real]:
-    """The table of PHYSICS.md, section 8, in full digits, mu >= 0 (everything is odd in mu)."""
+    """The table of docs/theory.md, section 8, in full digits, mu >= 0 (everything is odd in mu)."""
     rows = json.loads((ROOT / "tests" / "reference" / "fig1a_tilted_dirac.json").read_text())
     rows = [row for row in rows if row["mu_eV"] >= 0]
     return {key: np.array([row[key] for row in rows]) for key in rows[0] if key != "scaled"}

@@ -28,7 +28,7 @@ MU_LABEL, UNIT = r"$\mu$ (meV)", "⟨σ/2⟩ m$^{-2}$ / (V/m)$^2$"  # 1/V^2 has 
 
 
 def exact(mu: Real) -> dict[str, Real]:
-    """The closed forms of PHYSICS.md, section 7: in the gap mu = D, without the terms of the Fermi surface."""
+    """The closed forms of docs/theory.md, section 7: in the gap mu = D, without the terms of the Fermi surface."""
     m = np.maximum(mu, D)
     S = D * (m**2 + 3 * D**2) / (192 * PI * m**5)
     P = D * (3 * D**2 + 5 * m**2) / (960 * PI * m**5)

@@ -17,11 +17,12 @@ from typing import Literal, Unpack, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.analysis.point import Conditions, Point, point_of
 from wannier_spin.calculation.compute import one_blas_thread
-from wannier_spin.calculation.point import Conditions, Point, point_of
-from wannier_spin.calculation.sums import LEAST_BLOCKS, Progress, batch_size, check_directions
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
+from wannier_spin.integrals.mesh import LEAST_BLOCKS, check_directions
+from wannier_spin.integrals.sums import Progress, batch_size
 from wannier_spin.integration.grid import Block, Mesh, Partial, mean_over_mesh
 from wannier_spin.integration.parallel import SERIAL, Communicator
 from wannier_spin.model import KPModel, TightBindingModel

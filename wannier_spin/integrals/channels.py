@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
-from wannier_spin.calculation.symmetrize import block_kind
 from wannier_spin.errors import InputError
+from wannier_spin.integrals.kinds import block_kind
+from wannier_spin.integrals.plan import Plan
 from wannier_spin.integration.adaptive import Totals, Verdict
-from wannier_spin.responses.plan import Plan
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import SPREAD, intraband_factor
 from wannier_spin.symmetry import Operation, SiteGroup, invariant_basis

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
 from wannier_spin.bloch import BlochMatrices, BlochSum
-from wannier_spin.calculation.channels import Channels, Tolerance
-from wannier_spin.calculation.sums import NEAR_FERMI, batch_size, cell_volume, minima_of
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import geometry_of
+from wannier_spin.integrals.channels import Channels, Tolerance
+from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.sums import NEAR_FERMI, batch_size, cell_volume, minima_of
 from wannier_spin.integration.adaptive import Sample
 from wannier_spin.integration.boxes import UNEVEN, Boxes, Tiling, tiling
 from wannier_spin.integration.rules import Part, Rule, tensor_rule
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
-from wannier_spin.responses.plan import Plan
 from wannier_spin.symmetry import BoxSymmetry, Operation, box_symmetry
 
 Real = NDArray[np.float64]

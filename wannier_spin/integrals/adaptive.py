@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.calculation.cells import REMEMBERED, CellIntegrand
-from wannier_spin.calculation.channels import Tolerance
-from wannier_spin.calculation.checkpoint import Checkpoint
-from wannier_spin.calculation.sums import GIB, Sums
 from wannier_spin.errors import InputError
+from wannier_spin.integrals.boxes import REMEMBERED, CellIntegrand
+from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.checkpoint import Checkpoint
+from wannier_spin.integrals.sums import GIB, Sums
 from wannier_spin.integration.adaptive import Limits, Problem, State, Totals, Verdict, adapt, useful_ranks
 from wannier_spin.integration.parallel import Communicator, together
 

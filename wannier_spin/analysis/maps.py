@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
-from wannier_spin.calculation.point import Conditions, Point, point_of
+from wannier_spin.analysis.kpath import BATCH, QUANTITIES, BandMap, Place
+from wannier_spin.analysis.point import Conditions, Point, point_of
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.kpath import BATCH, QUANTITIES, BandMap, Place
 from wannier_spin.model import KPModel, TightBindingModel
 
 Real = NDArray[np.float64]

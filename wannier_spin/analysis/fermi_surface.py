@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import units as un
-from wannier_spin.calculation.maps import is_response, surface_map
+from wannier_spin.analysis.kpath import BATCH, BandMap, KMesh, band_map, k_mesh
+from wannier_spin.analysis.maps import is_response, surface_map
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
-from wannier_spin.kpath import BATCH, BandMap, KMesh, band_map, k_mesh
 from wannier_spin.model import KPModel, TightBindingModel
 from wannier_spin.responses.registry import Form
 from wannier_spin.storage import write_text

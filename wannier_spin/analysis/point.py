@@ -3,7 +3,7 @@
     response = (1/cell) mean_k sum_n [ sum_m f_n (1 - f_m) X_nm + f_n D_n + f'_n (sum_m Y_nm + Z_n) ]
 
 X, Y : terms of the sea and of the surface with a second band m of another block; D, Z : those without. Summed over blocks
-X_nm = -X_mn for every block of the sea, so that f_n (1 - f_m) adds up to the same as the f_n of PHYSICS.md. With it the
+X_nm = -X_mn for every block of the sea, so that f_n (1 - f_m) adds up to the same as the f_n of docs/theory.md. With it the
 part of n is what n gains from empty states, and pairs of filled bands vanish one by one, not only in the sum: no part
 depends on how many filled bands a model has, or is spoiled where two of them touch.
 
@@ -25,10 +25,10 @@ from wannier_spin import responses as resp
 from wannier_spin import units as un
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.calculation.compute import Request, single_request
-from wannier_spin.calculation.sums import cell_volume
 from wannier_spin.components import checked_name, component_index
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry, geometry_of
+from wannier_spin.integrals.sums import cell_volume
 from wannier_spin.model import KPModel, TightBindingModel
 from wannier_spin.responses import BandPairs
 from wannier_spin.responses.registry import Form

@@ -1,0 +1,1 @@
+"""What is looked at besides the responses themselves: maps, decompositions, Fermi surfaces, thermal counterparts."""

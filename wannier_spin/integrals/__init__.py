@@ -1,0 +1,1 @@
+"""How the sums over k are made: what is asked (plan, channels), and the algorithms mesh, boxes and disk."""

@@ -1,0 +1,71 @@
+"""Polar quadrature of k·p models on a disk, at 0 K with the Fermi line itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin import responses as resp
+from wannier_spin.bloch import kp_matrices
+from wannier_spin.errors import InputError
+from wannier_spin.geometry import geometry_of
+from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.sums import Sums, minima_of, sum_states
+from wannier_spin.integration.rays import Disk
+from wannier_spin.model import KPModel
+from wannier_spin.occupation import CUTOFF, Occupation
+
+Real = NDArray[np.float64]
+
+
+def integrate_disk(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[int, ...], tolerance: float) -> Sums:
+    """Polar quadrature, once for each (mu, T); the estimate is the same with three quarters of the points."""
+    if len(grid) != 2 or not all(isinstance(n, int | float | np.integer) for n in grid) or any(n != int(n) or n < 4 for n in grid):
+        raise InputError(f"grid = {grid}: a k·p model takes two numbers, points per radial panel and angles, at least 4 each")
+    fine = _disk_sums(model, plan, occupation, (grid[0], grid[1]), tolerance)
+    coarse = _disk_sums(model, plan, occupation, (max(3, grid[0] * 3 // 4), max(3, grid[1] * 3 // 4)), tolerance)
+    evaluations = fine.evaluations + coarse.evaluations
+    return Sums(fine.fine, fine.fine - coarse.fine, fine.minima, evaluations, {"cutoff": float(model.cutoff)})
+
+
+def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[int, int], tolerance: float) -> Sums:
+    scale = _wave_vector_scale(model)
+
+    def bands(k: Real) -> tuple[Real, Real]:
+        geometry = geometry_of(kp_matrices(model, k), tolerance)
+        return geometry.energies, np.einsum("kann->kan", geometry.velocity).real
+
+    rows, minima, evaluations = [], [], 0
+    for mu, kT in zip(*occupation.points, strict=True):
+        point = Occupation(np.array([mu]), np.array([kT]))
+        reach = (abs(mu) + CUTOFF * kT) / np.abs(model.linear).max()
+        nodes, line = Disk(model.cutoff, scale, *grid, reach=reach).nodes(bands, mu, kT)
+        geometry = geometry_of(kp_matrices(model, nodes.k), tolerance, plan.derivatives, plan.site_functions)
+        sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, point.window))
+        sea, surface = (X * nodes.weight[:, None, None] for X in (sea, surface))
+        if kT > 0:
+            row = sum_states(point, geometry.block_energies, sea, surface)[0]
+        else:
+            row = sum_states(point, geometry.block_energies, sea, surface[..., :0])[0]
+            row = np.concatenate([row, _on_fermi_line(model, plan, line.k, line.band, line.weight, tolerance)])
+        rows.append(row)
+        minima.append(minima_of(geometry.block_energies, geometry.group, occupation))
+        evaluations += len(nodes.k)
+    return Sums(np.stack(rows), None, np.min(minima, axis=0), evaluations)
+
+
+def _on_fermi_line(model: KPModel, plan: Plan, k: Real, band: NDArray[np.int64], weight: Real, tolerance: float) -> Real:
+    """Surface densities of the crossing bands, summed with their weights: (c_surface,)."""
+    if not len(k):
+        return np.zeros(plan.n_surface_channels)
+    geometry = geometry_of(kp_matrices(model, k), tolerance, plan.derivatives, plan.site_functions)
+    surface = plan.densities(resp.BandPairs(geometry, plan.observables))[1]
+    return np.asarray(weight @ surface[np.arange(len(k)), band])
+
+
+def _wave_vector_scale(model: KPModel) -> float:
+    """The wave vector on which the bands of a k·p model change: |H0|/|H1|, 1/angstrom."""
+    constant, linear = np.abs(model.constant).max(), np.abs(model.linear).max()
+    if linear == 0:
+        raise InputError(f"model '{model.name}' has no term linear in k; its wave-vector scale is not defined")
+    return float(max(constant, 1e-6) / linear)

@@ -1,0 +1,115 @@
+"""What an integral over the zone gives, and what all algorithms share: minima over the points, batches, volumes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.bloch import BlochSum
+from wannier_spin.errors import InputError
+from wannier_spin.integrals.plan import Plan
+from wannier_spin.model import TightBindingModel
+from wannier_spin.occupation import Occupation
+
+Real = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+GIB = 2.0**30
+CACHE = 2.0e8  # bytes: larger batches only wait for memory
+NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Integrals of all channels (w, channels) and what is known of their errors; minima, and points evaluated.
+
+    difference : fine - coarse, or None. spread : of an adaptive integral, the root of the sum of squared differences. replicas :
+    further estimates of the integral. converged : by response, where a tolerance was asked for.
+    """
+
+    fine: Real
+    difference: Real | None
+    minima: Real
+    evaluations: int
+    notes: dict[str, Any] = field(default_factory=dict)
+    spread: Real | None = None
+    replicas: tuple[Real, ...] = ()
+    converged: dict[str, bool] = field(default_factory=dict)
+
+
+def sum_states(occupation: Occupation, energies: Real, sea: Real, surface: Real) -> Real:
+    """Sum over k and bands: energies (k,n), densities (k,n,c) -> (w, c_sea + c_surface)."""
+    return occupation.sums(energies.ravel(), *(X.reshape(energies.size, X.shape[-1]) for X in (sea, surface)))
+
+
+def minima_of(energies: Real, group: NDArray[np.int64], occupation: Occupation) -> Real:
+    """[lowest energy, -highest energy, lowest transition between states that may be occupied and empty; for each mu the
+    smallest gap next to a state within a few kT of it, and the distance of the nearest state; for each band its lowest and
+    minus its highest energy]; inf where there is none. See `Minima`.
+    """
+    low, high = occupation.window
+    gap = np.where(group[:, 1:] != group[:, :-1], np.diff(energies, axis=1), np.inf)
+    active = (energies[:, :-1] < high) & (energies[:, 1:] > low)
+    transition = np.min(gap, where=active, initial=np.inf)
+    nearest = np.full(energies.shape, np.inf)
+    nearest[:, :-1] = gap
+    np.minimum(nearest[:, 1:], gap, out=nearest[:, 1:])
+    reach = NEAR_FERMI * occupation.kT.max()
+    distance = np.abs(energies.ravel()[None] - occupation.mu[:, None])
+    at_fermi = np.where(distance <= reach, nearest.ravel()[None], np.inf).min(axis=1)
+    extremes = [energies.min(axis=0), -energies.max(axis=0)]
+    return np.concatenate([[energies.min(), -energies.max(), transition], at_fermi, distance.min(axis=1), *extremes])
+
+
+@dataclass(frozen=True)
+class Minima:
+    """The parts of `minima_of`."""
+
+    lowest: float
+    highest: float
+    transition: float
+    gap_at_mu: Real
+    distance_from_mu: Real
+    band_ranges: tuple[Real, Real]
+
+    @classmethod
+    def of(cls, values: Real, n_mu: int) -> Minima:
+        """Take them apart."""
+        rest = values[3 + 2 * n_mu :]
+        ranges = (rest[: len(rest) // 2], -rest[len(rest) // 2 :])
+        return cls(values[0], -values[1], values[2], values[3 : 3 + n_mu], values[3 + n_mu : 3 + 2 * n_mu], ranges)
+
+
+def batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: float) -> int:
+    """Points per block that fit into the memory (GiB), at most what keeps the working set near the cache."""
+    if not 0 < memory < np.inf:
+        raise InputError(f"memory = {memory}, expected a positive number of GiB")
+    n, observables = source.n_bands, plan.n_components(plan.observables)
+    pairs = 30 + (60 if plan.has_surface or plan.derivatives else 0)
+    pairs += 18 * observables * len(plan.shapes.keys() & {"S", "INJ1", "SH1"})  # which hold matrices with indices d, o
+    matrices = 2 * source.n_operators + 3 * observables + pairs
+    per_point = 16 * n**2 * matrices + 8 * n * (3 * plan.n_channels + 2 * occupation.n_points)
+    fixed = 2 * source.plane_bytes() + 48 * occupation.n_points * plan.n_channels
+    free = memory * GIB - fixed
+    if free < per_point:
+        raise InputError(
+            f"memory = {memory:g} GiB is too little for {n} Wannier functions and {occupation.n_points} (mu, T) points: "
+            f"{_rounded_up((fixed + per_point) / GIB):g} GiB is the least; give more, or fewer responses or (mu, T) points"
+        )
+    return int(min(free // per_point, max(1, CACHE // per_point)))
+
+
+def _rounded_up(value: float) -> float:
+    """To two digits, upwards."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.ceil(value / unit) * unit
+
+
+def cell_volume(model: TightBindingModel) -> float:
+    """Volume, area or length of the cell along the periodic directions, angstrom^d."""
+    vectors = model.lattice[np.array(model.periodic)]
+    return float(np.sqrt(np.linalg.det(vectors @ vectors.T)))
