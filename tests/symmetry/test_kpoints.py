@@ -1,5 +1,6 @@
 """Irreducible points of meshes: orbits, weights, and spglib's count where it has one."""
 
+import time
 from itertools import product
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from symmetry.structures import NONE, crystal, cumnas, iron, mn3sn, symmetric_models, tellurium
 
 from wannier_spin import read_structure
-from wannier_spin.symmetry import irreducible_weights, magnetic_group, mesh_operations
+from wannier_spin.symmetry import group_from_database, irreducible_weights, kpoints, magnetic_group, mesh_operations
+from wannier_spin.symmetry.operations import distinct
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib is called here
 
@@ -89,6 +91,59 @@ def test_unequal_meshes_lose_operations():
     assert len(mesh_operations(operations, (4, 6, 2), (0, 0, 0))) == 8
     assert len(mesh_operations(operations, (4, 4, 2), (0.5, 0.5, 0.5))) == 16
     assert len(mesh_operations(operations, (4, 4, 2), (0.5, 0, 0))) == 8
+
+
+# Weights, point by point, as a slower algorithm makes them
+
+
+def weights_of_all_images(operations, points, shift):
+    """Every image of every point, the smallest of which represents it: the algorithm before orbits were marked."""
+    n, s = np.array(points), np.array(shift, float)
+    index = np.stack(np.unravel_index(np.arange(n.prod()), points), axis=1)
+    representative = np.arange(n.prod())
+    for operation in operations:
+        image = np.round(operation.act_on_k((index + s) / n) * n - s).astype(int) % n
+        np.minimum(representative, np.ravel_multi_index(tuple(image.T), points), out=representative)
+    return np.bincount(representative, minlength=n.prod()).reshape(points)
+
+
+def random_requests(count, seed):
+    """Magnetic point groups from spglib's database, meshes with unequal and odd numbers, shifts that fit and that do not."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        operations = distinct(group_from_database(int(rng.integers(1, 1652))))
+        points = tuple(int(n) for n in (rng.integers(1, 13, 3) if rng.random() < 0.5 else np.full(3, rng.integers(2, 13))))
+        shift = tuple(float(x) for x in rng.choice([0, 0.5, 0.25, -1, 0.1234], 3))
+        yield operations, points, shift if rng.random() < 0.5 else (shift[0],) * 3
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_weights_are_those_of_all_images(seed):
+    orders = []
+    for operations, points, shift in random_requests(30, seed):
+        usable = mesh_operations(operations, points, shift)
+        found = irreducible_weights(usable, points, shift)
+        assert np.array_equal(found, weights_of_all_images(usable, points, shift)), (points, shift)
+        orders.append(len(usable))
+    assert max(orders) > 8
+
+
+def test_machine_code_does_what_the_text_says(monkeypatch):
+    monkeypatch.setattr(kpoints, "COMPILED_FROM", 0)
+    for operations, points, shift in random_requests(20, 99):
+        usable = mesh_operations(operations, points, shift)
+        assert np.array_equal(irreducible_weights(usable, points, shift), weights_of_all_images(usable, points, shift))
+
+
+def test_a_large_mesh_takes_no_time(example_inputs):
+    """17 s where every image of every point was made; the bound leaves room for a busy machine."""
+    operations = operations_of(read_structure(example_inputs / "Pt" / "Pt.win"))
+    irreducible_weights(operations, (48, 48, 48), (0, 0, 0))  # compiles
+    start = time.process_time()
+    weights = irreducible_weights(operations, (144, 144, 144), (0, 0, 0))
+    assert time.process_time() - start < 1
+    assert weights.sum() == 144**3
+    assert np.count_nonzero(weights) == 66193
 
 
 # Published and spglib's counts

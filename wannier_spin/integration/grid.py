@@ -60,7 +60,7 @@ class Mesh:
 
     points: tuple[int, int, int]
     shift: tuple[float, float, float]
-    weights: NDArray[np.int64] | None = None
+    weights: NDArray[np.integer] | None = None
 
     def __post_init__(self) -> None:
         if len(self.points) != 3 or any(n != int(n) or n < 1 for n in self.points):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from wannier_spin.symmetry.operations import Operation
 
 Real = NDArray[np.float64]
+COMPILED_FROM = 100_000  # points; for fewer, starting the compiler takes longer
 _MATCH = 1e-6  # of a mesh spacing
 
 
@@ -25,17 +28,58 @@ def mesh_operations(operations: Sequence[Operation], points: Sequence[int], shif
     return tuple(operation for operation in operations if fits(operation))
 
 
-def irreducible_weights(operations: Sequence[Operation], points: Sequence[int], shift: Sequence[float]) -> NDArray[np.int64]:
+def irreducible_weights(operations: Sequence[Operation], points: Sequence[int], shift: Sequence[float]) -> NDArray[np.int16]:
     """Number of points that each point of the mesh stands for, (n1, n2, n3); zero for those that others stand for.
 
-    Every operation must map the mesh onto itself, see `mesh_operations`.
+    The first point of an orbit, in the order of the array, stands for all of it. The operations must be a group, each of which
+    maps the mesh onto itself, see `mesh_operations`.
     """
-    n, s = np.array(points), np.array(shift, float)
-    size = int(n.prod())
-    index = np.stack(np.unravel_index(np.arange(size), tuple(n)), axis=1)
-    k = (index + s) / n
-    representative = np.arange(size)
-    for operation in operations:
-        image = np.round(operation.act_on_k(k) * n - s).astype(np.int64) % n
-        np.minimum(representative, np.ravel_multi_index(tuple(image.T), tuple(n)), out=representative)
-    return np.bincount(representative, minlength=size).reshape(tuple(n))
+    n = np.array(points)
+    weights = np.full(tuple(n), -1, np.int16)
+    mark = _mark_orbits if weights.size < COMPILED_FROM else _compiled()
+    mark(weights.ravel(), _images(operations, n, np.array(shift, float)), *n.tolist())
+    return weights
+
+
+def _images(operations: Sequence[Operation], n: NDArray[np.int64], shift: Real) -> NDArray[np.int64]:
+    """What the operations do to the indices of a mesh, i -> M i + c mod n, each map once.
+
+    (maps, 3, 3, largest n): what index i of axis y adds to the image's index of axis x, [x, y, i].
+    """
+    corners = (np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]) + shift) / n
+    images = np.stack([np.round(operation.act_on_k(corners) * n - shift).astype(np.int64) for operation in operations])
+    matrices, offsets = (images[:, 1:] - images[:, :1]) % n, images[:, 0] % n  # (maps, y, x), (maps, x)
+    maps = np.unique(np.concatenate([matrices, offsets[:, None]], axis=1), axis=0)
+    tables = maps[:, :3].swapaxes(1, 2)[..., None] * np.arange(n.max())
+    tables[:, :, 0] += maps[:, 3][..., None]
+    return tables % n[:, None, None]
+
+
+def _mark_orbits(weights: NDArray[np.int16], images: NDArray[np.int64], n1: int, n2: int, n3: int) -> None:
+    """Fill `weights`, -1 where a point has not been met, with the sizes of orbits, point by point."""
+    for start in range(weights.size):
+        if weights[start] >= 0:
+            continue
+        i, j, k = start // (n2 * n3), start // n3 % n2, start % n3
+        met = 0
+        for image in images:
+            a = (image[0, 0, i] + image[0, 1, j] + image[0, 2, k]) % n1
+            b = (image[1, 0, i] + image[1, 1, j] + image[1, 2, k]) % n2
+            c = (image[2, 0, i] + image[2, 1, j] + image[2, 2, k]) % n3
+            point = (a * n2 + b) * n3 + c
+            if weights[point] < 0:
+                weights[point] = 0
+                met += 1
+        weights[start] = met
+
+
+@cache
+def _compiled() -> Callable[..., None]:
+    """`_mark_orbits` in machine code, kept on disk where there is a place for it."""
+    import numba
+
+    compiler: Any = numba.njit
+    try:
+        return compiler(cache=True)(_mark_orbits)
+    except RuntimeError:  # neither the folder of this file nor the user's can be written
+        return compiler(_mark_orbits)
