@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rounding import same
 
 import wannier_spin as ws
 from wannier_spin import units as un
@@ -64,7 +65,7 @@ def test_all_responses_and_their_shapes(everything: ws.ResultSet) -> None:
 def test_one_name_is_a_list_of_one(sheet: ws.TightBindingModel) -> None:
     a, b = (ws.compute(sheet, x, grid=(2, 2, 1), mu=0.1, temperature=800) for x in ("edelstein", ["edelstein", "edelstein"]))
     assert list(a) == list(b) == ["edelstein"]
-    assert np.array_equal(a["edelstein"].values, b["edelstein"].values)
+    assert same(a["edelstein"].values, b["edelstein"].values)
 
 
 def test_fields_and_flow_lie_in_the_sheet() -> None:
@@ -396,4 +397,4 @@ def test_nothing_is_left_of_a_large_scan_but_the_result(sheet: ws.TightBindingMo
     assert tensor.values.flags.writeable
     before = tensor.at(tau=2).values
     tensor.values[...] = 0
-    assert np.array_equal(tensor.at(tau=2).values, before)
+    assert same(tensor.at(tau=2).values, before)

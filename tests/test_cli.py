@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from command_line import Command, Outcome, entry_point
 from outside import with_random_operators
+from rounding import same
 
 import wannier_spin as ws
 
@@ -96,7 +97,7 @@ def test_run(wannier_spin: Command, folder: Path) -> None:
         assert part in done.out
     result = ws.load(folder / "in.h5")
     expected = ws.compute(ws.load_model(folder / "sheet.h5"), "spin_hall", grid=(8, 8, 1), mu=0.3, temperature=1000, units="SI")
-    assert np.array_equal(result["spin_hall"].values, expected["spin_hall"].values)
+    assert same(result["spin_hall"].values, expected["spin_hall"].values)
     assert set(content(folder)) == {"in.toml", "in.h5", "sheet.h5", "crystal.h5", "nospin.h5"}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rotations import rotated
+from rounding import same
 
 import wannier_spin as ws
 from wannier_spin.analysis.kpath import QUANTITIES, KPath, band_map, k_mesh, k_path, k_plane, occupied_sum
@@ -244,5 +245,5 @@ def test_batches_join(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = band_map(SQUARE, path, "spin", "z")
     monkeypatch.setattr("wannier_spin.analysis.kpath.BATCH", 3)
     parts = band_map(SQUARE, path, "spin", "z")
-    assert np.array_equal(whole.values, parts.values)
-    assert np.array_equal(whole.energies, parts.energies)
+    assert same(whole.values, parts.values)
+    assert same(whole.energies, parts.energies)

@@ -135,7 +135,7 @@ def test_one_rank_is_the_serial_answer(random: Results, tmp_path: Path) -> None:
     command = [sys.executable, "-c", MPI_RUN, "run", tmp_path / "in.toml"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=120)
     serial = ws.load(tmp_path / "in.h5")
-    assert max(worst_difference(serial, random[1]).values()) == 0
+    assert max(worst_difference(serial, random[1]).values()) <= 1e-13
 
 
 @pytest.mark.parametrize(("ranks", "points"), [(3, "1, 1, 1"), (3, "2, 1, 1"), (4, "2, 2, 1")])

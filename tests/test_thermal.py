@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from rounding import same
 from scipy.integrate import quad
 
 import wannier_spin as ws
@@ -157,7 +158,7 @@ def test_blocks_tau_units_files(flat, tmp_path):
     assert found.mu[0] == pytest.approx(-0.4 + reach, abs=0.002)
     assert found.values.shape == found.error.shape == (len(found.mu), 2, 3, 3)
     assert np.isfinite(found.error).all()
-    assert np.array_equal(found.at(tau=6.0).values, 3 * found.values)
+    assert same(found.at(tau=6.0).values, 3 * found.values)
     assert found.at(form="paper").values == pytest.approx(2 * found.blocks["L1"])
     assert found.unit == "angstrom^-1 K^-1 (hbar = e = 1)"
     si = found.at(units="SI")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from rounding import same
 
 from wannier_spin.errors import InputError
 from wannier_spin.readers import read_wannier90
@@ -90,7 +91,7 @@ def test_files_take_the_place_of_sums(pt: Path) -> None:
     doubled = read_wannier90(pt, spin_current="ryoo").spin_hamiltonian_position_R
     assert np.abs(doubled - 2 * expected.spin_hamiltonian_position_R).max() < 1e-11 * np.abs(doubled).max()
     both = read_wannier90(pt, spin_current=["qiao", "ryoo"])
-    assert np.array_equal(both.spin_hamiltonian_position_R, expected.spin_hamiltonian_position_R)
+    assert same(both.spin_hamiltonian_position_R, expected.spin_hamiltonian_position_R)
 
 
 def test_read_only_when_asked_for(pt: Path) -> None:

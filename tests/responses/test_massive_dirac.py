@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from rounding import same
 
 from wannier_spin import AccuracyWarning, compute, models
 from wannier_spin.units import natural_tau
@@ -227,7 +228,7 @@ def test_scan_is_the_same_as_single_points():
     values = compute(model, INTRINSIC, grid=GRID, mu=[0.5, 2.0], temperature=0, form="paper")[INTRINSIC].values
     assert values.shape == (2, 1, 3, 3, 3)
     for i, mu in enumerate((0.5, 2.0)):
-        assert np.array_equal(values[i], tensor(1.0, mu, INTRINSIC).values[0])
+        assert same(values[i], tensor(1.0, mu, INTRINSIC).values[0])
 
 
 def test_warm_goes_to_cold():

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from rounding import same
 
 from wannier_spin import TightBindingModel, compute, models, responses
 from wannier_spin.responses import RESPONSES
@@ -290,7 +291,7 @@ def test_charge_of_the_spin_density_is_the_same():
     for (name, block), value in found.items():
         twin = pairs.get(name)
         if twin and (twin, block) in found:
-            assert np.array_equal(found[twin, block], value)
+            assert same(found[twin, block], value)
 
 
 def test_quantized_spin_hall():

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from rounding import same
 from symmetry.structures import NONE, neel_pair, symmetric_models, with_moments
 
 from wannier_spin import InputError, compute, load, load_model, models, read_structure, read_wannier90, responses
@@ -252,7 +253,7 @@ def test_reversed_moments_have_the_same_group():
     model, structure, _ = MODELS["kane_mele 3m'"]
     back = with_moments(structure, -structure.magnetic_moments)
     first, second = run(model, structure, names=["spin_hall"]), run(model, back, names=["spin_hall"])
-    assert np.array_equal(first["spin_hall"].values, second["spin_hall"].values)
+    assert same(first["spin_hall"].values, second["spin_hall"].values)
 
 
 # Refusals
@@ -292,7 +293,7 @@ def test_charge_channel_of_a_model_without_spin():
     model, structure, _ = MODELS["weyl 42'2'"]
     options = {"names": ["spin_hall"], "channel": "charge"}
     expected = run(model, structure, **options)["spin_hall"].values
-    assert np.array_equal(run(replace(model, spin_R=None), structure, **options)["spin_hall"].values, expected)
+    assert same(run(replace(model, spin_R=None), structure, **options)["spin_hall"].values, expected)
 
 
 # Real materials
@@ -350,7 +351,7 @@ def test_moment_of_iron_forgotten_or_turned(example_inputs):
         with pytest.raises(InputError, match="are the magnetic moments right"):
             real(example_inputs, "Fe", moments, names=["spin_hall"])
     down, up = (real(example_inputs, "Fe", [(0, 0, s * 2.2)], names=["spin_hall"])["spin_hall"] for s in (-1, 1))
-    assert np.array_equal(down.values, up.values)
+    assert same(down.values, up.values)
 
 
 @pytest.mark.parametrize(
