@@ -94,12 +94,13 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def dies_in_round(number: int, how: str = "os.kill(os.getpid(), signal.SIGKILL)", replica: int = 1) -> str:
     """A script that does something when the boxes of a round are about to be evaluated."""
     return (
-        "import os, signal, sys\nfrom wannier_spin import cli\nfrom wannier_spin.integrals import boxes as cells\n"
-        "original, report, now = cells.CellIntegrand._batch, cli._report, [(1, 1)]\n"
+        "import os, signal, sys\nfrom wannier_spin import cli\nfrom wannier_spin.cli import run as command\n"
+        "from wannier_spin.integrals import boxes as cells\n"
+        "original, report, now = cells.CellIntegrand._batch, command.report, [(1, 1)]\n"
         "def counted(reached):\n    now[0] = reached.replica + 1, reached.number + 1\n    report(reached)\n"
         f"def _batch(self, boxes):\n    if now[0] == ({replica}, {number}):\n        {how}\n"
         "    yield from original(self, boxes)\n"
-        "cells.CellIntegrand._batch, cli._report = _batch, counted\n"
+        "cells.CellIntegrand._batch, command.report = _batch, counted\n"
         "sys.argv = ['wannier-spin', *sys.argv[1:]]\ncli.main()\n"
     )
 

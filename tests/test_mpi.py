@@ -334,9 +334,10 @@ AT_ROUND = """
 import os, signal, sys
 from mpi4py import MPI
 from wannier_spin import cli
+from wannier_spin.cli import run as command
 from wannier_spin.integrals import boxes as cells
 from wannier_spin.errors import InputError
-original, report, now = cells.CellIntegrand._batch, cli._report, [1]
+original, report, now = cells.CellIntegrand._batch, command.report, [1]
 
 def counted(reached):
     now[0] = reached.number + 1
@@ -347,7 +348,7 @@ def _batch(self, boxes):
         {how}
     yield from original(self, boxes)
 
-cells.CellIntegrand._batch, cli._report = _batch, counted
+cells.CellIntegrand._batch, command.report = _batch, counted
 sys.argv = ["wannier-spin", *sys.argv[1:]]
 cli.main()
 """

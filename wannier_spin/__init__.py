@@ -35,6 +35,7 @@ _HOME = {
     "atomic_sites": "calculation",
     "projected_sites": "calculation",
     "Control": "calculation",
+    "open_model": "calculation",
     "decompose": "analysis.decompose",
     "fermi_surface": "analysis.fermi_surface",
     "response_map": "analysis.maps",
@@ -73,6 +74,7 @@ __all__ = [
     "k_plane",
     "load",
     "load_model",
+    "open_model",
     "plot",
     "plot_bands",
     "projected_sites",
@@ -95,6 +97,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.analysis.maps import response_map
     from wannier_spin.analysis.thermal import thermal_counterpart
     from wannier_spin.calculation.compute import compute
+    from wannier_spin.calculation.open_model import open_model
     from wannier_spin.calculation.sites import atomic_sites, projected_sites
     from wannier_spin.errors import AccuracyWarning, InputError
     from wannier_spin.formats.export import export

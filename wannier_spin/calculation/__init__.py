@@ -2,7 +2,8 @@
 
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.dry_run import dry_run
-from wannier_spin.calculation.run import default_grid, read_inputs, run, run_model
+from wannier_spin.calculation.open_model import Inputs, open_inputs, open_model, read_inputs
+from wannier_spin.calculation.run import default_grid, run, run_model
 from wannier_spin.calculation.sites import Sites, atomic_sites, projected_sites
 from wannier_spin.calculation.symmetrize import VerifiedGroup, symmetry_report
 from wannier_spin.integrals.adaptive import Control, Round
@@ -10,6 +11,7 @@ from wannier_spin.integrals.channels import Tolerance
 
 __all__ = [
     "Control",
+    "Inputs",
     "Round",
     "Sites",
     "Tolerance",
@@ -18,6 +20,8 @@ __all__ = [
     "compute",
     "default_grid",
     "dry_run",
+    "open_inputs",
+    "open_model",
     "projected_sites",
     "read_inputs",
     "run",

@@ -7,7 +7,8 @@ from math import prod
 from pathlib import Path
 
 from wannier_spin import responses as resp
-from wannier_spin.calculation.run import asked_tolerance, default_grid, read_inputs, run_model
+from wannier_spin.calculation.open_model import read_inputs
+from wannier_spin.calculation.run import asked_tolerance, default_grid, run_model
 from wannier_spin.config import GridSection, Settings, ToleranceSection
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integration.parallel import SERIAL

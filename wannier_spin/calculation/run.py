@@ -11,18 +11,16 @@ import numpy as np
 
 from wannier_spin import units as un
 from wannier_spin.calculation.compute import compute
+from wannier_spin.calculation.open_model import read_inputs
 from wannier_spin.calculation.sites import SitesLike
-from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.config import Settings
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.adaptive import Control
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.sums import Progress
 from wannier_spin.integration.parallel import Communicator, together
-from wannier_spin.model import Structure, TightBindingModel, load_model
-from wannier_spin.readers import WS_DISTANCE_TOLERANCE, read_frozen_window, read_projections, read_structure, read_wannier90
+from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.results import ResultSet
-from wannier_spin.symmetry import symmetrize_model
 
 
 def run(
@@ -115,39 +113,3 @@ def default_grid(model: TightBindingModel, spacing: float) -> tuple[int, int, in
     lengths = 2 * np.pi * np.linalg.norm(np.linalg.inv(model.lattice), axis=0)
     points = [2 * math.ceil(length / spacing / 2) if p else 1 for length, p in zip(lengths, model.periodic, strict=True)]
     return points[0], points[1], points[2]
-
-
-def read_inputs(settings: Settings, folder: Path) -> tuple[TightBindingModel, Structure | None]:
-    """The model and the structure (None: no symmetry) that the settings name. Raises InputError."""
-    wanted = settings.symmetry
-    if wanted.structure is None:
-        if wanted.magnetic_moments is not None:
-            raise InputError("symmetry.magnetic_moments is given without symmetry.structure; say which file has the atoms")
-        return _read_model(settings, folder), None
-    structure = read_structure(folder / wanted.structure, magnetic_moments=wanted.magnetic_moments)
-    model = _read_model(settings, folder)
-    if not wanted.average_model:
-        return model, structure
-    group = verified_group(model, structure, settings.numerics.degeneracy_tolerance)
-    assert group is not None
-    win = folder / (wanted.projections or wanted.structure)
-    orbitals = read_projections(win, wanted.spin_order)
-    return symmetrize_model(model, orbitals, group.group.operations, window=read_frozen_window(win))[0], structure
-
-
-def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
-    seed, options = folder / settings.seedname, settings.model
-    if seed.suffix == ".h5":
-        if options.spin is not None or options.ws_distance_tolerance is not None:
-            raise InputError(f"'{seed}' is a finished model: leave out model.spin and model.ws_distance_tolerance")
-        model = load_model(seed)
-    else:
-        tolerance = WS_DISTANCE_TOLERANCE if options.ws_distance_tolerance is None else options.ws_distance_tolerance
-        wanted = settings.spin_current
-        model = read_wannier90(seed, spin=options.spin, ws_distance_tolerance=tolerance, spin_current=wanted)
-    if options.vacuum is None:
-        if options.thickness is not None:
-            raise InputError("model.thickness is given without model.vacuum; say which lattice vector crosses the layer")
-        return model
-    a, b, c = (axis != options.vacuum for axis in "abc")
-    return replace(model, periodic=(a, b, c), thickness=options.thickness)

@@ -1,0 +1,135 @@
+"""`open_model`: one way from a path to a model, so that every command works with the model that `run` computes with."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command_line import Command, entry_point
+
+import wannier_spin as ws
+from wannier_spin import calculation
+from wannier_spin.config import read_settings
+from wannier_spin.integrals.checkpoint import fingerprint
+
+INPUT = """
+seedname = "X.h5"
+responses = ["spin_hall"]
+mu = 0.1
+fermi_energy = 0.25
+temperature = 1000
+[grid]
+points = [4, 4, 1]
+[model]
+vacuum = "c"
+thickness = 5.0
+"""
+
+
+@pytest.fixture
+def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return entry_point(monkeypatch, capsys)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    replace(ws.models.get("kane_mele"), periodic=(True, True, True)).save(tmp_path / "X.h5")
+    (tmp_path / "in.toml").write_text(INPUT)
+    return tmp_path
+
+
+def same(a: ws.TightBindingModel, b: ws.TightBindingModel) -> bool:
+    return fingerprint(a) == fingerprint(b) and a.periodic == b.periodic and a.thickness == b.thickness
+
+
+def test_an_input_file_and_keywords_say_the_same(folder: Path) -> None:
+    plain = ws.open_model(folder / "X.h5")
+    layer = ws.open_model(folder / "in.toml")
+    assert plain.periodic == (True, True, True)
+    assert (layer.periodic, layer.thickness) == ((True, True, False), 5.0)
+    assert same(layer, ws.open_model(folder / "X.h5", vacuum="c", thickness=5))
+    assert same(layer, calculation.read_inputs(read_settings(folder / "in.toml")[0], folder)[0])
+    assert ws.open_model(folder / "in.toml", thickness=7.0).thickness == 7.0  # a keyword comes first, the rest stays
+    assert ws.open_model(str(folder / "in.toml"), thickness=7.0).periodic == (True, True, False)
+
+
+def test_files_that_are_named_are_the_ones_that_are_read(tmp_path: Path, example_inputs: Path) -> None:
+    for name in ("GaAs_tb.dat.gz", "GaAs_wsvec.dat.gz"):
+        (tmp_path / name).symlink_to(example_inputs / "GaAs" / name)
+    (tmp_path / "GaAs.chk").write_text("not a checkpoint")
+    with pytest.raises(ws.InputError, match=r"GaAs\.eig"):  # the seedname asks for the checkpoint route
+        ws.open_model(tmp_path / "GaAs")
+    model = ws.open_model(tmp_path / "GaAs_tb.dat.gz", spin="interleaved", ws_distance_tolerance=0.02)
+    assert model.spin_R is not None
+    assert same(model, ws.read_tb(tmp_path / "GaAs_tb.dat.gz", spin="interleaved", ws_distance_tolerance=0.02))
+    assert model.source["ws_distance_tolerance"] == "0.02"
+
+
+def test_the_averaged_model_is_the_averaged_one_for_every_command(
+    wannier_spin: Command, tmp_path: Path, example_inputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Iron, averaged over its magnetic group: bands move by an meV, and all commands have to see that."""
+    from wannier_spin.analysis import fermi_surface as surfaces
+    from wannier_spin.analysis import kpath
+
+    for name in ("Fe.model.h5", "Fe.win"):
+        (tmp_path / name).symlink_to(example_inputs / "Fe" / name)
+    text = (example_inputs / "Fe" / "input.toml").read_text() + "average_model = true\n"
+    path = tmp_path / "in.toml"
+    path.write_text(text)
+    options: Any = {"structure": tmp_path / "Fe.win", "magnetic_moments": [[0, 0, 2.2]], "average_model": True}
+    averaged = ws.open_model(path)
+    assert "symmetrized" in averaged.source
+    assert same(averaged, ws.open_model(tmp_path / "Fe.model.h5", **options))
+    plain = ws.open_model(tmp_path / "Fe.model.h5")
+    k = np.array([[0.1, 0.2, 0.3]])
+    moved = np.abs(ws.band_geometry(averaged, k).energies - ws.band_geometry(plain, k).energies).max()
+    assert 1e-5 < moved < 2e-2
+
+    seen: list[ws.TightBindingModel] = []
+
+    def spy(module: Any, name: str) -> None:
+        original: Callable[..., Any] = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda model, *a, **k: seen.append(model) or original(model, *a, **k))
+
+    spy(kpath, "band_map")
+    spy(surfaces, "fermi_surface")
+    spy(ws.readers, "check_model")
+    spin = ("-q", "spin", "-c", "z")
+    for arguments in (
+        ("bands", path, "--path", "G 0 0 0; H 1/2 -1/2 1/2", "--points", 4, *spin, "-o", tmp_path / "b.png"),
+        ("plane", path, "--corners", ". 0 0 0; . 1 0 0; . 0 1 0", "--points", 3, 3, *spin, "-o", tmp_path / "p.png"),
+        ("fermi-surface", path, "--grid", 4, 4, 4, "-o", tmp_path / "f.bxsf"),
+        ("check", path),
+    ):
+        done = wannier_spin(*arguments)
+        assert done.code == 0, done.err
+    assert len(seen) == 4
+    assert all(same(model, averaged) for model in seen)
+    assert "17.6048" in (tmp_path / "f.bxsf").read_text()  # the Fermi energy of the input file
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        ({"vacum": "c"}, ("'vacum'", "did you mean 'vacuum'?")),
+        ({"vacuum": "d"}, ("vacuum", "'a', 'b' or 'c'")),
+        ({"spin": "files"}, ("finished model", "leave out model.spin")),
+        ({"thickness": 3.0}, ("thickness", "model.vacuum")),
+        ({"average_model": True}, ("average_model", "symmetry.structure")),
+        ({"magnetic_moments": [[0, 0, 1]]}, ("magnetic_moments", "symmetry.structure")),
+    ],
+)
+def test_options_that_do_not_fit(folder: Path, options: dict[str, Any], parts: tuple[str, ...]) -> None:
+    with pytest.raises(ws.InputError) as refused:
+        ws.open_model(folder / "X.h5", **options)
+    for part in parts:
+        assert part in str(refused.value)
+
+
+@pytest.mark.parametrize("thing", [3, None, np.eye(2), {"up": 1}])
+def test_what_is_no_path(thing: Any) -> None:
+    with pytest.raises(ws.InputError, match="expected a path.*TightBindingModel"):
+        ws.open_model(thing)

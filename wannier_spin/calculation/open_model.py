@@ -1,0 +1,165 @@
+"""`open_model`: the one way from a path to a model, for every command and for Python.
+
+    Pt, runs/Pt           seedname: .chk with .eig, .mmn, .spn, else _tb.dat, else _hr.dat; a folder with one run
+    Pt_tb.dat, Pt_hr.dat  that file
+    Pt.model.h5           a saved model
+    Pt.toml               the input file of a run: the model that `run` computes with, averaged where it says so
+
+How files are read is said by the keys of the input file, with the same names as keywords:
+
+    open_model("Fe", structure="Fe.win", magnetic_moments=[[0, 0, 2.2]], average_model=True)
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from wannier_spin.calculation.symmetrize import verified_group
+from wannier_spin.config import ModelSection, Section, Settings, SymmetrySection, read_table, settings_from
+from wannier_spin.errors import InputError
+from wannier_spin.model import Structure, TightBindingModel, load_model
+from wannier_spin.readers import (
+    WS_DISTANCE_TOLERANCE,
+    read_frozen_window,
+    read_hr,
+    read_projections,
+    read_structure,
+    read_tb,
+    read_wannier90,
+)
+from wannier_spin.symmetry import symmetrize_model
+
+INPUT_ENDING = ".toml"
+ANYTHING = {"responses": "all", "mu": 0.0}  # stands for the keys without a default where there is no input file
+TABLES: dict[str, type[Section]] = {
+    "model": ModelSection,
+    "symmetry": SymmetrySection,
+}  # their keys are keywords here
+ALONE = ("spin_current",)  # further keys of the input file that change what is read
+PATHS = ("structure", "projections")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a path stands for.
+
+    structure : of the crystal, None where none is named. seed : the path that the files of the run begin with; None: a saved
+    model. settings : of an input file, None where there is none.
+    """
+
+    model: TightBindingModel
+    structure: Structure | None
+    seed: Path | None
+    settings: Settings | None
+
+
+def open_model(path: str | Path, **options: Any) -> TightBindingModel:
+    """The model that a path stands for, see the module.
+
+    Parameters
+    ----------
+    path : a seedname, a folder with one run, _tb.dat, _hr.dat, a saved model (.h5), or an input file (.toml).
+    options : keys of [model] and [symmetry] of an input file, and spin_current; they come before those of an input file.
+        spin ("files", "interleaved", "blocks"), ws_distance_tolerance (angstrom), vacuum ("a", "b", "c"), thickness (angstrom),
+        spin_current (definitions that will be asked for), structure, magnetic_moments (mu_B), average_model, projections,
+        spin_order.
+
+    Raises InputError: no path, an unknown option, and what readers refuse.
+    """
+    return open_inputs(path, **options).model
+
+
+def open_inputs(path: str | Path, **options: Any) -> Inputs:
+    """As `open_model`, with the structure and the settings."""
+    if not isinstance(path, str | Path):
+        kind = f"{type(path).__module__.partition('.')[0]}.{type(path).__name__}"
+        raise InputError(
+            f"open_model was given a {kind}; expected a path: a seedname, a model file .h5 or an input file .toml. A Hamiltonian "
+            "that is in memory becomes a model with wannier_spin.TightBindingModel(lattice, R_vectors, hamiltonian_R, ...)"
+        )
+    path = Path(path).expanduser()
+    options = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
+    if path.suffix != INPUT_ENDING:
+        settings = settings_from({**ANYTHING, "seedname": str(path), **_as_tables(options)}, str(path))
+        return Inputs(*read_inputs(settings, Path()), _seed(path), None)
+    data, folder = read_table(path)[0], path.parent
+    given = _as_tables({key: str(Path(value).absolute()) if key in PATHS and value else value for key, value in options.items()})
+    settings = settings_from({**data, **{key: _over(data.get(key), value) for key, value in given.items()}}, str(path))
+    return Inputs(*read_inputs(settings, folder), _seed(folder / settings.seedname), settings)
+
+
+def read_inputs(settings: Settings, folder: Path) -> tuple[TightBindingModel, Structure | None]:
+    """The model and the structure (None: no symmetry) that the settings name. Raises InputError."""
+    wanted = settings.symmetry
+    if wanted.structure is None:
+        for key in ("magnetic_moments", "average_model"):
+            if getattr(wanted, key):
+                raise InputError(f"symmetry.{key} is given without symmetry.structure; say which file has the atoms")
+        return _read_model(settings, folder), None
+    structure = read_structure(folder / wanted.structure, magnetic_moments=wanted.magnetic_moments)
+    model = _read_model(settings, folder)
+    if not wanted.average_model:
+        return model, structure
+    group = verified_group(model, structure, settings.numerics.degeneracy_tolerance)
+    assert group is not None
+    win = folder / (wanted.projections or wanted.structure)
+    orbitals = read_projections(win, wanted.spin_order)
+    return symmetrize_model(model, orbitals, group.group.operations, window=read_frozen_window(win))[0], structure
+
+
+def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
+    path, options = folder / settings.seedname, settings.model
+    if _seed(path) is None:
+        if options.spin is not None or options.ws_distance_tolerance is not None:
+            raise InputError(f"'{path}' is a finished model: leave out model.spin and model.ws_distance_tolerance")
+        model = load_model(path)
+    else:
+        model = _read_files(path, settings)
+    if options.vacuum is None:
+        if options.thickness is not None:
+            raise InputError("model.thickness is given without model.vacuum; say which lattice vector crosses the layer")
+        return model
+    a, b, c = (axis != options.vacuum for axis in "abc")
+    return replace(model, periodic=(a, b, c), thickness=options.thickness)
+
+
+def _read_files(path: Path, settings: Settings) -> TightBindingModel:
+    """A model from files of Wannier90: from the one that is named, else by the best route."""
+    given = settings.model.ws_distance_tolerance
+    how: Any = {"spin": settings.model.spin, "ws_distance_tolerance": WS_DISTANCE_TOLERANCE if given is None else given}
+    named = path.name.removesuffix(".gz")
+    if path.is_file() and settings.spin_current == "simple":
+        for ending, read in (("_tb.dat", read_tb), ("_hr.dat", read_hr)):
+            if named.endswith(ending):
+                return read(path, **how)
+    return read_wannier90(path, **how, spin_current=settings.spin_current)
+
+
+def _seed(path: Path) -> Path | None:
+    """What the names of the files of a run begin with; None for a saved model."""
+    return None if path.suffix == ".h5" else path
+
+
+def _as_tables(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat keywords as an input file has them: {"spin": ...} -> {"model": {"spin": ...}}. Raises InputError."""
+    homes = {key: table for table, section in TABLES.items() for key in section.model_fields}
+    data: dict[str, Any] = {}
+    for key, value in options.items():
+        if key in ALONE:
+            data[key] = value
+        elif key in homes:
+            data.setdefault(homes[key], {})[key] = value
+        else:
+            valid = (*homes, *ALONE)
+            near = difflib.get_close_matches(key, valid, n=1, cutoff=0.0)[0]
+            raise InputError(f"open_model: unknown option '{key}'; did you mean '{near}'? All: {', '.join(valid)}")
+    return data
+
+
+def _over(old: Any, new: Any) -> Any:
+    """A table of the input file with other values for some keys; what is no table is replaced."""
+    return {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new

@@ -1,0 +1,59 @@
+"""The command line: `wannier-spin COMMAND`.
+
+run, results (show, plot, export), figures (bands, plane, fermi-surface), models (check, symmetry), lists (responses, schema),
+screen: one module for each group of commands. Exit codes: 0 done (a warning is still 0), 2 bad input, 1 anything else. Under
+MPI rank 0 alone prints.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import warnings
+from typing import Any
+
+from wannier_spin.cli import figures, lists, models, results, run, screen  # noqa: F401  (they register with the application)
+from wannier_spin.cli.app import app
+from wannier_spin.cli.lists import responses_table
+from wannier_spin.errors import InputError, Interrupted
+from wannier_spin.integration import parallel
+
+__all__ = ["app", "main", "responses_table"]
+
+
+def main() -> None:
+    """Entry point: an error that the user can mend becomes one message and exit code 2, on all ranks."""
+    warnings.showwarning = _show_warning
+    code = 1
+    comm: parallel.Communicator = parallel.SERIAL
+    try:
+        comm = _world()
+        if comm.rank > 0:  # failures reach rank 0 through `parallel.together`
+            sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (until the process ends)
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        code = 2
+    except parallel.RankError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+    except Interrupted as error:
+        print(f"stopped: {error}", file=sys.stderr, flush=True)
+    except Exception:  # not collective: the other ranks do not know
+        os.write(2, traceback.format_exc().encode())  # in one piece, before anybody aborts
+        parallel.abort(comm, code)
+    sys.exit(code)
+
+
+def _world() -> parallel.Communicator:
+    """The communicator; only `run` and `screen` insist on an MPI library where a batch system looks like a parallel job."""
+    try:
+        return parallel.world()
+    except InputError:
+        if sys.argv[1:2] in (["run"], ["screen"]):
+            raise
+        return parallel.SERIAL
+
+
+def _show_warning(message: Any, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)

@@ -1,0 +1,109 @@
+"""Commands about models and structures: `check`, `symmetry`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wannier_spin.cli.app import app, examples
+from wannier_spin.cli.options import SEEDNAME, SPIN, opened
+from wannier_spin.cli.words import table
+from wannier_spin.errors import InputError
+
+if TYPE_CHECKING:
+    from wannier_spin.model import Structure, TightBindingModel
+
+
+@app.command(
+    epilog=examples(
+        "wannier-spin check Pt",
+        "wannier-spin check GaAs --spin interleaved     # _tb.dat without .spn: pure spinors",
+        "wannier-spin check Fe --fermi-energy 17.6 --structure Fe.win --magmom '0 0 2.2'",
+    )
+)
+def check(
+    seedname: Annotated[Path, SEEDNAME],
+    spin: SPIN = None,
+    fermi_energy: Annotated[float | None, typer.Option(help="eV; gives the total moment.")] = None,
+    structure: Annotated[Path | None, typer.Option(help="Structure file (.win, or anything ase reads).")] = None,
+    magmom: Annotated[str | None, typer.Option(help="Moments in mu_B, Cartesian, by atom: '0 0 2.2; 0 0 -2.2'.")] = None,
+) -> None:
+    """Say whether Wannier90 output is fit for use. Exit code 0 also where a check fails: read the table."""
+    from wannier_spin.readers import check_model
+
+    inputs = opened(seedname, spin, structure=structure, magnetic_moments=moments(magmom))
+    model, crystal = inputs.model, inputs.structure
+    if fermi_energy is None and inputs.settings is not None:
+        fermi_energy = inputs.settings.fermi_energy
+    checks = check_model(model, inputs.seed, crystal, fermi_energy)
+    marks = {True: "ok", False: "FAIL", None: "info"}
+    rows = [(marks[c.ok], c.name, c.value, c.expected) for c in checks]
+    if crystal:
+        rows.append(_group_row(model, crystal))
+    print(table(("", "check", "found", "expected"), rows))
+    for c in checks:
+        if c.ok is False:
+            print(f"{c.name}: {c.advice}")
+
+
+@app.command(
+    epilog=examples(
+        "wannier-spin symmetry Pt.win",
+        "wannier-spin symmetry Mn2Au.win --magmom '2.5 2.5 0; -2.5 -2.5 0; 0 0 0'",
+        "wannier-spin symmetry POSCAR --json",
+    )
+)
+def symmetry(
+    structure: Annotated[Path, typer.Argument(help="Structure file: .win, or anything ase reads.")],
+    magmom: Annotated[str | None, typer.Option(help="Moments in mu_B, Cartesian, by atom: '0 0 2.2; 0 0 -2.2'.")] = None,
+    sites: Annotated[bool, typer.Option("--sites", help="Spin responses at each atom, and uniform and staggered ones.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Print magnetic group, Table I and allowed tensor components."""
+    from wannier_spin.calculation import symmetry_report
+    from wannier_spin.readers import read_structure
+
+    report = symmetry_report(read_structure(structure, moments(magmom)), sites)
+    if as_json:
+        print(json.dumps(report.as_dict(), indent=1))
+        return
+    g = report.group
+    print(f"magnetic space group {g.bns_number} (BNS), UNI {g.uni_number}, type {g.msg_type}; positions alone: {g.space_group}")
+    present = [name for name, found in (("P", g.has_inversion), ("T", g.has_time_reversal), ("PT", g.has_pt)) if found]
+    print(
+        f"{len(g.point_operations)} operations of the magnetic point group; it contains {', '.join(present) or 'none of P, T, PT'}"
+    )
+    print(f"\nparities of the geometric quantities (Table I)\n{report.table_text()}\n")
+    rows = [(name, str(len(form.independent)), str(form)) for name, form in report.forms.items()]
+    print(table(("response", "n", "independent components and relations (others vanish)"), rows))
+
+
+def moments(text: str | None) -> list[list[float]] | None:
+    """'0 0 2.2; 0 0 -2.2' -> one vector for each atom."""
+    if text is None:
+        return None
+    try:
+        moments = [[float(x) for x in part.split()] for part in text.replace(",", " ").split(";")]
+    except ValueError as error:
+        raise InputError(f"--magmom '{text}': {error}; expected numbers like '0 0 2.2; 0 0 -2.2'") from error
+    if any(len(moment) != 3 for moment in moments):
+        raise InputError(f"--magmom '{text}': expected three numbers for each atom, atoms separated by ';'")
+    return moments
+
+
+def _group_row(model: TightBindingModel, crystal: Structure) -> tuple[str, str, str, str]:
+    """How far bands and spins are from the magnetic group of the structure."""
+    from wannier_spin.symmetry import group_violation, magnetic_group
+
+    group = magnetic_group(crystal)
+    violation = group_violation(model, group.operations)
+    found = f"bands differ by {violation['bands_meV']:.3g} meV rms, spins by {violation.get('spin', 0.0):.2g}"
+    return (
+        "info",
+        f"magnetic group {group.bns_number}",
+        found,
+        "a few meV and 0.01 at most; more: wrong moments, or broken symmetry",
+    )

@@ -1,0 +1,181 @@
+"""Commands about results: `show`, `plot`, `export`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wannier_spin.cli.app import app, examples
+from wannier_spin.cli.options import DEFINITION, FORM, RELAXATION, RESPONSES, SITE, STAGGERED, TAU
+from wannier_spin.cli.words import print_component, print_summary
+from wannier_spin.errors import InputError
+
+if TYPE_CHECKING:
+    from wannier_spin.results import ResponseTensor, ResultSet
+
+
+@app.command(
+    epilog=examples(
+        "wannier-spin show Pt.h5",
+        "wannier-spin show Pt.h5 -r spin_hall -c 'xy;z'   # flow x, field y, spin z",
+        "wannier-spin show Fe.h5 --tau 50",
+        "wannier-spin show Fe.h5 --form paper          # the printed combination of blocks",
+        "wannier-spin show Fe.h5 --relaxation gao --json",
+    )
+)
+def show(
+    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")],
+    response: RESPONSES = None,
+    component: Annotated[str | None, typer.Option("-c", "--component", help="One component over the scan, like 'xy;z'.")] = None,
+    tau: TAU = None,
+    form: FORM = None,
+    relaxation: RELAXATION = None,
+    site: SITE = None,
+    staggered: STAGGERED = None,
+    spin_current: DEFINITION = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Print a result: its largest components, or one over the scan."""
+    from wannier_spin.formats.export import as_json as in_json
+
+    result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
+    if component:
+        tensors = _fitting(result, lambda t: t if t.component(component) else t)
+        result = replace(result, tensors=tensors)
+    if as_json:
+        print(json.dumps(in_json(result, component), indent=1))
+    elif component:
+        for tensor in result.values():
+            print_component(tensor, component)
+    else:
+        print_summary(result)
+
+
+def _chosen(
+    result_file: Path,
+    responses: Sequence[str] | None,
+    tau: float | None,
+    form: str | None,
+    relaxation: str | None,
+    spin_current: str | None,
+) -> ResultSet:
+    """What a result file has of these responses (None: all), with this tau, in this form and by this definition where they fit."""
+    from wannier_spin.results import load
+
+    result = load(result_file)
+    unknown = [name for name in responses or [] if name not in result]
+    if unknown:
+        raise InputError(f"'{result_file}' has no response '{unknown[0]}'; it has {', '.join(result)}")
+    chosen = {name: result[name] for name in responses or result}
+    result = replace(result, tensors=_fitting(chosen, lambda t: t.at(tau=tau, form=form, relaxation=relaxation)))
+    return result if spin_current is None else result.definition(spin_current)
+
+
+def _at_sites(result: ResultSet, site: str | None, staggered: tuple[str, str] | None) -> ResultSet:
+    """The whole responses, or what they are at a site, or at one minus another."""
+    if site and staggered:
+        raise InputError("--site and --staggered: give one of them")
+    if site:
+        return result.site(site)
+    return result.staggered(*staggered) if staggered else result
+
+
+def _fitting(
+    tensors: Mapping[str, ResponseTensor], change: Callable[[ResponseTensor], ResponseTensor]
+) -> dict[str, ResponseTensor]:
+    """Those that the change fits; its refusal where it fits none."""
+    found, refusal = {}, None
+    for name, tensor in tensors.items():
+        try:
+            found[name] = change(tensor)
+        except InputError as error:
+            refusal = error
+    if not found and refusal is not None:
+        raise refusal
+    return found
+
+
+@app.command(
+    epilog=examples(
+        "wannier-spin plot Pt.h5 -c 'xy;z' -o Pt.pdf",
+        "wannier-spin plot Fe.h5 -r magnetic_spin_hall --against temperature --at mu=17.6",
+        "wannier-spin plot Fe.h5 --lines temperature -o Fe.svg",
+        "wannier-spin plot Fe.h5 --sheet -o Fe.pdf",
+    )
+)
+def plot(
+    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg; default: OUT.pdf.")] = None,
+    response: RESPONSES = None,
+    component: Annotated[list[str] | None, typer.Option("-c", "--component", help="Only these components, like 'xy;z'.")] = None,
+    against: Annotated[str | None, typer.Option(help="Horizontal axis: mu, temperature, omega or tau.")] = None,
+    lines: Annotated[str | None, typer.Option(help="One curve for each value of this axis.")] = None,
+    at: Annotated[
+        list[str] | None, typer.Option(help="Where another axis stands, like 'temperature=300'; the nearest value.")
+    ] = None,
+    tau: TAU = None,
+    form: FORM = None,
+    relaxation: RELAXATION = None,
+    site: SITE = None,
+    staggered: STAGGERED = None,
+    spin_current: DEFINITION = None,
+    sheet: Annotated[bool, typer.Option("--sheet", help="One page: all responses and how they were computed.")] = False,
+) -> None:
+    """Draw responses against mu, T, omega or tau, with error bands. Or, with --sheet, one page about everything."""
+    from wannier_spin import plotting
+
+    target = output or result_file.with_suffix(".pdf")
+    plotting.check_ending(target)
+    if sheet and (response or component or against or lines or at):
+        raise InputError("--sheet shows everything: leave out -r, -c, --against, --lines and --at")
+    result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
+    if sheet:
+        plotting.summary_sheet(result, target, title=result_file.name)
+    else:
+        names = () if response is None else tuple(result)
+        options: Any = {"against": against, "lines": lines, "at": _places(at)}
+        plotting.plot(result, target, responses=names, components=component or (), **options)
+    print(f"written to {target}")
+
+
+def _places(texts: Sequence[str] | None) -> dict[str, float]:
+    """['temperature=300'] -> {"temperature": 300.0}."""
+    places = {}
+    for text in texts or []:
+        axis, _, value = text.partition("=")
+        try:
+            places[axis.strip()] = float(value)
+        except ValueError:
+            raise InputError(f"--at '{text}': expected an axis and a number, like 'temperature=300'") from None
+    return places
+
+
+@app.command(
+    epilog=examples(
+        "wannier-spin export Pt.h5 -o Pt.csv",
+        "wannier-spin export Fe.h5 -r magnetic_spin_hall --form paper -o Fe.nc",
+    )
+)
+def export(
+    result_file: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="OUT.csv, OUT.json or OUT.nc (netCDF-4).")],
+    response: RESPONSES = None,
+    tau: TAU = None,
+    form: FORM = None,
+    relaxation: RELAXATION = None,
+    site: SITE = None,
+    staggered: STAGGERED = None,
+    spin_current: DEFINITION = None,
+) -> None:
+    """Write a result as CSV (one number a row), JSON or netCDF."""
+    from wannier_spin.formats.export import check_ending
+    from wannier_spin.formats.export import export as write
+
+    check_ending(output)
+    result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
+    print(f"written to {write(result, output)}")

@@ -1,0 +1,49 @@
+"""`screen`: many materials, one table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wannier_spin.cli.app import app, examples
+from wannier_spin.integration import parallel
+
+
+@app.command(
+    epilog=examples(
+        "wannier-spin screen runs/* --settings common.toml -o table.csv --rank-by spin_hall_angle",
+        "mpirun -n 64 wannier-spin screen runs/* --settings common.toml --resume --ranks-per-material 16",
+    )
+)
+def screen(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders with finished Wannier90 runs.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Table: .csv, .json or .h5.")] = Path("screening.csv"),
+    settings: Annotated[Path | None, typer.Option(help="COMMON.toml: settings for all; a folder's input.toml overrides.")] = None,
+    overrule: Annotated[
+        bool,
+        typer.Option("--overrule", help="COMMON.toml overrides input.toml, but for seedname, fermi_energy, [model], [symmetry]."),
+    ] = False,
+    rank_by: Annotated[str | None, typer.Option(help="Sort by a column of the table, for instance spin_hall_angle.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Reuse finished results whose input is unchanged.")] = False,
+    ranks_per_material: Annotated[int | None, typer.Option(help="MPI: work on several materials at once; default: one.")] = None,
+    ase_db: Annotated[Path | None, typer.Option("--ase-db", help="Also fill an ase database: .db or .json.")] = None,
+) -> None:
+    """Many materials, one table. A folder that fails is one line of it; the exit code is 0 nevertheless."""
+    from wannier_spin.screening import Request, check_table
+    from wannier_spin.screening import screen as screen_folders
+
+    comm = parallel.world()
+    chief = comm.rank == 0
+    parallel.together(comm, lambda: check_table(output) if chief else None)
+    results = output.with_name(f"{output.stem}_results")
+    request = Request(tuple(folders), results, settings, overrule, rank_by, resume, ranks_per_material, ase_db)
+    table = screen_folders(request, comm, lambda line: print(line, file=sys.stderr, flush=True))
+    parallel.together(comm, lambda: table.save(output) if chief else None)
+    print(table.text())
+    for line in table.warnings():
+        print(f"warning: {line}")
+    done, failed = len(table.rows) - table.count("failed"), table.count("failed")
+    print(f"{done} materials done ({table.count('reused')} reused), {failed} failed; table {output}, results in {results}")
