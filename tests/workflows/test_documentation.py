@@ -20,7 +20,8 @@ from wannier_spin.config import settings_from
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "workflows" / "documentation"
-PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((FOLDER / "pages").glob("*.md"))}
+DOCS = ROOT / "docs"
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
 TUTORIALS = sorted(path.stem for path in (FOLDER / "tutorials").glob("*.py"))
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 BLOCK = re.compile(r"(<!-- not run: .+ -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -72,8 +73,8 @@ def test_tutorial_prints_what_the_page_shows(name, tmp_path):
 
 def test_every_tutorial_is_on_the_page():
     for name in TUTORIALS:
-        assert f"../tutorials/{name}.py" in PAGES["tutorials"]
-        assert f"../tutorials/output/{name}.txt" in PAGES["tutorials"]
+        assert f"../workflows/documentation/tutorials/{name}.py" in PAGES["tutorials"]
+        assert f"../workflows/documentation/tutorials/output/{name}.txt" in PAGES["tutorials"]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
@@ -145,7 +146,7 @@ def test_links_lead_somewhere(documentation):
             assert target.removesuffix(".md") in PAGES, (page, target)
             linked.add(target.removesuffix(".md"))
         for path in re.findall(r"\{literalinclude\} (\S+)", text):
-            assert (FOLDER / "pages" / path).is_file(), (page, path)
+            assert (DOCS / path).is_file(), (page, path)
         for name in re.findall(r"\{py:\w+\}`wannier_spin\.(\w+)`", text):
             assert name in ws.__all__, (page, name)
         for path in re.findall(r"`((?:workflows|tests|example_inputs)/[\w./]+)", text):
@@ -294,10 +295,10 @@ def test_a_vanishing_oracle_is_refused(documentation):
 # --- the site -----------------------------------------------------------------------------------------------------------
 
 
-def build(output, cwd, pages=None):
+def build(output, cwd, root=ROOT):
     for package in ("sphinx", "myst_parser", "furo"):
         pytest.importorskip(package, reason="pip install '.[docs]'")
-    script = FOLDER / "build.py" if pages is None else pages.parent / "build.py"
+    script = root / "workflows" / "documentation" / "build.py"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, script, "-o", output]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
@@ -323,11 +324,12 @@ FAULTS = {"[](nowhere.md)": "nowhere.md", "{py:func}`wannier_spin.nothing`": "wa
 @pytest.mark.parametrize("text", FAULTS)
 def test_a_broken_link_fails(text, tmp_path):
     """Of a site of one page."""
-    pages = tmp_path / "pages"
-    shutil.copytree(FOLDER / "pages", pages, ignore=shutil.ignore_patterns("*.md", "__pycache__"))
+    root = tmp_path / "root"
+    shutil.copytree(DOCS, root / "docs", ignore=shutil.ignore_patterns("*.md", "__pycache__"))
+    (root / "workflows" / "documentation").mkdir(parents=True)
     for script in ("build.py", "generate.py"):
-        shutil.copy(FOLDER / script, tmp_path)
-    (pages / "index.md").write_text(f"# Title\n\n{text}\n")
-    done = build(tmp_path / "site", tmp_path, pages)
+        shutil.copy(FOLDER / script, root / "workflows" / "documentation")
+    (root / "docs" / "index.md").write_text(f"# Title\n\n{text}\n")
+    done = build(tmp_path / "site", tmp_path, root)
     assert (done.returncode != 0) == bool(FAULTS[text]), done.stderr
     assert FAULTS[text] in done.stderr

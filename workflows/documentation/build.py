@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-PAGES = Path(__file__).resolve().parent / "pages"
+PAGES = Path(__file__).resolve().parents[2] / "docs"
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parents[2])]  # generate.py, and the package of this clone
+sys.path[:0] = [str(HERE.parent / "workflows" / "documentation"), str(HERE.parent)]  # generate.py, and the package of this clone
 
 import generate  # noqa: E402
 
