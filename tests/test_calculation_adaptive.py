@@ -380,3 +380,27 @@ def test_no_tolerance_for_continuum_models_or_molecules(small):
     molecule = replace(ws.models.random_model(n=2, periodic=(True, False, False)), periodic=(False, False, False))
     with pytest.raises(ws.InputError, match="not periodic"):
         ws.compute(molecule, "spin_hall", mu=0.1, temperature=300, tolerance=1e-2)
+
+
+def test_flat_bands_in_boxes():
+    """A level without slope and an s band that crosses it at mu: as a dense mesh has it, where averages over boxes are 0/0."""
+    model = flat_level(0.3)
+    mesh = ws.compute(model, "magnetic_spin_hall", grid=(160, 160, 1), mu=0.3, temperature=300)["magnetic_spin_hall"]
+    boxes = ws.compute(model, "magnetic_spin_hall", tolerance=1e-2, mu=0.3, temperature=300)["magnetic_spin_hall"]
+    value, found = mesh.values[0, 0, 0, 0, 2], boxes.values[0, 0, 0, 0, 2]
+    assert abs(value) > 1e-3
+    assert np.isfinite(boxes.error).all()
+    assert abs(found - value) < boxes.error[0, 0, 0, 0, 2]
+    assert abs(found - value) < 2e-2 * abs(value)
+
+
+def flat_level(energy):
+    """Square lattice: an s band with spins split by 0.2 eV and a pair of levels about `energy` that do not hop."""
+    R = [(0, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0)]
+    hamiltonian = np.zeros((5, 4, 4), complex)
+    hamiltonian[0] = np.diag([0.1, -0.1, energy + 0.25, energy - 0.25])
+    hamiltonian[1:, :2, :2] = -np.eye(2)
+    pauli = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+    spin = np.zeros((5, 4, 4, 3), complex)
+    spin[0] = np.moveaxis([np.kron(np.eye(2), p) for p in pauli], 0, -1)
+    return ws.TightBindingModel(3 * np.eye(3), np.array(R), hamiltonian, spin_R=spin, periodic=(True, True, False))

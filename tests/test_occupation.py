@@ -185,6 +185,29 @@ def test_warm_boxes(d, spread):
     assert slope.max() <= 1e-13 * -slope.min()
 
 
+@pytest.mark.parametrize("d", [1, 2, 3])
+@pytest.mark.parametrize("largest", [0.0, 1e-9, 1e-5, 1e-2, 0.049, 0.051, 0.3, 1.0, 3.0])  # in kT
+def test_small_spreads(d, largest):
+    """Means of f and f' by Gauss-Legendre quadrature of f itself, from no spread to several kT: no quotient of differences left."""
+    kT, mu = 0.02, 0.02 * np.array([-2.7, -0.4, 0.0, 1.3])
+    nodes, gauss = np.polynomial.legendre.leggauss(24)
+    for ratios in ((1, 1, 1), (1, 0.3, 0.02), (1, 1e-4, 0)):
+        spread = largest * kT * np.array(ratios[:d])
+        energies = sum(np.meshgrid(*(nodes * a for a in spread), indexing="ij"))
+        volume = math.prod(np.meshgrid(*[gauss / 2] * d, indexing="ij"))
+        y = (energies[None] - mu.reshape(-1, *[1] * d)) / kT
+        axes = tuple(range(1, d + 1))
+        expected = (
+            (volume * (0.5 - 0.5 * np.tanh(y / 2))).sum(axis=axes),
+            (-volume * 0.25 / np.cosh(y / 2) ** 2 / kT).sum(axis=axes),
+        )
+        wide = np.full(1, 2 * kT)  # the cell as a whole decides for averages, whatever the spread of this state
+        f, slope_ = Occupation(mu, np.array([kT])).linear_weights(np.zeros(1), np.zeros(1), spread[None], wide)
+        assert np.ptp(expected[0]) > 0.3
+        assert np.abs(f[:, 0] - expected[0]).max() < 1e-9
+        assert np.abs(slope_[:, 0] - expected[1]).max() < 1e-9 / kT
+
+
 def test_no_spread_is_the_point():
     """Flat boxes, and those whose energy changes by less than kT: f and f' at the energy of the point, as `sums` has them."""
     occupation = Occupation(np.array([-0.1, 0.2]), np.array([0.02, 0.1]))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,31 +120,65 @@ class Occupation:
 
 
 _FLATTEST = 5e-3  # of the largest spread: thinner boxes are taken as this thick, far below any other error
+_SMALL = 0.05  # in kT: across smaller spreads, derivatives of f to fourth order instead of differences, both to 1e-9
 
 
 def _over_boxes(mu: Real, kT: float, energies: Real, spread: Real) -> tuple[Real, Real]:
-    """Means of f and -f' over boxes in d dimensions in which the energy is linear, exactly: (mu, s) each.
+    """Means of f and -f' over boxes in d dimensions in which the energy is linear: (mu, s) each, x = mu - energy.
 
-    With half widths a, b, ... along the edges, x = mu - energy, and F_d the d-fold integral of f over mu, the mean of f is
+    Along edges with half widths a, b, ... above _SMALL kT exactly: with F_m the m-fold integral of f over mu, the mean of f is
 
-        sum over signs  s_a s_b ... F_d(x + s_a a + s_b b + ...) / (2^d a b ...),      F_d = x_+^d / d!  at T = 0,
+        sum over signs  s_a s_b ... F_m(x + s_a a + s_b b + ...) / (2^m a b ...),      F_m = x_+^m / m!  at T = 0.
 
-    -f' its derivative with respect to x. Evaluated at -|x|, where nothing large cancels; the share at x is 1 - that at -x.
+    Along the others, where that is a quotient of two small numbers, by the series of sinh(a D)/(a D) in D = d/dx. The mean of -f'
+    is the derivative with respect to x. Evaluated at -|x|, where nothing large cancels; the share at x is 1 - that at -x.
     """
-    d = spread.shape[1]
-    unit = kT if kT > 0 else float(spread.max())
-    signs = np.array(list(itertools.product((1, -1), repeat=d)), float)
-    widths = np.maximum(spread, _FLATTEST * spread.max(axis=1, keepdims=True)) / unit
+    unit = kT if kT > 0 else max(float(spread.max()), np.finfo(float).tiny)
+    widths = -np.sort(-spread, axis=1) / unit
+    wide = (widths > (_SMALL if kT > 0 else 0)).sum(axis=1)
     x = (mu[:, None] - energies) / unit
-    below = -np.abs(x)
+    share, density = np.empty((2, *x.shape))
+    for m in np.unique(wide):
+        chosen = wide == m
+        at = -np.abs(x[:, chosen])
+        found = _linear_means(at, widths[chosen], int(m)) if kT > 0 else _step_means(at, widths[chosen], int(m))
+        share[:, chosen], density[:, chosen] = found
+    return np.where(x > 0, 1 - share, share), density / unit
+
+
+def _linear_means(x: Real, widths: Real, m: int) -> tuple[Real, Real]:
+    """At T > 0, in units of kT: the first m of the widths (s, d), in descending order, are wide, the others small."""
+    second = (widths[:, m:] ** 2).sum(axis=1) / 6
+    fourth = second**2 / 2 - (widths[:, m:] ** 4).sum(axis=1) / 180  # log(sinh(y)/y) = y^2/6 - y^4/180 + ...
+    series = (np.ones_like(second), second, fourth) if m < widths.shape[1] else (np.ones_like(second),)
+
+    def integrals(x: Real) -> tuple[Real, Real]:
+        terms = [(c * F, c * slope) for k, c in enumerate(series) for F, slope in [fermi_integrals(m - 2 * k, x)]]
+        return sum(F for F, _ in terms), sum(slope for _, slope in terms)
+
+    return _corner_sums(integrals, x, widths[:, :m])
+
+
+def _step_means(x: Real, widths: Real, m: int) -> tuple[Real, Real]:
+    """At T = 0: a step and no slope without any width; but at the step itself f' is infinite."""
+    if m == 0:
+        return np.where(x == 0, 0.5, 0.0), np.where(x == 0, np.inf, 0.0)
+    return _corner_sums(lambda x: _step_integrals(widths.shape[1], x), x, widths)
+
+
+def _corner_sums(integrals: Callable[[Real], tuple[Real, Real]], x: Real, widths: Real) -> tuple[Real, Real]:
+    """Sums over the corners of the wide edges (s, m), divided by the volume."""
+    if not widths.shape[1]:
+        return integrals(x)
+    widths = np.maximum(widths, _FLATTEST * widths[:, :1])
+    signs = np.array(list(itertools.product((1, -1), repeat=widths.shape[1])), float)
     share, density = np.zeros((2, *x.shape))
     for corner, sign in zip((widths @ signs.T).T, signs.prod(axis=1), strict=True):
-        integral, slope = fermi_integrals(d, below + corner) if kT > 0 else _step_integrals(d, below + corner)
+        integral, slope = integrals(x + corner)
         share += sign * integral
         density += sign * slope
-    volume = 2.0**d * widths.prod(axis=1)
-    share /= volume
-    return np.where(x > 0, 1 - share, share), density / (volume * unit)
+    volume = 2.0 ** widths.shape[1] * widths.prod(axis=1)
+    return share / volume, density / volume
 
 
 def _step_integrals(d: int, x: Real) -> tuple[Real, Real]:
@@ -154,10 +189,14 @@ def _step_integrals(d: int, x: Real) -> tuple[Real, Real]:
 
 
 def fermi_integrals(d: int, x: Real) -> tuple[Real, Real]:
-    """F_d(x) = -Li_d(-e^x), the d-fold integral of 1/(1 + e^-x) from minus infinity, d = 1, 2, 3, and its derivative F_{d-1}.
+    """F_d(x) = -Li_d(-e^x), the d-fold integral of 1/(1 + e^-x) from minus infinity, d <= 3, and its derivative F_{d-1}.
 
-    Between the points of a table by the polynomial of degree five that has the right value and derivatives at both ends: to 1e-13.
+    Up to d = 0 it is f or a derivative of f, a polynomial in f. Above, between the points of a table by the polynomial of degree
+    five that has the right value and derivatives at both ends: to 1e-13.
     """
+    if d <= 0:
+        f = 0.5 - 0.5 * np.tanh(-x / 2)
+        return _fermi_derivative(-d)(f), _fermi_derivative(1 - d)(f)
     table, low, high, step = _fermi_table(), -_TABLE, _TABLE, 1 / _DENSITY
     inside = np.clip(x, low, high - step / 2)
     index = ((inside - low) / step).astype(np.int64)
@@ -171,6 +210,13 @@ def fermi_integrals(d: int, x: Real) -> tuple[Real, Real]:
         value[x < low] = 0
         results.append(value)
     return results[0], results[1]
+
+
+@functools.cache
+def _fermi_derivative(order: int) -> np.polynomial.Polynomial:
+    """d^n f/dx^n of f = 1/(1 + e^-x) as a polynomial in f: df/dx = f (1 - f)."""
+    f = np.polynomial.Polynomial([0, 1])
+    return f if order == 0 else _fermi_derivative(order - 1).deriv() * f * (1 - f)
 
 
 def _quintic(table: Real, order: int, index: NDArray[np.int64], t: Real, h: float) -> Real:

@@ -16,7 +16,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.geometry import geometry_of
 from wannier_spin.integrals.channels import Channels, Tolerance
 from wannier_spin.integrals.plan import Plan
-from wannier_spin.integrals.sums import NEAR_FERMI, batch_size, cell_volume, minima_of
+from wannier_spin.integrals.sums import NEAR_FERMI, batch_size, cell_volume, minima_of, not_finite
 from wannier_spin.integration.adaptive import Sample
 from wannier_spin.integration.boxes import UNEVEN, Boxes, Tiling, tiling
 from wannier_spin.integration.rules import Part, Rule, tensor_rule
@@ -74,7 +74,12 @@ class CellIntegrand:
             energies, slope = found.energies[points], found.slopes[points] * size[i]
             change = (np.abs(slope) @ self.rule.fine.halves.max(axis=0)).max(axis=0)
             states = _States(energies, slope, change, volume[i] * found.sea[points], volume[i] * found.surface[points])
-            yield self._sample(states, self._suspect(energies, found.group[points], size[i]), minima)
+            with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
+                sample = self._sample(states, self._suspect(energies, found.group[points], size[i]), minima)
+            if not np.isfinite([*sample.size, *sample.magnitude]).all():
+                k = lower[i] + size[i] * np.stack(np.meshgrid(*self.rule.nodes, indexing="ij"), axis=-1).reshape(-1, 3)
+                raise not_finite(k @ self.axes.basis, energies, np.concatenate([states.sea, states.surface], axis=-1))
+            yield sample
 
     def _points(self, bloch: BlochMatrices, size: Real) -> _Points:
         """What is kept of a batch of points. size : of the largest box."""

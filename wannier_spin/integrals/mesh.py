@@ -9,7 +9,7 @@ from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import geometry_of
 from wannier_spin.integrals.plan import Plan
-from wannier_spin.integrals.sums import Progress, Sums, batch_size, cell_volume, minima_of, sum_states
+from wannier_spin.integrals.sums import Progress, Sums, batch_size, cell_volume, minima_of, not_finite, sum_states
 from wannier_spin.integration.grid import Block, Mesh, MeshMean, Partial, mean_over_mesh
 from wannier_spin.integration.parallel import Communicator
 from wannier_spin.model import TightBindingModel
@@ -43,7 +43,7 @@ def integrate_mesh(
 
     def integrand(block: Block) -> Partial:
         bloch = source.on_block(block.k1, block.k2, block.k3, block.used)
-        return _partial(bloch, plan, occupation, tolerance, block)
+        return _partial(bloch, plan, occupation, tolerance, block, source)
 
     largest = min(batch_size(source, plan, occupation, memory), -(-oriented.n_evaluated // LEAST_BLOCKS))
     mean: MeshMean = mean_over_mesh(oriented, integrand, largest, comm, progress)
@@ -59,12 +59,16 @@ def check_directions(model: TightBindingModel, mesh: Mesh) -> None:
             raise InputError(f"grid has {points} points along lattice vector {name}, which is not periodic; expected 1")
 
 
-def _partial(bloch: BlochMatrices, plan: Plan, occupation: Occupation, tolerance: float, block: Block) -> Partial:
+def _partial(bloch: BlochMatrices, plan: Plan, occupation: Occupation, tolerance: float, block: Block, source: BlochSum) -> Partial:
     """Sums over the points of each part, and the minima of `minima_of`."""
     geometry = geometry_of(bloch, tolerance, plan.derivatives, plan.site_functions, plan.spin_currents)
     sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, occupation.window))
     energies = geometry.block_energies
     if (block.weights != 1).any():
         sea, surface = (X * block.weights[:, None, None] for X in (sea, surface))
-    sums = [sum_states(occupation, energies[part], sea[part], surface[part]) for part in block.parts]
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
+        sums = [sum_states(occupation, energies[part], sea[part], surface[part]) for part in block.parts]
+    if not np.isfinite(sums).all():
+        k = source.block_points(block.k1, block.k2, block.k3, block.used)
+        raise not_finite(k, energies, np.concatenate([sea, surface], axis=-1))
     return Partial(np.stack(sums), minima_of(energies, geometry.group, occupation))

@@ -46,6 +46,23 @@ def sum_states(occupation: Occupation, energies: Real, sea: Real, surface: Real)
     return occupation.sums(energies.ravel(), *(X.reshape(energies.size, X.shape[-1]) for X in (sea, surface)))
 
 
+def not_finite(k: Real, energies: Real, densities: Real) -> InputError:
+    """What to say of sums that are not finite: where. k (k,3) in reciprocal lattice vectors, energies (k,n), densities (k,n,c)."""
+    bad = ~np.isfinite(energies) | ~np.isfinite(densities).all(axis=-1)
+    point, band = np.argwhere(bad)[0] if bad.any() else (0, 0)
+    where = f"k = ({', '.join(f'{x:.6g}' for x in k[point])}), band {band + 1} ({energies[point, band]:.6g} eV)"
+    if bad.any():
+        gap = np.abs(np.delete(energies[point], band) - energies[point, band]).min(initial=np.inf)
+        return InputError(
+            f"the integrand is not a finite number at {where}, expected one: the nearest band there is {gap:.2g} eV away; "
+            "a larger degeneracy_tolerance makes one block of them"
+        )
+    return InputError(
+        f"f or f' is not a finite number near k = ({', '.join(f'{x:.6g}' for x in k[0])}), expected one: at 0 K a band without "
+        "slope at mu has none; give a temperature above 0 K or another mu"
+    )
+
+
 def minima_of(energies: Real, group: NDArray[np.int64], occupation: Occupation) -> Real:
     """[lowest energy, -highest energy, lowest transition between states that may be occupied and empty; for each mu the
     smallest gap next to a state within a few kT of it, and the distance of the nearest state; for each band its lowest and
