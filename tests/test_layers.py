@@ -14,7 +14,7 @@ import pytest
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "units"),
     ("tensors", "storage"),
-    ("model", "orbitals", "results", "components"),
+    ("model", "orbitals", "components", "results"),
     ("readers", "models", "bloch"),
     ("spin_current", "geometry", "quantum_geometry", "occupation"),
     ("responses", "integration", "symmetry"),

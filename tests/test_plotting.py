@@ -16,10 +16,10 @@ import wannier_spin as ws
 from wannier_spin import cli
 from wannier_spin import units as un
 from wannier_spin.analysis.kpath import QUANTITIES, band_map, k_path
-from wannier_spin.components import groups
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.curves import View, curves, scan_axis
 from wannier_spin.plotting.words import math_symbol, math_unit, power_of_ten
+from wannier_spin.results import RunFacts, groups
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -40,7 +40,7 @@ def result() -> ws.ResultSet:
     names = ["spin_hall", "edelstein", "displacement_spin_current", "nonlinear_drude_spin_magnetization"]
     options = {"temperature": [300, 1000], "omega": [0.1, 0.4, 2.0], "broadening": 0.05, "tau": [5, 20, 80], "units": "SI"}
     found = make(names, mu=MU, **options)
-    return replace(found, provenance={**found.provenance, "fermi_energy_eV": 0.25})
+    return found.with_facts(fermi_energy=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_curves_against_mu(result: ws.ResultSet) -> None:
     tensor = result["spin_hall"]
-    (curve,) = curves(tensor, result.provenance, View(components=("yx;z",), at={"temperature": 900}))
+    (curve,) = curves(tensor, result.facts, View(components=("yx;z",), at={"temperature": 900}))
     assert curve.label == "yx;z"
     assert curve.x == pytest.approx(MU - 0.25)
     assert np.array_equal(curve.y, tensor.values[:, 1, 1, 0, 2])
@@ -89,7 +89,7 @@ def test_curves_against_mu(result: ws.ResultSet) -> None:
 
 def test_curves_against_omega_have_both_parts(result: ws.ResultSet) -> None:
     tensor = result["displacement_spin_current"]
-    cos, sin = curves(tensor, result.provenance, View(components=("xyz",)))
+    cos, sin = curves(tensor, result.facts, View(components=("xyz",)))
     nearest = int(np.argmin(np.abs(MU - 0.25)))  # the Fermi energy
     assert [cos.label, sin.label] == ["xy;z cos", "xy;z sin"]
     assert np.array_equal(cos.x, tensor.omega)
@@ -99,7 +99,7 @@ def test_curves_against_omega_have_both_parts(result: ws.ResultSet) -> None:
 @pytest.mark.parametrize("axis", ["temperature", "tau"])
 def test_curves_against_temperature_and_tau(result: ws.ResultSet, axis: str) -> None:
     tensor = result["edelstein"]
-    (curve,) = curves(tensor, result.provenance, View(components=("yx",), against=axis, at={"mu": 0.93}))
+    (curve,) = curves(tensor, result.facts, View(components=("yx",), against=axis, at={"mu": 0.93}))
     nearest = int(np.argmin(np.abs(MU - 0.93)))
     expected = {
         "temperature": tensor.values[nearest, :, 1, 0],
@@ -112,8 +112,8 @@ def test_curves_against_temperature_and_tau(result: ws.ResultSet, axis: str) -> 
 
 def test_one_line_for_each_temperature(result: ws.ResultSet) -> None:
     tensor = result["spin_hall"]
-    found = curves(tensor, result.provenance, View(lines="temperature"))
-    largest = groups(tensor, result.provenance)[0]
+    found = curves(tensor, result.facts, View(lines="temperature"))
+    largest = groups(tensor, result.facts)[0]
     assert [curve.label for curve in found] == [f"{largest.name}, T = 300 K", f"{largest.name}, T = 1000 K"]
     for i, curve in enumerate(found):
         assert np.array_equal(curve.y, tensor.values[(slice(None), i, *largest.index)])
@@ -121,18 +121,18 @@ def test_one_line_for_each_temperature(result: ws.ResultSet) -> None:
 
 def test_mu_need_not_be_sorted() -> None:
     tensor = make("spin_hall", mu=[0.3, -0.1, 0.2])["spin_hall"]
-    (curve,) = curves(tensor, {}, View(components=("xy;z",)))
+    (curve,) = curves(tensor, RunFacts(), View(components=("xy;z",)))
     assert curve.x.tolist() == [-0.1, 0.2, 0.3]
     assert np.array_equal(curve.y, tensor.values[[1, 2, 0], 0, 0, 1, 2])
 
 
 def test_the_largest_components_are_drawn(everything: ws.ResultSet) -> None:
     tensor = everything["nonlinear_drude_spin_current"]
-    assert len(groups(tensor, {})) > 4
-    sizes = [np.abs(curve.y).max() for curve in curves(tensor, {}, View(most=4))]
+    assert len(groups(tensor, RunFacts())) > 4
+    sizes = [np.abs(curve.y).max() for curve in curves(tensor, RunFacts(), View(most=4))]
     assert len(sizes) == 4
     assert sizes[0] == np.abs(tensor.values).max()
-    assert min(sizes) >= sorted((np.abs(tensor.component(g.name)[0]).max() for g in groups(tensor, {})), reverse=True)[3]
+    assert min(sizes) >= sorted((np.abs(tensor.component(g.name)[0]).max() for g in groups(tensor, RunFacts())), reverse=True)[3]
 
 
 @pytest.mark.parametrize(
@@ -213,9 +213,7 @@ def assert_tidy(figure: "matplotlib.figure.Figure") -> None:
 def test_a_panel_has_symbol_unit_and_settings(result: ws.ResultSet) -> None:
     figure = ws.plot(result, responses=["edelstein"], at={"temperature": 1000})
     (axes,) = figure.axes
-    power = power_of_ten(
-        max(np.abs(c.y).max() for c in curves(result["edelstein"], result.provenance, View(at={"temperature": 1000})))
-    )
+    power = power_of_ten(max(np.abs(c.y).max() for c in curves(result["edelstein"], result.facts, View(at={"temperature": 1000}))))
     assert axes.get_ylabel() == rf"$\beta^{{(1)}}_{{ab}}$ ($10^{{{power}}}$ ⟨σ/2⟩ m$^{{-2}}$ / (V/m))"
     assert axes.get_xlabel() == r"$\mu - E_F$ (eV)"
     title = axes.get_legend().get_title().get_text().replace("\xa0", " ").replace("\n", " ")

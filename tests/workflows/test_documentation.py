@@ -222,8 +222,8 @@ def written(tmp_path_factory):
     iron, moments = ROOT / "example_inputs" / "Fe", [(0, 0, 2.2)]
     crystal = {"symmetry": ws.read_structure(iron / "Fe.win", moments), "reduce_k": False}
     raw = ws.compute(ws.load_model(iron / "Fe.model.h5"), "spin_hall", grid=(2, 2, 2), mu=17.6, temperature=5000, **crystal)
-    provenance = {**raw.provenance, "fermi_energy_eV": 17.6, "input": "seedname = …"}  # as `run` adds
-    found.append(replace(raw, provenance=provenance, tensors={"x": raw["spin_hall"].at(combination={"L0": 1.0})}))
+    raw = raw.with_facts(fermi_energy=17.6, input="seedname = …")  # as `run` adds
+    found.append(replace(raw, tensors={"x": raw["spin_hall"].at(combination={"L0": 1.0})}))
     return [result.save(folder / f"{i}.h5") for i, result in enumerate(found)]
 
 

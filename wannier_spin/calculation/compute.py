@@ -33,7 +33,7 @@ from wannier_spin.integration.parallel import SERIAL, Communicator
 from wannier_spin.model import KPModel, SpinCurrent, Structure, TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses.registry import Form, Response
-from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, ResponseTensor, ResultSet, at_site
+from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, ResponseTensor, ResultSet, RunFacts, at_site
 from wannier_spin.symmetry import site_group
 from wannier_spin.tensors import Channel
 
@@ -201,14 +201,14 @@ def compute(
         "wall_seconds": time.monotonic() - start,
         "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
         "versions": _versions(),
-        "symmetry": "none used" if group is None else group.provenance(plan, permutations),
+        "symmetry": "none used" if group is None else group.facts(plan, permutations),
         **({"sites": {name: [f + 1 for f in own] for name, own in plan.sites.items()}} if plan.sites else {}),
         **sums.notes,
     }
     if degeneracy_check:
         values = [tensors(s) for s in tried]
         provenance["degeneracy_change"] = {name: _largest_change([v[name].values for v in values]) for name in values[0]}
-    return ResultSet(tensors(sums), provenance, messages)
+    return ResultSet(tensors(sums), RunFacts.from_mapping(provenance), messages)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def run_model(
         progress=progress,
         control=control,
     )
-    return replace(result, provenance={**result.provenance, "fermi_energy_eV": settings.fermi_energy, "input": text})
+    return result.with_facts(fermi_energy=settings.fermi_energy, input=text)
 
 
 def asked_tolerance(settings: Settings) -> Tolerance | None:

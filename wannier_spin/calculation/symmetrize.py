@@ -17,7 +17,7 @@ from wannier_spin.integrals.plan import Plan
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.model import KPModel, Structure, TightBindingModel
 from wannier_spin.responses.registry import Response
-from wannier_spin.results import ResponseTensor, at_site
+from wannier_spin.results import ResponseTensor, SymmetryFacts, at_site
 from wannier_spin.symmetry import (
     AllowedTensor,
     MagneticGroup,
@@ -52,7 +52,7 @@ class VerifiedGroup:
     energy_residual: float
     spin_residual: float
 
-    def provenance(self, plan: Plan, sites: SiteGroup | None = None) -> dict[str, Any]:
+    def facts(self, plan: Plan, sites: SiteGroup | None = None) -> SymmetryFacts:
         """What is written into a result: the group, how well the model has it, and the form of each tensor."""
         g = self.group
         records = plan.responses if plan.channel == "spin" else ()
@@ -60,19 +60,18 @@ class VerifiedGroup:
         forms = {name: allowed(kind, g.point_operations) for name, kind in kinds.items()}
         if sites is not None:
             forms |= site_forms([record for record in records if plan.sites_of(record)], plan.form == "full", sites)
-        return {
-            "space_group": g.space_group,
-            "bns_number": g.bns_number,
-            "uni_number": g.uni_number,
-            "operations": len(g.point_operations),
-            "P": g.has_inversion,
-            "T": g.has_time_reversal,
-            "PT": g.has_pt,
-            "band_residual_eV": self.energy_residual,
-            "spin_residual": self.spin_residual,
-            "forms": {name: str(form) for name, form in forms.items()},
-            "independent": {name: " ".join(form.independent) for name, form in forms.items()},
-        }
+        return SymmetryFacts(
+            space_group=g.space_group,
+            bns_number=g.bns_number,
+            uni_number=g.uni_number,
+            operations=len(g.point_operations),
+            has_inversion=g.has_inversion,
+            has_time_reversal=g.has_time_reversal,
+            has_pt=g.has_pt,
+            band_residual=self.energy_residual,
+            spin_residual=self.spin_residual,
+            forms=forms,
+        )
 
 
 def verified_group(model: TightBindingModel | KPModel, structure: Structure | None, tolerance: float) -> VerifiedGroup | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from wannier_spin.components import component_names, independent
+from wannier_spin.components import component_names
 from wannier_spin.errors import InputError
-from wannier_spin.results import ResponseTensor, ResultSet, plain
+from wannier_spin.results import ResponseTensor, ResultSet, RunFacts, independent, plain
 from wannier_spin.storage import Tree, write_tree, write_whole
 
 COLUMNS = (
@@ -36,7 +36,7 @@ def check_ending(path: str | Path) -> None:
         raise InputError(f"cannot export to '{path}': the ending must be {', '.join(WRITERS)}")
 
 
-def rows(tensor: ResponseTensor, provenance: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+def rows(tensor: ResponseTensor, facts: RunFacts) -> Iterator[tuple[Any, ...]]:
     """One row for each number, see COLUMNS; what does not apply or is not known is None.
 
     independent : 1 where the component determines others by symmetry, 0 where it follows from others or is forbidden.
@@ -45,7 +45,7 @@ def rows(tensor: ResponseTensor, provenance: Mapping[str, Any]) -> Iterator[tupl
     names = component_names(tensor)
     values = tensor.over_tau.reshape(-1, len(names)).tolist()
     errors = tensor.error_over_tau.reshape(-1, len(names)).tolist()
-    flags = [_flags(tensor, provenance, names, part) for part in range(2 if dynamic else 1)]
+    flags = [_flags(tensor, facts, names, part) for part in range(2 if dynamic else 1)]
     omega = tensor.omega.tolist() if dynamic else [None]
     axes = (tensor.tau, tensor.mu.tolist(), tensor.temperature.tolist(), omega, range(len(flags)))
     for i, (tau, mu, temperature, w, part) in enumerate(itertools.product(*axes)):
@@ -112,8 +112,8 @@ def _describe(tensor: ResponseTensor, component: str | None) -> dict[str, Any]:
     }
 
 
-def _flags(tensor: ResponseTensor, provenance: Mapping[str, Any], names: tuple[str, ...], part: int) -> list[int | None]:
-    known = independent(tensor, provenance, part)
+def _flags(tensor: ResponseTensor, facts: RunFacts, names: tuple[str, ...], part: int) -> list[int | None]:
+    known = independent(tensor, facts, part)
     if known is None:
         return [None] * len(names)
     chosen = {group.name for group in known}
@@ -126,7 +126,7 @@ def _write_csv(result: ResultSet, path: Path) -> Path:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
             for tensor in result.values():
-                writer.writerows(rows(tensor, result.provenance))
+                writer.writerows(rows(tensor, result.facts))
 
     return write_whole(path, write)
 

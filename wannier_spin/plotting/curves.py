@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.components import Group, checked_name, groups
+from wannier_spin.components import Group, checked_name
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.words import setting
-from wannier_spin.results import ResponseTensor
+from wannier_spin.results import ResponseTensor, RunFacts, groups
 
 Real = NDArray[np.float64]
 AXES = ("mu", "temperature", "omega", "tau")
@@ -55,28 +55,28 @@ def scan_axis(tensor: ResponseTensor) -> str | None:
     return "tau" if len(tensor.tau) > 1 and tensor.tau_power else None
 
 
-def curves(tensor: ResponseTensor, provenance: Mapping[str, Any], view: View) -> tuple[Curve, ...]:
+def curves(tensor: ResponseTensor, facts: RunFacts, view: View) -> tuple[Curve, ...]:
     """The lines of one panel; without a scan each has one point. Raises InputError for what the response does not have."""
     against = view.against or scan_axis(tensor)
     _check_axes(tensor, view)
-    place = {axis: position(tensor, axis, provenance, view.at or {}) for axis in scan_axes(tensor)}
-    x = axis_values(tensor, against, provenance)
+    place = {axis: position(tensor, axis, facts, view.at or {}) for axis in scan_axes(tensor)}
+    x = axis_values(tensor, against, facts)
     order = np.argsort(x, kind="stable")  # a list of mu need not be in order
     values, errors = tensor.over_tau, tensor.error_over_tau
     found = []
-    for group, part, where, label in _choices(tensor, provenance, view, place):
+    for group, part, where, label in _choices(tensor, facts, view, place):
         pick: list[Any] = [slice(None) if axis == against else where[axis] for axis in scan_axes(tensor)]
         index = (*pick, *(() if part is None else (part,)), *group.index)
         found.append(Curve(label, x[order], np.atleast_1d(values[index])[order], np.atleast_1d(errors[index])[order]))
     return tuple(found)
 
 
-def axis_values(tensor: ResponseTensor, axis: str | None, provenance: Mapping[str, Any]) -> Real:
+def axis_values(tensor: ResponseTensor, axis: str | None, facts: RunFacts) -> Real:
     """Coordinates along an axis, mu from the Fermi energy where that is known; one zero for None."""
     if axis is None:
         return np.zeros(1)
     values = np.asarray(getattr(tensor, axis), float)
-    return values - provenance.get("fermi_energy_eV", 0.0) if axis == "mu" else values
+    return values - (facts.fermi_energy or 0.0) if axis == "mu" else values
 
 
 def scan_axes(tensor: ResponseTensor) -> tuple[str, ...]:
@@ -99,20 +99,20 @@ def _check_axes(tensor: ResponseTensor, view: View) -> None:
         raise InputError(f"'{tensor.name}' has {count} values of {view.lines}; a figure shows at most {MOST_LINES} as lines")
 
 
-def position(tensor: ResponseTensor, axis: str, provenance: Mapping[str, Any], at: Mapping[str, float]) -> int:
+def position(tensor: ResponseTensor, axis: str, facts: RunFacts, at: Mapping[str, float]) -> int:
     """Which value of an axis that is neither drawn against nor by lines."""
     values = np.asarray(getattr(tensor, axis), float)
     wanted = at.get(axis)
     if wanted is None and axis == "mu":
-        wanted = provenance.get("fermi_energy_eV", values[len(values) // 2])
+        wanted = values[len(values) // 2] if facts.fermi_energy is None else facts.fermi_energy
     return 0 if wanted is None else int(np.argmin(np.abs(values - wanted)))
 
 
 def _choices(
-    tensor: ResponseTensor, provenance: Mapping[str, Any], view: View, place: Mapping[str, int]
+    tensor: ResponseTensor, facts: RunFacts, view: View, place: Mapping[str, int]
 ) -> Iterator[tuple[Group, int | None, Mapping[str, int], str]]:
     """(component, part or None, positions on the axes, label) of each line."""
-    chosen = list(_chosen_groups(tensor, provenance, view.components))
+    chosen = list(_chosen_groups(tensor, facts, view.components))
     if view.lines is None:
         for group, part in chosen if view.components else _largest(tensor, chosen, view.most):
             yield group, part, place, _label(group) + _part(tensor, part)
@@ -123,26 +123,24 @@ def _choices(
                 group,
                 part,
                 {**place, view.lines: i},
-                f"{group.name}{_part(tensor, part)}, {setting(tensor, provenance, view.lines, value)}",
+                f"{group.name}{_part(tensor, part)}, {setting(tensor, facts, view.lines, value)}",
             )
 
 
-def _chosen_groups(
-    tensor: ResponseTensor, provenance: Mapping[str, Any], components: Sequence[str]
-) -> Iterator[tuple[Group, int | None]]:
+def _chosen_groups(tensor: ResponseTensor, facts: RunFacts, components: Sequence[str]) -> Iterator[tuple[Group, int | None]]:
     parts: tuple[int | None, ...] = (0, 1) if len(tensor.omega) else (None,)
     if components:
         names = dict.fromkeys(checked_name(tensor, component) for component in components)
         yield from ((Group(name), part) for name in names for part in parts)
         return
-    lists = [[(group, part) for group in groups(tensor, provenance, part or 0)] for part in parts]
+    lists = [[(group, part) for group in groups(tensor, facts, part or 0)] for part in parts]
     for pairs in itertools.zip_longest(*lists):  # cos and sin in turn
         yield from (pair for pair in pairs if pair is not None)
 
 
-def drawn_of(tensor: ResponseTensor, provenance: Mapping[str, Any], view: View) -> tuple[int, int]:
+def drawn_of(tensor: ResponseTensor, facts: RunFacts, view: View) -> tuple[int, int]:
     """How many components are drawn, of how many there are to draw (cos and sin counted apart)."""
-    total = len(list(_chosen_groups(tensor, provenance, view.components)))
+    total = len(list(_chosen_groups(tensor, facts, view.components)))
     return (total if view.components else min(total, 1 if view.lines else view.most)), total
 
 

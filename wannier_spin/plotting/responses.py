@@ -8,17 +8,17 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.components import checked_name, is_forbidden
+from wannier_spin.components import checked_name
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, PAGE, check_ending, new_figure, own_style, save
 from wannier_spin.plotting.curves import Curve, View, curves, drawn_of, has_component, position, scan_axes, scan_axis
-from wannier_spin.plotting.words import axis_label, math_symbol, math_unit, power_of_ten, provenance_lines, setting
-from wannier_spin.results import ResponseTensor, ResultSet
+from wannier_spin.plotting.words import axis_label, fact_lines, math_symbol, math_unit, power_of_ten, setting
+from wannier_spin.results import ResponseTensor, ResultSet, RunFacts, is_forbidden
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +63,7 @@ def plot(
     rows = -(-len(panels) // columns)
     with own_style():
         figure = new_figure((COLUMN * columns, 2.75 * rows))
-        _draw_panels(figure, panels, result.provenance, (rows, columns))
+        _draw_panels(figure, panels, result.facts, (rows, columns))
     if path is not None:
         save(figure, path)
     return figure
@@ -80,8 +80,8 @@ def summary_sheet(result: ResultSet, path: str | Path | None = None, *, title: s
     columns = 1 if len(panels) == 1 else 2 if len(panels) <= 8 else 3
     most = 6 if columns < 3 else 4
     panels = tuple((tensor, View(most=most)) for tensor, _ in panels)
-    forbidden = [name for name, tensor in result.items() if is_forbidden(tensor, result.provenance)]
-    head = [line for text in provenance_lines(result) for line in textwrap.wrap(text, WRAP, subsequent_indent="    ")]
+    forbidden = [name for name, tensor in result.items() if is_forbidden(tensor, result.facts)]
+    head = [line for text in fact_lines(result) for line in textwrap.wrap(text, WRAP, subsequent_indent="    ")]
     if forbidden and len(forbidden) < len(result):
         head += textwrap.wrap(f"forbidden by symmetry: {', '.join(forbidden)}", WRAP, subsequent_indent="    ")
     notes = [line for text in result.warnings for line in textwrap.wrap(f"warning: {text}", WRAP, subsequent_indent="    ")]
@@ -89,8 +89,8 @@ def summary_sheet(result: ResultSet, path: str | Path | None = None, *, title: s
     height = PAGE[1] * max(1, rows / 4)  # more than four rows do not fit on a page
     with own_style():
         figure = new_figure((PAGE[0], height), _rectangle(len(head) + 2, len(notes), height))
-        _draw_panels(figure, panels, result.provenance, (rows, columns))
-        name = title or str(result.provenance.get("model", "result"))
+        _draw_panels(figure, panels, result.facts, (rows, columns))
+        name = title or result.facts.model
         figure.text(0.04, 1 - 0.35 / height, name, size=11, weight="bold", va="top")
         figure.text(0.04, 1 - 0.62 / height, "\n".join(head), size=7, va="top", linespacing=1.4)
         figure.text(0.04, 0.35 / height, "\n".join(notes), size=7, va="bottom", linespacing=1.4, color=COLOURS[1])
@@ -110,7 +110,7 @@ def _panels(result: ResultSet, responses: Sequence[str], view: View) -> tuple[Pa
         raise InputError(f"no response '{unknown[0]}' in this result; it has {', '.join(result)}")
     chosen = [result[name] for name in responses or result]
     if not responses and not view.components:
-        chosen = [tensor for tensor in chosen if not is_forbidden(tensor, result.provenance)] or chosen
+        chosen = [tensor for tensor in chosen if not is_forbidden(tensor, result.facts)] or chosen
     components = _by_response(chosen, view.components)
     fitting: list[Panel] = []
     refusal = None
@@ -120,7 +120,7 @@ def _panels(result: ResultSet, responses: Sequence[str], view: View) -> tuple[Pa
             if view.components and not own.components:
                 checked_name(tensor, view.components[0])
                 continue  # the name fits, but is written as that of another response
-            curves(tensor, result.provenance, own)
+            curves(tensor, result.facts, own)
             fitting.append((tensor, own))
         except InputError as error:
             refusal = error
@@ -142,34 +142,34 @@ def _by_response(tensors: Sequence[ResponseTensor], components: Sequence[str]) -
     return found
 
 
-def _draw_panels(figure: Figure, panels: Sequence[Panel], provenance: Mapping[str, Any], shape: tuple[int, int]) -> None:
+def _draw_panels(figure: Figure, panels: Sequence[Panel], facts: RunFacts, shape: tuple[int, int]) -> None:
     grid = figure.add_gridspec(*shape)
     for i, (tensor, view) in enumerate(panels):
-        draw_response(figure.add_subplot(grid[divmod(i, shape[1])]), tensor, provenance, view)
+        draw_response(figure.add_subplot(grid[divmod(i, shape[1])]), tensor, facts, view)
 
 
-def draw_response(axes: Axes, tensor: ResponseTensor, provenance: Mapping[str, Any], view: View) -> None:
+def draw_response(axes: Axes, tensor: ResponseTensor, facts: RunFacts, view: View) -> None:
     """One panel on given axes."""
-    found = curves(tensor, provenance, view)
+    found = curves(tensor, facts, view)
     against = view.against or scan_axis(tensor)
     title = textwrap.fill(tensor.title + (" (not converged)" if tensor.converged is False else ""), _room(axes, 0.061))
     if not found:
-        words = "forbidden by symmetry" if is_forbidden(tensor, provenance) else "zero"
+        words = "forbidden by symmetry" if is_forbidden(tensor, facts) else "zero"
         axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center")
         axes.set(xticks=[], yticks=[], ylabel=math_symbol(tensor.symbol))
         axes.set_title(title, loc="left")
         return
     power = power_of_ten(max(float(np.abs(curve.y[np.isfinite(curve.y)]).max(initial=0.0)) for curve in found))
     quantity = _quantity_label(tensor, power)
-    title = "\n".join([title, *textwrap.wrap(_fixed(tensor, provenance, view, against), _room(axes, 0.059))])
+    title = "\n".join([title, *textwrap.wrap(_fixed(tensor, facts, view, against), _room(axes, 0.059))])
     if against is None:
         _draw_bars(axes, found, 10.0**-power)
         axes.set_xlabel(quantity)
         axes.set_title(title, loc="left")
         return
     _draw_lines(axes, found, 10.0**-power)
-    axes.set(xlabel=axis_label(tensor, against, provenance), ylabel=quantity)
-    if against == "mu" and "fermi_energy_eV" in provenance:
+    axes.set(xlabel=axis_label(tensor, against, facts), ylabel=quantity)
+    if against == "mu" and facts.fermi_energy is not None:
         axes.axvline(0, color="0.6", lw=0.6, zorder=0)
     _legend(axes, title, found)
 
@@ -186,12 +186,12 @@ def _quantity_label(tensor: ResponseTensor, power: int) -> str:
     return f"{math_symbol(tensor.symbol)} ({words})"
 
 
-def _fixed(tensor: ResponseTensor, provenance: Mapping[str, Any], view: View, against: str | None) -> str:
+def _fixed(tensor: ResponseTensor, facts: RunFacts, view: View, against: str | None) -> str:
     """Where the axes stand that are not drawn: "T = 300 K, tau = 10 fs"."""
     matters = [axis for axis in scan_axes(tensor) if axis not in (against, view.lines) and (axis != "tau" or tensor.tau_power)]
-    values = {axis: getattr(tensor, axis)[position(tensor, axis, provenance, view.at or {})] for axis in matters}
-    words = [setting(tensor, provenance, axis, value) for axis, value in values.items()]
-    drawn, total = drawn_of(tensor, provenance, view)
+    values = {axis: getattr(tensor, axis)[position(tensor, axis, facts, view.at or {})] for axis in matters}
+    words = [setting(tensor, facts, axis, value) for axis, value in values.items()]
+    drawn, total = drawn_of(tensor, facts, view)
     words += [f"largest {drawn} of {total}"] if drawn < total else []
     words += ["ħ = e = 1"] if tensor.units == "natural" else []
     return ", ".join(word.replace(" ", "\xa0") for word in words)  # lines break at commas only

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from wannier_spin import responses as resp
 from wannier_spin.analysis.kpath import QUANTITIES, BandMap, Place
-from wannier_spin.results import ResponseTensor, ResultSet
+from wannier_spin.results import MeshFacts, ResponseTensor, ResultSet, RunFacts
 
 _GEOMETRIC = {
     "spin_berry_curvature": "\\Omega^{{{}}}",
@@ -40,9 +38,9 @@ def math_symbol(symbol: str) -> str:
     return f"$\\{letter}{order}_{{{indices}}}" + ("(\\omega)$" if frequency else "$")
 
 
-def axis_label(tensor: ResponseTensor, axis: str, provenance: Mapping[str, Any]) -> str:
+def axis_label(tensor: ResponseTensor, axis: str, facts: RunFacts) -> str:
     """What stands below the axis, with the unit."""
-    mu = "$\\mu - E_F$ (eV)" if "fermi_energy_eV" in provenance else "$\\mu$ (eV)"
+    mu = "$\\mu - E_F$ (eV)" if facts.fermi_energy is not None else "$\\mu$ (eV)"
     words = {"mu": mu, "temperature": "T (K)", "omega": "$\\hbar\\omega$ (eV)", "tau": f"$\\tau$ ({tau_unit(tensor)})"}
     return words[axis]
 
@@ -53,35 +51,31 @@ def power_of_ten(largest: float) -> int:
     return 0 if -1 <= power <= 2 else power
 
 
-def provenance_lines(result: ResultSet) -> tuple[str, ...]:
+def fact_lines(result: ResultSet) -> tuple[str, ...]:
     """What a reader must know to make the numbers again: model, mesh or tolerance, form, definitions, convergence."""
-    p = result.provenance
+    facts = result.facts
     first = next(iter(result.values()))
-    version = p.get("versions", {}).get("wannier-spin", "")
-    lines = [f"{p.get('model', 'model')}, {first.dimension}D; wannier_spin {version}, {p.get('finished', '')}".rstrip(", ")]
-    lines.append(_sampling(p))
+    version = facts.versions.get("wannier-spin", "")
+    lines = [f"{facts.model}, {first.dimension}D; wannier_spin {version}, {facts.finished}".rstrip(", ")]
+    lines.append(_sampling(facts))
     relaxation = f", relaxation '{first.relaxation}'" if first.relaxation else ""
     taus = ", ".join(f"{tau:g}" for tau in first.tau[:8]) + (", …" if len(first.tau) > 8 else "")
     lines.append(f"form '{first.form}'{relaxation}; τ = {taus} {tau_unit(first)}")
     if first.channel == "spin":
-        lines.append(f"spin current '{p.get('spin_current', '?')}': {p.get('spin_current_definition', '')}")
-    symmetry = p.get("symmetry")
-    if isinstance(symmetry, Mapping):
-        lines.append(f"magnetic group {symmetry['bns_number']}, {symmetry['operations']} point operations")
+        lines.append(f"spin current '{facts.spin_current or '?'}': {facts.spin_current_definition}")
+    if facts.symmetry is not None:
+        lines.append(f"magnetic group {facts.symmetry.bns_number}, {facts.symmetry.operations} point operations")
     else:
         lines.append("no symmetry used: the largest components are drawn")
     return (*lines, _convergence(result))
 
 
-def _sampling(p: Mapping[str, Any]) -> str:
-    parts = []
-    if p.get("grid"):
-        parts.append(f"grid {'×'.join(str(n) for n in p['grid'])}")
-    parts += [f"{key.replace('_', ' ')} {p[key]:g}" for key in ("tolerance", "rtol", "atol") if isinstance(p.get(key), int | float)]
-    if "k_points_evaluated" in p:
-        parts.append(f"{p['k_points_evaluated']} k-points evaluated")
-    if p.get("broadening_eV"):
-        parts.append(f"broadening {p['broadening_eV']:g} eV")
+def _sampling(facts: RunFacts) -> str:
+    parts = [facts.how().replace("x", "×") if isinstance(facts.sampling, MeshFacts) else facts.how()]
+    if facts.k_points is not None:
+        parts.append(f"{facts.k_points} k-points evaluated")
+    if facts.broadening:
+        parts.append(f"broadening {facts.broadening:g} eV")
     return ", ".join(parts)
 
 
@@ -98,10 +92,10 @@ def tau_unit(tensor: ResponseTensor) -> str:
     return tensor.tau_unit.replace("hbar", "ħ")
 
 
-def setting(tensor: ResponseTensor, provenance: Mapping[str, Any], axis: str, value: float) -> str:
+def setting(tensor: ResponseTensor, facts: RunFacts, axis: str, value: float) -> str:
     """One value of an axis in words: "T = 300 K"."""
-    if axis == "mu" and "fermi_energy_eV" in provenance:
-        return f"$\\mu-E_F$ = {value - provenance['fermi_energy_eV']:.3g} eV".replace("-0 eV", "0 eV")
+    if axis == "mu" and facts.fermi_energy is not None:
+        return f"$\\mu-E_F$ = {value - facts.fermi_energy:.3g} eV".replace("-0 eV", "0 eV")
     unit = {"mu": "eV", "temperature": "K", "omega": "eV", "tau": tau_unit(tensor)}[axis]
     symbol = {"mu": "$\\mu$", "temperature": "T", "omega": "$\\omega$", "tau": "$\\tau$"}[axis]
     return f"{symbol} = {value:.4g} {unit}"

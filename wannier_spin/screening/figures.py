@@ -15,7 +15,7 @@ A ratio is left out where its denominator is not larger than its own error.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,27 +69,18 @@ def columns(responses: Sequence[str]) -> tuple[str, ...]:
 
 def figures(result: ResultSet) -> Row:
     """The cells of one material."""
-    fermi = float(result.provenance.get("fermi_energy_eV", 0.0))
+    fermi = result.facts.fermi_energy or 0.0
     tensors = {name: tensor.at(units="SI") for name, tensor in result.items()}
     row: Row = {}
     for name, tensor in tensors.items():
         if name != CHARGE:
-            row |= _of_one(tensor, fermi, is_forbidden(name, result.provenance))
+            row |= _of_one(tensor, fermi, result.facts.symmetry is not None and result.facts.symmetry.forbids(name))
     if "spin_hall" in tensors and CHARGE in tensors and row["spin_hall.component"] != FORBIDDEN:
         row |= _spin_hall_angle(tensors["spin_hall"], tensors[CHARGE])
     for drude, intrinsic in COUNTERPARTS.items():
         if drude in tensors and intrinsic in tensors and row[f"{drude}.component"] != FORBIDDEN:
             row |= _to_intrinsic(tensors[drude], tensors[intrinsic])
     return row
-
-
-def is_forbidden(name: str, provenance: Mapping[str, Any]) -> bool:
-    """Whether the magnetic group allows no component (of a dynamic response: neither of cos nor of sin)."""
-    symmetry = provenance.get("symmetry")
-    if not isinstance(symmetry, Mapping):
-        return False
-    forms = [text for key, text in symmetry["independent"].items() if key.split(" ")[0] == name]
-    return bool(forms) and not any(forms)
 
 
 def largest(tensor: ResponseTensor) -> tuple[int, ...]:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from wannier_spin import calculation
 from wannier_spin.config import Settings
@@ -138,8 +137,7 @@ def _result(material: Material, target: Path, resume: bool, comm: Communicator) 
         return old, "reused", ""
     start = time.monotonic()
     result = _compute(material, comm)
-    added = {"screening": inputs, "screening_seconds": time.monotonic() - start}
-    result = replace(result, provenance={**result.provenance, **added})
+    result = result.with_facts(screening=inputs, screening_seconds=time.monotonic() - start)
     together(comm, lambda: result.save(target) if comm.rank == 0 else None)
     return result, "computed", why
 
@@ -185,7 +183,7 @@ def _older(target: Path, inputs: dict[str, str]) -> tuple[ResultSet | None, str]
         old = load(target)
     except InputError as error:
         return None, f"computed again: {error}"
-    before: Any = old.provenance.get("screening", {})
+    before = old.facts.screening
     if before == inputs:
         return old, ""
     files, known = json.loads(inputs["files"]), json.loads(before.get("files", "{}"))

@@ -1,11 +1,11 @@
 """Magnetic symmetry: operations of a structure, allowed tensors, Table I, irreducible k-points."""
 
+from wannier_spin.components import AllowedTensor
 from wannier_spin.symmetry.boxes import BoxSymmetry, box_symmetry
 from wannier_spin.symmetry.kpoints import irreducible_weights, mesh_operations
 from wannier_spin.symmetry.model_average import ModelChange, symmetrize_model
 from wannier_spin.symmetry.operations import MagneticGroup, Operation, distinct, group_from_database, magnetic_group
 from wannier_spin.symmetry.projector import (
-    AllowedTensor,
     TensorKind,
     allowed,
     invariant_basis,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.components import LETTERS, AllowedTensor, written
 from wannier_spin.symmetry.operations import Operation
 from wannier_spin.tensors import IndexKind
 
@@ -87,41 +88,18 @@ def n_independent(kind: TensorKind, operations: Sequence[Operation]) -> int:
     return round(float(np.trace(projector(kind, operations))))
 
 
-@dataclass(frozen=True)
-class AllowedTensor:
-    """The form of an invariant tensor.
-
-    independent : the components that determine it, as letters. relations : every other non-zero component as a sum of
-    (coefficient, independent component).
-    """
-
-    kind: TensorKind
-    independent: tuple[str, ...]
-    relations: dict[str, tuple[tuple[float, str], ...]]
-
-    def __str__(self) -> str:
-        """For instance "xy;z = -yx;z, zz;z", or "0"."""
-        groups: dict[str, list[str]] = {name: [name] for name in self.independent}
-        rest = []
-        for name, terms in self.relations.items():
-            if len(terms) == 1 and abs(abs(terms[0][0]) - 1) < 1e-6:
-                groups[terms[0][1]].append(("-" if terms[0][0] < 0 else "") + name)
-            else:
-                rest.append(f"{name} = " + " ".join(f"{factor:+.4g} {other}" for factor, other in terms))
-        return ", ".join([" = ".join(names) for names in groups.values()] + rest) or "0"
-
-
 def allowed(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None = None) -> AllowedTensor:
     """Independent components and relations, by Gaussian elimination of the invariant tensors in the order xxx, xxy, ..."""
     basis = _echelon_basis(projector(kind, operations, signs))
-    names = [_component(letters, kind) for letters in itertools.product("xyz", repeat=kind.rank)]
+    spin = kind.kinds[0] == "polar" and kind.kinds[-1] == "axial"  # of a spin current
+    names = [written("".join(letters), spin) for letters in itertools.product(LETTERS, repeat=kind.rank)]
     pivots = [int(np.flatnonzero(np.abs(row) > TOLERANCE)[0]) for row in basis]
     relations = {}
     for i, name in enumerate(names):
         terms = tuple((float(row[i]), names[p]) for row, p in zip(basis, pivots, strict=True) if abs(row[i]) > TOLERANCE)
         if i not in pivots and terms:
             relations[name] = terms
-    return AllowedTensor(kind, tuple(names[p] for p in pivots), relations)
+    return AllowedTensor(tuple(names[p] for p in pivots), relations)
 
 
 def invariant_basis(kind: TensorKind, operations: Sequence[Operation]) -> Real:
@@ -140,13 +118,6 @@ def _echelon_basis(P: Real) -> Real:
     """What a symmetric projector leaves, as rows in reduced echelon form."""
     left, singular, _ = np.linalg.svd(P)
     return _reduced_echelon(left[:, singular > 0.5].T)
-
-
-def _component(letters: Sequence[str], kind: TensorKind) -> str:
-    """Letters with a semicolon before the spin of a spin current."""
-    text = "".join(letters)
-    spin_current = kind.kinds[0] == "polar" and kind.kinds[-1] == "axial"
-    return f"{text[:-1]};{text[-1]}" if spin_current else text
 
 
 def _reduced_echelon(rows: Real) -> Real:

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.components import AllowedTensor
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure
 from wannier_spin.symmetry.operations import MagneticGroup, Operation
-from wannier_spin.symmetry.projector import AllowedTensor, TensorKind, allowed, basis_of, symmetric_in_fields, transform
+from wannier_spin.symmetry.projector import TensorKind, allowed, basis_of, symmetric_in_fields, transform
 
 Real = NDArray[np.float64]
 

@@ -7,36 +7,26 @@ blocks can be changed on a finished result, also on one that was read from a fil
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import units as un
+from wannier_spin.components import checked_index
 from wannier_spin.errors import InputError
-from wannier_spin.storage import Labelled, Tree, read_tree, write_tree
+from wannier_spin.results.arrays import dataset, named_arrays
 from wannier_spin.tensors import Channel, parts_of
 
 if TYPE_CHECKING:
     import xarray
 
 Real = NDArray[np.float64]
-KIND = "wannier_spin result"
 PARTS = ("sites", "definitions")  # responses inside of a response
 SPREAD = 1.0  # standard deviations of a sum of independent differences that an error bar has besides the sum
-SPIN_CURRENT_DEFINITIONS = {
-    "simple": "v^{a;c} = {v^a, sigma^c}/4, the product taken within the Wannier space; spin current = <{v, hbar sigma/2}/2>",
-    "qiao": "v^{a;c} = {v^a, sigma^c}/4 of Qiao et al., PRB 98, 214402 (2018), derivatives of bands, without terms inside "
-    "degenerate blocks; spin current = <{v, hbar sigma/2}/2>",
-    "ryoo": "v^{a;c} = {v^a, sigma^c}/4 of Ryoo, Park and Souza, PRB 99, 235113 (2019), derivatives of Wannier functions; "
-    "spin current = <{v, hbar sigma/2}/2>",
-}
 
 
 def at_site(name: str, site: str) -> str:
@@ -318,10 +308,7 @@ class ResponseTensor:
 
     def component(self, indices: str) -> tuple[Real, Real]:
         """Values and errors of one component, for instance "xy;z": (mu, T) or (mu, T, omega, part)."""
-        letters = indices.replace(";", "")
-        if len(letters) != len(self.labels) or not set(letters) <= set("xyz"):
-            raise InputError(f"component '{indices}' of '{self.name}': expected {len(self.labels)} letters x, y or z")
-        index: Any = (..., *("xyz".index(letter) for letter in letters))
+        index: Any = (..., *checked_index(self, indices))
         return self.values[index], self.error[index]
 
     def to_xarray(self) -> xarray.Dataset:
@@ -329,7 +316,7 @@ class ResponseTensor:
 
         Raises InputError where xarray is not installed.
         """
-        return _dataset(_named_arrays(self))
+        return dataset(named_arrays(self))
 
     def _over_omega(self, name: str, block: Real) -> Real:
         """In a dynamic response, a static block times the (cos, sin) parts of (tau/(1 - i w tau))^p; any other as it is."""
@@ -364,199 +351,3 @@ class ResponseTensor:
     def _scale(self) -> float:
         """Power of tau and SI unit."""
         return un.response_factor(self.output, self.field_order, self.tau_power, self.dimension, self.units, self.tau[0])
-
-
-@dataclass(frozen=True)
-class ResultSet(Mapping[str, ResponseTensor]):
-    """Responses by name, and how they were made: `provenance`, and `warnings` that were given."""
-
-    tensors: Mapping[str, ResponseTensor]
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-    def __getitem__(self, name: str) -> ResponseTensor:
-        try:
-            return self.tensors[name]
-        except KeyError:
-            raise KeyError(f"no response '{name}' in this result; it has {', '.join(self.tensors)}") from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.tensors)
-
-    def __len__(self) -> int:
-        return len(self.tensors)
-
-    def definition(self, name: str) -> ResultSet:
-        """The responses that were computed with another definition of the spin current. Raises InputError where there are none."""
-        if name == self.provenance.get("spin_current"):
-            return self
-        found = {tensor.name: tensor.definition(name) for tensor in self.values() if tensor.definitions}
-        if not found:
-            raise InputError("this result has one definition of the spin current: compute it with several")
-        changes = {"spin_current": name, "spin_current_definition": SPIN_CURRENT_DEFINITIONS[name]}
-        return dataclasses.replace(self, tensors=found, provenance={**self.provenance, **changes})
-
-    def site(self, name: str) -> ResultSet:
-        """Those responses that were projected on sites, at one of them. Raises InputError where there are none."""
-        return self._at_sites(lambda tensor: tensor.site(name))
-
-    def uniform(self, *names: str) -> ResultSet:
-        """Those responses summed over sites, see `ResponseTensor.uniform`."""
-        return self._at_sites(lambda tensor: tensor.uniform(*names))
-
-    def staggered(self, first: str, second: str) -> ResultSet:
-        """Those responses at one site minus those at another, see `ResponseTensor.staggered`."""
-        return self._at_sites(lambda tensor: tensor.staggered(first, second))
-
-    def _at_sites(self, part: Callable[[ResponseTensor], ResponseTensor]) -> ResultSet:
-        found = [part(tensor) for tensor in self.values() if tensor.sites]
-        if not found:
-            raise InputError("no response in this result is projected on sites: compute a spin response with sites")
-        return dataclasses.replace(self, tensors={tensor.name: tensor for tensor in found})
-
-    def save(self, path: str | Path) -> Path:
-        """Write everything to one HDF5 file, whole or not at all. Raises InputError if that is impossible."""
-        tree: Tree = {"kind": KIND, "format": 1, "warnings": json.dumps(self.warnings), "provenance": _own_axes(self.provenance)}
-        tree["order"] = list(self.tensors)
-        tree["responses"] = {name: _to_tree(tensor) for name, tensor in self.tensors.items()}
-        return write_tree(path, tree)
-
-    def arrays(self) -> dict[str, Labelled]:
-        """Every response and its error as arrays with named axes, and their coordinates: what `to_xarray` makes a Dataset of.
-
-        Raises InputError where two responses differ in mu, temperature, omega or tau.
-        """
-        return _merged(self.values())
-
-    def to_xarray(self) -> xarray.Dataset:
-        """One dataset of all responses, see `ResponseTensor.to_xarray`; attributes: provenance and warnings as JSON.
-
-        Raises InputError where xarray is not installed, or where two responses differ in mu, temperature, omega or tau.
-        """
-        return _dataset(self.arrays()).assign_attrs(self.description())
-
-    def description(self) -> dict[str, str]:
-        """Provenance and warnings as JSON texts."""
-        return {"provenance": json.dumps(plain(self.provenance)), "warnings": json.dumps(self.warnings)}
-
-
-def load(path: str | Path) -> ResultSet:
-    """Read a result file. Raises InputError if it is not one."""
-    tree = read_tree(path, KIND)
-    try:
-        tensors = {name: _from_tree(tree["responses"][name]) for name in tree["order"]}
-        return ResultSet(tensors, tree["provenance"], tuple(json.loads(tree["warnings"])))
-    except (KeyError, TypeError) as error:
-        raise InputError(f"'{path}' is not a whole result file of this version: {error!r}; compute it again") from error
-
-
-def plain(value: Any) -> Any:
-    """What JSON can hold: mappings, lists, and null for the numbers it has none for."""
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _own_axes(provenance: Mapping[str, Any]) -> Tree:
-    """Lists of numbers become their own coordinates, so that netCDF finds a name for each dimension of the file."""
-    one_dimensional = {key: value for key, value in provenance.items() if isinstance(value, np.ndarray) and value.ndim == 1}
-    return {**provenance, **{key: Labelled(value, (key,)) for key, value in one_dimensional.items()}}
-
-
-def _to_tree(tensor: ResponseTensor) -> Tree:
-    tree: Tree = {f.name: getattr(tensor, f.name) for f in dataclasses.fields(tensor)}
-    tree |= {"unit": tensor.unit, "axes": json.dumps(tensor.axes), "recipes": json.dumps(tensor.recipes)}
-    tree |= _coordinates(tensor)
-
-    def on_axes(array: Real | None, **attributes: str) -> Labelled | None:
-        return None if array is None else Labelled(array, axes_of(array), attributes)
-
-    def axes_of(array: Real) -> tuple[str, ...]:
-        """Static blocks of a dynamic response do not depend on omega."""
-        return tensor.axes if array.ndim == len(tensor.axes) else tuple(a for a in tensor.axes if a not in ("omega", "part"))
-
-    for key in ("values", "error", "residual", "replica_spread", "sea_surface_difference"):
-        tree[key] = on_axes(getattr(tensor, key), units=tensor.unit)
-    for key in ("blocks", "block_errors", "block_residuals", "block_spreads"):
-        blocks = getattr(tensor, key)
-        tree[key] = None if blocks is None else {name: on_axes(block) for name, block in blocks.items()}
-    if tensor.block_replicas is not None:
-        tree["replica"] = Labelled(np.arange(len(next(iter(tensor.block_replicas.values())))), ("replica",))
-        tree["block_replicas"] = {
-            name: Labelled(block, ("replica", *axes_of(block[0]))) for name, block in tensor.block_replicas.items()
-        }
-    for key in PARTS:
-        parts = getattr(tensor, key)
-        tree[key] = {name: _to_tree(part) for name, part in parts.items()} or None
-        tree[f"{key}_order"] = json.dumps(list(parts)) if parts else None
-    tree |= {"tau_powers": json.dumps(tensor.tau_powers), "time_odd": json.dumps(tensor.time_odd)}
-    tree["custom"] = None if tensor.custom is None else json.dumps(tensor.custom)
-    tree["tau_unit"] = tensor.tau_unit
-    tree |= {"mu_unit": "eV", "temperature_unit": "K", "omega_unit": "eV"}
-    tree["blocks_unit"] = "hbar = e = 1, eV, angstrom, without tau"
-    if len(tensor.tau) > 1:
-        tree["values_over_tau"] = Labelled(tensor.over_tau, ("tau", *tensor.axes), {"units": tensor.unit})
-    if tensor.output == "spin":
-        tree["magnetization"] = on_axes(tensor.magnetization)
-        tree["magnetization_unit"] = f"mu_B {tensor.unit.removeprefix('<sigma/2>').strip()}, M = -2 mu_B <sigma/2>"
-    return tree
-
-
-def _coordinates(tensor: ResponseTensor) -> dict[str, Labelled]:
-    """What stands along each axis of `values`, and tau; omega is empty for a static response."""
-    units = {"tau": tensor.tau_unit, "mu": "eV", "temperature": "K", "omega": "eV"}
-    found = {name: Labelled(np.array(getattr(tensor, name)), (name,), {"units": unit}) for name, unit in units.items()}
-    if len(tensor.omega):
-        found["part"] = Labelled(np.array(tensor.parts), ("part",))
-    return found | {label: Labelled(np.array(["x", "y", "z"]), (label,)) for label in tensor.labels}
-
-
-def _named_arrays(tensor: ResponseTensor) -> dict[str, Labelled]:
-    """Coordinates, and `name` and `name_error` over (tau, mu, temperature, ..., tensor)."""
-    texts = {key: str(getattr(tensor, key)) for key in ("title", "symbol", "equation", "law", "channel", "form", "relaxation")}
-    attributes = {"units": tensor.unit, "long_name": texts.pop("title"), **texts}
-    axes = ("tau", *tensor.axes)
-    coordinates = {name: array for name, array in _coordinates(tensor).items() if name in axes}
-    return {
-        **coordinates,
-        tensor.name: Labelled(tensor.over_tau, axes, attributes),
-        f"{tensor.name}_error": Labelled(tensor.error_over_tau, axes, {"units": tensor.unit}),
-    }
-
-
-def _merged(tensors: Iterable[ResponseTensor]) -> dict[str, Labelled]:
-    """The arrays of several responses, which share their coordinates. Raises InputError where they do not."""
-    found: dict[str, Labelled] = {}
-    for tensor in tensors:
-        for name, array in _named_arrays(tensor).items():
-            if name in found and not np.array_equal(found[name].data, array.data):
-                raise InputError(f"'{tensor.name}' has another '{name}' than the responses before it; convert them one by one")
-            found[name] = array
-    return found
-
-
-def _dataset(arrays: Mapping[str, Labelled]) -> xarray.Dataset:
-    try:
-        import xarray
-    except ImportError as error:
-        raise InputError("to_xarray needs xarray: pip install 'wannier-spin[xarray]'") from error
-    variables = {name: (array.axes, array.data, dict(array.attributes)) for name, array in arrays.items()}
-    coordinates = {name: variables.pop(name) for name, array in arrays.items() if array.axes == (name,)}
-    return xarray.Dataset(variables, coordinates)
-
-
-def _from_tree(tree: Tree) -> ResponseTensor:
-    known = {f.name for f in dataclasses.fields(ResponseTensor)}
-    fields = {key: value for key, value in tree.items() if key in known}
-    fields |= {"recipes": json.loads(tree["recipes"]), "tau": tuple(float(t) for t in tree["tau"])}
-    fields |= {"tau_powers": json.loads(tree["tau_powers"]), "time_odd": tuple(json.loads(tree["time_odd"]))}
-    if "custom" in tree:
-        fields["custom"] = json.loads(tree["custom"])
-    for key in PARTS:
-        if key in tree:
-            fields[key] = {name: _from_tree(tree[key][name]) for name in json.loads(tree[f"{key}_order"])}
-    return ResponseTensor(**fields)

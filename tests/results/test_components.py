@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
-from wannier_spin.components import NEGLIGIBLE, SAME, Group, component_names, groups, independent, is_forbidden, largest
+from wannier_spin.components import Group, component_names, read_form
+from wannier_spin.results import groups, independent, is_forbidden, largest
+from wannier_spin.results.choose import NEGLIGIBLE, SAME
 
 NAMES = ["spin_hall", "edelstein", "displacement_spin_current", "nonlinear_drude_spin_current", "shift_spin_current"]
 FORBIDDEN = ["edelstein", "nonlinear_drude_spin_current", "shift_spin_current"]  # by inversion
@@ -37,7 +39,7 @@ def column(tensor: ws.ResponseTensor, name: str) -> np.ndarray:
 
 
 def test_independent_component_of_a_cubic_crystal(cubic: ws.ResultSet) -> None:
-    (group,) = groups(cubic["spin_hall"], cubic.provenance)
+    (group,) = groups(cubic["spin_hall"], cubic.facts)
     assert group.name == "xy;z"
     assert set(group.others) == {"-xz;y", "-yx;z", "yz;x", "zx;y", "-zy;x"}
     assert group.exact
@@ -48,8 +50,8 @@ def test_independent_component_of_a_cubic_crystal(cubic: ws.ResultSet) -> None:
 
 
 def test_what_is_forbidden(cubic: ws.ResultSet, sheet: ws.ResultSet) -> None:
-    assert [name for name in NAMES if is_forbidden(cubic[name], cubic.provenance)] == FORBIDDEN
-    assert not any(is_forbidden(tensor, sheet.provenance) for tensor in sheet.values())
+    assert [name for name in NAMES if is_forbidden(cubic[name], cubic.facts)] == FORBIDDEN
+    assert not any(is_forbidden(tensor, sheet.facts) for tensor in sheet.values())
 
 
 def test_broadening_mixes_cos_and_sin(cubic: ws.ResultSet) -> None:
@@ -57,22 +59,24 @@ def test_broadening_mixes_cos_and_sin(cubic: ws.ResultSet) -> None:
     tensor = cubic["displacement_spin_current"]
     assert np.abs(tensor.values[:, :, :, 1]).max() > 1e-3 * np.abs(tensor.values).max()
     for part in range(2):
-        found = independent(tensor, cubic.provenance, part)
+        found = independent(tensor, cubic.facts, part)
         assert found is not None
         assert [group.name for group in found] == ["xy;z"]
-    sharp = {**cubic.provenance, "broadening_eV": 0.0}
+    sharp = replace(cubic.facts, broadening=0.0)
     assert [len(independent(tensor, sharp, part) or ()) for part in range(2)] == [1, 0]
 
 
 def test_symmetry_tells_only_about_the_form_that_was_computed(cubic: ws.ResultSet) -> None:
-    assert independent(cubic["spin_hall"].at(form="paper"), cubic.provenance) is None
+    assert independent(cubic["spin_hall"].at(form="paper"), cubic.facts) is None
 
 
 def test_longer_relations_are_no_group(cubic: ws.ResultSet) -> None:
     """As in a hexagonal crystal: a sum of components follows from symmetry, but is no curve of another one."""
-    text = "xx;y = xy;x = -yy;y, zz;z, yx;x = +0.5 xx;y -0.5 zz;z"
-    symmetry = {"forms": {"spin_hall": text}, "independent": {"spin_hall": "xx;y zz;z"}}
-    found = independent(cubic["spin_hall"], {"symmetry": symmetry, "form": "full"})
+    form = read_form("xx;y = xy;x = -yy;y, zz;z, yx;x = +0.5 xx;y -0.5 zz;z", "xx;y zz;z")
+    assert form.relations["yx;x"] == ((0.5, "xx;y"), (-0.5, "zz;z"))
+    assert cubic.facts.symmetry is not None
+    symmetry = replace(cubic.facts.symmetry, forms={"spin_hall": form})
+    found = independent(cubic["spin_hall"], replace(cubic.facts, symmetry=symmetry))
     assert found == (Group("xx;y", ("xy;x", "-yy;y")), Group("zz;z"))
 
 

@@ -1,0 +1,86 @@
+"""Which components of a response to show: the independent ones where symmetry is known, else the largest.
+
+Components that are the same number up to a sign form one `Group`, so that they make one curve and not six.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.components import Group, component_names
+from wannier_spin.results.facts import RunFacts
+from wannier_spin.results.tensor import ResponseTensor
+
+Real = NDArray[np.float64]
+SAME = 5e-3  # of the largest component: curves closer than this cannot be told apart in a figure
+NEGLIGIBLE = 1e-2  # of the largest component
+
+
+def independent(tensor: ResponseTensor, facts: RunFacts, part: int = 0) -> tuple[Group, ...] | None:
+    """The independent components by symmetry (none: forbidden), or None where symmetry does not tell.
+
+    part : position in `ResponseTensor.parts`, of a dynamic response.
+
+    The facts have the relations of the form that was computed: the full one is symmetric in the fields.
+    """
+    symmetry = facts.symmetry
+    if symmetry is None or tensor.form != facts.form:
+        return None
+    if symmetry.forbids(tensor.name):
+        return ()  # of a dynamic response, what is even and what is odd under T
+    forms = {key: form.groups for key, form in symmetry.of(tensor.name).items()}
+    if not len(tensor.omega):
+        return forms.get(tensor.name)
+    parts = tuple(forms.get(f"{tensor.name} {name}") for name in tensor.parts)
+    if not facts.broadening:
+        return parts[part]
+    # broadening mixes what time reversal keeps apart: clear only where one of the two is forbidden
+    return (parts[0] or parts[1]) if () in parts else None
+
+
+def largest(tensor: ResponseTensor, part: int = 0) -> tuple[Group, ...]:
+    """The components above `NEGLIGIBLE` over the whole scan, largest first, those that coincide in one group."""
+    columns = _columns(tensor.values, len(tensor.labels))
+    top = float(np.abs(columns).max())
+    if top == 0:
+        return ()
+    if len(tensor.omega):
+        columns = _columns(tensor.values[:, :, :, part], len(tensor.labels))
+    names = component_names(tensor)
+    size = np.abs(columns).max(axis=0)
+    found: list[tuple[int, list[str]]] = []
+    for i in (int(i) for i in np.argsort(-size, kind="stable") if size[i] > NEGLIGIBLE * top):
+        for head, others in found:
+            sign = _same_up_to_sign(columns[:, i], columns[:, head], SAME * top)
+            if sign:
+                others.append(names[i] if sign > 0 else f"-{names[i]}")
+                break
+        else:
+            found.append((i, []))
+    return tuple(Group(names[head], tuple(others), exact=False) for head, others in found)
+
+
+def groups(tensor: ResponseTensor, facts: RunFacts, part: int = 0) -> tuple[Group, ...]:
+    """The independent components where symmetry is known, else the largest."""
+    known = independent(tensor, facts, part)
+    return largest(tensor, part) if known is None else known
+
+
+def is_forbidden(tensor: ResponseTensor, facts: RunFacts) -> bool:
+    """Whether symmetry leaves no component of the response."""
+    parts = range(2 if len(tensor.omega) else 1)
+    return all(independent(tensor, facts, part) == () for part in parts)
+
+
+def _columns(values: Real, rank: int) -> Real:
+    """(points of the scan, components); what is not finite (a resonance) says nothing about size."""
+    return np.nan_to_num(values.reshape(-1, 3**rank), nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _same_up_to_sign(a: Real, b: Real, tolerance: float) -> int:
+    """+1 or -1 if a = +b or -b within the tolerance, else 0."""
+    for sign in (1, -1):
+        if np.abs(a - sign * b).max() <= tolerance:
+            return sign
+    return 0

@@ -1,0 +1,98 @@
+"""Results as trees of HDF5 files, and back. Files of earlier layouts load."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.errors import InputError
+from wannier_spin.results.arrays import coordinates
+from wannier_spin.results.facts import RunFacts
+from wannier_spin.results.set import ResultSet
+from wannier_spin.results.tensor import PARTS, ResponseTensor
+from wannier_spin.storage import Labelled, Tree, read_tree
+
+Real = NDArray[np.float64]
+KIND = "wannier_spin result"
+FORMAT = 2  # of the file; 1: relations between components as text only
+
+
+def load(path: str | Path) -> ResultSet:
+    """Read a result file. Raises InputError if it is not one."""
+    tree = read_tree(path, KIND)
+    try:
+        tensors = {name: _from_tree(tree["responses"][name]) for name in tree["order"]}
+        return ResultSet(tensors, RunFacts.from_mapping(tree["provenance"]), tuple(json.loads(tree["warnings"])))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"'{path}' is not a whole result file of this version: {error!r}; compute it again") from error
+
+
+def to_file(result: ResultSet) -> Tree:
+    """Everything of a result: what `load` reads."""
+    tree: Tree = {"kind": KIND, "format": FORMAT, "warnings": json.dumps(result.warnings)}
+    tree |= {"provenance": _own_axes(result.provenance), "order": list(result)}
+    return {**tree, "responses": {name: _to_tree(tensor) for name, tensor in result.items()}}
+
+
+def _own_axes(provenance: Mapping[str, Any]) -> Tree:
+    """Lists of numbers become their own coordinates, so that netCDF finds a name for each dimension of the file."""
+    one_dimensional = {key: value for key, value in provenance.items() if isinstance(value, np.ndarray) and value.ndim == 1}
+    return {**provenance, **{key: Labelled(value, (key,)) for key, value in one_dimensional.items()}}
+
+
+def _to_tree(tensor: ResponseTensor) -> Tree:
+    tree: Tree = {f.name: getattr(tensor, f.name) for f in dataclasses.fields(tensor)}
+    tree |= {"unit": tensor.unit, "axes": json.dumps(tensor.axes), "recipes": json.dumps(tensor.recipes)}
+    tree |= coordinates(tensor)
+
+    def on_axes(array: Real | None, **attributes: str) -> Labelled | None:
+        return None if array is None else Labelled(array, axes_of(array), attributes)
+
+    def axes_of(array: Real) -> tuple[str, ...]:
+        """Static blocks of a dynamic response do not depend on omega."""
+        return tensor.axes if array.ndim == len(tensor.axes) else tuple(a for a in tensor.axes if a not in ("omega", "part"))
+
+    for key in ("values", "error", "residual", "replica_spread", "sea_surface_difference"):
+        tree[key] = on_axes(getattr(tensor, key), units=tensor.unit)
+    for key in ("blocks", "block_errors", "block_residuals", "block_spreads"):
+        blocks = getattr(tensor, key)
+        tree[key] = None if blocks is None else {name: on_axes(block) for name, block in blocks.items()}
+    if tensor.block_replicas is not None:
+        tree["replica"] = Labelled(np.arange(len(next(iter(tensor.block_replicas.values())))), ("replica",))
+        tree["block_replicas"] = {
+            name: Labelled(block, ("replica", *axes_of(block[0]))) for name, block in tensor.block_replicas.items()
+        }
+    for key in PARTS:
+        parts = getattr(tensor, key)
+        tree[key] = {name: _to_tree(part) for name, part in parts.items()} or None
+        tree[f"{key}_order"] = json.dumps(list(parts)) if parts else None
+    tree |= {"tau_powers": json.dumps(tensor.tau_powers), "time_odd": json.dumps(tensor.time_odd)}
+    tree["custom"] = None if tensor.custom is None else json.dumps(tensor.custom)
+    tree["tau_unit"] = tensor.tau_unit
+    tree |= {"mu_unit": "eV", "temperature_unit": "K", "omega_unit": "eV"}
+    tree["blocks_unit"] = "hbar = e = 1, eV, angstrom, without tau"
+    if len(tensor.tau) > 1:
+        tree["values_over_tau"] = Labelled(tensor.over_tau, ("tau", *tensor.axes), {"units": tensor.unit})
+    if tensor.output == "spin":
+        tree["magnetization"] = on_axes(tensor.magnetization)
+        tree["magnetization_unit"] = f"mu_B {tensor.unit.removeprefix('<sigma/2>').strip()}, M = -2 mu_B <sigma/2>"
+    return tree
+
+
+def _from_tree(tree: Tree) -> ResponseTensor:
+    known = {f.name for f in dataclasses.fields(ResponseTensor)}
+    fields = {key: value for key, value in tree.items() if key in known}
+    fields |= {"recipes": json.loads(tree["recipes"]), "tau": tuple(float(t) for t in tree["tau"])}
+    fields |= {"tau_powers": json.loads(tree["tau_powers"]), "time_odd": tuple(json.loads(tree["time_odd"]))}
+    if "custom" in tree:
+        fields["custom"] = json.loads(tree["custom"])
+    for key in PARTS:
+        if key in tree:
+            fields[key] = {name: _from_tree(tree[key][name]) for name in json.loads(tree[f"{key}_order"])}
+    return ResponseTensor(**fields)
