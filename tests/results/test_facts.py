@@ -53,7 +53,8 @@ def test_relations_hold_for_the_numbers(iron: ws.ResultSet) -> None:
 def test_round_trip(iron: ws.ResultSet, tmp_path: Path) -> None:
     back = ws.load(iron.save(tmp_path / "iron.h5")).facts
     assert back.symmetry == iron.facts.symmetry  # every number of every relation
-    for field in ("sampling", "form", "relaxation", "k_points", "fermi_energy", "input", "versions", "model_source", "spin_current"):
+    names = ("sampling", "form", "relaxation", "k_points", "fermi_energy", "input", "versions", "model_source", "spin_current")
+    for field in names:
         assert getattr(back, field) == getattr(iron.facts, field), field
     assert back.as_mapping().keys() == iron.facts.as_mapping().keys()
 
