@@ -30,6 +30,7 @@ SIBLINGS = {("readers", "models", "bloch"), ("responses", "integration", "symmet
 THIRD_PARTIES: dict[str, tuple[str, ...] | None] = {
     "ase": ("readers.structure", "readers.database"),
     "fortio": ("readers",),
+    "gemmi": ("readers.magnetic_cif",),
     "h5py": ("storage",),
     "matplotlib": ("plotting",),
     "mpi4py": ("integration.parallel",),
@@ -45,7 +46,21 @@ THIRD_PARTIES: dict[str, tuple[str, ...] | None] = {
     "xarray": ("results",),
 }
 NOT_ON_IMPORT = {
-    *("ase", "h5py", "matplotlib", "mpi4py", "numba", "pydantic", "rich", "scipy", "spglib", "typer", "wannierberri", "xarray")
+    *(
+        "ase",
+        "gemmi",
+        "h5py",
+        "matplotlib",
+        "mpi4py",
+        "numba",
+        "pydantic",
+        "rich",
+        "scipy",
+        "spglib",
+        "typer",
+        "wannierberri",
+        "xarray",
+    )
 }
 
 ROOT_NAME = "wannier_spin"

@@ -39,12 +39,27 @@ class Structure:
 
     lattice (3, 3) rows, angstrom; positions (i, 3) reduced; numbers (i,) atomic numbers;
     magnetic_moments (i, 3) Bohr magnetons, Cartesian (zeros: not magnetic).
+
+    Raises InputError: wrong shapes, no atoms, values that are not finite (spglib crashes on them), a singular lattice.
     """
 
     lattice: NDArray[np.float64]
     positions: NDArray[np.float64]
     numbers: NDArray[np.int64]
     magnetic_moments: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n = len(np.atleast_1d(self.numbers))
+        for key, shape in {"lattice": (3, 3), "positions": (n, 3), "magnetic_moments": (n, 3)}.items():
+            value = np.asarray(getattr(self, key), float)
+            if value.shape != shape or not n:
+                raise InputError(f"structure of {n} atoms: {key} has shape {value.shape}, expected {shape}")
+            if not np.isfinite(value).all():
+                raise InputError(f"structure: {key} has NaN or infinity at {np.argwhere(~np.isfinite(value))[0].tolist()}")
+            object.__setattr__(self, key, value)
+        object.__setattr__(self, "numbers", np.asarray(self.numbers, np.int64))
+        if abs(np.linalg.det(self.lattice)) < 1e-8:
+            raise InputError("structure: the lattice vectors are singular")
 
 
 @dataclass(frozen=True)

@@ -300,3 +300,29 @@ def test_hand_made_groups_are_groups():
         a = g[-1]
         products = [replace(b, rotation=a.rotation @ b.rotation, time_reversal=a.time_reversal != b.time_reversal) for b in g]
         assert same_group(products, g)
+
+
+@pytest.mark.parametrize("skew", [7, 1003, 100_003])
+def test_the_group_does_not_depend_on_how_skewed_the_cell_is(skew: int) -> None:
+    """spglib finds nothing in vectors that are nearly parallel, and takes its time."""
+    lattice = np.diag([3.0, 4.0, 5.0])
+    moments = np.array([[0, 0, 2.0], [0, 0, -2.0]])
+    straight = Structure(lattice, np.array([[0, 0, 0], [0.5, 0.5, 0.5]]), np.array([26, 26]), moments)
+    M = np.array([[1, skew, 0], [0, 1, 0], [skew // 3, -5, 1]])
+    skewed = Structure(M @ lattice, straight.positions @ np.linalg.inv(M), straight.numbers, moments)
+    expected, found = magnetic_group(straight), magnetic_group(skewed)
+    assert (found.uni_number, len(found.operations)) == (expected.uni_number, len(expected.operations))
+    for operation in found.operations:
+        moved = skewed.positions @ operation.reduced.T + operation.translation
+        apart = moved[:, None] - skewed.positions[None]
+        distance = np.linalg.norm((apart - np.round(apart)) @ skewed.lattice, axis=-1)
+        assert distance.min(axis=1).max() < 1e-3
+        np.testing.assert_allclose(operation.rotation @ operation.rotation.T, np.eye(3), atol=1e-12)
+    key = lambda op: (op.time_reversal, *op.rotation.round(6).ravel().tolist())  # noqa: E731
+    assert sorted(map(key, found.point_operations)) == sorted(map(key, expected.point_operations))
+
+
+def test_a_cell_beyond_rounding_is_refused() -> None:
+    lattice = np.array([[1, 4_000_003, 0], [0, 1, 0], [1_300_001, -5, 1]]) @ np.diag([3.0, 4.0, 5.0])
+    with pytest.raises(InputError, match="nearly parallel"):
+        magnetic_group(Structure(lattice, np.zeros((1, 3)), np.array([26]), np.zeros((1, 3))))

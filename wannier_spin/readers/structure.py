@@ -1,9 +1,13 @@
-"""Crystal structures: from `.win` with our own parser, from everything else (CIF, POSCAR, QE, ...) through ase."""
+"""Crystal structures with their magnetic moments.
+
+`.win`, magnetic CIF (`magnetic_cif`) and pw.x (`espresso`) have parsers of their own, everything else comes through ase; moments
+of VASP through `vasp`. A file that speaks of moments and yields none is refused: without them its group would be a wrong one.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure
-from wannier_spin.readers.files import similar_files
+from wannier_spin.readers.espresso import is_pw_input, is_pw_output, read_pw_input, read_pw_output
+from wannier_spin.readers.files import check_finite, is_text, read_bytes, similar_files
+from wannier_spin.readers.magnetic_cif import is_magnetic_cif, read_magnetic_cif
+from wannier_spin.readers.vasp import outcar_moments, poscar_moments, vasprun_moments
 from wannier_spin.readers.wannier90_files import read_win
 
 SYMBOLS = (
@@ -31,10 +38,12 @@ def read_structure(path: str | Path, magnetic_moments: ArrayLike | None = None) 
     path = Path(path)
     if not path.is_file():
         raise InputError(f"structure file '{path}' does not exist; {similar_files(path.with_suffix(''))}")
-    win = path.name.removesuffix(".gz").endswith(".win")
-    lattice, positions, numbers, moments = _from_win(path) if win else _from_ase(path)
-    if magnetic_moments is not None:
-        moments = _moments(magnetic_moments, len(numbers), path)
+    lattice, positions, numbers, own = _parts(path)
+    check_finite(lattice, path, "lattice vectors", ("vector", "component"))
+    check_finite(positions, path, "positions", ("atom", "component"))
+    if not len(numbers):
+        raise InputError(f"'{path}' has no atoms")
+    moments = own() if magnetic_moments is None else _moments(magnetic_moments, len(numbers), path)
     return Structure(lattice, positions, numbers, moments)
 
 
@@ -46,15 +55,37 @@ def read_win_lattice(path: str | Path) -> NDArray[np.float64]:
     return read_win(path).lattice()
 
 
-Parts = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
+Moments = Callable[[], NDArray[np.float64]]  # read only where nobody gave others: they may be refused
+Parts = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], Moments]
+TELLING = re.compile(  # words of files that have moments
+    rb"magmom|magnetic.?moment|initial_?moment|starting_?magnetization|initspin|spinat\b|noncolin|lnoncollinear|\bispin\b|\bspin\s*[=:]",
+    re.I,
+)
+
+
+def _parts(path: Path) -> Parts:
+    """Whichever parser is the file's."""
+    if path.name.removesuffix(".gz").endswith(".win"):
+        return _from_win(path)
+    head = read_bytes(path) if is_text(path) else b""
+    text = head.decode("utf-8", "replace")
+    if path.name.removesuffix(".gz").lower().endswith((".cif", ".mcif")) and is_magnetic_cif(head):
+        cell = read_magnetic_cif(path)
+        return cell.lattice, cell.positions, _numbers(cell.symbols, path), lambda: cell.checked_moments(path)
+    if is_pw_input(text) or is_pw_output(text):
+        crystal = read_pw_input(path) if is_pw_input(text) else read_pw_output(path)
+        return crystal.lattice, crystal.positions, _numbers(crystal.labels, path), lambda: crystal.moments
+    return _from_ase(path, head)
+
+
+def _numbers(labels: Iterable[str], path: Path) -> NDArray[np.int64]:
+    return np.array([atomic_number(label, path) for label in labels], np.int64)
 
 
 def _from_win(path: Path) -> Parts:
     win = read_win(path)
-    lattice = win.lattice()
     labels, positions = win.atoms()
-    numbers = np.array([atomic_number(label, path) for label in labels])
-    return lattice, positions, numbers, np.zeros((len(labels), 3))
+    return win.lattice(), positions, _numbers(labels, path), lambda: np.zeros((len(labels), 3))
 
 
 def atomic_number(label: str, path: Path) -> int:
@@ -72,9 +103,10 @@ def chemical_symbol(number: int) -> str:
     return SYMBOLS[number - 1] if 1 <= number <= len(SYMBOLS) else "X"
 
 
-def _from_ase(path: Path) -> Parts:
+def _from_ase(path: Path, head: bytes) -> Parts:
     try:
         from ase.io import read
+        from ase.io.formats import UnknownFileTypeError, filetype
     except ImportError as error:
         raise InputError(f"reading '{path}' needs ase; install it, or give the .win file") from error
     try:
@@ -85,10 +117,33 @@ def _from_ase(path: Path) -> Parts:
             "POSCAR, Quantum ESPRESSO or .win file"
         ) from error
     lattice = np.array(atoms.cell[:], float)
+    check_finite(lattice, path, "lattice vectors", ("vector", "component"))
     if abs(np.linalg.det(lattice)) < 1e-8:
         raise InputError(f"'{path}' has no unit cell; give a file of a periodic crystal")
-    moments = _moments(atoms.get_initial_magnetic_moments(), len(atoms), path)
+    try:
+        kind = filetype(str(path))
+    except UnknownFileTypeError:
+        kind = ""
+    of_vasp = {"vasp": poscar_moments, "vasp-out": outcar_moments, "vasp-xml": vasprun_moments}.get(kind)
+
+    def moments() -> NDArray[np.float64]:
+        return of_vasp(path, len(atoms)) if of_vasp is not None else _ase_moments(atoms, path, head)
+
     return lattice, np.array(atoms.get_scaled_positions(wrap=False)), np.array(atoms.numbers, np.int64), moments
+
+
+def _ase_moments(atoms: Any, path: Path, head: bytes) -> NDArray[np.float64]:
+    """Those that ase found. Raises InputError where there are none, and the text speaks of some."""
+    found = _moments(atoms.get_initial_magnetic_moments(), len(atoms), path)
+    if not found.any() and "magmoms" in getattr(atoms.calc, "results", {}):
+        found = _moments(atoms.calc.results["magmoms"], len(atoms), path)
+    word = TELLING.search(head)
+    if word is not None and not found.any():
+        raise InputError(
+            f"'{path}' speaks of moments ('{word[0].decode('ascii', 'replace')}'), and none could be read from it: say what they "
+            "are with magnetic_moments, or --magmom 'x y z; ...' (zeros if there are none), or give a .mcif file"
+        )
+    return found
 
 
 def _moments(values: ArrayLike | Sequence[float], n_atoms: int, path: Path) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from wannier_spin.model import Structure
 Real = NDArray[np.float64]
 SYMPREC = 1e-4  # angstrom
 MAGNETIC_SYMPREC = 1e-2  # Bohr magnetons
+THIN = 0.1  # volume over the product of the lengths: below, a cell is taken in shorter vectors; 0.71 for fcc, 0.77 for bcc
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,45 @@ def _cell(structure: Structure) -> tuple[Any, ...]:
     return structure.lattice, structure.positions, structure.numbers, structure.magnetic_moments
 
 
+def unskewed(structure: Structure) -> tuple[Structure, NDArray[np.int64]]:
+    """The crystal in short lattice vectors L' = M L, and M; M = 1 but for long, thin cells, in which spglib finds nothing.
+
+    Raises InputError: so thin a cell that its short vectors cannot be found in double precision.
+    """
+    lattice, M = structure.lattice, np.eye(3, dtype=np.int64)
+    if abs(np.linalg.det(lattice)) > THIN * np.prod(np.linalg.norm(lattice, axis=1)):
+        return structure, M
+    for _ in range(1000):
+        i, j, n = _shortening(M @ lattice)
+        if n == 0 or np.abs(M).max() > 10**9:
+            break
+        M[i] -= n * M[j]
+    if n:
+        raise InputError(
+            f"the lattice vectors of lengths {np.linalg.norm(lattice, axis=1).round(4).tolist()} angstrom are nearly parallel; "
+            "give the same crystal in shorter vectors"
+        )
+    positions = structure.positions @ np.linalg.inv(M)
+    return Structure(M @ lattice, positions, structure.numbers, structure.magnetic_moments), M
+
+
+def _shortening(lattice: Real) -> tuple[int, int, int]:
+    """The i, j, n for which a_i - n a_j is shorter than a_i by most; n = 0: there are none."""
+    metric = lattice @ lattice.T
+    n = np.rint(metric / np.diag(metric)).astype(np.int64)  # of a_j in a_i
+    np.fill_diagonal(n, 0)
+    gain = 2 * n * metric - n**2 * np.diag(metric)
+    i, j = divmod(int(gain.argmax()), 3)
+    return i, j, int(n[i, j]) if gain[i, j] > 1e-9 * metric[i, i] else 0
+
+
 def _operations(structure: Structure, symprec: float, magnetic_symprec: float) -> tuple[Operation, ...]:
     import spglib
 
+    short, M = unskewed(structure)
     try:
         with _quiet():
-            found = spglib.get_magnetic_symmetry(_cell(structure), symprec=symprec, mag_symprec=magnetic_symprec)
+            found = spglib.get_magnetic_symmetry(_cell(short), symprec=symprec, mag_symprec=magnetic_symprec)
     except Exception as error:  # spglib has its own exceptions, and others in the next release
         raise InputError(f"spglib finds no magnetic symmetry: {error}; check the structure and the tolerances") from error
     if found is None or not len(found["rotations"]):
@@ -136,7 +170,15 @@ def _operations(structure: Structure, symprec: float, magnetic_symprec: float) -
             f"spglib finds no magnetic symmetry with symprec = {symprec:g} angstrom and {magnetic_symprec:g} mu_B: "
             "do two atoms sit on one place, or are the lattice vectors wrong?"
         )
-    return _make(structure.lattice, found["rotations"], found["translations"], found["time_reversals"])
+    return _make(structure.lattice, *in_cell(M, found["rotations"], found["translations"]), found["time_reversals"])
+
+
+def in_cell(M: NDArray[np.int64], rotations: NDArray[np.int64], translations: Real) -> tuple[NDArray[np.int64], Real]:
+    """Operations from the basis M L into that of L: x = M^T x' in columns."""
+    if (M == np.eye(3)).all():
+        return rotations, translations
+    back = np.linalg.inv(M.T)
+    return np.rint(M.T @ rotations @ back).astype(np.int64), translations @ M
 
 
 def _names(structure: Structure, symprec: float, magnetic_symprec: float) -> tuple[int, str, int]:
@@ -144,7 +186,9 @@ def _names(structure: Structure, symprec: float, magnetic_symprec: float) -> tup
 
     try:
         with _quiet():
-            dataset = spglib.get_magnetic_symmetry_dataset(_cell(structure), symprec=symprec, mag_symprec=magnetic_symprec)
+            dataset = spglib.get_magnetic_symmetry_dataset(
+                _cell(unskewed(structure)[0]), symprec=symprec, mag_symprec=magnetic_symprec
+            )
     except Exception:  # a group without a name is still a group
         dataset = None
     if dataset is None:  # the operations are there; only the name is missing
@@ -160,7 +204,7 @@ def _space_group(structure: Structure, symprec: float) -> str:
 
     try:
         with _quiet():
-            found = spglib.get_spacegroup(_cell(structure)[:3], symprec=symprec)
+            found = spglib.get_spacegroup(_cell(unskewed(structure)[0])[:3], symprec=symprec)
     except Exception:  # the symbol is for the reader only
         found = None
     return str(found) if found else "not identified"
