@@ -323,6 +323,6 @@ def test_the_group_does_not_depend_on_how_skewed_the_cell_is(skew: int) -> None:
 
 
 def test_a_cell_beyond_rounding_is_refused() -> None:
-    lattice = np.array([[1, 4_000_003, 0], [0, 1, 0], [1_300_001, -5, 1]]) @ np.diag([3.0, 4.0, 5.0])
+    lattice = np.array([[1, 4_000_000_003, 0], [0, 1, 0], [1_300_000_001, -5, 1]]) @ np.diag([3.0, 4.0, 5.0])
     with pytest.raises(InputError, match="nearly parallel"):
         magnetic_group(Structure(lattice, np.zeros((1, 3)), np.array([26]), np.zeros((1, 3))))

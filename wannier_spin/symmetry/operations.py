@@ -22,6 +22,7 @@ Real = NDArray[np.float64]
 SYMPREC = 1e-4  # angstrom
 MAGNETIC_SYMPREC = 1e-2  # Bohr magnetons
 THIN = 0.1  # volume over the product of the lengths: below, a cell is taken in shorter vectors; 0.71 for fcc, 0.77 for bcc
+LARGEST = 10**12  # of M: beyond, products are no longer exact
 
 
 @dataclass(frozen=True)
@@ -124,26 +125,41 @@ def _cell(structure: Structure) -> tuple[Any, ...]:
     return structure.lattice, structure.positions, structure.numbers, structure.magnetic_moments
 
 
-def unskewed(structure: Structure) -> tuple[Structure, NDArray[np.int64]]:
-    """The crystal in short lattice vectors L' = M L, and M; M = 1 but for long, thin cells, in which spglib finds nothing.
+@dataclass(frozen=True)
+class ShortCell:
+    """A crystal in short lattice vectors L' = M L; M and its inverse N are whole numbers."""
+
+    structure: Structure
+    M: NDArray[np.int64]
+    N: NDArray[np.int64]
+
+    def in_given_cell(self, rotations: NDArray[np.int64], translations: Real) -> tuple[NDArray[np.int64], Real]:
+        """Operations from the basis L' into that of L: x = M^T x' in columns."""
+        return self.M.T @ rotations.astype(np.int64) @ self.N.T, translations @ self.M
+
+
+def unskewed(structure: Structure) -> ShortCell:
+    """M = 1 but for long, thin cells, in which spglib finds nothing.
 
     Raises InputError: so thin a cell that its short vectors cannot be found in double precision.
     """
-    lattice, M = structure.lattice, np.eye(3, dtype=np.int64)
-    if abs(np.linalg.det(lattice)) > THIN * np.prod(np.linalg.norm(lattice, axis=1)):
-        return structure, M
+    lattice, M, N = structure.lattice.copy(), np.eye(3, dtype=np.int64), np.eye(3, dtype=np.int64)
+    lengths = np.linalg.norm(lattice, axis=1)
+    if abs(np.linalg.det(lattice)) > THIN * np.prod(lengths):
+        return ShortCell(structure, M, N)
     for _ in range(1000):
-        i, j, n = _shortening(M @ lattice)
-        if n == 0 or np.abs(M).max() > 10**9:
+        i, j, n = _shortening(lattice)
+        if n == 0 or max(np.abs(M).max(), np.abs(N).max()) > LARGEST:
             break
         M[i] -= n * M[j]
+        N[:, j] += n * N[:, i]
+        lattice[i] -= n * lattice[j]  # loses less than M @ lattice
     if n:
         raise InputError(
-            f"the lattice vectors of lengths {np.linalg.norm(lattice, axis=1).round(4).tolist()} angstrom are nearly parallel; "
-            "give the same crystal in shorter vectors"
+            f"the lattice vectors of lengths {lengths.round(4).tolist()} angstrom are nearly parallel; give the same crystal in "
+            "shorter vectors"
         )
-    positions = structure.positions @ np.linalg.inv(M)
-    return Structure(M @ lattice, positions, structure.numbers, structure.magnetic_moments), M
+    return ShortCell(Structure(lattice, structure.positions @ N, structure.numbers, structure.magnetic_moments), M, N)
 
 
 def _shortening(lattice: Real) -> tuple[int, int, int]:
@@ -159,10 +175,10 @@ def _shortening(lattice: Real) -> tuple[int, int, int]:
 def _operations(structure: Structure, symprec: float, magnetic_symprec: float) -> tuple[Operation, ...]:
     import spglib
 
-    short, M = unskewed(structure)
+    short = unskewed(structure)
     try:
         with _quiet():
-            found = spglib.get_magnetic_symmetry(_cell(short), symprec=symprec, mag_symprec=magnetic_symprec)
+            found = spglib.get_magnetic_symmetry(_cell(short.structure), symprec=symprec, mag_symprec=magnetic_symprec)
     except Exception as error:  # spglib has its own exceptions, and others in the next release
         raise InputError(f"spglib finds no magnetic symmetry: {error}; check the structure and the tolerances") from error
     if found is None or not len(found["rotations"]):
@@ -170,15 +186,7 @@ def _operations(structure: Structure, symprec: float, magnetic_symprec: float) -
             f"spglib finds no magnetic symmetry with symprec = {symprec:g} angstrom and {magnetic_symprec:g} mu_B: "
             "do two atoms sit on one place, or are the lattice vectors wrong?"
         )
-    return _make(structure.lattice, *in_cell(M, found["rotations"], found["translations"]), found["time_reversals"])
-
-
-def in_cell(M: NDArray[np.int64], rotations: NDArray[np.int64], translations: Real) -> tuple[NDArray[np.int64], Real]:
-    """Operations from the basis M L into that of L: x = M^T x' in columns."""
-    if (M == np.eye(3)).all():
-        return rotations, translations
-    back = np.linalg.inv(M.T)
-    return np.rint(M.T @ rotations @ back).astype(np.int64), translations @ M
+    return _make(structure.lattice, *short.in_given_cell(found["rotations"], found["translations"]), found["time_reversals"])
 
 
 def _names(structure: Structure, symprec: float, magnetic_symprec: float) -> tuple[int, str, int]:
@@ -187,7 +195,7 @@ def _names(structure: Structure, symprec: float, magnetic_symprec: float) -> tup
     try:
         with _quiet():
             dataset = spglib.get_magnetic_symmetry_dataset(
-                _cell(unskewed(structure)[0]), symprec=symprec, mag_symprec=magnetic_symprec
+                _cell(unskewed(structure).structure), symprec=symprec, mag_symprec=magnetic_symprec
             )
     except Exception:  # a group without a name is still a group
         dataset = None
@@ -204,7 +212,7 @@ def _space_group(structure: Structure, symprec: float) -> str:
 
     try:
         with _quiet():
-            found = spglib.get_spacegroup(_cell(unskewed(structure)[0])[:3], symprec=symprec)
+            found = spglib.get_spacegroup(_cell(unskewed(structure).structure)[:3], symprec=symprec)
     except Exception:  # the symbol is for the reader only
         found = None
     return str(found) if found else "not identified"
