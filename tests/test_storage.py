@@ -235,7 +235,7 @@ def test_provenance_round_trip(result: ws.ResultSet, tmp_path: Path) -> None:
 
 
 def test_file_is_readable_without_this_package(result: ws.ResultSet, tmp_path: Path) -> None:
-    """DESIGN 4.5: values, error, axes, unit, equation, units of the axes, and M = -2 mu_B <sigma/2>."""
+    """Values, error, axes, unit, equation, units of the axes, and M = -2 mu_B <sigma/2>."""
     import h5py
 
     result.save(tmp_path / "r.h5")

@@ -116,7 +116,7 @@ EQUATIONS = [
 
 
 def test_the_responses():
-    """DESIGN.md, 4.1: names, symbols, tau powers, axes in the paper's order; and the sums at finite frequency."""
+    """Names, symbols, tau powers, axes in the paper's order; and the sums at finite frequency."""
     assert {name: record.symbol for name, record in RESPONSES.items()} == SYMBOLS
     assert [record.equation for record in RESPONSES.values()] == EQUATIONS
     for name, record in RESPONSES.items():

@@ -24,6 +24,7 @@ DOCS = ROOT / "docs"
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
 TUTORIALS = sorted(path.stem for path in (FOLDER / "tutorials").glob("*.py"))
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+MATH = re.compile(r"\$.+?\$")
 BLOCK = re.compile(r"(<!-- not run: .+ -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -142,7 +143,7 @@ def test_help_suffices(documentation):
 def test_links_lead_somewhere(documentation):
     linked = set()
     for page, text in PAGES.items():
-        for target in re.findall(r"\]\(([^)#:]+)\)", BLOCK.sub("", text)):
+        for target in re.findall(r"\]\(([^)#:]+)\)", MATH.sub("", BLOCK.sub("", text))):
             assert target.removesuffix(".md") in PAGES, (page, target)
             linked.add(target.removesuffix(".md"))
         for path in re.findall(r"\{literalinclude\} (\S+)", text):
