@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wannier_spin.errors import InputError
 
 LETTERS = "xyz"
@@ -39,7 +42,7 @@ def component_index(name: str) -> tuple[int, ...]:
 
 def component_name(tensor: Axes, index: Sequence[int]) -> str:
     """(0, 1, 2) -> "xy;z"."""
-    return written("".join(LETTERS[i] for i in index), _has_spin(tensor))
+    return written("".join(LETTERS[i] for i in index), has_spin(tensor))
 
 
 def component_names(tensor: Axes) -> tuple[str, ...]:
@@ -60,7 +63,7 @@ def checked_name(tensor: Axes, given: str) -> str:
     return component_name(tensor, checked_index(tensor, given))
 
 
-def _has_spin(tensor: Axes) -> bool:
+def has_spin(tensor: Axes) -> bool:
     """Whether there is an axis beyond the output and the fields."""
     return len(tensor.labels) > 1 + tensor.field_order
 
@@ -115,6 +118,39 @@ class AllowedTensor:
     def __str__(self) -> str:
         """For instance "xy;z = -yx;z, zz;z", or "0"."""
         return ", ".join([*map(str, self.groups), *self.sums]) or "0"
+
+
+def sum_of(forms: Sequence[AllowedTensor], labels: int, spin: bool, fields: int = 0) -> AllowedTensor:
+    """The form of a sum of tensors of these forms: what any of them allows, related as all of them have it.
+
+    labels : number of axes. fields : +1 or -1: the part of it that is symmetric or antisymmetric in the last two fields (axes 1
+    and 2); 0: all of it.
+    """
+    names = [written("".join(letters), spin) for letters in itertools.product(LETTERS, repeat=labels)]
+    columns = [_coefficients(form, names) for form in forms if form.independent]
+    rows = np.concatenate([np.zeros((len(names), 0)), *columns], axis=1)
+    if fields:
+        cartesian = rows.reshape(*(3,) * labels, -1)
+        rows = ((cartesian + fields * cartesian.swapaxes(1, 2)) / 2).reshape(len(names), -1)
+    chosen: list[int] = []
+    relations: dict[str, tuple[tuple[float, str], ...]] = {}
+    for i, row in enumerate(rows):
+        factors = np.linalg.lstsq(rows[chosen].T, row, rcond=None)[0] if chosen else np.zeros(0)
+        if np.abs(row - factors @ rows[chosen]).max(initial=0.0) > SIGN:
+            chosen.append(i)
+        elif np.abs(factors).max(initial=0.0) > SIGN:
+            relations[names[i]] = tuple((float(f), names[c]) for f, c in zip(factors, chosen, strict=True) if abs(f) > SIGN)
+    return AllowedTensor(tuple(names[c] for c in chosen), relations)
+
+
+def _coefficients(form: AllowedTensor, names: Sequence[str]) -> NDArray[np.float64]:
+    """Every component as a sum of the independent ones: (component, independent)."""
+    place = {name: i for i, name in enumerate(form.independent)}
+    rows = np.zeros((len(names), len(place)))
+    for i, name in enumerate(names):
+        for factor, other in ((1.0, name),) if name in place else form.relations.get(name, ()):
+            rows[i, place[other]] = factor
+    return rows
 
 
 def read_form(text: str, independent: str) -> AllowedTensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.components import Group, component_names
+from wannier_spin.components import Group, component_names, has_spin, sum_of
 from wannier_spin.results.facts import RunFacts
 from wannier_spin.results.tensor import ResponseTensor
 
@@ -32,11 +32,11 @@ def independent(tensor: ResponseTensor, facts: RunFacts, part: int = 0) -> tuple
     forms = {key: form.groups for key, form in symmetry.of(tensor.name).items()}
     if not len(tensor.omega):
         return forms.get(tensor.name)
-    parts = tuple(forms.get(f"{tensor.name} {name}") for name in tensor.parts)
-    if not facts.broadening:
-        return parts[part]
-    # broadening mixes what time reversal keeps apart: clear only where one of the two is forbidden
-    return (parts[0] or parts[1]) if () in parts else None
+    if not facts.broadening and all(f"{tensor.name} {name}" in forms for name in tensor.parts):
+        return forms[f"{tensor.name} {tensor.parts[part]}"]
+    # broadening mixes what time reversal keeps apart, and so do responses of several orders in tau
+    fields = 0 if tensor.field_order < 2 else (1, -1)[part]
+    return sum_of(tuple(symmetry.of(tensor.name).values()), len(tensor.labels), has_spin(tensor), fields).groups
 
 
 def largest(tensor: ResponseTensor, part: int = 0) -> tuple[Group, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wannier_spin.errors import InputError
 from wannier_spin.results.arrays import dataset, merged, plain
 from wannier_spin.results.facts import SPIN_CURRENT_DEFINITIONS, RunFacts
+from wannier_spin.results.select import Wanted
 from wannier_spin.results.tensor import ResponseTensor
 from wannier_spin.storage import Labelled, write_tree
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import xarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ResultSet(Mapping[str, ResponseTensor]):
     """Responses by name, how they were made (`facts`), and the warnings that were given."""
 
@@ -48,6 +49,24 @@ class ResultSet(Mapping[str, ResponseTensor]):
 
     def __len__(self) -> int:
         return len(self.tensors)
+
+    def sel(self, **where: Wanted) -> ResultSet:
+        """Every response at chosen mu, temperature, omega, tau, see `ResponseTensor.sel`; static ones have no omega to choose."""
+
+        def of(tensor: ResponseTensor) -> ResponseTensor:
+            return tensor.sel(**{axis: value for axis, value in where.items() if axis != "omega" or len(tensor.omega)})
+
+        return dataclasses.replace(self, tensors={name: of(tensor) for name, tensor in self.items()})
+
+    def __repr__(self) -> str:
+        from wannier_spin.results.show import result_text
+
+        return result_text(self)
+
+    def _repr_html_(self) -> str:
+        from wannier_spin.results.html import result_html
+
+        return result_html(self)
 
     def definition(self, name: str) -> ResultSet:
         """The responses that were computed with another definition of the spin current. Raises InputError where there are none."""

@@ -16,9 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import units as un
-from wannier_spin.components import checked_index
+from wannier_spin.components import checked_index, checked_name, component_name
 from wannier_spin.errors import InputError
 from wannier_spin.results.arrays import dataset, named_arrays
+from wannier_spin.results.combine import combined
+from wannier_spin.results.component import Component
+from wannier_spin.results.select import Wanted, selected
 from wannier_spin.tensors import Channel, parts_of
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ def intraband_factor(omega: Real, tau: float, power: int) -> Real:
     return np.stack([amplitude.real, amplitude.imag], axis=-1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ResponseTensor:
     """One response at all (mu, T), or (mu, T, omega).
 
@@ -293,23 +296,48 @@ class ResponseTensor:
     def _over_sites(self, operation: str, names: Sequence[str]) -> ResponseTensor:
         """The first plus or minus the others."""
         parts = [self.site(name) for name in names]
-        signs = [1] + [1 if operation == "+" else -1] * (len(parts) - 1)
-
-        def total(key: str, factors: Sequence[int]) -> dict[str, Real] | None:
-            stored = [getattr(part, key) for part in parts]
-            if stored[0] is None:
-                return None
-            return {name: sum(f * blocks[name] for f, blocks in zip(factors, stored, strict=True)) for name in stored[0]}
-
-        signed = {key: total(key, signs) for key in ("blocks", "block_errors", "block_residuals", "block_replicas")}
+        changes = combined([vars(part) for part in parts], operation)
         title = self.title + ", " + f" {operation} ".join(names)
-        changes: dict[str, Any] = {**signed, "block_spreads": total("block_spreads", [1] * len(parts))}  # at most the sum
         return dataclasses.replace(parts[0], name=at_site(self.name, operation.join(names)), title=title, **changes)
 
     def component(self, indices: str) -> tuple[Real, Real]:
         """Values and errors of one component, for instance "xy;z": (mu, T) or (mu, T, omega, part)."""
         index: Any = (..., *checked_index(self, indices))
         return self.values[index], self.error[index]
+
+    def component_name(self, index: Sequence[int]) -> str:
+        """The name of a place in `values`: "xy;z", of a dynamic response with part and frequency, "xy;z cos 0.1 eV"."""
+        name = component_name(self, index[-len(self.labels) :])
+        return f"{name} {self.parts[index[3]]} {self.omega[index[2]]:g} eV" if len(self.omega) else name
+
+    def __getitem__(self, indices: str) -> Component:
+        """One component with its error and axes, for instance tensor["xy;z"]. Raises InputError where there is no such one."""
+        values, error = self.component(indices)
+        coordinates = {"mu": self.mu, "temperature": self.temperature, "omega": self.omega, "part": self.parts}
+        return Component(
+            self.name, checked_name(self, indices), self.unit, values, error, self.axes[: -len(self.labels)], coordinates
+        )
+
+    def sel(self, **where: Wanted) -> ResponseTensor:
+        """The same at chosen values of mu (eV), temperature (K), omega (eV), tau (in its unit).
+
+        A number or a list takes the nearest ones that there are, slice(low, high) all in a range. All axes stay, some shorter.
+        Raises InputError for what is outside of the result.
+        """
+        unknown = sorted(set(where) - {"mu", "temperature", "omega", "tau"})
+        if unknown:
+            raise InputError(f"'{self.name}' has no axis '{unknown[0]}'; choose from mu, temperature, omega, tau")
+        return selected(self, where)
+
+    def __repr__(self) -> str:
+        from wannier_spin.results.show import tensor_text
+
+        return tensor_text(self)
+
+    def _repr_html_(self) -> str:
+        from wannier_spin.results.html import tensor_html
+
+        return tensor_html(self)
 
     def to_xarray(self) -> xarray.Dataset:
         """Variables `name` and `name_error` over (tau, mu, temperature, [omega, part,] Cartesian axes with x, y, z).
