@@ -48,9 +48,8 @@ class Component:
         """The first values with their errors."""
         head = f"{self.response} {self.name} ({self.unit}): {_shape(self.axes, self.values)}"
         places = list(np.ndindex(self.values.shape))
-        lines = [
-            f"  {self._where(place)}: {with_bar(float(self.values[place]), float(self.error[place]))}" for place in places[:SHOWN]
-        ]
+        numbers = [(self._where(i), with_bar(float(self.values[i]), float(self.error[i]))) for i in places[:SHOWN]]
+        lines = [f"  {where}: {text}" for where, text in numbers]
         return "\n".join([head, *lines, *(["  …"] if len(places) > SHOWN else [])])
 
     def _where(self, place: tuple[int, ...]) -> str:

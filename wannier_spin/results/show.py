@@ -25,7 +25,10 @@ GOOD = 0.05  # of the largest component: a bar of a mesh below this is called sm
 
 @dataclass(frozen=True)
 class Entry:
-    """One number of a result. component : "xy;z". others : what equals it, " = -yx;z". where : "cos 0.1 eV". index : of `values`."""
+    """One number of a result. index : its place in `values`.
+
+    component : "xy;z". others : what equals it, " = -yx;z". where : of a dynamic response "cos 0.1 eV".
+    """
 
     response: str
     component: str
