@@ -20,7 +20,10 @@ def random_model(flags=(True, True, True), position=True, seed=1):
 
 
 def matrices(bloch):
-    return {field.name: getattr(bloch, field.name) for field in fields(BlochMatrices) if getattr(bloch, field.name) is not None}
+    """All of them by name."""
+    plain = {field.name: getattr(bloch, field.name) for field in fields(BlochMatrices) if field.name not in ("operators", "slopes")}
+    slopes = {f"{name}_gradient": X for name, X in bloch.slopes.items()}
+    return {name: X for name, X in {**plain, **bloch.operators, **slopes}.items() if X is not None}
 
 
 @pytest.mark.parametrize("flags", FLAGS)
@@ -52,10 +55,10 @@ def test_vacuum_directions_come_first():
 
 @pytest.mark.parametrize("second_order", [True, False])
 def test_without_spin(second_order):
-    model = random_model()
-    with_spin, without = (BlochSum(model, second_order, spin=s).at_points(np.array([[0.1, 0.2, 0.3]])) for s in (True, False))
+    model, k = random_model(), np.array([[0.1, 0.2, 0.3]])
+    with_spin, without = (BlochSum(model, second_order, operators=s).at_points(k) for s in (("spin",), ()))
     assert without.spin is None
-    assert without.spin_gradient is None
+    assert not without.slopes
     assert same(with_spin.hamiltonian, without.hamiltonian, within=1e-15)
     assert np.abs(with_spin.gradient - without.gradient).max() < 1e-15 * np.abs(with_spin.gradient).max()
 
@@ -186,7 +189,7 @@ def test_kp_matrices():
         assert np.abs((plus.gradient - minus.gradient) / (2 * h) - found.hessian[:, a]).max() < 1e-12
     assert found.connection is None
     assert np.array_equal(found.spin, np.broadcast_to(model.spin, found.spin.shape))
-    assert np.abs(found.spin_gradient).max() == 0
+    assert np.abs(found.slopes["spin"]).max() == 0
 
 
 # Tensor-product cells
@@ -238,8 +241,8 @@ def test_cell_equals_points(name, basis, second_order):
 
 def test_cell_without_spin():
     model = random_model()
-    with_spin, without = (BlochSum(model, True, spin=s).on_cell(*CELL) for s in (True, False))
+    with_spin, without = (BlochSum(model, True, operators=s).on_cell(*CELL) for s in (("spin",), ()))
     assert without.spin is None
-    assert without.spin_gradient is None
+    assert not without.slopes
     for name in ("hamiltonian", "hessian", "connection_gradient"):
         assert same(getattr(with_spin, name), getattr(without, name))

@@ -8,7 +8,7 @@ from responses import brute
 from rounding import same
 
 from wannier_spin import InputError, band_geometry, models
-from wannier_spin.bloch import BlochMatrices, BlochSum
+from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import degenerate_groups, geometry_of
 
 MODEL = models.random_model(n=4, seed=1)
@@ -171,6 +171,6 @@ def test_refusals():
             use()
     assert without.observable("charge_current").shape == (len(K), 3, 4, 4)
     bloch = BlochSum(MODEL, False).at_points(K)
-    broken = BlochMatrices(bloch.hamiltonian * np.nan, bloch.gradient, bloch.connection, bloch.spin)
+    broken = replace(bloch, hamiltonian=bloch.hamiltonian * np.nan)
     with pytest.raises(InputError, match="NaN or infinity"):
         geometry_of(broken, 1e-3)

@@ -12,11 +12,11 @@ import pytest
 # From lowest to highest. A unit (a module, or a package with all its submodules) imports lower layers, and of its own
 # layer only what stands before it, unless the layer is one of SIBLINGS: those never import one another.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "units", "described"),
-    ("tensors", "storage"),
+    ("errors", "units", "described", "arrays"),
+    ("observables", "tensors", "storage"),
     ("model", "orbitals", "components", "results"),
     ("readers", "models", "bloch"),
-    ("spin_current", "geometry", "quantum_geometry", "occupation"),
+    ("geometry", "quantum_geometry", "occupation"),
     ("responses", "integration", "symmetry"),
     ("integrals",),
     ("config", "calculation", "analysis"),

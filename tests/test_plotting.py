@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
-from wannier_spin import cli
+from wannier_spin import cli, observables
 from wannier_spin import units as un
 from wannier_spin.analysis.kpath import QUANTITIES, band_map, k_path
 from wannier_spin.errors import InputError
@@ -157,11 +157,11 @@ def test_default_axis(options: dict[str, object], expected: str | None) -> None:
 @pytest.mark.parametrize(
     ("unit", "expected"),
     [
-        (un.unit_name("spin_current", 1, 3, "SI"), "(ħ/e) S m$^{-1}$"),
-        (un.unit_name("spin_current", 2, 2, "SI"), "(ħ/e) A m V$^{-2}$"),
-        (un.unit_name("spin", 2, 2, "SI"), "⟨σ/2⟩ m$^{-2}$ / (V/m)$^{2}$"),
-        (un.unit_name("spin", 1, 2, "natural"), "Å$^{-1}$ eV$^{-1}$"),
-        (un.unit_name("spin_current", 1, 2, "natural"), "1"),
+        (un.unit_name(observables.get("spin_current").measure, 1, 3, "SI"), "(ħ/e) S m$^{-1}$"),
+        (un.unit_name(observables.get("spin_current").measure, 2, 2, "SI"), "(ħ/e) A m V$^{-2}$"),
+        (un.unit_name(observables.get("spin").measure, 2, 2, "SI"), "⟨σ/2⟩ m$^{-2}$ / (V/m)$^{2}$"),
+        (un.unit_name(observables.get("spin").measure, 1, 2, "natural"), "Å$^{-1}$ eV$^{-1}$"),
+        (un.unit_name(observables.get("spin_current").measure, 1, 2, "natural"), "1"),
     ],
 )
 def test_units(unit: str, expected: str) -> None:

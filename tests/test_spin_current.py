@@ -15,19 +15,21 @@ from wannier_spin import (
     load,
     load_model,
     models,
+    observables,
     read_structure,
     read_wannier90,
-    spin_current,
 )
 from wannier_spin.bloch import BlochSum
 from wannier_spin.calculation import run
 from wannier_spin.config import settings_from
 from wannier_spin.integration.parallel import SERIAL
+from wannier_spin.observables import spin_current
 from wannier_spin.readers import read_projections
 from wannier_spin.symmetry import magnetic_group, symmetrize_model
 from wannier_spin.units import BOLTZMANN
 
 DEFINITIONS = ("simple", "ryoo", "qiao")
+RYOO, QIAO = (observables.get("spin_current", definition).needs for definition in ("ryoo", "qiao"))
 RANDOM = with_random_operators(models.random_model(n=4, seed=1))
 PAIRS = with_random_operators(models.pt_antiferromagnet(), seed=2)
 FLAT = with_random_operators(models.chiral_flat(), seed=3)
@@ -122,7 +124,7 @@ def test_states_inside_a_block_do_not_matter():
     rng = np.random.default_rng(7)
     for model in (PAIRS, FLAT):
         g = band_geometry(model, K2D, degeneracy_tolerance=1e-7)
-        bloch = BlochSum(model, True, spin_currents=("qiao",)).at_points(K2D)
+        bloch = BlochSum(model, True, QIAO).at_points(K2D)
         turn = np.zeros_like(g.states)
         for k, group in enumerate(g.group):
             for block in np.unique(group):
@@ -232,26 +234,26 @@ def test_within_a_tolerance():
 def test_batches_do_not_matter():
     """One point alone, among others, and on tensor products."""
     k1, k2, k3 = 0.17, np.array([-0.31, 0.0]), np.array([0.45, -0.2, 0.1])
-    source = BlochSum(RANDOM, True, spin_currents=("qiao", "ryoo"))
+    source = BlochSum(RANDOM, True, QIAO)
     k = source.block_points(k1, k2, k3)
     several, block = source.at_points(k), source.on_block(k1, k2, k3)
     coordinates = [np.array([0.0]), np.array([0.0]), np.array([0.0])]
     coordinates[source.axes[0]], coordinates[source.axes[1]], coordinates[source.axes[2]] = np.array([k1]), k2, k3
     cell = source.on_cell(*coordinates)
     for name in ("spin_position", "spin_hamiltonian_position", "spin_hamiltonian"):
-        for key in (name, f"{name}_gradient"):
-            expected = getattr(several, key)
+        for key in ("operators", "slopes"):
+            expected, on_block, on_cell, alone = (getattr(x, key)[name] for x in (several, block, cell, source.at_points(k[2:3])))
             scale = np.abs(expected).max()
             assert scale > 0.1
-            assert np.abs(getattr(block, key) - expected).max() < 1e-13 * scale
-            assert np.abs(getattr(cell, key) - expected).max() < 1e-13 * scale
-            assert np.abs(getattr(source.at_points(k[2:3]), key)[0] - expected[2]).max() < 1e-13 * scale
+            assert np.abs(on_block - expected).max() < 1e-13 * scale
+            assert np.abs(on_cell - expected).max() < 1e-13 * scale
+            assert np.abs(alone[0] - expected[2]).max() < 1e-13 * scale
 
 
 def test_only_what_is_asked_for_is_summed():
     assert BlochSum(RANDOM, False).n_operators == 4 + 3 + 3
-    assert BlochSum(RANDOM, False, spin_currents=("ryoo",)).n_operators == 4 + 3 + 3 + 9 + 9
-    assert BlochSum(RANDOM, True, spin_currents=("qiao", "ryoo")).n_operators == 4 + 27 + 6 + 3 * 27
+    assert BlochSum(RANDOM, False, RYOO).n_operators == 4 + 3 + 3 + 9 + 9
+    assert BlochSum(RANDOM, True, QIAO).n_operators == 4 + 27 + 6 + 3 * 27
 
 
 @pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")

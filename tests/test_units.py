@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from wannier_spin import compute, models, units
+from wannier_spin.observables import get
 from wannier_spin.responses import RESPONSES
 
 # CODATA 2018
@@ -22,6 +23,7 @@ def test_constants():
     assert pytest.approx(E_CHARGE**2 / HBAR_J, rel=3e-9) == units.CONDUCTANCE_QUANTUM
     assert pytest.approx(E_CHARGE * HBAR_J / (2 * M_E) / E_CHARGE, rel=1e-9) == units.BOHR_MAGNETON
     assert pytest.approx(BOHR_M * 1e10, rel=1e-12) == units.BOHR
+    assert pytest.approx(M_E * E_CHARGE / HBAR_J**2 * 1e-20, rel=1e-9) == units.ELECTRON_MASS
     assert units.natural_tau(1.0) == pytest.approx(1 / 0.6582119569, rel=1e-10)
     assert units.thermal_energy(300) == pytest.approx(0.025851999786)
 
@@ -41,7 +43,7 @@ NATURAL = {
 def test_si_factors(output, order, d):
     """response = quantity/field^order, all that is not tau: eV, angstrom and hbar = e = 1."""
     expected = NATURAL[output](d) / (1 / 1e-10) ** order  # a field of 1 eV/(e angstrom) = 1e10 V/m
-    assert units.si_factor(output, order, d) == pytest.approx(expected, rel=3e-9)
+    assert units.si_factor(get(output).measure, order, d) == pytest.approx(expected, rel=3e-9)
 
 
 TABLE = [  # section 6: quantity, tau power, exponents of eV and m, and the factor's power of G0
@@ -62,13 +64,15 @@ TABLE = [  # section 6: quantity, tau power, exponents of eV and m, and the fact
 @pytest.mark.parametrize("d", [2, 3])
 def test_table_of_the_specification(output, order, j, exponents, conductances, d):
     energy, length = exponents(j, d)
-    name = units.unit_name(output, order, d, "natural").replace(" (hbar = e = 1)", "")
+    name = units.unit_name(get(output).measure, order, d, "natural").replace(" (hbar = e = 1)", "")
     parts = dict(part.partition("^")[::2] for part in name.split() if part != "1")
     powers = {unit: int(power or 1) for unit, power in parts.items()}
     # tau, counted as 1/eV, is included in the name
     assert powers.get("eV", 0) == energy - j
     assert powers.get("angstrom", 0) == length
-    assert units.si_factor(output, order, d) == pytest.approx(units.CONDUCTANCE_QUANTUM**conductances * 1e-10**length, rel=1e-14)
+    assert units.si_factor(get(output).measure, order, d) == pytest.approx(
+        units.CONDUCTANCE_QUANTUM**conductances * 1e-10**length, rel=1e-14
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,7 @@ def test_table_of_the_specification(output, order, j, exponents, conductances, d
     ],
 )
 def test_names_in_si(output, order, d, name):
-    assert units.unit_name(output, order, d, "SI") == name
+    assert units.unit_name(get(output).measure, order, d, "SI") == name
 
 
 # A crystal in two systems of units
@@ -145,4 +149,5 @@ def test_electronvolts_and_hartrees_agree(model, d, channel):
 
 def test_bulk_and_magnetization():
     assert units.bulk_unit_factor(3.35) == pytest.approx(1 / 3.35e-10)
-    assert units.magnetization_factor() == -2.0
+    assert get("spin").measure.magnetons == -2.0
+    assert get("spin_current").measure.magnetons is None

@@ -50,7 +50,7 @@ _HOME = {
     "ResultSet": "results",
     "thermal_counterpart": "analysis.thermal",
 }
-_MODULES = {"models", "responses", "readers", "errors", "units", "quantum_geometry"}
+_MODULES = {"models", "observables", "responses", "readers", "errors", "units", "quantum_geometry"}
 
 __all__ = [
     "AccuracyWarning",

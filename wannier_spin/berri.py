@@ -19,7 +19,7 @@ rotations, and tensors that it forbids vanish.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,11 +30,12 @@ from wannierberri.fourier.rvectors import Rvectors
 from wannierberri.result import EnergyResult
 from wannierberri.symmetry.point_symmetry import PointGroup, PointSymmetry, Transform
 
+from wannier_spin import observables
 from wannier_spin import responses as resp
 from wannier_spin import units as un
 from wannier_spin.bloch import BlochMatrices, Complex
 from wannier_spin.errors import InputError
-from wannier_spin.geometry import DEGENERACY_TOLERANCE, geometry_of
+from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
@@ -108,9 +109,7 @@ class Settings:
 
     def factor(self, law: TensorLaw, tau_power: int, dimension: int) -> float:
         """What a response in natural units without its tau is multiplied by."""
-        if self.units == "natural":
-            return self.tau**tau_power
-        return un.si_factor(law.observable, law.field_order, dimension) * un.natural_tau(self.tau) ** tau_power  # type: ignore[arg-type]
+        return un.response_factor(_measure(law), law.field_order, tau_power, dimension, self.units, self.tau)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,20 +129,20 @@ class BandSums:
 
     def _integrate(self, data_K: Any) -> Real:
         """Mean over the points divided by the volume of the cell."""
-        bloch = bloch_matrices(data_K, self.plan.derivatives, self.plan.needs_spin)
+        bloch = bloch_matrices(data_K, self.plan.derivatives, self.plan.operators)
         total = sum(self._add(part) for part in _batches(bloch, self._points_per_batch(data_K.num_wann)))
         return np.asarray(total / (data_K.nk * _cell_volume(data_K.system)))
 
     def _add(self, bloch: BlochMatrices) -> Real:
         """Sum over the points and bands of a batch: (w, channels)."""
-        geometry = geometry_of(bloch, self.tolerance, self.plan.derivatives)
+        geometry = self.plan.geometry(bloch, self.tolerance)
         densities = self.plan.densities(resp.BandPairs(geometry, self.plan.observables, self.occupation.window))
         energies = geometry.block_energies.ravel()
         return self.occupation.sums(energies, *(X.reshape(energies.size, X.shape[-1]) for X in densities))
 
     def _points_per_batch(self, n: int) -> int:
         """The matrices between bands take most: about 100, and 20 more per component of the observables."""
-        observables = self.plan.n_components(self.plan.observables)
+        observables = self.plan.n_components
         channels = 3 * self.plan.n_channels + 2 * self.occupation.n_points
         return max(1, int(BATCH_BYTES / (16 * n**2 * (100 + 20 * observables) + 8 * n * channels)))
 
@@ -179,18 +178,23 @@ class ResponseCalculator(Calculator):  # type: ignore[misc]  # wannierberri is n
 
     def _tensor(self, sums: Real) -> Real:
         """The combination of blocks that makes the response, natural units without tau: (mu, T, ...)."""
-        plan, observable, scan = self.sums.plan, self.law.observable, (-1, len(self.settings.temperature))
-        parts = [factor * plan.tensor(sums, block, observable) for block, factor in self.record.paper.items()]  # type: ignore[arg-type]
+        plan, scan = self.sums.plan, (-1, len(self.settings.temperature))
+        parts = [factor * plan.block_tensor(sums, block, self.record) for block, factor in self.record.paper.items()]
         total = np.sum(parts, axis=0)
         if self.settings.symmetric_fields and self.law.field_order == 2:
             total = (total + np.swapaxes(total, 2, 3)) / 2  # (w, a, fields, ...)
         return total.reshape(*scan, *total.shape[1:])
 
     def _unit(self, dimension: int) -> str:
-        return un.unit_name(self.law.observable, self.law.field_order, dimension, self.settings.units)  # type: ignore[arg-type]
+        return un.unit_name(_measure(self.law), self.law.field_order, dimension, self.settings.units)
 
 
-def bloch_matrices(data_K: Any, second_order: bool, spin: bool) -> BlochMatrices:
+def _measure(law: TensorLaw) -> un.Measure:
+    """What the observable of a law is counted in."""
+    return observables.get(law.observable).measure
+
+
+def bloch_matrices(data_K: Any, second_order: bool, operators: Sequence[str]) -> BlochMatrices:
     """What `geometry_of` wants, from wannierberri's Data_K at all of its points.
 
     Raises InputError for systems that are no System_R, and where the position or the spin matrices are missing.
@@ -204,30 +208,33 @@ def bloch_matrices(data_K: Any, second_order: bool, spin: bool) -> BlochMatrices
         return np.ascontiguousarray(X.transpose(0, *range(X.ndim - 1, 2, -1), 1, 2))
 
     connection = None if system.force_internal_terms_only else "AA"
-    names = [name for name in (connection, "SS" if spin else None) if name is not None]
-    for name in names:
-        _require(system, name)
+    own = {"spin": "SS"}
+    for name in operators:
+        if name not in own:
+            raise InputError(f"operator '{name}' is not there inside wannierberri.run; take compute(from_system_R(system), ...)")
+    for needed in [connection, *(own[name] for name in operators)]:
+        if needed is not None:
+            _require(system, needed)
 
     def vector(name: str | None, order: int) -> Complex | None:
-        return transformed(name, order) if name in names and (second_order or not order) else None
+        return transformed(name, order) if name is not None and (second_order or not order) else None
 
     return BlochMatrices(
         hamiltonian=transformed("Ham", 0),
         gradient=transformed("Ham", 1),
         connection=vector(connection, 0),
-        spin=vector("SS", 0),
         hessian=transformed("Ham", 2) if second_order else None,
         connection_gradient=vector(connection, 1),
-        spin_gradient=vector("SS", 1),
+        operators={name: transformed(own[name], 0) for name in operators},
+        slopes={name: transformed(own[name], 1) for name in operators} if second_order else {},
     )
 
 
 def _batches(bloch: BlochMatrices, size: int) -> Iterator[BlochMatrices]:
     """The same in pieces of `size` points."""
-    arrays: dict[str, Any] = {field.name: getattr(bloch, field.name) for field in fields(bloch)}
-    for first in range(0, len(bloch.hamiltonian), size):
-        part: dict[str, Any] = {name: None if X is None else X[first : first + size] for name, X in arrays.items()}
-        yield BlochMatrices(**part)
+    for first in range(0, len(bloch), size):
+        part = slice(first, first + size)
+        yield bloch.each(lambda X, part=part: X[part])  # type: ignore[misc]
 
 
 def _cell_volume(system: Any) -> float:

@@ -14,14 +14,16 @@ per point, measured side by side), because it is a matrix product; and the point
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.model import SPIN_CURRENT_OPERATORS, KPModel, SpinCurrent, TightBindingModel
+from wannier_spin.model import KPModel, TightBindingModel
 
 Complex = NDArray[np.complex128]
 Mask = NDArray[np.bool_]
@@ -37,28 +39,49 @@ _SYMMETRIC_PAIRS = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])  # (a, b) -> posi
 
 @dataclass(frozen=True)
 class BlochMatrices:
-    """Matrices in the Wannier gauge at a batch of k-points; n, m are Wannier functions, a, b, c Cartesian.
+    """Matrices in the Wannier gauge at a batch of k-points; n, m are Wannier functions, a, b Cartesian.
 
-    hamiltonian (k,n,m) eV; gradient (k,a,n,m) d_a H; connection (k,a,n,m) A_a or None where it vanishes;
-    spin (k,c,n,m) Pauli or None. Second order only: hessian (k,b,a,n,m) d_b d_a H;
-    connection_gradient (k,b,a,n,m) d_b A_a; spin_gradient (k,b,c,n,m) d_b sigma_c.
-    For the spin currents of Qiao and Ryoo: spin_position (k,a,c,n,m) i<u_n|sigma_c|d_a u_m>, spin_hamiltonian_position (k,a,c,n,m)
-    i<u_n|sigma_c H|d_a u_m>, spin_hamiltonian (k,c,n,m) <u_n|sigma_c H|u_m>, and their d_b, with b before the other indices.
+    hamiltonian (k,n,m) eV; gradient (k,a,n,m) d_a H; connection (k,a,n,m) A_a or None where it vanishes.
+    operators : by the names of the model's, (k,a...,n,m), for instance spin (k,c,n,m) Pauli.
+    Second order only: hessian (k,b,a,n,m) d_b d_a H; connection_gradient (k,b,a,n,m) d_b A_a; slopes (k,b,a...,n,m) d_b O.
     """
 
     hamiltonian: Complex
     gradient: Complex
-    connection: Complex | None
-    spin: Complex | None
+    connection: Complex | None = None
     hessian: Complex | None = None
     connection_gradient: Complex | None = None
-    spin_gradient: Complex | None = None
-    spin_position: Complex | None = None
-    spin_hamiltonian_position: Complex | None = None
-    spin_hamiltonian: Complex | None = None
-    spin_position_gradient: Complex | None = None
-    spin_hamiltonian_position_gradient: Complex | None = None
-    spin_hamiltonian_gradient: Complex | None = None
+    operators: Mapping[str, Complex] = field(default_factory=dict)
+    slopes: Mapping[str, Complex] = field(default_factory=dict)
+
+    @property
+    def spin(self) -> Complex | None:
+        """sigma_c (k,c,n,m), if it is there."""
+        return self.operators.get("spin")
+
+    def __len__(self) -> int:
+        return len(self.hamiltonian)
+
+    def each(self, change: Callable[[Complex], Complex]) -> BlochMatrices:
+        """A function applied to every array."""
+        new: dict[str, Any] = {}
+        for key, value in vars(self).items():
+            table = isinstance(value, Mapping)
+            new[key] = {name: change(X) for name, X in value.items()} if table else value if value is None else change(value)
+        return BlochMatrices(**new)
+
+    @staticmethod
+    def joined(parts: Sequence[BlochMatrices]) -> BlochMatrices:
+        """One batch after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        rest = [iter(part.arrays()) for part in parts]
+        return parts[0].each(lambda _: np.concatenate([next(arrays) for arrays in rest]))
+
+    def arrays(self) -> Iterator[Complex]:
+        """Every array, in the order of `each`."""
+        yield from (value for value in vars(self).values() if value is not None and not isinstance(value, Mapping))
+        yield from (*self.operators.values(), *self.slopes.values())
 
 
 @dataclass(frozen=True)
@@ -76,25 +99,23 @@ class BlochSum:
     Parameters
     ----------
     model : TightBindingModel
-    second_order : whether the second derivatives (hessian, connection_gradient, spin_gradient) are wanted.
-    spin : whether the spin matrices are wanted.
+    second_order : whether the second derivatives (hessian, connection_gradient, slopes) are wanted.
+    operators : names of the model's operators that are wanted; one that it does not have is left out.
     basis : (3, 3) whole numbers, reciprocal vectors (in reduced coordinates, rows) along which the coordinates of `on_cell` run.
-    spin_currents : definitions of the spin current whose operators are wanted.
     """
 
     def __init__(
         self,
         model: TightBindingModel,
         second_order: bool,
-        spin: bool = True,
+        operators: Sequence[str] = ("spin",),
         basis: NDArray[np.int64] | None = None,
-        spin_currents: Sequence[SpinCurrent] = (),
     ) -> None:
         self.model, self.second_order = model, second_order
         self.basis = np.eye(3, dtype=np.int64) if basis is None else basis
         self._step = np.linalg.inv(self.basis.T) @ model.lattice  # R = R' @ step, R' being integers along `basis`
         self.n_bands = model.n_bands
-        self.vectors = self._vectors(spin, spin_currents)
+        self.vectors = self._vectors(operators)
         tau = model.centres
         self.shift = tau[None, :, :] - tau[:, None, :]  # (n, m, a): tau_m - tau_n
         # the longest range of k-points comes last, where a point is cheapest: vacuum directions (one point) first
@@ -142,7 +163,7 @@ class BlochSum:
         phases = [self._phases(axis, x) for axis, x in enumerate((x1, x2, x3))]
         stack = np.empty((len(x1) * len(x2) * len(x3), self.n_operators, self.n_bands, self.n_bands), complex)
         vectors = self._cells.operators[1:]
-        first_vector, slope = 4, 4 + len(vectors) + 6
+        first_vector, slope, places = 4, 4 + len(vectors) + 6, self._slope_places()
         moments = self._moments(self._cells.operators[0], phases, 2 if self.second_order else 1)
         stack[:, 0], stack[:, 1:4] = moments[0], self._first(moments)
         if self.second_order:
@@ -150,10 +171,18 @@ class BlochSum:
         for i, operator in enumerate(vectors):
             moments = self._moments(operator, phases, 1 if self.second_order else 0)
             stack[:, first_vector + i] = moments[0]
-            if self.second_order:  # the stack has d_b of three components of a vector with b before them
-                start = slope + 9 * (i // 3) + i % 3
-                stack[:, start : start + 9 : 3] = self._first(moments)
+            if self.second_order:  # the stack has d_b of a vector with b before its components
+                first, step = places[i]
+                stack[:, slope + first : slope + first + 3 * step : step] = self._first(moments)
         return self._unpack(stack)
+
+    def _slope_places(self) -> list[tuple[int, int]]:
+        """Of every component of every vector, where its d_x stands among the slopes, and how far d_y lies behind it."""
+        places, start = [], 0
+        for vector in self.vectors.values():
+            places += [(start + x, vector.shape[-1]) for x in range(vector.shape[-1])]
+            start += 3 * vector.shape[-1]
+        return places
 
     def block_points(
         self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64], used: Mask | None = None
@@ -238,13 +267,12 @@ class BlochSum:
             self._plane = (k1, plane.reshape(len(self._R2), len(self._R3), -1))
         return self._plane[1]
 
-    def _vectors(self, spin: bool, spin_currents: Sequence[SpinCurrent]) -> dict[str, Complex]:
-        """Operators with Cartesian components by their names in `BlochMatrices`, (R, n, m, 3) or (R, n, m, 9)."""
+    def _vectors(self, wanted: Sequence[str]) -> dict[str, Complex]:
+        """Operators by name, the connection first, (R, n, m, components)."""
         model = self.model
-        found = {"connection": model.berry_connection_R(), "spin": model.spin_R if spin else None}
-        for definition in spin_currents:
-            model.check_spin_current(definition)
-            found |= {key.removesuffix("_R"): getattr(model, key) for key in SPIN_CURRENT_OPERATORS[definition]}
+        found = {"connection": model.berry_connection_R()}
+        found |= {name: model.operators[name].matrices for name in wanted if name in model.operators}
+        self._shapes = {name: X.shape[3:] for name, X in found.items() if X is not None}
         return {name: X.reshape(*X.shape[:3], -1) for name, X in found.items() if X is not None}
 
     def _components(self) -> list[Complex]:
@@ -255,15 +283,14 @@ class BlochSum:
         """H, d_a H, A_a, sigma_c, ...; then d_b d_a H (b <= a), d_b A_a, d_b sigma_c, .... Each (R, n, m)."""
         displacement = [self._displacement(a) for a in range(3)]
         H = self.model.hamiltonian_R
-        vectors = self._components()
         yield H
         yield from (1j * displacement[a] * H for a in range(3))
-        yield from vectors
+        yield from self._components()
         if not self.second_order:
             return
         yield from (-displacement[b] * displacement[a] * H for b in range(3) for a in range(b, 3))
-        for first in range(0, len(vectors), 3):
-            yield from (1j * displacement[b] * X for b in range(3) for X in vectors[first : first + 3])
+        for vector in self.vectors.values():
+            yield from (1j * displacement[b] * vector[..., x] for b in range(3) for x in range(vector.shape[-1]))
 
     def _displacement(self, a: int) -> NDArray[np.float64]:
         """(R + tau_m - tau_n)_a, shape (R, n, m), angstrom."""
@@ -279,25 +306,20 @@ class BlochSum:
             position += count
             return stack[:, position - count : position]
 
-        def vector(components: int) -> Complex:
-            """(k,x,n,m), or (k,a,c,n,m) of nine components."""
-            block = take(components)
-            return block if components == 3 else block.reshape(len(block), 3, 3, *block.shape[2:])
+        def tensor(name: str, first: tuple[int, ...] = ()) -> Complex:
+            """(k,x...,n,m), with `first` in front of the components x."""
+            shape = (*first, *self._shapes[name])
+            block = take(math.prod(shape))
+            return block.reshape(len(block), *shape, *block.shape[2:])
 
-        def slopes(components: int) -> Complex:
-            """(k,b,x,n,m), or (k,b,a,c,n,m) of nine components, which lie a by a."""
-            block = take(3 * components)
-            if components == 3:
-                return block.reshape(len(block), 3, 3, *block.shape[2:])
-            return block.reshape(len(block), 3, 3, 3, *block.shape[2:]).swapaxes(1, 2)
-
-        sizes = {name: X.shape[-1] for name, X in self.vectors.items()}
-        found: dict[str, Complex | None] = {"hamiltonian": take(1)[:, 0], "gradient": take(3), "connection": None, "spin": None}
-        found |= {name: vector(size) for name, size in sizes.items()}
+        found: dict[str, Any] = {"hamiltonian": take(1)[:, 0], "gradient": take(3)}
+        tensors = {name: tensor(name) for name in self.vectors}
+        slopes: dict[str, Complex] = {}
         if self.second_order:
             found["hessian"] = take(6)[:, _SYMMETRIC_PAIRS]
-            found |= {f"{name}_gradient": slopes(size) for name, size in sizes.items()}
-        return BlochMatrices(**found)  # type: ignore[arg-type]
+            slopes = {name: tensor(name, (3,)) for name in self.vectors}
+        found |= {"connection": tensors.pop("connection", None), "connection_gradient": slopes.pop("connection", None)}
+        return BlochMatrices(**found, operators=tensors, slopes=slopes)
 
 
 def _moments(
@@ -324,8 +346,12 @@ def kp_matrices(model: KPModel, k: NDArray[np.float64]) -> BlochMatrices:
     return BlochMatrices(
         hamiltonian=hamiltonian,
         gradient=model.linear + quadratic,
-        connection=None,
-        spin=np.tile(model.spin, every_k),
         hessian=np.tile(model.quadratic, (*every_k, 1)),
-        spin_gradient=np.zeros((len(k), 3, *model.spin.shape), complex),
+        operators={name: _at_every_k(X.matrices, (len(k),)) for name, X in model.operators.items()},
+        slopes={name: _at_every_k(np.zeros_like(X.matrices), (len(k), 3)) for name, X in model.operators.items()},
     )
+
+
+def _at_every_k(X: Complex, axes: tuple[int, ...]) -> Complex:
+    """The same matrices with further axes in front."""
+    return np.tile(X, (*axes, *(1,) * X.ndim))

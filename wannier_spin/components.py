@@ -30,9 +30,10 @@ class Axes(Protocol):
     def field_order(self) -> int: ...
 
 
-def written(letters: str, spin: bool) -> str:
-    """The name of a component. spin : whether the last letter is the spin of a current."""
-    return f"{letters[:-1]};{letters[-1]}" if spin else letters
+def written(letters: str, field_order: int) -> str:
+    """The name of a component: letters of output and fields, those of further indices behind a semicolon."""
+    before = 1 + field_order
+    return f"{letters[:before]};{letters[before:]}" if len(letters) > before else letters
 
 
 def component_index(name: str) -> tuple[int, ...]:
@@ -42,7 +43,7 @@ def component_index(name: str) -> tuple[int, ...]:
 
 def component_name(tensor: Axes, index: Sequence[int]) -> str:
     """(0, 1, 2) -> "xy;z"."""
-    return written("".join(LETTERS[i] for i in index), has_spin(tensor))
+    return written("".join(LETTERS[i] for i in index), tensor.field_order)
 
 
 def component_names(tensor: Axes) -> tuple[str, ...]:
@@ -61,11 +62,6 @@ def checked_index(tensor: Axes, given: str) -> tuple[int, ...]:
 def checked_name(tensor: Axes, given: str) -> str:
     """The component as `component_name` writes it. Raises InputError if the response has no such component."""
     return component_name(tensor, checked_index(tensor, given))
-
-
-def has_spin(tensor: Axes) -> bool:
-    """Whether there is an axis beyond the output and the fields."""
-    return len(tensor.labels) > 1 + tensor.field_order
 
 
 @dataclass(frozen=True)
@@ -120,13 +116,13 @@ class AllowedTensor:
         return ", ".join([*map(str, self.groups), *self.sums]) or "0"
 
 
-def sum_of(forms: Sequence[AllowedTensor], labels: int, spin: bool, fields: int = 0) -> AllowedTensor:
+def sum_of(forms: Sequence[AllowedTensor], labels: int, field_order: int, fields: int = 0) -> AllowedTensor:
     """The form of a sum of tensors of these forms: what any of them allows, related as all of them have it.
 
-    labels : number of axes. fields : +1 or -1: the part of it that is symmetric or antisymmetric in the last two fields (axes 1
+    labels : number of axes; field_order : how many of them belong to fields. fields : +1 or -1: the part of it that is symmetric or antisymmetric in the last two fields (axes 1
     and 2); 0: all of it.
     """
-    names = [written("".join(letters), spin) for letters in itertools.product(LETTERS, repeat=labels)]
+    names = [written("".join(letters), field_order) for letters in itertools.product(LETTERS, repeat=labels)]
     columns = [_coefficients(form, names) for form in forms if form.independent]
     rows = np.concatenate([np.zeros((len(names), 0)), *columns], axis=1)
     if fields:

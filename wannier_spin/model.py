@@ -14,7 +14,10 @@ currents of Qiao and Ryoo, which apply H to states that leave the Wannier space 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
+from wannier_spin.observables import IndexKind
 from wannier_spin.storage import read_tree, write_tree
 
 HERMITICITY_TOLERANCE = 1e-6  # of the largest element; Wannier90's text files carry six decimals
@@ -30,6 +34,37 @@ SPIN_CURRENT_OPERATORS: dict[SpinCurrent, tuple[str, ...]] = {  # what each defi
     "simple": (),
     "ryoo": ("spin_position_R", "spin_hamiltonian_position_R"),
     "qiao": ("spin_position_R", "spin_hamiltonian_position_R", "spin_hamiltonian_R"),
+}
+
+
+SPIN_CURRENT_KEYS = SPIN_CURRENT_OPERATORS["qiao"]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Matrices <0n|O|Rm> of one operator, with as many Cartesian indices as it has `indices`.
+
+    matrices : (R, n, m, x...) of a TightBindingModel, (x..., n, m) of a KPModel, x of length 3 each, complex. hermitian : whether
+    O(-R) = O(R)^+. indices, time_parity : how it transforms.
+    """
+
+    matrices: NDArray[np.complex128]
+    indices: tuple[IndexKind, ...] = ()
+    time_parity: int = 1
+    hermitian: bool = True
+
+    @property
+    def rank(self) -> int:
+        return len(self.indices)
+
+
+_KNOWN: dict[
+    str, tuple[tuple[IndexKind, ...], int, bool]
+] = {  # the operators that have a keyword of their own: indices, T parity, Hermitian
+    "spin": (("axial",), -1, True),
+    "spin_position": (("polar", "axial"), -1, False),
+    "spin_hamiltonian_position": (("polar", "axial"), -1, False),
+    "spin_hamiltonian": (("axial",), -1, False),
 }
 
 
@@ -83,6 +118,7 @@ class TightBindingModel:
     thickness : angstrom, of a 2D system, to turn sheet units into bulk ones; None: not known.
     name : a word for tables and files.
     source : how the model came about (files, hashes, options); copied into every result.
+    extra_operators : by name, further operators that observables need; all of them are in `operators`.
 
     Weights of the R vectors and Wigner-Seitz shifts must already be folded into the matrices.
 
@@ -104,6 +140,7 @@ class TightBindingModel:
     thickness: float | None = None
     name: str = "model"
     source: dict[str, str] = field(default_factory=dict)
+    extra_operators: Mapping[str, Operator] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         def put(key: str, value: object) -> None:
@@ -112,7 +149,7 @@ class TightBindingModel:
         put("lattice", np.asarray(self.lattice, float))
         put("R_vectors", np.asarray(self.R_vectors).astype(np.int64))
         put("hamiltonian_R", np.ascontiguousarray(self.hamiltonian_R, complex))
-        for key in ("position_R", "spin_R", *SPIN_CURRENT_OPERATORS["qiao"]):
+        for key in ("position_R", "spin_R", *SPIN_CURRENT_KEYS):
             if getattr(self, key) is not None:
                 put(key, np.ascontiguousarray(getattr(self, key), complex))
         put("periodic", tuple(bool(p) for p in self.periodic))
@@ -132,6 +169,27 @@ class TightBindingModel:
     def dimension(self) -> int:
         """Number of periodic directions."""
         return sum(self.periodic)
+
+    @cached_property
+    def operators(self) -> Mapping[str, Operator]:
+        """All operators besides H and the position, by name: "spin", those of the spin currents, and `extra_operators`."""
+        found = {name: getattr(self, f"{name}_R") for name in _KNOWN}
+        known = {name: Operator(X, *_KNOWN[name]) for name, X in found.items() if X is not None}
+        return {**known, **self.extra_operators}
+
+    def require(self, names: Sequence[str], purpose: str) -> None:
+        """Raise InputError where an operator is missing that `purpose` needs, with the file that brings it."""
+        missing = [name for name in names if name not in self.operators]
+        if "spin" in missing:
+            raise InputError(
+                f"model '{self.name}' has no spin matrices; read it with its .spn file (write_spn = .true. in the pw2wannier90 "
+                "input), or with spin = 'interleaved' or 'blocks'"
+            )
+        for definition, keys in SPIN_CURRENT_OPERATORS.items():
+            if missing and missing[0] in (key.removesuffix("_R") for key in keys):
+                self.check_spin_current(definition)
+        if missing:
+            raise InputError(_unknown_operator(self.name, missing, purpose, self.operators))
 
     def berry_connection_R(self) -> NDArray[np.complex128] | None:
         """<0n|r - tau|Rm>, shape (R, n, n, 3); None where it vanishes identically."""
@@ -155,7 +213,11 @@ class TightBindingModel:
 
     def save(self, path: str | Path) -> Path:
         """Write the model to one HDF5 file; `load_model` reads it back unchanged."""
-        tree = {key: value for key, value in vars(self).items() if key != "periodic"}
+        tree = {key: value for key, value in vars(self).items() if key not in ("periodic", "operators", "extra_operators")}
+        if self.extra_operators:
+            kinds = {name: [list(X.indices), X.time_parity, X.hermitian] for name, X in self.extra_operators.items()}
+            matrices = {name: X.matrices for name, X in self.extra_operators.items()}
+            tree |= {"extra_operators": matrices, "extra_operators_kinds": json.dumps(kinds)}
         return write_tree(path, {"kind": "wannier_spin model", **tree, "periodic": np.array(self.periodic)})
 
     def _check_shapes(self) -> None:
@@ -169,6 +231,8 @@ class TightBindingModel:
             found = getattr(self, key).shape
             if found != shape:
                 raise InputError(f"model '{self.name}': {key} has shape {found}, expected {shape}")
+        for name, operator in self.extra_operators.items():
+            _check_operator(self.name, name, operator, (R, n, n, *(3,) * operator.rank))
 
     def _default_centres(self) -> NDArray[np.float64]:
         if self.position_R is None:
@@ -182,14 +246,14 @@ class TightBindingModel:
         if not np.isfinite(self.lattice).all() or abs(np.linalg.det(self.lattice)) < 1e-8:
             raise InputError(f"model '{self.name}': the lattice vectors are singular or not finite")
         partner = _opposite(self.R_vectors, self.name)
-        for key in ("hamiltonian_R", "position_R", "spin_R", *SPIN_CURRENT_OPERATORS["qiao"]):
+        for key in ("hamiltonian_R", "position_R", "spin_R", *SPIN_CURRENT_KEYS):
             value = getattr(self, key)
             if value is None:
                 continue
             if not np.isfinite(value).all():
                 where = tuple(self.R_vectors[np.argwhere(~np.isfinite(value))[0][0]].tolist())
                 raise InputError(f"model '{self.name}': {key} has NaN or infinity at R = {where}")
-            if key in SPIN_CURRENT_OPERATORS["qiao"]:
+            if key in SPIN_CURRENT_KEYS:
                 continue  # sigma H and sigma r are not Hermitian
             adjoint = value[partner].swapaxes(1, 2).conj()
             error, scale = np.abs(value - adjoint).max(), np.abs(value).max()
@@ -199,6 +263,14 @@ class TightBindingModel:
                     f"against a largest element of {scale:.1e}; the file is damaged or its weights are missing"
                 )
             object.__setattr__(self, key, (value + adjoint) / 2)
+        for name, operator in self.extra_operators.items():
+            X = operator.matrices
+            if operator.hermitian and np.abs(X - X[partner].swapaxes(1, 2).conj()).max() > HERMITICITY_TOLERANCE * max(
+                np.abs(X).max(), 1.0
+            ):
+                raise InputError(
+                    f"model '{self.name}': operator '{name}' is not Hermitian, O(R) != O(-R)^+; or say hermitian=False"
+                )
 
 
 def load_model(path: str | Path) -> TightBindingModel:
@@ -207,6 +279,11 @@ def load_model(path: str | Path) -> TightBindingModel:
     tree.pop("kind")
     tree["periodic"] = tuple(tree.get("periodic", (True, True, True)))
     tree.setdefault("source", {})
+    kinds = json.loads(tree.pop("extra_operators_kinds", "{}"))
+    tree["extra_operators"] = {
+        name: Operator(tree["extra_operators"][name], tuple(indices), parity, hermitian)
+        for name, (indices, parity, hermitian) in kinds.items()
+    }
     try:
         return TightBindingModel(**tree)
     except TypeError as error:
@@ -229,6 +306,7 @@ class KPModel:
     cutoff: float = np.inf
     name: str = "k.p"
     source: dict[str, str] = field(default_factory=dict)
+    extra_operators: Mapping[str, Operator] = field(default_factory=dict)
 
     dimension = 2
 
@@ -242,12 +320,28 @@ class KPModel:
             if np.abs(value - value.swapaxes(-1, -2).conj()).max() > 1e-12 * max(1.0, np.abs(value).max()):
                 raise InputError(f"model '{self.name}': {key} is not Hermitian")
             object.__setattr__(self, key, value)
+        for key, operator in self.extra_operators.items():
+            _check_operator(self.name, key, operator, (*(3,) * operator.rank, n, n))
         if not self.cutoff > 0:
             raise InputError(f"model '{self.name}': cutoff is {self.cutoff}, expected a positive number")
 
     @property
     def n_bands(self) -> int:
         return int(self.constant.shape[-1])
+
+    @property
+    def operators(self) -> Mapping[str, Operator]:
+        """The spin and `extra_operators`, by name: matrices that do not depend on k."""
+        return {"spin": Operator(self.spin, *_KNOWN["spin"]), **self.extra_operators}
+
+    def require(self, names: Sequence[str], purpose: str) -> None:
+        """Raise InputError where an operator is missing that `purpose` needs."""
+        missing = [name for name in names if name not in self.operators]
+        for definition, keys in SPIN_CURRENT_OPERATORS.items():
+            if missing and missing[0] in (key.removesuffix("_R") for key in keys):
+                self.check_spin_current(definition)
+        if missing:
+            raise InputError(_unknown_operator(self.name, missing, purpose, self.operators))
 
     def check_spin_current(self, definition: SpinCurrent) -> None:
         """Raise InputError for anything but `simple`."""
@@ -256,6 +350,23 @@ class KPModel:
                 f"model '{self.name}' is a k·p model, whose bands are all that there is: spin_current = 'simple' is exact, and "
                 f"'{definition}' is not there"
             )
+
+
+def _check_operator(model: str, name: str, operator: Operator, shape: tuple[int, ...]) -> None:
+    """Raise InputError for a name that is taken, a wrong shape, NaN."""
+    if name in _KNOWN:
+        raise InputError(f"model '{model}': operator '{name}' has a keyword of its own, not extra_operators")
+    if operator.matrices.shape != shape:
+        raise InputError(f"model '{model}': operator '{name}' has shape {operator.matrices.shape}, expected {shape}")
+    if not np.isfinite(operator.matrices).all():
+        raise InputError(f"model '{model}': operator '{name}' has NaN or infinity")
+
+
+def _unknown_operator(model: str, missing: Sequence[str], purpose: str, there: Iterable[str]) -> str:
+    return (
+        f"model '{model}' has no operator {', '.join(missing)}, which {purpose} needs; it has {', '.join(there) or 'none'}; "
+        f"give its matrices to the model: extra_operators = {{'{missing[0]}': Operator(...)}}"
+    )
 
 
 def _opposite(R_vectors: NDArray[np.int64], name: str) -> NDArray[np.int64]:

@@ -1,7 +1,8 @@
 """Index laws: a string such as "J_a;c = sigma_abd;c E_b E_d" fixes rank, index order, parities and SI unit.
 
-P = product over indices (polar -1, axial +1). T = (-1)^tau_power times the parity of the observable under T
-(spin current +, spin density -, electric current -). docs/theory.md, section 5.
+The letter on the left is that of an observable (`observables`): its first index stands before those of the fields, the others
+behind the semicolon. P = product over indices (polar -1, axial +1). T = (-1)^tau_power times the parity of the observable
+under T. docs/theory.md, section 5.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Channel = Literal["spin", "charge"]
-IndexKind = Literal["polar", "axial"]
+from wannier_spin import observables
+from wannier_spin.observables import IndexKind as IndexKind
+from wannier_spin.observables import Observable
+from wannier_spin.observables.charge_current import CHARGE_CURRENT
 
-TIME_PARITY = {"spin_current": +1, "spin": -1, "charge_current": -1}
-OBSERVABLE_SYMBOLS = {"J": "spin_current", "M": "spin"}
-_LAW = re.compile(r"(?P<output>[JM])_(?P<flow>\w)(;(?P<spin>\w))? = (?P<symbol>\w+?)_(?P<indices>[\w;]+)(?P<fields>( E_\w)+)")
+Channel = Literal["spin", "charge"]
+_LAW = re.compile(r"(?P<output>[A-Z]+)_(?P<first>\w)(;(?P<rest>\w+))? = (?P<symbol>\w+?)_(?P<indices>[\w;]+)(?P<fields>( E_\w)+)")
 
 
 def parts_of(field_order: int) -> tuple[str, str]:
@@ -47,27 +49,28 @@ class TensorLaw:
 
     def time_parity(self, tau_power: int) -> int:
         """Sign of the coefficient of tau^tau_power under time reversal."""
-        return TIME_PARITY[self.observable] * (-1) ** tau_power
+        return observables.get(self.observable).time_parity * (-1) ** tau_power
 
 
 def parse_law(law: str) -> TensorLaw:
-    """Read a law. Raises ValueError if the indices on both sides do not match (a programming error)."""
+    """Read a law. Raises ValueError if its indices do not match, or are not the observable's (a programming error)."""
     match = _LAW.fullmatch(law)
     if match is None:
         raise ValueError(f"cannot read the law '{law}'; expected 'J_a;c = sigma_ab;c E_b' or 'M_a = beta_ab E_b'")
-    flow, spin, fields = match["flow"], match["spin"] or "", match["fields"].replace(" E_", "")
-    polar_part, _, spin_part = match["indices"].partition(";")
-    if polar_part != flow + fields or spin_part != spin or (match["output"] == "J") != bool(spin):
+    observable = observables.by_symbol(match["output"])
+    first, rest, fields = match["first"], match["rest"] or "", match["fields"].replace(" E_", "")
+    before, _, behind = match["indices"].partition(";")
+    if before != first + fields or behind != rest or len(first + rest) != len(observable.indices):
         raise ValueError(f"the indices of '{law}' do not match")
-    first: IndexKind = "polar" if match["output"] == "J" else "axial"
-    polar: IndexKind = "polar"
-    axial: IndexKind = "axial"
-    kinds: tuple[IndexKind, ...] = (first, *(polar for _ in fields), *(axial for _ in spin))
-    return TensorLaw(OBSERVABLE_SYMBOLS[match["output"]], flow + fields + spin, kinds, fields)
+    return _law_of(observable, first + fields + rest, fields)
 
 
 def charge_counterpart(law: TensorLaw) -> TensorLaw:
     """The identity channel: the observable is the velocity, the electric current up to the electron's charge."""
-    labels = law.labels[: 1 + law.field_order]
+    return _law_of(CHARGE_CURRENT, law.labels[: 1 + law.field_order], law.fields)
+
+
+def _law_of(observable: Observable, labels: str, fields: str) -> TensorLaw:
     polar: IndexKind = "polar"
-    return TensorLaw("charge_current", labels, tuple(polar for _ in labels), law.fields)
+    first, *rest = observable.indices
+    return TensorLaw(observable.name, labels, (first, *(polar for _ in fields), *rest), fields)

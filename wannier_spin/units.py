@@ -6,19 +6,36 @@ a response of field order j is (lengths)^(p - d) (energies)^q in these units, ta
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 HBAR = 6.582119569e-16  # eV s
 BOLTZMANN = 8.617333262e-5  # eV/K
 CONDUCTANCE_QUANTUM = 2.43413481e-4  # e^2/hbar, S
 BOHR_MAGNETON = 5.7883818060e-5  # eV/T
+ELECTRON_MASS = 0.5 / 3.80998211616  # m_e/hbar^2, 1/(eV angstrom^2)
 ANGSTROM = 1e-10  # m
 BOHR = 0.529177210903  # angstrom
 FEMTOSECOND = 1e-15  # s
 
 UnitSystem = Literal["natural", "SI"]
-Output = Literal["spin_current", "spin", "charge_current"]
 Drive = Literal["E", "grad T"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What an observable is counted in, of its density.
+
+    length, rate : powers of a length and of 1/time in it; a current has both, a rate is an energy with hbar = 1.
+    unit : of what is counted, in SI. charge : what the number is multiplied by in SI besides, -1 for electrons. magnetons : Bohr
+    magnetons of the magnetic moment that goes with one unit, None where it has none.
+    """
+
+    length: int = 0
+    rate: int = 0
+    unit: str = ""
+    charge: float = 1.0
+    magnetons: float | None = None
 
 
 def thermal_energy(temperature: float) -> float:
@@ -31,61 +48,56 @@ def natural_tau(tau_fs: float) -> float:
     return tau_fs * FEMTOSECOND / HBAR
 
 
-def si_factor(output: Output, field_order: int, dimension: int) -> float:
+def si_factor(output: Measure, field_order: int, dimension: int) -> float:
     """What a response without its tau^j, in eV and angstrom, is multiplied by to be in SI (docs/theory.md, section 6).
 
-    The electric current carries the electron's charge -e, hence the minus sign.
+    e^2/hbar for a rate: (hbar/e) A is hbar/s. The electric current carries the electron's charge -e, hence its minus sign.
     """
-    lengths = field_order + (0 if output == "spin" else 1) - dimension
-    prefactor = {"spin_current": CONDUCTANCE_QUANTUM, "spin": 1.0, "charge_current": -CONDUCTANCE_QUANTUM}[output]
+    lengths = field_order + output.length - dimension
+    prefactor = output.charge * (CONDUCTANCE_QUANTUM if output.rate else 1.0)
     return float(prefactor * ANGSTROM**lengths)
 
 
-def response_factor(output: Output, field_order: int, tau_power: int, dimension: int, units: UnitSystem, tau: float) -> float:
+def response_factor(output: Measure, field_order: int, tau_power: int, dimension: int, units: UnitSystem, tau: float) -> float:
     """What a sum of blocks is multiplied by to be a response: tau^j in natural units (tau in hbar/eV), with SI units tau in fs."""
     if units == "natural":
         return float(tau) ** tau_power
     return float(si_factor(output, field_order, dimension) * natural_tau(tau) ** tau_power)
 
 
-def unit_name(output: Output, field_order: int, dimension: int, units: UnitSystem, drive: Drive = "E") -> str:
+def unit_name(output: Measure, field_order: int, dimension: int, units: UnitSystem, drive: Drive = "E") -> str:
     """The unit of a response as text, tau included. Driven by a temperature gradient it has V/K more."""
     if drive == "grad T":
         return _thermal_unit_name(output, dimension, units)
-    field = "(V/m)" if field_order == 1 else f"(V/m)^{field_order}"
-    if units == "SI":
-        if output == "spin":
-            return f"<sigma/2> {_power('m', -dimension)} per {field}"
-        metres = _power("m", field_order + 1 - dimension)
-        parts = ["(hbar/e)"] if output == "spin_current" else []
-        parts += ["S", metres] if field_order == 1 else ["A", metres, f"V^-{field_order}"]
-        return " ".join(part for part in parts if part)
-    lengths = field_order + (0 if output == "spin" else 1) - dimension
-    energies = -field_order + (1 if output != "spin" else 0)  # with tau in hbar/eV counted as 1/eV
-    name = f"{_power('angstrom', lengths)} {_power('eV', energies)}".strip() or "1"
-    return f"{name} (hbar = e = 1)"
+    lengths = field_order + output.length - dimension
+    if units == "natural":  # with tau in hbar/eV counted as 1/eV
+        name = f"{_power('angstrom', lengths)} {_power('eV', output.rate - field_order)}".strip() or "1"
+        return f"{name} (hbar = e = 1)"
+    if not output.rate:
+        field = "(V/m)" if field_order == 1 else f"(V/m)^{field_order}"
+        return f"{_density(output, dimension)} per {field}"
+    conductance = ["S", _power("m", lengths)] if field_order == 1 else ["A", _power("m", lengths), f"V^-{field_order}"]
+    return " ".join(part for part in (output.unit, *conductance) if part)
 
 
-def _thermal_unit_name(output: Output, dimension: int, units: UnitSystem) -> str:
+def _thermal_unit_name(output: Measure, dimension: int, units: UnitSystem) -> str:
     """The unit of a linear response to a temperature gradient."""
+    lengths = 1 + output.length - dimension
     if units == "natural":
-        lengths = 1 + (0 if output == "spin" else 1) - dimension
-        parts = [_power("angstrom", lengths), "" if output == "spin" else "eV", "K^-1"]
+        parts = [_power("angstrom", lengths), "eV" if output.rate else "", "K^-1"]
         return f"{' '.join(part for part in parts if part)} (hbar = e = 1)"
-    if output == "spin":
-        return f"<sigma/2> {_power('m', -dimension)} per (K/m)"
-    parts = ["(hbar/e)" if output == "spin_current" else "", "A", _power("m", 2 - dimension), "K^-1"]
-    return " ".join(part for part in parts if part)
+    if not output.rate:
+        return f"{_density(output, dimension)} per (K/m)"
+    return " ".join(part for part in (output.unit, "A", _power("m", lengths), "K^-1") if part)
+
+
+def _density(output: Measure, dimension: int) -> str:
+    return " ".join(part for part in (output.unit, _power("m", output.length - dimension)) if part)
 
 
 def bulk_unit_factor(thickness: float) -> float:
     """1/thickness in 1/m, of a thickness in angstrom: what turns a sheet response into a bulk one."""
     return 1.0 / (thickness * ANGSTROM)
-
-
-def magnetization_factor() -> float:
-    """M/<sigma/2> in Bohr magnetons for electrons, M = -g mu_B <sigma/2> with g = 2."""
-    return -2.0
 
 
 def _power(unit: str, exponent: int) -> str:

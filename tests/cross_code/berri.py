@@ -147,7 +147,7 @@ def densities(
     """Energies of the blocks (k, n) and our integrand per band (k, n, a, [c,] fields...), as (..., flow, fields, spin)."""
     needs = BLOCKS[block].derivatives
     source = BlochSum(model, second_order=needs)
-    geometry = geometry_of(source.at_points(k), tolerance, needs)
+    geometry = geometry_of(source.at_points(k), tolerance)
     X = BLOCKS[block].density(BandPairs(geometry, (observable,)))
     if observable == "spin_current":
         X = X.reshape(*X.shape[:-1], 3, 3)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from outside import with_random_operators
 
-from wannier_spin import models, responses
+from wannier_spin import models, observables, responses
 from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import BandGeometry, band_geometry, geometry_of
 from wannier_spin.responses import BandPairs
 
 OBSERVABLES = ("spin_current", "spin", "charge_current")
-DEFINITIONS = ("simple", "ryoo", "qiao")
-SITES = ((0, 1), (2, 3))
+OTHERS = tuple(observables.get("spin_current", definition) for definition in ("ryoo", "qiao"))
+AT_SITES = observables.projected(observables.get("spin"), ((0, 1), (2, 3)))
 K = np.random.default_rng(4).uniform(-0.5, 0.5, (20, 3)) * [1, 1, 0]
 MODELS = {
     "pt_antiferromagnet": (with_random_operators(models.pt_antiferromagnet()), [2, 2]),
@@ -23,8 +23,8 @@ MODELS = {
 
 
 def geometry(name):
-    bloch = BlochSum(MODELS[name][0], True, spin_currents=DEFINITIONS).at_points(K)
-    g = geometry_of(bloch, 1e-8, derivatives=True, sites=SITES, spin_currents=DEFINITIONS)
+    model = MODELS[name][0]
+    g = geometry_of(BlochSum(model, True, tuple(model.operators)).at_points(K), 1e-8)
     sizes = [np.unique(row, return_counts=True)[1].tolist() for row in g.group]
     assert all(size == MODELS[name][1] for size in sizes)
     return g
@@ -44,15 +44,7 @@ def rotated(g, seed):
             inside = np.flatnonzero(row == group)
             U[k][np.ix_(inside, inside)] = unitary(rng, len(inside))
 
-    def rotate(X):
-        V = U.reshape(len(U), *(1,) * (X.ndim - 3), *U.shape[1:])
-        return V.conj().swapaxes(-1, -2) @ X @ V
-
-    fields = ("velocity", "spin", "velocity_derivative", "spin_derivative", "site_spin", "site_spin_derivative")
-    found = {field: rotate(getattr(g, field)) for field in fields if getattr(g, field) is not None}
-    for field in ("spin_currents", "spin_current_derivatives"):
-        found[field] = {definition: rotate(X) for definition, X in getattr(g, field).items()}
-    return replace(g, states=g.states @ U, **found)
+    return replace(g, states=g.states @ U)
 
 
 def block_traces(g, density):
@@ -61,7 +53,7 @@ def block_traces(g, density):
 
 
 def all_densities(g):
-    pairs = BandPairs(g, (*OBSERVABLES, "site_spin", "other_spin_currents"))
+    pairs = BandPairs(g, (*OBSERVABLES, AT_SITES, *OTHERS))
     found = {name: block.density(pairs) for name, block in responses.BLOCKS.items()}
     dynamic = responses.DYNAMIC_BLOCKS.items()
     return found | {f"{name} {z}": block.density(pairs, z) for name, block in dynamic for z in (0.3 + 0.1j, 0.7 + 0.2j)}

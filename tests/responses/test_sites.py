@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from responses import brute
 
-from wannier_spin import band_geometry, compute, models, responses
+from wannier_spin import band_geometry, compute, models, observables, responses
 from wannier_spin.bloch import BlochSum
 from wannier_spin.models import from_hoppings
 from wannier_spin.models.hoppings import SZ
@@ -94,7 +94,7 @@ def test_S_is_the_derivative_in_a_field_on_one_site():
         return np.einsum("kbnm,kdmn,knm->knbd", v, v, (1 - np.eye(n)) / eps**3).real
 
     geometry = band_geometry(model, k, degeneracy_tolerance=1e-8, derivatives=True, sites=[[0, 2]])
-    found = responses.BLOCKS["S"].density(BandPairs(geometry, ("site_spin",)))
+    found = responses.BLOCKS["S"].density(BandPairs(geometry, (observables.projected(observables.get("spin"), [[0, 2]]),)))
     h = 2e-3
     for o in range(3):
         numerical = sum(c * (density(s * h, o) - density(-s * h, o)) for s, c in ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))) / h

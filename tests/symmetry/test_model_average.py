@@ -319,7 +319,7 @@ def test_pairs_of_the_antiferromagnet_become_degenerate(averaged):
     model, found, _, _ = averaged("Mn2Au")
     splits = []
     for each in (model, found):
-        energies = np.linalg.eigvalsh(BlochSum(each, second_order=False, spin=False).at_points(K).hamiltonian)
+        energies = np.linalg.eigvalsh(BlochSum(each, second_order=False, operators=()).at_points(K).hamiltonian)
         splits.append(np.abs(energies[:, 1::2] - energies[:, ::2]).max())
     assert splits[0] > 1e-5
     assert splits[1] < 1e-9  # eV
@@ -332,7 +332,7 @@ def test_bands_that_time_reversal_and_rotations_hold_together(averaged):
     k = x @ structure.lattice.T / (2 * np.pi)  # Cartesian to reduced, along a cubic axis
     splits = []
     for each in (model, found):
-        energies = np.linalg.eigvalsh(BlochSum(each, second_order=False, spin=False).at_points(k).hamiltonian)
+        energies = np.linalg.eigvalsh(BlochSum(each, second_order=False, operators=()).at_points(k).hamiltonian)
         splits.append(np.abs(energies[:, 1::2] - energies[:, ::2]).max())
     assert 1e-6 < splits[0] < 1e-3
     assert splits[1] < 1e-9

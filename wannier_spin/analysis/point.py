@@ -27,7 +27,7 @@ from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.calculation.compute import Request, single_request
 from wannier_spin.components import checked_name, component_index
 from wannier_spin.errors import InputError
-from wannier_spin.geometry import BandGeometry, geometry_of
+from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.sums import cell_volume
 from wannier_spin.model import KPModel, TightBindingModel
 from wannier_spin.responses import BandPairs
@@ -79,7 +79,7 @@ class Point:
     def source(self) -> BlochSum:
         """Bloch sums of what the response needs."""
         plan = self.request.plan
-        return BlochSum(self.request.model, plan.derivatives, plan.needs_spin, spin_currents=plan.spin_currents)
+        return plan.bloch_sum(self.request.model)
 
     @cached_property
     def empty(self) -> ResponseTensor:
@@ -108,8 +108,7 @@ class Point:
 
     def geometry(self, bloch: BlochMatrices) -> BandGeometry:
         """Bands and what is between them, as the response needs them."""
-        plan = self.request.plan
-        return geometry_of(bloch, self.request.tolerance, plan.derivatives, spin_currents=plan.spin_currents)
+        return self.request.plan.geometry(bloch, self.request.tolerance)
 
     def terms(self, g: BandGeometry, partners: Real | None = None) -> Real:
         """The terms of each band n in all channels, with its Fermi functions: (k,n,channels).

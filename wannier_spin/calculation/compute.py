@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin import observables
 from wannier_spin import responses as resp
 from wannier_spin import units as un
 from wannier_spin.calculation.sites import Sites, SitesLike, resolved_sites
@@ -22,7 +23,7 @@ from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.integrals.adaptive import Control, integrate_adaptive
 from wannier_spin.integrals.boxes import cell_integrands
-from wannier_spin.integrals.channels import PARTS, Tolerance, make_channels
+from wannier_spin.integrals.channels import Tolerance, make_channels, parts_name
 from wannier_spin.integrals.checkpoint import fingerprint, short
 from wannier_spin.integrals.disk import integrate_disk
 from wannier_spin.integrals.mesh import integrate_mesh
@@ -118,7 +119,7 @@ def compute(
     temperatures, omegas = _list("temperature", temperature), _list("omega", omega)
     occupation = _occupation(_list("mu", mu), temperatures)
     plan = replace(_plan(_records(responses), channel, omegas, broadening, form, relaxation), extra=blocks)
-    _check_spin(model, plan)
+    _check_operators(model, plan)
     plan = _with_spin_currents(plan, definitions, model)
     degeneracy_tolerance = _tolerance(model, degeneracy_tolerance)
     comm = comm or SERIAL
@@ -271,7 +272,7 @@ def single_request(
     plan = replace(_plan((record,), channel, omegas, broadening, form, relaxation), extra=tuple(blocks))
     if plan.has_surface and temperatures[0] == 0:
         raise InputError(f"'{response}' has Fermi-surface terms, which no k-point meets at temperature = 0 K; give a higher one")
-    _check_spin(model, plan)
+    _check_operators(model, plan)
     plan = _with_spin_currents(plan, definitions, model)
     tolerance = _tolerance(model, degeneracy_tolerance)
     return Request(model, record, plan, occupation, temperatures, omegas, float(taus[0]), units, form, relaxation, tolerance)
@@ -304,7 +305,7 @@ def _tensor(
             "block_errors": blocks_of(difference, part),
             "block_spreads": None if sums.spread is None else blocks_of(sums.spread, part),
             "block_replicas": {name: np.stack([r[name] for r in replicas]) for name in replicas[0]} if replicas else None,
-            "converged": sums.converged.get(record.name + ("" if part is None else PARTS[law.observable])),
+            "converged": sums.converged.get(record.name if part is None else parts_name(plan, record)),
         }
 
     total = ResponseTensor(
@@ -315,7 +316,7 @@ def _tensor(
         law=record.law,
         reference=record.reference,
         channel=plan.channel,
-        output=law.observable,  # type: ignore[arg-type]
+        output=law.observable,
         labels=law.labels,
         field_order=law.field_order,
         tau_power=record.tau_power,
@@ -343,8 +344,9 @@ def _tensor(
 def _factor(record: Response, plan: Plan, model: TightBindingModel, units: un.UnitSystem, tau: float) -> float:
     """What a combination of blocks of a response is multiplied by."""
     law = record.channel_tensor(plan.channel)
-    output: un.Output = law.observable  # type: ignore[assignment]
-    return un.response_factor(output, law.field_order, record.tau_power, model.dimension, units, tau)
+    return un.response_factor(
+        observables.get(law.observable).measure, law.field_order, record.tau_power, model.dimension, units, tau
+    )
 
 
 def _integration(grid: Sequence[int] | None, shift: Sequence[float], wanted: Tolerance | None) -> dict[str, Any]:
@@ -529,28 +531,27 @@ def _with_sites(plan: Plan, sites: Sites) -> Plan:
     """Raises InputError where no response would be projected on them."""
     plan = replace(plan, sites=sites.functions)
     if sites.functions and not any(plan.sites_of(record) for record in plan.responses):
-        spin = [r.name for r in resp.RESPONSES.values() if r.tensor.observable == "spin"]
+        local = [r.name for r in resp.RESPONSES.values() if observables.get(r.tensor.observable).local]
         raise InputError(
-            f"sites are for responses of the spin (channel 'spin'), and none is asked for: add one of {', '.join(spin)}"
+            f"sites are for responses of the spin (channel 'spin'), and none is asked for: add one of {', '.join(local)}"
         )
     return plan
 
 
 def _with_spin_currents(plan: Plan, definitions: tuple[SpinCurrent, ...], model: TightBindingModel | KPModel) -> Plan:
     """Raises InputError where the model lacks what they need. Where no spin current is asked for, they do not count."""
-    if "spin_current" not in plan.observables:
+    wanted = {r.channel_tensor(plan.channel).observable for r in plan.responses}
+    if not any(set(definitions) & set(observables.definitions(name)) for name in wanted):
         return plan
     for definition in definitions:
         model.check_spin_current(definition)
     return replace(plan, spin_currents=definitions)
 
 
-def _check_spin(model: TightBindingModel | KPModel, plan: Plan) -> None:
-    if plan.needs_spin and isinstance(model, TightBindingModel) and model.spin_R is None:
-        raise InputError(
-            f"model '{model.name}' has no spin matrices; read it with its .spn file (write_spn = .true. in the pw2wannier90 "
-            "input), or with spin = 'interleaved' or 'blocks'"
-        )
+def _check_operators(model: TightBindingModel | KPModel, plan: Plan) -> None:
+    for record in plan.responses:
+        observable = observables.get(record.channel_tensor(plan.channel).observable)
+        model.require(observable.needs, f"'{record.name}' ({observable.title})")
 
 
 def _list(name: str, values: object) -> Real:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin import observables
 from wannier_spin import responses as resp
 from wannier_spin.calculation.sites import atom_names
 from wannier_spin.errors import InputError
@@ -213,8 +214,8 @@ def symmetry_report(structure: Structure, sites: bool = False) -> SymmetryReport
     }
     forms = {name: allowed(kind, group.point_operations) for name, kind in kinds.items()}
     if sites:
-        spin = [record for record in resp.RESPONSES.values() if record.tensor.observable == "spin"]
-        forms |= site_forms(spin, True, atom_group(structure, group, atom_names(structure)))
+        local = [record for record in resp.RESPONSES.values() if observables.get(record.tensor.observable).local]
+        forms |= site_forms(local, True, atom_group(structure, group, atom_names(structure)))
     table = computed_table()
     present = [name for name, found in (("P", group.has_inversion), ("T", group.has_time_reversal), ("PT", group.has_pt)) if found]
     survives = {quantity: all(signs[name] > 0 for name in present) for quantity, signs in table.items()}

@@ -79,8 +79,9 @@ def _form(tensor: ResponseTensor) -> str:
 
 
 def _component_name(tensor: ResponseTensor, index: tuple[Any, ...]) -> str:
-    letters = "".join("xyz"[i] for i in index[-len(tensor.labels) :])
-    name = f"{letters[:-1]};{letters[-1]}" if tensor.output == "spin_current" else letters
+    from wannier_spin.components import component_name
+
+    name = component_name(tensor, index[-len(tensor.labels) :])
     if not len(tensor.omega):
         return name
     return f"{name} {tensor.parts[index[1]]} {tensor.omega[index[0]]:g} eV"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from wannier_spin import responses as resp
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.errors import InputError
-from wannier_spin.geometry import geometry_of
 from wannier_spin.integrals.channels import Channels, Tolerance
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import NEAR_FERMI, batch_size, cell_volume, minima_of, not_finite
@@ -50,7 +48,7 @@ class CellIntegrand:
 
     @cached_property
     def source(self) -> BlochSum:
-        return BlochSum(self.model, self.plan.derivatives, self.plan.needs_spin, self.axes.basis, self.plan.spin_currents)
+        return self.plan.bloch_sum(self.model, self.axes.basis)
 
     @cached_property
     def points_per_batch(self) -> int:
@@ -84,7 +82,7 @@ class CellIntegrand:
     def _points(self, bloch: BlochMatrices, size: Real) -> _Points:
         """What is kept of a batch of points. size : of the largest box."""
         plan = self.plan
-        geometry = geometry_of(bloch, self.degeneracy_tolerance, plan.derivatives, plan.site_functions, plan.spin_currents)
+        geometry = plan.geometry(bloch, self.degeneracy_tolerance)
         slopes = np.einsum("kan,ia->kni", geometry.block_velocity, self._axis_vectors)
         reach = float((np.abs(slopes) @ size).max()) / 2
         low, high = self.occupation.window  # of energies at which a state may be partly filled, also beside the point
@@ -103,7 +101,7 @@ class CellIntegrand:
         for first in range(0, len(tensors), together):
             group = tensors[first : first + together]
             if len(self.model.R_vectors) >= MANY_R:
-                yield _joined([self.source.on_cell(*x) for x in group])
+                yield BlochMatrices.joined([self.source.on_cell(*x) for x in group])
             else:
                 points = [np.stack(np.meshgrid(*x, indexing="ij"), axis=-1).reshape(-1, 3) for x in group]
                 yield self.source.at_points(np.concatenate(points) @ self.axes.basis)
@@ -190,18 +188,6 @@ def _reduced(densities: Real, columns: Real) -> Real:
     if columns.shape[0] == columns.shape[1]:
         return densities  # every component is a channel: the columns are the unit matrix
     return np.asarray(densities.reshape(-1, len(columns)) @ columns).reshape(*densities.shape[:2], -1)
-
-
-def _joined(parts: Sequence[BlochMatrices]) -> BlochMatrices:
-    """One batch after the other."""
-    if len(parts) == 1:
-        return parts[0]
-
-    def join(name: str) -> Any:
-        arrays = [getattr(part, name) for part in parts]
-        return None if arrays[0] is None else np.concatenate(arrays)
-
-    return BlochMatrices(*(join(name) for name in BlochMatrices.__dataclass_fields__))
 
 
 def cell_integrands(

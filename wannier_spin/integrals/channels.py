@@ -25,7 +25,7 @@ from wannier_spin.symmetry import Operation, SiteGroup, invariant_basis
 
 Real = NDArray[np.float64]
 NOISE = 1e-12  # natural units: smaller responses are rounding
-PARTS = {"spin": "@sites", "spin_current": "@definitions"}  # behind the name of a response: what it is at sites, by definition
+SITES, DEFINITIONS = "@sites", "@definitions"  # behind the name of a response: what it is at sites, by definition
 CANCELLED = 1e-4  # of what boxes contribute: a response of which less is left is zero, as far as a relative tolerance goes
 
 
@@ -101,6 +101,11 @@ class Channels:
         return Verdict(np.array(tolerance), np.array(excess))
 
 
+def parts_name(plan: Plan, response: Response) -> str:
+    """What the parts of a response are called among the channels."""
+    return response.name + (SITES if plan.sites_of(response) else DEFINITIONS)
+
+
 def whole(name: str) -> str:
     """The response that a name of a channel belongs to."""
     return name.partition("@")[0]
@@ -139,7 +144,7 @@ def make_channels(
         combined.append(_combination(plan, units, r, recipes[r.name], tau))
         n_parts = len(plan.sites_of(r) or plan.definitions_of(r))
         if n_parts:
-            names.append(r.name + PARTS[r.tensor.observable])
+            names.append(parts_name(plan, r))
             parts = [_combination(plan, units, r, recipes[r.name], tau, i) for i in range(n_parts)]
             combined.append(np.concatenate(parts, axis=1))
     combined = [scale[whole(name)] * columns.T @ Q for name, Q in zip(names, combined, strict=True)]
@@ -162,7 +167,7 @@ def _invariant(plan: Plan, units: Real, group: Sequence[Operation], sites: SiteG
                 rows = tensor.reshape(len(units), int(np.prod(extra, dtype=int)), -1) @ invariant_basis(kind, group).T
                 yield rows.reshape(len(units), -1)
             if sites is not None and plan.sites_of(record):
-                beside = np.moveaxis(plan.tensor(units, block, "site_spin"), 1, 1 + len(extra))  # (C, omega, part, s, tensor)
+                beside = np.moveaxis(plan.sites_tensor(units, block, record), 1, 1 + len(extra))  # (C, omega, part, s, tensor)
                 rows = beside.reshape(len(units), int(np.prod(extra, dtype=int)), -1) @ sites.invariant_basis(kind).T
                 yield rows.reshape(len(units), -1)
 

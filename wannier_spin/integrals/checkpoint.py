@@ -59,6 +59,8 @@ def fingerprint(model: TightBindingModel) -> str:
         value: Any = getattr(model, field.name)
         if isinstance(value, np.ndarray):
             digest.update(np.ascontiguousarray(value).tobytes())
+    for name, operator in model.extra_operators.items():
+        digest.update(name.encode() + np.ascontiguousarray(operator.matrices).tobytes())
     digest.update(str(model.periodic).encode())
     return digest.hexdigest()[:16]
 

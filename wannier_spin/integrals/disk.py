@@ -40,7 +40,7 @@ def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[i
         point = Occupation(np.array([mu]), np.array([kT]))
         reach = (abs(mu) + CUTOFF * kT) / np.abs(model.linear).max()
         nodes, line = Disk(model.cutoff, scale, *grid, reach=reach).nodes(bands, mu, kT)
-        geometry = geometry_of(kp_matrices(model, nodes.k), tolerance, plan.derivatives, plan.site_functions)
+        geometry = plan.geometry(kp_matrices(model, nodes.k), tolerance)
         sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, point.window))
         sea, surface = (X * nodes.weight[:, None, None] for X in (sea, surface))
         if kT > 0:
@@ -58,7 +58,7 @@ def _on_fermi_line(model: KPModel, plan: Plan, k: Real, band: NDArray[np.int64],
     """Surface densities of the crossing bands, summed with their weights: (c_surface,)."""
     if not len(k):
         return np.zeros(plan.n_surface_channels)
-    geometry = geometry_of(kp_matrices(model, k), tolerance, plan.derivatives, plan.site_functions)
+    geometry = plan.geometry(kp_matrices(model, k), tolerance)
     surface = plan.densities(resp.BandPairs(geometry, plan.observables))[1]
     return np.asarray(weight @ surface[np.arange(len(k)), band])
 

@@ -7,7 +7,6 @@ import numpy as np
 from wannier_spin import responses as resp
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.errors import InputError
-from wannier_spin.geometry import geometry_of
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Progress, Sums, batch_size, cell_volume, minima_of, not_finite, sum_states
 from wannier_spin.integration.grid import Block, Mesh, MeshMean, Partial, mean_over_mesh
@@ -38,7 +37,7 @@ def integrate_mesh(
             f"temperature = 0 K with Fermi-surface responses ({', '.join(surface)}) on a uniform mesh: f' is a delta function "
             "that no mesh of points meets; give a temperature for which kT spans a few level spacings of the mesh"
         )
-    source = BlochSum(model, second_order=plan.derivatives, spin=plan.needs_spin, spin_currents=plan.spin_currents)
+    source = plan.bloch_sum(model)
     oriented = mesh.transposed(source.axes)
 
     def integrand(block: Block) -> Partial:
@@ -61,7 +60,7 @@ def check_directions(model: TightBindingModel, mesh: Mesh) -> None:
 
 def _partial(bloch: BlochMatrices, plan: Plan, occupation: Occupation, tolerance: float, block: Block, source: BlochSum) -> Partial:
     """Sums over the points of each part, and the minima of `minima_of`."""
-    geometry = geometry_of(bloch, tolerance, plan.derivatives, plan.site_functions, plan.spin_currents)
+    geometry = plan.geometry(bloch, tolerance)
     sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, occupation.window))
     energies = geometry.block_energies
     if (block.weights != 1).any():

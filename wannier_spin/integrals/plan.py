@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wannier_spin.geometry import ObservableName
-from wannier_spin.model import SpinCurrent
-from wannier_spin.responses.pairs import BandPairs, Real
+from wannier_spin import observables
+from wannier_spin.arrays import Real
+from wannier_spin.bloch import BlochMatrices, BlochSum
+from wannier_spin.geometry import BandGeometry, geometry_of
+from wannier_spin.model import SpinCurrent, TightBindingModel
+from wannier_spin.observables import Observable
+from wannier_spin.responses.pairs import BandPairs
 from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, Block, DynamicBlock, Form, Response
 from wannier_spin.tensors import Channel
-
-N_COMPONENTS: dict[ObservableName, int] = {  # of each definition, of each site
-    **{"spin_current": 9, "other_spin_currents": 9},
-    **{"spin": 3, "site_spin": 3, "charge_current": 3},
-}
 
 
 @dataclass(frozen=True)
 class Plan:
     """Which densities are computed, and where each one stands among the channels of the sums.
 
-    sites : name -> Wannier functions, on which the spin responses are projected besides. spin_currents : definitions of the spin
-    current, the chosen one first; the responses are computed with the others besides.
+    sites : name -> Wannier functions, on which the responses of densities are projected besides. spin_currents : definitions of the
+    spin current, the chosen one first; the responses are computed with the others besides.
 
     What is computed besides is called the parts of a response here.
     """
@@ -38,6 +38,7 @@ class Plan:
     extra: tuple[str, ...] = ()
     sites: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     spin_currents: tuple[SpinCurrent, ...] = ("simple",)
+    _projected: dict[Observable, Observable] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def blocks_of(self, response: Response) -> tuple[str, ...]:
         """What is computed for a response; further blocks where their order in field and tau is the response's."""
@@ -47,23 +48,47 @@ class Plan:
         fitting = (block.name for block in extra if len(block.fields) == order and block.tau_power in powers)
         return tuple(dict.fromkeys((*own, *fitting)))
 
+    def definitions(self, name: str) -> tuple[Observable, ...]:
+        """The definitions of an observable that are asked for, the chosen one first."""
+        known = observables.definitions(name)
+        return tuple(known[d] for d in self.spin_currents if d in known) or (observables.get(name),)
+
     @cached_property
-    def observables(self) -> tuple[ObservableName, ...]:
-        found = {r.channel_tensor(self.channel).observable for r in self.responses}
-        if self.sites and "spin" in found:
-            found.add("site_spin")
-        if self.spin_currents[1:] and "spin_current" in found:
-            found.add("other_spin_currents")
-        return tuple(name for name in N_COMPONENTS if name in found)
+    def observables(self) -> tuple[Observable, ...]:
+        """Side by side on the axis o: each one, what it is at the sites, and its other definitions."""
+        wanted = {r.channel_tensor(self.channel).observable for r in self.responses}
+        found: list[Observable] = []
+        for name in observables.OBSERVABLES:
+            if name in wanted:
+                first, *others = self.definitions(name)
+                found += [first, *self._at_sites(first), *others]
+        return tuple(found)
+
+    @cached_property
+    def operators(self) -> tuple[str, ...]:
+        """What of the model they need."""
+        return observables.operators_of(self.observables)
 
     @property
-    def site_functions(self) -> tuple[tuple[int, ...], ...]:
-        return tuple(self.sites.values())
+    def n_components(self) -> int:
+        """Length of the axis o."""
+        return sum(observable.n_components for observable in self.observables)
 
-    def n_components(self, observables: Sequence[ObservableName]) -> int:
-        """How many components these observables have together."""
-        several = {"site_spin": len(self.sites), "other_spin_currents": len(self.spin_currents) - 1}
-        return sum(N_COMPONENTS[name] * several.get(name, 1) for name in observables)
+    def bloch_sum(self, model: TightBindingModel, basis: NDArray[np.int64] | None = None) -> BlochSum:
+        """The sums over R that the plan needs."""
+        return BlochSum(model, self.derivatives, self.operators, basis)
+
+    def geometry(self, bloch: BlochMatrices, tolerance: float) -> BandGeometry:
+        """Bands, with the chosen definition of the spin current."""
+        return geometry_of(bloch, tolerance, definition=self.spin_currents[0])
+
+    def _at_sites(self, observable: Observable) -> tuple[Observable, ...]:
+        """Where there are sites, and it is a density."""
+        if not self.sites or not observable.local:
+            return ()
+        if observable not in self._projected:
+            self._projected[observable] = observables.projected(observable, tuple(self.sites.values()))
+        return (self._projected[observable],)
 
     @cached_property
     def static_blocks(self) -> tuple[Block, ...]:
@@ -85,14 +110,10 @@ class Plan:
     def derivatives(self) -> bool:
         return any(block.derivatives for block in self.static_blocks) or any(block.derivatives for block in self.dynamic_blocks)
 
-    @property
-    def needs_spin(self) -> bool:
-        return self.observables != ("charge_current",)
-
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each block without (k, n), in the order of the channels: sea, dynamic, surface."""
-        o = self.n_components(self.observables)
+        o = self.n_components
         static = {block.name: (*(3 for _ in block.fields), o) for block in self.static_blocks}
         n = len(self.frequencies)
         dynamic = {block.name: (n, 2, *(3 for _ in block.fields), o) for block in self.dynamic_blocks}
@@ -121,32 +142,40 @@ class Plan:
 
     def sites_of(self, response: Response) -> tuple[str, ...]:
         """The sites that a response is projected on."""
-        return tuple(self.sites) if response.channel_tensor(self.channel).observable == "spin" else ()
+        return tuple(self.sites) if self._at_sites(self._observable(response)) else ()
 
     def definitions_of(self, response: Response) -> tuple[str, ...]:
-        """The other definitions of the spin current that a response is computed with."""
-        return self.spin_currents[1:] if response.channel_tensor(self.channel).observable == "spin_current" else ()
+        """The other definitions of its observable that a response is computed with."""
+        return tuple(one.definition for one in self.definitions(self._observable(response).name)[1:])
 
     def block_tensor(self, sums: Real, block: str, response: Response, part: int | None = None) -> Real:
-        """A block of a response, or of one of its parts, out of the channels (w, channels): (w, ...)."""
-        observable = response.channel_tensor(self.channel).observable
-        if part is None:
-            return self.tensor(sums, block, observable)  # type: ignore[arg-type]
-        return self.tensor(sums, block, "site_spin" if observable == "spin" else "other_spin_currents")[:, part]
+        """A block of a response, or of one of its parts, out of the channels (w, channels), axes in the paper's order: (w, ...).
 
-    def tensor(self, sums: Real, block: str, observable: ObservableName) -> Real:
-        """Take one block and observable out of the channels (w, channels), axes in the paper's order: (w, ...).
-
-        "site_spin" and "other_spin_currents" have the sites, or the definitions, behind w: (w, s, ...).
+        part : number of a site, or of another definition.
         """
+        observable = self._observable(response)
+        if part is None:
+            return self._tensor(sums, block, observable)[:, 0]
+        if self._at_sites(observable):
+            return self.sites_tensor(sums, block, response)[:, part]
+        return self._tensor(sums, block, self.definitions(observable.name)[1:][part])[:, 0]
+
+    def sites_tensor(self, sums: Real, block: str, response: Response) -> Real:
+        """A block of a response at all sites: (w, s, ...)."""
+        return self._tensor(sums, block, *self._at_sites(self._observable(response)))
+
+    def _observable(self, response: Response) -> Observable:
+        return self.definitions(response.channel_tensor(self.channel).observable)[0]
+
+    def _tensor(self, sums: Real, block: str, observable: Observable) -> Real:
+        """Take one block and observable out of the channels: (w, parts, ...), behind them omega, part, and the tensor."""
         names = list(self.shapes)
         position = sum(math.prod(self.shapes[name]) for name in names[: names.index(block)])
         shape = self.shapes[block]
         array = sums[:, position : position + math.prod(shape)].reshape(-1, *shape)
-        start = self.n_components(self.observables[: self.observables.index(observable)])
-        array = array[..., start : start + self.n_components((observable,))]
-        components = (3, 3) if N_COMPONENTS[observable] == 9 else (3,)
+        start = sum(before.n_components for before in self.observables[: self.observables.index(observable)])
+        array = array[..., start : start + observable.n_components]
+        components = (3,) * len(observable.indices)
         first = 3 if block in DYNAMIC_BLOCKS else 1  # behind w, or behind w, omega, part
-        array = array.reshape(*array.shape[:-1], -1, *components)
-        array = np.moveaxis(np.moveaxis(array, -len(components) - 1, 1), -len(components), first + 1)
-        return array if observable in ("site_spin", "other_spin_currents") else array[:, 0]
+        array = array.reshape(*array.shape[:-1], observable.parts, *components)
+        return np.moveaxis(np.moveaxis(array, -len(components) - 1, 1), -len(components), first + 1)

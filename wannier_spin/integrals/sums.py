@@ -105,7 +105,7 @@ def batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: flo
     """Points per block that fit into the memory (GiB), at most what keeps the working set near the cache."""
     if not 0 < memory < np.inf:
         raise InputError(f"memory = {memory}, expected a positive number of GiB")
-    n, observables = source.n_bands, plan.n_components(plan.observables)
+    n, observables = source.n_bands, plan.n_components
     pairs = 30 + (60 if plan.has_surface or plan.derivatives else 0)
     pairs += 18 * observables * len(plan.shapes.keys() & {"S", "INJ1", "SH1"})  # which hold matrices with indices d, o
     matrices = 2 * source.n_operators + 3 * observables + pairs

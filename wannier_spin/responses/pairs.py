@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.geometry import BandGeometry, ObservableName, adjoint
-
-Real = NDArray[np.float64]
-Complex = NDArray[np.complex128]
+from wannier_spin.arrays import Complex as Complex
+from wannier_spin.arrays import Real as Real
+from wannier_spin.arrays import adjoint, row_trace, rows
+from wannier_spin.geometry import BandGeometry
+from wannier_spin.observables import Observable
 
 
 class BandPairs:
@@ -30,11 +31,11 @@ class BandPairs:
     def __init__(
         self,
         geometry: BandGeometry,
-        observables: Sequence[ObservableName],
+        observables: Sequence[str | Observable],
         window: tuple[float, float] = (-np.inf, np.inf),
         partners: Real | None = None,
     ) -> None:
-        """`window`: below it every state is filled, above it empty, at every (mu, T) that is asked for.
+        """observables : names or records. `window`: below it every state is filled, above it empty, at every (mu, T) asked for.
 
         partners : (k,m) weight of band m as the second band of a pair, the same within a block; None: 1. The inner sums of
         three-band terms and terms without a second band do not have it.
@@ -47,7 +48,7 @@ class BandPairs:
     @cached_property
     def v(self) -> Complex:
         """v^b_nm: (k,n,b,m)."""
-        return _rows(self.geometry.velocity)
+        return rows(self.geometry.velocity)
 
     @cached_property
     def vv(self) -> Complex:
@@ -64,7 +65,7 @@ class BandPairs:
     @cached_property
     def O(self) -> Complex:  # noqa: E743  (the observable's name in the equations)
         """O_nm: (k,n,o,m)."""
-        return _rows(np.concatenate([self.geometry.observable(name) for name in self.observables], axis=1))
+        return rows(np.concatenate([self.geometry.observable(name) for name in self.observables], axis=1))
 
     @cached_property
     def _inverse_gap(self) -> Real:
@@ -95,21 +96,21 @@ class BandPairs:
 
     def re(self, left: Complex) -> Real:
         """Re sum_m left_nm O_mn: (k,n,rows...,m) -> (k,n,rows...,o)."""
-        return _trace(left, self.O)
+        return row_trace(left, self.O)
 
     def im(self, left: Complex) -> Real:
         """Im sum_m left_nm O_mn: (k,n,rows...,m) -> (k,n,rows...,o)."""
-        return _trace(-1j * left, self.O)
+        return row_trace(-1j * left, self.O)
 
     def direct(self) -> Real:
         """<D_b O>_nn, the explicit derivative of the observables: (k,n,b,o)."""
-        return np.concatenate([self._direct(name, _rows) for name in self.observables], axis=-1)
+        return np.concatenate([self._direct(name, rows) for name in self.observables], axis=-1)
 
     def velocity_times_direct(self) -> Real:
         """Tr[v^d_NN (D_b O)_NN] band by band: (k,n,b,d,o)."""
 
         def weigh(X: Complex) -> Complex:
-            return _rows(self.geometry.block_velocity_times(X))
+            return rows(self.geometry.block_velocity_times(X))
 
         return np.concatenate([self._direct(name, weigh) for name in self.observables], axis=-1)
 
@@ -124,7 +125,7 @@ class BandPairs:
         weight = self.inverse_gap(power).swapaxes(1, 2)  # (k,1,n,m)
         product = (g.velocity * weight)[:, :, None] @ g.velocity[:, None]  # (k,b,d,n,n')
         product = (product + product.swapaxes(1, 2)) / 2 * g.same_group[:, None, None]
-        return self.re(_rows(product))
+        return self.re(rows(product))
 
     def re_far_block(self, power: int) -> Real:
         """Re Tr[v^b_NM O_MM v^d_MN]/eps_NM^power band by band, symmetric in b, d: (k,n,b,d,o).
@@ -158,12 +159,12 @@ class BandPairs:
     @cached_property
     def injection_vertex(self) -> Complex:
         """i [v^d, O_D]_nm between blocks, O_D the observable inside them, Hermitian: (k,n,d,o,m)."""
-        return _rows(1j * self._own_difference)
+        return rows(1j * self._own_difference)
 
     @cached_property
     def shift_vertex(self) -> Complex:
         """(D_d O)_nm + [Y, v^d]_nm + [v^d, O_D]_nm/eps_nm between blocks, Hermitian: (k,n,d,o,m). See `mixing` for Y."""
-        return _rows(self.DO + self.mixing() + self._own_difference * self.geometry.inverse_gap[:, None, None])
+        return rows(self.DO + self.mixing() + self._own_difference * self.geometry.inverse_gap[:, None, None])
 
     @cached_property
     def _own_difference(self) -> Complex:
@@ -175,31 +176,30 @@ class BandPairs:
 
     def re_of_velocity(self, X: Complex, kernel: Real) -> Real:
         """Re sum_m X^d_mn v^b_nm kernel_nm of a Hermitian X: (k,n,d,o,m), (k,n,1,m) -> (k,n,b,d,o)."""
-        return np.moveaxis(_trace(X, kernel * self.v), -1, 2)
+        return np.moveaxis(row_trace(X, kernel * self.v), -1, 2)
 
     def im_of_velocity(self, X: Complex, kernel: Real) -> Real:
         """Im sum_m X^d_mn v^b_nm kernel_nm of a Hermitian X: (k,n,d,o,m), (k,n,1,m) -> (k,n,b,d,o)."""
-        return np.moveaxis(_trace(X, -1j * kernel * self.v), -1, 2)
+        return np.moveaxis(row_trace(X, -1j * kernel * self.v), -1, 2)
 
     def with_velocity(self, X: Complex, power: int) -> Real:
         """sum_m Re[X^b_nm v^d_mn + X^d_nm v^b_mn]/eps_nm^power: (k,b,o,n,m) -> (k,n,b,d,o)."""
-        half = np.moveaxis(_trace(_rows(X), self.v * self.inverse_gap(power)), -1, 3)
+        half = np.moveaxis(row_trace(rows(X), self.v * self.inverse_gap(power)), -1, 3)
         return np.asarray(half + half.swapaxes(2, 3))
 
-    def _direct(self, name: ObservableName, right: Callable[[Complex], Complex]) -> Real:
-        """Re sum_m (D_b X)_nm Y_mn for the factors of O = X Y: (k,n,b,o), or (k,n,b,d,o) if `right` brings an index d.
+    def _direct(self, which: str | Observable, right: Callable[[Complex], Complex]) -> Real:
+        """Re sum_m (D_b X)_nm Y_mn for the factors of O = {X, Y}/2: (k,n,b,o), or (k,n,b,d,o) if `right` brings an index d.
 
-        D_b O is {D_b v^a, sigma^c}/4 + {v^a, D_b sigma^c}/4 for the `simple` spin current; the trace of an anticommutator is
-        twice a real part. For the others Y = 1.
+        D_b O is {D_b X, Y}/2 + {X, D_b Y}/2; the trace of an anticommutator is twice a real part. Where O is no product, Y = 1.
         """
         g = self.geometry
-        if name != "spin_current" or g.definitions[0] != "simple":
-            return np.moveaxis(_trace(_rows(g.observable_derivative(name)), right(self._one)), 3, -1)[..., 0, :]
-        assert g.velocity_derivative is not None
-        assert g.spin_derivative is not None
-        flow = np.moveaxis(_trace(_rows(g.velocity_derivative), right(g.spin_matrices)), 3, -2)
-        spin = np.moveaxis(_trace(_rows(g.spin_derivative), right(g.velocity)), 3, -1)
-        return (flow + spin).reshape(*flow.shape[:-2], 9) / 2
+        factors = g.record(which).factors
+        if factors is None:
+            return np.moveaxis(row_trace(rows(g.observable_derivative(which)), right(self._one)), 3, -1)[..., 0, :]
+        X, Y = factors
+        one = np.moveaxis(row_trace(rows(g.observable_derivative(X)), right(g.observable(Y))), 3, -2)
+        other = np.moveaxis(row_trace(rows(g.observable_derivative(Y)), right(g.observable(X))), 3, -1)
+        return (one + other).reshape(*one.shape[:-2], -1)
 
     @property
     def _one(self) -> Complex:
@@ -214,16 +214,3 @@ def _largest_block(group: NDArray[np.int64]) -> int:
     while size < group.shape[1] and (group[:, size:] == group[:, :-size]).any():
         size += 1
     return size
-
-
-def _rows(X: Complex) -> Complex:
-    """(k, rows..., n, m) -> (k, n, rows..., m), contiguous."""
-    return np.ascontiguousarray(np.moveaxis(X, -2, 1))
-
-
-def _trace(left: Complex, right: Complex) -> Real:
-    """Re sum_m left_nm right_mn of Hermitian `right`, given as right_nm: (k,n,i...,m), (k,n,j...,m) -> (k,n,i...,j...)."""
-    k, n, *i, m = left.shape
-    j = right.shape[2:-1]
-    a, b = (np.ascontiguousarray(X).view(float).reshape(k, n, -1, 2 * m) for X in (left, right))
-    return np.asarray(a @ b.swapaxes(-1, -2)).reshape(k, n, *i, *j)

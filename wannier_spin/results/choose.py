@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.components import Group, component_names, has_spin, sum_of
+from wannier_spin.components import Group, component_names, sum_of
 from wannier_spin.results.facts import RunFacts
 from wannier_spin.results.tensor import ResponseTensor
 
@@ -36,7 +36,7 @@ def independent(tensor: ResponseTensor, facts: RunFacts, part: int = 0) -> tuple
         return forms[f"{tensor.name} {tensor.parts[part]}"]
     # broadening mixes what time reversal keeps apart, and so do responses of several orders in tau
     fields = 0 if tensor.field_order < 2 else (1, -1)[part]
-    return sum_of(tuple(symmetry.of(tensor.name).values()), len(tensor.labels), has_spin(tensor), fields).groups
+    return sum_of(tuple(symmetry.of(tensor.name).values()), len(tensor.labels), tensor.field_order, fields).groups
 
 
 def largest(tensor: ResponseTensor, part: int = 0) -> tuple[Group, ...]:

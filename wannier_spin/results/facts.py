@@ -13,16 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from wannier_spin import observables
 from wannier_spin.components import AllowedTensor, read_form
 
 NO_SYMMETRY = "none used"
-SPIN_CURRENT_DEFINITIONS = {
-    "simple": "v^{a;c} = {v^a, sigma^c}/4, the product taken within the Wannier space; spin current = <{v, hbar sigma/2}/2>",
-    "qiao": "v^{a;c} = {v^a, sigma^c}/4 of Qiao et al., PRB 98, 214402 (2018), derivatives of bands, without terms inside "
-    "degenerate blocks; spin current = <{v, hbar sigma/2}/2>",
-    "ryoo": "v^{a;c} = {v^a, sigma^c}/4 of Ryoo, Park and Souza, PRB 99, 235113 (2019), derivatives of Wannier functions; "
-    "spin current = <{v, hbar sigma/2}/2>",
-}
+SPIN_CURRENT_DEFINITIONS = {name: one.meaning for name, one in observables.definitions("spin_current").items()}
 
 
 @dataclass(frozen=True)

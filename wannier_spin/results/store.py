@@ -79,9 +79,10 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
     tree["blocks_unit"] = "hbar = e = 1, eV, angstrom, without tau"
     if len(tensor.tau) > 1:
         tree["values_over_tau"] = Labelled(tensor.over_tau, ("tau", *tensor.axes), {"units": tensor.unit})
-    if tensor.output == "spin":
+    unit, magnetons = tensor.measure.unit, tensor.measure.magnetons
+    if magnetons is not None:
         tree["magnetization"] = on_axes(tensor.magnetization)
-        tree["magnetization_unit"] = f"mu_B {tensor.unit.removeprefix('<sigma/2>').strip()}, M = -2 mu_B <sigma/2>"
+        tree["magnetization_unit"] = f"mu_B {tensor.unit.removeprefix(unit).strip()}, M = {magnetons:g} mu_B {unit}"
     return tree
 
 

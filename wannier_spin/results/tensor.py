@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin import observables
 from wannier_spin import units as un
 from wannier_spin.components import checked_index, checked_name, component_name
 from wannier_spin.errors import InputError
@@ -72,7 +73,7 @@ class ResponseTensor:
     law: str
     reference: str
     channel: Channel
-    output: un.Output
+    output: str
     labels: str
     field_order: int
     tau_power: int
@@ -197,7 +198,12 @@ class ResponseTensor:
 
     @property
     def unit(self) -> str:
-        return un.unit_name(self.output, self.field_order, self.dimension, self.units, self.drive)
+        return un.unit_name(self.measure, self.field_order, self.dimension, self.units, self.drive)
+
+    @property
+    def measure(self) -> un.Measure:
+        """What the observable is counted in. Raises InputError where nobody registers it."""
+        return observables.get(self.output).measure
 
     @property
     def tau_unit(self) -> str:
@@ -206,9 +212,9 @@ class ResponseTensor:
     @property
     def magnetization(self) -> Real:
         """M = -2 mu_B <sigma/2> in Bohr magnetons per the volume (area) of `unit`. InputError for a current."""
-        if self.output != "spin":
+        if self.measure.magnetons is None:
             raise InputError(f"'{self.name}' is a current; only the spin responses give a magnetization")
-        return un.magnetization_factor() * self.values
+        return self.measure.magnetons * self.values
 
     @property
     def bulk_values(self) -> Real:
@@ -378,4 +384,4 @@ class ResponseTensor:
     @property
     def _scale(self) -> float:
         """Power of tau and SI unit."""
-        return un.response_factor(self.output, self.field_order, self.tau_power, self.dimension, self.units, self.tau[0])
+        return un.response_factor(self.measure, self.field_order, self.tau_power, self.dimension, self.units, self.tau[0])

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin import components
 from wannier_spin.results import ResponseTensor, ResultSet
 
 Cell = str | float | None
@@ -96,8 +97,7 @@ def largest(tensor: ResponseTensor) -> tuple[int, ...]:
 
 def component_name(tensor: ResponseTensor, index: tuple[int, ...]) -> str:
     """For instance "xy;z", or "xy;z cos 0.1 eV", of an index as `largest` gives it."""
-    letters = "".join("xyz"[i] for i in index[-len(tensor.labels) :])
-    name = f"{letters[:-1]};{letters[-1]}" if tensor.output == "spin_current" else letters
+    name = components.component_name(tensor, index[-len(tensor.labels) :])
     return f"{name} {('cos', 'sin')[index[3]]} {tensor.omega[index[2]]:g} eV" if len(tensor.omega) else name
 
 

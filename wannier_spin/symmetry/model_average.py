@@ -90,6 +90,10 @@ def symmetrize_model(
     ------
     InputError : orbitals that fit neither the model nor the operations; operations that are no group; too large a change.
     """
+    if model.extra_operators:
+        raise InputError(
+            f"model '{model.name}' has {', '.join(model.extra_operators)}, which are not averaged: leave the average out"
+        )
     if any(getattr(model, key) is not None for key in SPIN_CURRENT_OPERATORS["qiao"]):
         raise InputError(
             f"model '{model.name}' has matrices for the spin currents 'qiao' and 'ryoo', which are not averaged: leave the average "

@@ -27,13 +27,15 @@ TOLERANCE = 1e-8
 class TensorKind:
     """What matters for symmetry: the kinds of the indices, the parity under time reversal, and pairs of equal fields.
 
-    symmetric : positions of two indices in which the tensor is symmetric (fields of the full forms), or None.
+    symmetric : positions of two indices in which the tensor is symmetric (fields of the full forms), or None. field_order :
+    number of fields, for the names of components.
     """
 
     labels: str
     kinds: tuple[IndexKind, ...]
     time_parity: int
     symmetric: tuple[int, int] | None = None
+    field_order: int | None = None
 
     @property
     def rank(self) -> int:
@@ -91,8 +93,8 @@ def n_independent(kind: TensorKind, operations: Sequence[Operation]) -> int:
 def allowed(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None = None) -> AllowedTensor:
     """Independent components and relations, by Gaussian elimination of the invariant tensors in the order xxx, xxy, ..."""
     basis = _echelon_basis(projector(kind, operations, signs))
-    spin = kind.kinds[0] == "polar" and kind.kinds[-1] == "axial"  # of a spin current
-    names = [written("".join(letters), spin) for letters in itertools.product(LETTERS, repeat=kind.rank)]
+    fields = kind.rank if kind.field_order is None else kind.field_order
+    names = [written("".join(letters), fields) for letters in itertools.product(LETTERS, repeat=kind.rank)]
     pivots = [int(np.flatnonzero(np.abs(row) > TOLERANCE)[0]) for row in basis]
     relations = {}
     for i, name in enumerate(names):

@@ -17,7 +17,7 @@ QUANTITIES = ("metric", "curvature", "metric dipole", "curvature dipole")
 def law_kind(law: TensorLaw, tau_power: int, symmetric_fields: bool = False) -> TensorKind:
     """The symmetry of a response's tensor; `symmetric_fields` for sums that are symmetric in the two fields."""
     pair = (1, 2) if symmetric_fields and law.field_order == 2 else None
-    return TensorKind(law.labels, law.kinds, law.time_parity(tau_power), pair)
+    return TensorKind(law.labels, law.kinds, law.time_parity(tau_power), pair, law.field_order)
 
 
 def parities(kind: TensorKind) -> dict[str, int]:

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import wannier_spin as ws
+from wannier_spin.observables import get
 from wannier_spin.plotting.canvas import COLOURS
 from wannier_spin.units import response_factor
 
@@ -65,7 +66,7 @@ def as_printed(model: ws.TightBindingModel, omega: Real, n: int) -> dict[str, Re
             total["cos"][i] += (l1 * -2 * qgt.imag).sum()
             total["sin"][i] += (2 * l2 * qgt.real).sum()
     volume = abs(np.linalg.det(model.lattice))
-    factor = PER_CM * response_factor("spin_current", 1, 0, 3, "SI", 1.0) / (len(k) * volume)
+    factor = PER_CM * response_factor(get("spin_current").measure, 1, 0, 3, "SI", 1.0) / (len(k) * volume)
     return {key: factor * value for key, value in total.items()}
 
 

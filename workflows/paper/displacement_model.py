@@ -26,13 +26,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import wannier_spin as ws
+from wannier_spin.observables import get
 from wannier_spin.units import response_factor
 
 STATIC, DYNAMIC = "spin_hall", "displacement_spin_current"
 D, VELOCITY, ETA = 0.040, 1.0, 0.008  # eV, eV angstrom, eV
 INSULATOR, METAL = 0.0, 0.060  # mu in eV
 XYZ = (..., 0, 1, 2)
-G0 = response_factor("spin_current", 1, 0, 2, "SI", 1.0)
+G0 = response_factor(get("spin_current").measure, 1, 0, 2, "SI", 1.0)
 PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 ONE = np.eye(2)
 

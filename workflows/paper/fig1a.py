@@ -22,12 +22,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import wannier_spin as ws
+from wannier_spin.observables import get
 from wannier_spin.units import response_factor
 
 DRUDE, INTRINSIC = "nonlinear_drude_spin_current", "nonlinear_intrinsic_spin_current"
 YXYY, YYXY = (..., 1, 0, 1, 1), (..., 1, 1, 0, 1)
 VELOCITY, TILT, BETA, TAU = 1e5, 0.1, 0.010, 500.0  # m/s; alpha/vx; eV; fs
-TO_SI = response_factor("spin_current", 2, 2, 2, "SI", TAU)  # of (9)
+TO_SI = response_factor(get("spin_current").measure, 2, 2, 2, "SI", TAU)  # of (9)
 SCALE = {"drude": 1e13, "intrinsic": 1e15}
 MU_LABEL, UNIT = r"$\mu$ (meV)", "(ħ/e) A m V$^{-2}$"
 

@@ -1,0 +1,255 @@
+"""What an observable is: one record. To add one, write a module of this package that registers it and import it in `__init__`.
+
+An observable is a tensor of Hermitian matrices between bands, O_nm(k), with its covariant derivative (docs/theory.md, section 1):
+
+    D_b O = d_b O - i [A_b, O]
+
+The letter of an observable stands in the laws of its responses ("J_a;c = sigma_ab;c E_b"): rank, parities and units of every
+response follow from its record. `product` makes the flow of an observable, {v^a, O}/2, and `projected` what it is on sites.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.arrays import Complex, Real, adjoint, bracket, half_anticommutator
+from wannier_spin.errors import InputError
+from wannier_spin.units import Measure
+
+IndexKind = Literal["polar", "axial"]
+
+
+class Bloch(Protocol):
+    """Matrices in the Wannier gauge, see `bloch.BlochMatrices`: what is made of single Wannier functions starts from them."""
+
+    @property
+    def hamiltonian(self) -> Complex: ...
+    @property
+    def gradient(self) -> Complex: ...
+    @property
+    def hessian(self) -> Complex | None: ...
+    @property
+    def connection(self) -> Complex | None: ...
+    @property
+    def operators(self) -> Mapping[str, Complex]: ...
+    @property
+    def slopes(self) -> Mapping[str, Complex]: ...
+
+
+class Bands(Protocol):
+    """What an observable is made of, at a batch of k-points; all between bands (k,...,n,m). See `geometry.BandGeometry`.
+
+    velocity v^a and velocity_derivative D_b v^a; position r^a_nm = -i v^a_nm/eps_nm and position_derivative D_b r^a, r zero inside
+    a block of degenerate bands, as is interband_velocity, with its derivative; operator(name), operator_derivative(name): of the
+    model. inverse_gap: 1/(eps_N - eps_M), zero inside a block. observable, observable_derivative: of another observable.
+    """
+
+    @property
+    def bloch(self) -> Bloch: ...
+    @property
+    def states(self) -> Complex: ...
+    @property
+    def velocity(self) -> Complex: ...
+    @property
+    def velocity_derivative(self) -> Complex: ...
+    @property
+    def connection(self) -> Complex | None: ...
+    @property
+    def position(self) -> Complex: ...
+    @property
+    def position_derivative(self) -> Complex: ...
+    @property
+    def interband_velocity(self) -> Complex: ...
+    @property
+    def interband_velocity_derivative(self) -> Complex: ...
+    @property
+    def same_group(self) -> NDArray[np.bool_]: ...
+    @property
+    def inverse_gap(self) -> Real: ...
+    def operator(self, name: str) -> Complex: ...
+    def operator_derivative(self, name: str) -> Complex: ...
+    def observable(self, name: Observable) -> Complex: ...
+    def observable_derivative(self, name: Observable) -> Complex: ...
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Observable:
+    """One observable; equal only to itself.
+
+    name : what results call it. symbol : its letter in laws. title : in words. indices : kinds of its own Cartesian indices, the
+    first one before the fields in a law, the others behind the semicolon. time_parity : +1 or -1. measure : unit.
+    matrix : (k,o,n,m) of `Bands`, o running over all indices, the last one fastest. derivative : (k,b,o,n,m), covariant.
+    needs : operators of the model, besides H and the position. definition : where an observable has several, the name of this one;
+    meaning : its equation, stored with results. local : a density, which may be projected on sites. factors : of a product
+    {X, Y}/2, whose traces are then those of X Y. parts : so many observables side by side (at sites).
+    """
+
+    name: str
+    symbol: str
+    title: str
+    indices: tuple[IndexKind, ...]
+    time_parity: int
+    measure: Measure
+    matrix: Callable[[Bands], Complex]
+    derivative: Callable[[Bands], Complex]
+    needs: tuple[str, ...] = ()
+    definition: str = ""
+    meaning: str = ""
+    local: bool = False
+    factors: tuple[Observable, Observable] | None = None
+    parts: int = 1
+
+    @property
+    def n_components(self) -> int:
+        """Length of the axis o."""
+        return int(self.parts * 3 ** len(self.indices))
+
+    def __repr__(self) -> str:
+        which = f", {self.definition}" if self.definition else ""
+        kinds = " ".join(self.indices)
+        needs = ", ".join(self.needs) or "H"
+        return f"Observable({self.symbol}: {self.title}{which}; {kinds}, T {self.time_parity:+d}; needs {needs})"
+
+
+OBSERVABLES: dict[str, dict[str, Observable]] = {}
+
+
+def register(observable: Observable) -> Observable:
+    """Enter an observable. Raises ValueError for a definition that is there, or a letter that another observable has."""
+    known = OBSERVABLES.get(observable.name, {})
+    if observable.definition in known:
+        raise ValueError(f"observable '{observable.name}' is registered twice")
+    letters = {one.symbol: name for name in OBSERVABLES for one in OBSERVABLES[name].values()}
+    if letters.get(observable.symbol, observable.name) != observable.name:
+        raise ValueError(f"the letter '{observable.symbol}' of '{observable.name}' is that of '{letters[observable.symbol]}'")
+    first = next(iter(known.values()), observable)
+    if (first.symbol, first.indices, first.time_parity) != (observable.symbol, observable.indices, observable.time_parity):
+        raise ValueError(f"the definitions of '{observable.name}' differ in letter, indices or parity")
+    if not observable.indices or observable.time_parity not in (1, -1):
+        raise ValueError(f"'{observable.name}' needs at least one index, and time_parity +1 or -1")
+    OBSERVABLES.setdefault(observable.name, {})[observable.definition] = observable
+    return observable
+
+
+def definitions(name: str) -> dict[str, Observable]:
+    """All definitions of an observable by their names; the first one is the default. Raises InputError where it is not known."""
+    if name in OBSERVABLES:
+        return OBSERVABLES[name]
+    near = difflib.get_close_matches(str(name), OBSERVABLES, n=1, cutoff=0.0)
+    raise InputError(
+        f"unknown observable '{name}'; did you mean '{near[0]}'? All: {', '.join(OBSERVABLES)}; import the module that registers it"
+    )
+
+
+def get(name: str, definition: str | None = None) -> Observable:
+    """An observable by name, in one of its definitions (None: the first). Raises InputError for names that are not known."""
+    known = definitions(name)
+    if definition is None:
+        return next(iter(known.values()))
+    if definition not in known:
+        raise InputError(f"{name} = '{definition}' is not available; choose from {', '.join(known)}")
+    return known[definition]
+
+
+def by_symbol(symbol: str) -> Observable:
+    """The observable of a letter in a law. Raises ValueError where there is none (a programming error)."""
+    for known in OBSERVABLES.values():
+        first = next(iter(known.values()))
+        if first.symbol == symbol:
+            return first
+    letters = ", ".join(next(iter(known.values())).symbol for known in OBSERVABLES.values())
+    raise ValueError(f"cannot read the law: no observable has the letter '{symbol}'; known: {letters}")
+
+
+def product(
+    left: Observable,
+    right: Observable,
+    *,
+    name: str,
+    symbol: str,
+    title: str,
+    measure: Measure,
+    definition: str = "",
+    meaning: str = "",
+) -> Observable:
+    """{X, Y}/2 of two observables, x before y: with the velocity as X the flow of Y."""
+
+    def matrix(g: Bands) -> Complex:
+        X, Y = g.observable(left), g.observable(right)
+        return _flat(half_anticommutator(X[:, :, None], Y[:, None]), 1)
+
+    def derivative(g: Bands) -> Complex:
+        X, Y = g.observable(left)[:, None, :, None], g.observable(right)[:, None, None]
+        DX, DY = g.observable_derivative(left)[:, :, :, None], g.observable_derivative(right)[:, :, None]
+        total = DX @ Y + X @ DY
+        return _flat(np.asarray((total + adjoint(total)) / 2), 2)
+
+    return Observable(
+        name=name,
+        symbol=symbol,
+        title=title,
+        indices=left.indices + right.indices,
+        time_parity=left.time_parity * right.time_parity,
+        measure=measure,
+        matrix=matrix,
+        derivative=derivative,
+        needs=tuple(dict.fromkeys((*left.needs, *right.needs))),
+        definition=definition,
+        meaning=meaning,
+        factors=(left, right),
+    )
+
+
+def projected(observable: Observable, sites: Sequence[Sequence[int]]) -> Observable:
+    """{p_s, O}/2 for each site s, p_s the projector on its Wannier functions: (k,(s,o),n,m).
+
+    p_s does not depend on k in the Wannier gauge, and is no constant for all that: D_b p_s = -i [A_b, p_s].
+    """
+
+    def projectors(g: Bands) -> Complex:
+        """p_s between bands: (k,s,n,m)."""
+        own = [g.states[:, sorted(site)] for site in sites]
+        return np.stack([U.swapaxes(-1, -2).conj() @ U for U in own], axis=1)
+
+    def matrix(g: Bands) -> Complex:
+        return _flat(half_anticommutator(projectors(g)[:, :, None], g.observable(observable)[:, None]), 1)
+
+    def derivative(g: Bands) -> Complex:
+        p = projectors(g)
+        O, DO = g.observable(observable), g.observable_derivative(observable)  # noqa: E741  (the letter of the equations)
+        total = half_anticommutator(p[:, None, :, None], DO[:, :, None])
+        if g.connection is not None:
+            Dp = bracket(g.connection[:, :, None], p[:, None])
+            total = total + half_anticommutator(Dp[:, :, :, None], O[:, None, None])
+        return _flat(total, 2)
+
+    return Observable(
+        name=observable.name,
+        symbol=observable.symbol,
+        title=f"{observable.title} at sites",
+        indices=observable.indices,
+        time_parity=observable.time_parity,
+        measure=observable.measure,
+        matrix=matrix,
+        derivative=derivative,
+        needs=observable.needs,
+        definition=observable.definition,
+        parts=len(sites),
+    )
+
+
+def operators_of(observables: Sequence[Observable]) -> tuple[str, ...]:
+    """What observables need of the model, each once."""
+    return tuple(dict.fromkeys(chain.from_iterable(observable.needs for observable in observables)))
+
+
+def _flat(X: Complex, first: int) -> Complex:
+    """Two axes of components behind `first` axes as one."""
+    return X.reshape(*X.shape[:first], -1, *X.shape[-2:])

@@ -1,0 +1,19 @@
+"""Spin density, sigma^c/2."""
+
+from wannier_spin.observables.registry import Observable, register
+from wannier_spin.units import Measure
+
+SPIN = register(
+    Observable(
+        name="spin",
+        symbol="M",
+        title="spin density",
+        indices=("axial",),
+        time_parity=-1,
+        measure=Measure(unit="<sigma/2>", magnetons=-2.0),
+        matrix=lambda g: g.operator("spin") / 2,
+        derivative=lambda g: g.operator_derivative("spin") / 2,
+        needs=("spin",),
+        local=True,
+    )
+)
