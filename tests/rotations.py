@@ -16,11 +16,4 @@ def rotated(g: BandGeometry, rng: np.random.Generator) -> BandGeometry:
             random = rng.normal(size=(2, len(inside), len(inside)))
             U[k][np.ix_(inside, inside)] = np.linalg.qr(random[0] + 1j * random[1])[0]
 
-    def rotate(X: np.ndarray | None) -> np.ndarray | None:
-        if X is None:
-            return None
-        V = U.reshape(len(U), *(1,) * (X.ndim - 3), *U.shape[1:])
-        return V.conj().swapaxes(-1, -2) @ X @ V
-
-    fields = ("velocity", "spin", "velocity_derivative", "spin_derivative")
-    return replace(g, states=g.states @ U, **{name: rotate(getattr(g, name)) for name in fields})
+    return replace(g, states=g.states @ U)
