@@ -119,8 +119,8 @@ class AllowedTensor:
 def sum_of(forms: Sequence[AllowedTensor], labels: int, field_order: int, fields: int = 0) -> AllowedTensor:
     """The form of a sum of tensors of these forms: what any of them allows, related as all of them have it.
 
-    labels : number of axes; field_order : how many of them belong to fields. fields : +1 or -1: the part of it that is symmetric or antisymmetric in the last two fields (axes 1
-    and 2); 0: all of it.
+    labels : number of axes; field_order : how many of them belong to fields. fields : +1 or -1: the part of it that is symmetric or
+    antisymmetric in the last two fields (axes 1 and 2); 0: all of it.
     """
     names = [written("".join(letters), field_order) for letters in itertools.product(LETTERS, repeat=labels)]
     columns = [_coefficients(form, names) for form in forms if form.independent]
