@@ -1,4 +1,4 @@
-"""What README.md promises: the example runs, the table is the registry's, the test command is what .ci/run takes."""
+"""What README.md promises: the example runs, it fits on two screens, the test command is what .ci/run takes; examples of docs/."""
 
 import re
 import shutil
@@ -8,20 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from wannier_spin.cli import responses_table
-
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def fenced(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+def fenced(language: str, page: str = "README.md") -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_table_of_responses() -> None:
-    table = re.search(r"<!-- responses:.*?-->\n(.*?)\n<!-- end -->", README, flags=re.DOTALL)
-    assert table is not None
-    assert table.group(1) == responses_table(markdown=True)
+def test_two_screens() -> None:
+    assert len(README.splitlines()) <= 80
+    assert len(README) < 6000
 
 
 def test_python_example_runs(tmp_path: Path) -> None:
@@ -37,11 +35,12 @@ def test_python_example_runs(tmp_path: Path) -> None:
     script.write_text(code)
     done = subprocess.run([sys.executable, "-W", "error", script], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    first, second, third, fourth = done.stdout.splitlines()
+    first, second, third = done.stdout.splitlines()
     assert first == "(hbar/e) S m^-1 ('mu', 'temperature', 'a', 'b', 'c')"
-    float(second)
+    value, error = map(float, second.split())
+    assert 1e5 < value < 3e5  # coarse: 4^3
+    assert error > 0
     assert third == "(41, 1, 3, 3)"
-    assert fourth == "(1, 3, 3, 3, 18, 18)"
     assert (tmp_path / "Pt.h5").is_file()
 
 
@@ -63,16 +62,10 @@ def test_commands_exist() -> None:
 def test_links_and_paths_exist() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
+    for target in re.findall(r'src="([^"]+)"', README):
+        assert (ROOT / target).is_file(), target
     for target in re.findall(r"example_inputs/[\w./]+", README):
         assert (ROOT / target).exists() or list(ROOT.glob(target + ".*")), target
-
-
-def test_blocks_named_in_readme_exist() -> None:
-    from wannier_spin.responses.registry import BLOCKS
-
-    for names in re.findall(r"combination=\{(.*?)\}", README):
-        for name in re.findall(r'"(\w+)"', names):
-            assert name in BLOCKS
 
 
 def test_ci_runs_the_test_command_of_readme() -> None:
@@ -107,7 +100,7 @@ def test_test_command_installs_what_the_tests_need() -> None:
 
 
 def test_wannierberri_example_runs(tmp_path: Path) -> None:
-    (code,) = fenced("py")
+    (code,) = fenced("py", "docs/codes.md")
     code = code.replace("example_inputs", str(ROOT / "example_inputs")).replace("NKdiv=4, NKFFT=4", "NKdiv=2, NKFFT=2")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -116,7 +109,7 @@ def test_wannierberri_example_runs(tmp_path: Path) -> None:
 
 def test_figures_and_export_example_runs(tmp_path: Path) -> None:
     """As it stands, but for coarse meshes."""
-    (session,) = fenced("pycon")
+    (session,) = fenced("pycon", "docs/figures.md")
     lines = [line.removeprefix(">>> ") for line in session.splitlines()]
     code = "\n".join(["import wannier_spin as ws", f"model = ws.read_wannier90({str(ROOT / 'example_inputs/Pt/Pt')!r})", *lines])
     for fine, coarse in (("(40, 40, 40)", "(4, 4, 4)"), ("(24, 24, 24)", "(4, 4, 4)"), ('0 1 0")', '0 1 0", (9, 9))')):
@@ -132,6 +125,6 @@ def test_tolerance_example_is_valid() -> None:
 
     from wannier_spin.config import ToleranceSection
 
-    (text,) = (block for block in fenced("toml") if "[tolerance]" in block)
+    (text,) = fenced("toml", "docs/tolerance.md")
     section = ToleranceSection.model_validate(tomllib.loads(text)["tolerance"])
     assert section.absolute == {"spin_hall": 1000.0}
