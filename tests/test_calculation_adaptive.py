@@ -306,7 +306,7 @@ def test_resuming(small, tmp_path: Path):
         scale = np.abs(tensor.values).max()
         assert np.abs(resumed[name].values - tensor.values).max() <= 1e-12 * scale
         assert np.abs(resumed[name].error - tensor.error).max() <= 1e-9 * scale
-    with pytest.raises(ws.InputError, match="another calculation .*form: was full adiabatic, is paper"):
+    with pytest.raises(ws.InputError, match="another calculation .*form: was full, is paper"):
         compute_small(small, tolerance=wanted, form="paper", control=control(sys.maxsize, True))
 
 

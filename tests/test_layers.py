@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("geometry", "quantum_geometry", "occupation"),
     ("responses", "integration", "symmetry"),
     ("integrals",),
-    ("config", "calculation", "analysis"),
+    ("sites", "request", "prepared", "config", "analysis", "calculation"),
     ("plotting", "formats", "berri"),
     ("screening",),
     ("cli", "__main__"),

@@ -32,10 +32,11 @@ _HOME = {
     "k_mesh": "analysis.kpath",
     "band_map": "analysis.kpath",
     "compute": "calculation",
-    "atomic_sites": "calculation",
-    "projected_sites": "calculation",
+    "atomic_sites": "sites",
+    "projected_sites": "sites",
     "Control": "calculation",
     "open_model": "calculation",
+    "Request": "request",
     "decompose": "analysis.decompose",
     "fermi_surface": "analysis.fermi_surface",
     "response_map": "analysis.maps",
@@ -57,6 +58,7 @@ __all__ = [
     "Control",
     "InputError",
     "KPModel",
+    "Request",
     "ResponseTensor",
     "ResultSet",
     "Structure",
@@ -98,7 +100,6 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.analysis.thermal import thermal_counterpart
     from wannier_spin.calculation.compute import compute
     from wannier_spin.calculation.open_model import open_model
-    from wannier_spin.calculation.sites import atomic_sites, projected_sites
     from wannier_spin.errors import AccuracyWarning, InputError
     from wannier_spin.formats.export import export
     from wannier_spin.geometry import band_geometry
@@ -108,7 +109,9 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.plotting import plot, plot_bands, plot_plane, summary_sheet
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
     from wannier_spin.readers import read_hr, read_structure, read_tb, read_wannier90
+    from wannier_spin.request import Request
     from wannier_spin.results import ResponseTensor, ResultSet, load
+    from wannier_spin.sites import atomic_sites, projected_sites
 
 
 def __getattr__(name: str) -> Any:

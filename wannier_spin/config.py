@@ -175,6 +175,7 @@ class Settings(Section):
     channel: Literal["spin", "charge"] = "spin"  # charge: the velocity in place of the observable, for validation
     spin_current: str | list[str] = "simple"  # qiao, ryoo: read with the model; of several the responses are those of the first
     form: Literal["full", "paper"] = "full"  # exact for any number of bands, or the printed combination of blocks
+    blocks: list[str] = []  # further building blocks to store, like "L1surf"
     relaxation: str = "adiabatic"  # of the full form at second order: adiabatic, constant, intraband, gao or static
     output: str | None = None  # default: the name of the input file with .h5
     model: ModelSection = ModelSection()

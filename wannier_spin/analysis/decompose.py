@@ -1,6 +1,6 @@
 """What a response is made of: by band, by pair of bands, by the energy of the states, as sums over a uniform mesh.
 
-What belongs to a band n and to a pair (n, m) is said in `calculation.point`: n is the state with f_n or f'_n, m the empty
+What belongs to a band n and to a pair (n, m) is said in `analysis.point`: n is the state with f_n or f'_n, m the empty
 state (in the sea) or any other band (at the Fermi surface). Terms without a second band belong to (n, n). A degenerate
 block's part is the same for each of its bands.
 
@@ -10,22 +10,22 @@ By band combination = {"L1surf": 1} tells more: the same response on the Fermi s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Unpack, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.analysis.point import Conditions, Point, point_of
-from wannier_spin.calculation.compute import one_blas_thread
+from wannier_spin.analysis.point import Point, point_of
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.mesh import LEAST_BLOCKS, check_directions
 from wannier_spin.integrals.sums import Progress, batch_size
 from wannier_spin.integration.grid import Block, Mesh, Partial, mean_over_mesh
-from wannier_spin.integration.parallel import SERIAL, Communicator
+from wannier_spin.integration.parallel import SERIAL, Communicator, one_blas_thread
 from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.request import OnMesh, Request, taking_request
 
 Real = NDArray[np.float64]
 By = Literal["band", "band_pair", "energy", "energy_pair"]
@@ -52,19 +52,19 @@ class Decomposition:
     model: str
 
 
+@taking_request(OnMesh)
 def decompose(
     model: TightBindingModel | KPModel,
-    response: str,
+    response: str | Request,
     component: str,
     *,
-    grid: Sequence[int],
     by: By = "band",
     edges: Sequence[float] = (),
-    shift: Sequence[float] = (0.0, 0.0, 0.0),
-    memory: float = 1.0,
+    part: str | None = None,
+    combination: Mapping[str, float] | None = None,
     comm: Communicator | None = None,
     progress: Progress = lambda done, total: None,
-    **conditions: Unpack[Conditions],
+    **asked: Unpack[OnMesh],
 ) -> Decomposition:
     """One component of a response on a uniform mesh, in parts.
 
@@ -72,30 +72,35 @@ def decompose(
     ----------
     by : "band" n, "energy" of n, "band_pair" and "energy_pair" of (n, m). Pairs cost one evaluation for each part.
     edges : eV, ascending: windows of energy are between them, below the first and above the last.
-    grid, shift, memory (GiB), comm, progress : as in `compute`. mu, temperature, ... : see `Conditions`.
+    response : its name, or a `Request`; part, combination, asked (grid, mu, temperature, ...) : see `point.point_of`. Here grid,
+        shift and memory do count. comm, progress : as in `compute`.
 
     Raises
     ------
     InputError : unknown names, impossible requests, no edges or edges that do not ascend.
     """
-    point = point_of(model, response, component, **conditions)
-    request, mesh = point.request, Mesh(tuple(grid), tuple(shift))  # type: ignore[arg-type]  # checks them
-    check_directions(request.model, mesh)
-    labels, pairs = _labels(by, edges, request.model.n_bands), by.endswith("pair")
+    point = point_of(model, response, component, part=part, combination=combination, **asked)
+    prepared, request = point.prepared, point.prepared.request
+    if request.grid is None:
+        raise InputError("a decomposition is a sum over a uniform mesh: give a grid")
+    mesh = Mesh(request.grid, request.shift)  # type: ignore[arg-type]  # checks them
+    assert isinstance(model, TightBindingModel)
+    check_directions(model, mesh)
+    labels, pairs = _labels(by, edges, model.n_bands), by.endswith("pair")
 
     def integrand(block: Block) -> Partial:
         g = point.geometry(point.source.on_block(block.k1, block.k2, block.k3, block.used))
         return Partial(_rows(point, g, _shares(by, edges, g), pairs, np.stack(block.parts).astype(float)), np.zeros(1))
 
     oriented = mesh.transposed(point.source.axes)
-    largest = min(batch_size(point.source, request.plan, request.occupation, memory), -(-mesh.n_points // LEAST_BLOCKS))
+    largest = min(batch_size(point.source, prepared.plan, prepared.occupation, request.memory), -(-mesh.n_points // LEAST_BLOCKS))
     with one_blas_thread():
         mean = mean_over_mesh(oriented, integrand, largest, comm or SERIAL, progress)
     total, *values = point.values(mean.fine)
     coarse = mean.fine * np.nan if mean.coarse is None else mean.coarse
     error = np.abs(point.values(mean.fine - coarse))[1:]
     shape = (len(labels),) * (2 if pairs else 1)
-    names = (response, point.component, point.empty.unit, by, labels)
+    names = (point.empty.name, point.component, point.empty.unit, by, labels)
     parts = (np.reshape(values, shape), error.reshape(shape), float(total))
     return Decomposition(*names, *parts, point.mu, point.setting, model.name)
 

@@ -16,17 +16,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin import units as un
 from wannier_spin.analysis.kpath import BATCH, BandMap, KMesh, band_map, k_mesh
 from wannier_spin.analysis.maps import is_response, surface_map
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.model import KPModel, TightBindingModel
-from wannier_spin.responses.registry import Form
+from wannier_spin.request import AtPoint, OfResponse, taking_request
 from wannier_spin.storage import write_text
 
 Real = NDArray[np.float64]
@@ -70,23 +70,20 @@ def check_surface_file(path: str | Path, n_colours: int) -> None:
         )
 
 
+@taking_request(OfResponse)
 def fermi_surface(
     model: TightBindingModel | KPModel,
     grid: Sequence[int],
     fermi_energy: float,
     quantity: str | None = None,
     components: str | Sequence[str] = (),
-    *,
-    tau: float | None = None,
-    units: un.UnitSystem = "natural",
-    form: Form = "full",
-    relaxation: str = "adiabatic",
-    degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
+    **asked: Unpack[OfResponse],
 ) -> FermiSurface:
     """The bands that cross the Fermi energy (eV) on a mesh of (n1, n2, n3) points, coloured by components of a quantity.
 
     quantity : a geometric one (`kpath.QUANTITIES`), or a response with terms of the Fermi surface, see `surface_map`; None:
-        no colours. tau, units, form, relaxation : of a response, as in `compute`. All points are evaluated on this rank.
+        no colours. asked : keywords of a `Request`, of a response (tau, units, form, relaxation, spin_current, ...); of all
+        colours degeneracy_tolerance (eV). All points are evaluated on this rank.
 
     Raises
     ------
@@ -98,26 +95,16 @@ def fermi_surface(
     if (quantity is None) == bool(wanted):
         raise InputError(f"quantity {quantity} with components {list(wanted)}: expected both, or neither")
     geometric = quantity is None or not is_response(quantity)
+    at_surface: AtPoint = {"mu": fermi_energy, "temperature": ANY_TEMPERATURE, **asked}
+    tolerance = asked.get("degeneracy_tolerance") or DEGENERACY_TOLERANCE
     mesh = k_mesh(grid)
     energies = _energies(model, mesh)
     crossing = _crossing(energies, fermi_energy, model.name)
 
     def colour(component: str) -> BandMap[KMesh]:
         if geometric:
-            return band_map(model, mesh, str(quantity), component, degeneracy_tolerance=degeneracy_tolerance)
-        return surface_map(
-            model,
-            mesh,
-            str(quantity),
-            component,
-            mu=fermi_energy,
-            temperature=ANY_TEMPERATURE,
-            tau=tau,
-            units=units,
-            form=form,
-            relaxation=relaxation,
-            degeneracy_tolerance=degeneracy_tolerance,
-        )
+            return band_map(model, mesh, str(quantity), component, degeneracy_tolerance=tolerance)
+        return surface_map(model, mesh, str(quantity), component, **at_surface)
 
     maps = [colour(component) for component in wanted]
     names = tuple(f"{m.quantity} {m.component} ({m.unit})".replace(" ()", "") for m in maps)

@@ -8,7 +8,7 @@
 
 T, Tbar of `quantum_geometry`. The sum goes over the bands of other degenerate blocks. Every band of a block carries the
 block's trace divided by the number of its bands, which does not depend on the choice of states inside the block; so a sum
-over bands is the sum of the traces. Maps of responses are made in `calculation.maps`.
+over bands is the sum of the traces. Maps of responses are made in `analysis.maps`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Unpack
 
 import numpy as np
@@ -11,34 +11,50 @@ from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
 from wannier_spin.analysis.kpath import BATCH, QUANTITIES, BandMap, Place
-from wannier_spin.analysis.point import Conditions, Point, point_of
+from wannier_spin.analysis.point import Point, point_of
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.request import AtPoint, Request, taking_request
 
 Real = NDArray[np.float64]
 
 
+@taking_request(AtPoint)
 def response_map(
-    model: TightBindingModel | KPModel, k: Place, response: str, component: str, **conditions: Unpack[Conditions]
+    model: TightBindingModel | KPModel,
+    k: Place,
+    response: str | Request,
+    component: str,
+    *,
+    part: str | None = None,
+    combination: Mapping[str, float] | None = None,
+    **asked: Unpack[AtPoint],
 ) -> BandMap[Place]:
     """One component of a response at the points of k (`k_path`, `k_plane`, `k_mesh`), as the sum of what each band brings:
 
         response = mean over the cell in k of sum_n values_kn
 
-    What belongs to which band is said in `calculation.point`. Every point is evaluated, on this rank, without use of symmetry.
-    mu, temperature, ... : see `Conditions`.
+    What belongs to which band is said in `analysis.point`. Every point is evaluated, on this rank, without use of symmetry.
+    response : its name, or a `Request`; part, combination, asked (mu, temperature, ...) : see `point.point_of`.
 
     Raises
     ------
     InputError : unknown names, impossible requests, a k·p model (which has no cell in k), surface terms at 0 K.
     """
-    point = point_of(model, response, component, **conditions)
+    point = point_of(model, response, component, part=part, combination=combination, **asked)
     return _map(point, k, point.terms, point.empty.unit)
 
 
+@taking_request(AtPoint)
 def surface_map(
-    model: TightBindingModel | KPModel, k: Place, response: str, component: str, **conditions: Unpack[Conditions]
+    model: TightBindingModel | KPModel,
+    k: Place,
+    response: str | Request,
+    component: str,
+    *,
+    part: str | None = None,
+    **asked: Unpack[AtPoint],
 ) -> BandMap[Place]:
     """As `response_map`, the density c_n of a response on the Fermi surface, with no Fermi function:
 
@@ -47,14 +63,13 @@ def surface_map(
     Of (4), (5) in their Fermi-surface form (block L1surf). Other terms of the sea, as the whole of (6) or the block S, have no
     place there. The temperature does not enter. InputError also for responses without terms of the Fermi surface.
     """
-    whole = point_of(model, response, component, **conditions).empty
+    whole = point_of(model, response, component, part=part, **asked).empty
     combination = {name: factor for name, factor in whole.combination.items() if _on_surface(name)}
     if "L1" in whole.combination and not len(whole.omega):
         combination = {"L1surf": 1.0}
     if not combination:
-        raise InputError(f"'{response}' has no terms of the Fermi surface, only of the sea: draw it with response_map")
-    conditions["combination"] = combination
-    point = point_of(model, response, component, **conditions)
+        raise InputError(f"'{whole.name}' has no terms of the Fermi surface, only of the sea: draw it with response_map")
+    point = point_of(model, response, component, part=part, combination=combination, **asked)
     return _map(point, k, point.on_surface, f"eV {point.empty.unit}")
 
 
@@ -79,5 +94,5 @@ def _map(point: Point, k: Place, terms: Callable[[BandGeometry], Real], unit: st
         sums = terms(g)
         energies.append(g.energies)
         values.append(g.block_mean(point.values(sums.reshape(-1, sums.shape[-1])).reshape(g.energies.shape)))
-    names = (point.empty.name, point.component, unit, point.request.model.name)
+    names = (point.empty.name, point.component, unit, point.prepared.model.name)
     return BandMap(k, np.concatenate(energies), np.concatenate(values), *names, point.mu, point.setting)

@@ -16,75 +16,56 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
-from wannier_spin import units as un
 from wannier_spin.bloch import BlochMatrices, BlochSum
-from wannier_spin.calculation.compute import Request, single_request
 from wannier_spin.components import checked_name, component_index
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.sums import cell_volume
 from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.prepared import Prepared, prepare_point
+from wannier_spin.request import OnMesh, Request
 from wannier_spin.responses import BandPairs
-from wannier_spin.responses.registry import Form
 from wannier_spin.results import ResponseTensor
-from wannier_spin.tensors import Channel
 
 Real = NDArray[np.float64]
 
 
-class Conditions(TypedDict, total=False):
-    """At which point: mu (eV), temperature (K), and as in `compute` tau, omega, broadening, units, channel, form, relaxation,
-    spin_current (one definition).
-
-    part : of a dynamic response, see `ResponseTensor.parts`; None: the first. combination : block -> factor in place of a
-    form, as in `ResponseTensor.at`, of any blocks of the response's order in field and tau, for instance {"L1surf": 1}.
-    degeneracy_tolerance : eV.
-    """
-
-    mu: Required[float]
-    temperature: Required[float]
-    tau: float | None
-    omega: float | None
-    broadening: float
-    part: str | None
-    units: un.UnitSystem
-    channel: Channel
-    form: Form
-    relaxation: str
-    spin_current: str
-    combination: Mapping[str, float] | None
-    degeneracy_tolerance: float | None
-
-
 @dataclass(frozen=True)
 class Point:
-    """One component of one response at one point (`Conditions`), whose integrand can be had in parts."""
+    """One component of one response at one mu, temperature, tau and frequency, whose integrand can be had in parts.
 
-    request: Request
+    part : of a dynamic response, None: the first. combination : block -> factor in place of a form.
+    """
+
+    prepared: Prepared
     component: str
     part: str | None
     combination: Mapping[str, float] | None
 
     @property
     def mu(self) -> float:
-        return float(self.request.occupation.mu[0])
+        return float(self.prepared.occupation.mu[0])
+
+    @property
+    def model(self) -> TightBindingModel:
+        assert isinstance(self.prepared.model, TightBindingModel)  # `prepare_point` refuses others
+        return self.prepared.model
 
     @cached_property
     def source(self) -> BlochSum:
         """Bloch sums of what the response needs."""
-        plan = self.request.plan
-        return plan.bloch_sum(self.request.model)
+        return self.prepared.plan.bloch_sum(self.model)
 
     @cached_property
     def empty(self) -> ResponseTensor:
         """The response of nothing, for its names and units."""
-        return self._tensor(np.zeros((1, self.request.plan.n_channels)))
+        return self._tensor(np.zeros((1, self.prepared.plan.n_channels)))
 
     @property
     def setting(self) -> str:
@@ -100,7 +81,7 @@ class Point:
 
     def values(self, sums: Real) -> Real:
         """The component of sums over k and bands (rows, channels), per volume of the cell: (rows,)."""
-        values = self._tensor(sums / cell_volume(self.request.model)).values[:, 0]
+        values = self._tensor(sums / cell_volume(self.model)).values[:, 0]
         if len(self.empty.omega):
             values = values[:, 0, self._part]
         index: Any = (slice(None), *component_index(self.component))
@@ -108,14 +89,14 @@ class Point:
 
     def geometry(self, bloch: BlochMatrices) -> BandGeometry:
         """Bands and what is between them, as the response needs them."""
-        return self.request.plan.geometry(bloch, self.request.tolerance)
+        return self.prepared.plan.geometry(bloch, self.prepared.degeneracy_tolerance)
 
     def terms(self, g: BandGeometry, partners: Real | None = None) -> Real:
         """The terms of each band n in all channels, with its Fermi functions: (k,n,channels).
 
         partners : (k,m) weights of the second bands, the same within a block; None: 1.
         """
-        plan, window = self.request.plan, self.request.occupation.window
+        plan, window = self.prepared.plan, self.prepared.occupation.window
         f, slope = self._weights(g)
         empty = 1 - f if partners is None else (1 - f) * partners
         sea, surface = (BandPairs(g, plan.observables, window, weight) for weight in (empty, partners))
@@ -124,13 +105,13 @@ class Point:
 
     def total(self, g: BandGeometry) -> Real:
         """The sum over bands in all channels as `compute` makes it, with f_n in place of f_n (1 - f_m): (k,channels)."""
-        plan = self.request.plan
-        densities = plan.densities(BandPairs(g, plan.observables, self.request.occupation.window))
+        plan = self.prepared.plan
+        densities = plan.densities(BandPairs(g, plan.observables, self.prepared.occupation.window))
         return np.concatenate([np.einsum("kn,knc->kc", w, X) for w, X in zip(self._weights(g), densities, strict=True)], axis=-1)
 
     def on_surface(self, g: BandGeometry) -> Real:
         """The terms of the Fermi surface with -1 in place of f', without those of the sea: (k,n,channels)."""
-        sea, surface = self.request.plan.densities(BandPairs(g, self.request.plan.observables))
+        sea, surface = self.prepared.plan.densities(BandPairs(g, self.prepared.plan.observables))
         return np.concatenate([np.zeros_like(sea), -surface], axis=-1)
 
     @property
@@ -140,20 +121,37 @@ class Point:
 
     def _weights(self, g: BandGeometry) -> tuple[Real, Real]:
         """f_n and f'_n: (k,n) each."""
-        f, slope = self.request.occupation.weights(g.block_energies.ravel())
+        f, slope = self.prepared.occupation.weights(g.block_energies.ravel())
         return f.reshape(g.energies.shape), slope.reshape(g.energies.shape)
 
     def _tensor(self, sums: Real) -> ResponseTensor:
-        tensor = self.request.tensor(sums)
+        tensor = self.prepared.tensor_of_rows(sums)
         return tensor if self.combination is None else tensor.at(combination=self.combination)
 
 
-def point_of(model: TightBindingModel | KPModel, response: str, component: str, **conditions: Unpack[Conditions]) -> Point:
-    """Check what is asked for. Raises InputError."""
-    options: dict[str, Any] = dict(conditions)
-    part, combination = options.pop("part", None), options.pop("combination", None)
-    blocks = [name for name in combination or () if name not in resp.DYNAMIC_BLOCKS]
-    point = Point(single_request(model, response, blocks=blocks, **options), component, part, combination)
+def point_of(
+    model: TightBindingModel | KPModel,
+    response: str | Request,
+    component: str,
+    *,
+    part: str | None = None,
+    combination: Mapping[str, float] | None = None,
+    **asked: Unpack[OnMesh],
+) -> Point:
+    """Check what is asked for.
+
+    response : its name, or a `Request` for one response at one mu, temperature, tau, frequency and definition of the spin current.
+    part : of a dynamic response, see `ResponseTensor.parts`; None: the first. combination : block -> factor in place of a
+    form, as in `ResponseTensor.at`, of any blocks of the response's order in field and tau, for instance {"L1surf": 1}.
+    asked : keywords of a `Request`. Where the points in k lie is said elsewhere: grid, tolerance, symmetry do not count.
+
+    Raises InputError.
+    """
+    more = [name for name in combination or () if name not in resp.DYNAMIC_BLOCKS]
+    request = response.with_(**asked) if isinstance(response, Request) else Request(response, **asked)
+    request = request.with_(blocks=tuple(dict.fromkeys((*request.blocks, *more))))
+    point = Point(prepare_point(model, request), component, part, combination)
     if part is not None and part not in point.empty.parts:
-        raise InputError(f"part = '{part}' of '{response}', expected {' or '.join(point.empty.parts) or 'none: it is static'}")
+        expected = " or ".join(point.empty.parts) or "none: it is static"
+        raise InputError(f"part = '{part}' of '{point.empty.name}', expected {expected}")
     return replace(point, component=checked_name(point.empty, component))

@@ -11,7 +11,6 @@ import numpy as np
 from wannier_spin import units as un
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.open_model import read_inputs
-from wannier_spin.calculation.sites import SitesLike
 from wannier_spin.config import Settings
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.adaptive import Control
@@ -19,7 +18,9 @@ from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.sums import Progress
 from wannier_spin.integration.parallel import Communicator, together
 from wannier_spin.model import Structure, TightBindingModel
+from wannier_spin.request import Request
 from wannier_spin.results import ResultSet
+from wannier_spin.sites import SitesLike
 
 
 def run(
@@ -51,35 +52,41 @@ def run_model(
 
     Raises InputError on all ranks alike.
     """
+    result = compute(model, request_of(settings, model, structure), comm=comm, progress=progress, control=control)
+    return result.with_facts(fermi_energy=settings.fermi_energy, input=text)
+
+
+def request_of(settings: Settings, model: TightBindingModel, structure: Structure | None) -> Request:
+    """What an input file asks for: mu counts from its fermi_energy there, tau is in fs with any units, sites count from 1.
+
+    Raises InputError.
+    """
     wanted = asked_tolerance(settings)
     grid = settings.grid.points or default_grid(model, settings.grid.spacing)
-    result = compute(
-        model,
+    numerics = settings.numerics
+    return Request(
         settings.responses,
-        grid=grid if wanted is None else None,
-        shift=settings.grid.shift,
         mu=settings.fermi_energy + np.array(settings.mu),
         temperature=settings.temperature,
+        grid=grid if wanted is None else None,
+        shift=settings.grid.shift,
+        tolerance=wanted,
         tau=settings.tau if settings.units == "SI" else [un.natural_tau(t) for t in settings.tau],
         omega=settings.omega,
         broadening=settings.broadening,
         units=settings.units,
         channel=settings.channel,
+        blocks=settings.blocks,
         spin_current=settings.spin_current,
         form=settings.form,
         relaxation=settings.relaxation,
         symmetry=structure,
         reduce_k=settings.symmetry.reduce,
         sites=asked_sites(settings, model.n_bands),
-        degeneracy_tolerance=settings.numerics.degeneracy_tolerance,
-        degeneracy_check=settings.numerics.degeneracy_check,
-        memory=settings.numerics.memory,
-        tolerance=wanted,
-        comm=comm,
-        progress=progress,
-        control=control,
+        degeneracy_tolerance=numerics.degeneracy_tolerance,
+        degeneracy_check=numerics.degeneracy_check,
+        memory=numerics.memory,
     )
-    return result.with_facts(fermi_energy=settings.fermi_energy, input=text)
 
 
 def asked_tolerance(settings: Settings) -> Tolerance | None:

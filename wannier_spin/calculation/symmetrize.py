@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from wannier_spin import observables
 from wannier_spin import responses as resp
-from wannier_spin.calculation.sites import atom_names
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.kinds import block_kind, response_kinds
 from wannier_spin.integrals.plan import Plan
@@ -19,6 +18,7 @@ from wannier_spin.integration.grid import Mesh
 from wannier_spin.model import KPModel, Structure, TightBindingModel
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import ResponseTensor, SymmetryFacts, at_site
+from wannier_spin.sites import atom_names
 from wannier_spin.symmetry import (
     AllowedTensor,
     MagneticGroup,

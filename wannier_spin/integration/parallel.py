@@ -9,6 +9,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -75,6 +76,14 @@ def world() -> Communicator:
         ) from error
     communicator: Communicator = MPI.COMM_WORLD
     return communicator
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """One BLAS thread per rank: 64 ranks times 64 threads is a common way to lose a node."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits
 
 
 def abort(comm: Communicator, code: int) -> None:

@@ -1,0 +1,92 @@
+"""What makes numbers worth less than they look: told to the user, and noted in the result."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+
+from wannier_spin.errors import AccuracyWarning
+from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.sums import NEAR_FERMI, Minima, Sums
+from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.occupation import Occupation
+from wannier_spin.prepared import Prepared
+
+
+def warn(prepared: Prepared, sums: Sums) -> None:
+    """Tell what makes the numbers worth less than they look, and note it."""
+    model, plan, occupation = prepared.model, prepared.plan, prepared.occupation
+    m = Minima.of(sums.minima, len(occupation.mu))
+    sums.notes.update(lowest_energy_eV=float(m.lowest), highest_energy_eV=float(m.highest))
+    found = (_about_energies(model, plan, occupation, m, sums), _about_responses(model, plan, occupation, m), _unfinished(sums))
+    for message in itertools.chain(*found):
+        warnings.warn(message, AccuracyWarning, stacklevel=2)
+    if plan.frequencies:
+        sums.notes["lowest_transition_eV"] = float(m.transition)
+    if _has_intrinsic(plan):
+        sums.notes["smallest_gap_at_fermi_level_eV"] = m.gap_at_mu
+
+
+def _unfinished(sums: Sums) -> Iterator[str]:
+    """Responses that are not within their tolerance."""
+    excess = sums.notes.get("error_over_tolerance", {})
+    found = [f"{name} ({excess[name]:.2g} times its tolerance)" for name, converged in sums.converged.items() if not converged]
+    if found:
+        yield (
+            f"not converged after {sums.evaluations} k-points: {', '.join(found)}; `error` says how far the numbers can be "
+            "trusted; allow more (max_evaluations, max_seconds), a larger tolerance, or a higher temperature"
+        )
+
+
+def _about_energies(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, m: Minima, sums: Sums) -> Iterator[str]:
+    """mu outside of the bands; a temperature that a mesh cannot resolve (boxes see every Fermi surface)."""
+    if isinstance(model, KPModel):
+        return
+    mu = occupation.mu
+    if mu.max() > m.highest or mu.min() < m.lowest:
+        yield (
+            f"mu goes from {mu.min():.4f} to {mu.max():.4f} eV, and the bands of '{model.name}' on this mesh from {m.lowest:.4f} "
+            f"to {m.highest:.4f} eV: outside of them the model has no states; is the Fermi energy right?"
+        )
+    low, high = m.band_ranges
+    crossed = ((low[None] < mu[:, None]) & (mu[:, None] < high[None])).any(axis=1)
+    coldest = float(occupation.kT.min())
+    unseen = crossed & (m.distance_from_mu > NEAR_FERMI * coldest)
+    if plan.has_surface and unseen.any() and sums.spread is None:
+        yield (
+            f"at {unseen.sum()} of {len(mu)} values of mu no state of the mesh lies within {NEAR_FERMI:g} kT "
+            f"({coldest:.2g} eV at the lowest temperature) though "
+            "bands cross mu: Fermi-surface terms are missed there, and so is their error; take a "
+            "denser mesh or a higher temperature"
+        )
+
+
+def _about_responses(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, m: Minima) -> Iterator[str]:
+    """Divergences: with the cut-off, at resonances, at small gaps."""
+    if isinstance(model, KPModel) and np.isinf(model.cutoff) and "L1" in plan.shapes:
+        yield (
+            "the Fermi-sea form of the linear responses of order tau (block L1) diverges with the cut-off of a k·p model, which "
+            "is infinite here: add blocks = ('L1surf',) and take at(combination={'L1surf': 1}), or subtract the "
+            "value in the gap at the same finite cut-off"
+        )
+    resonant = [z.real for z in plan.frequencies if z.imag == 0 and abs(z.real) >= m.transition]
+    if resonant:
+        yield (
+            f"omega = {min(resonant):g} eV and above is not below the lowest transition ({m.transition:.4g} eV on this mesh): "
+            "the responses diverge at resonances; give a broadening (eV), or lower frequencies"
+        )
+    hottest = float(occupation.kT.max())
+    close = m.gap_at_mu < hottest
+    if _has_intrinsic(plan) and close.any():
+        yield (
+            f"at {close.sum()} of {len(close)} values of mu a gap smaller than kT = {hottest:.3g} eV lies within "
+            f"{NEAR_FERMI:g} kT of mu (smallest: {m.gap_at_mu.min():.2g} eV): second-order responses of order tau^0 "
+            "scale like 1/gap^4 and are outside perturbation theory there"
+        )
+
+
+def _has_intrinsic(plan: Plan) -> bool:
+    return any(r.tensor.field_order == 2 and r.tau_power == 0 for r in plan.responses)

@@ -1,0 +1,73 @@
+"""How a result was made, written into it."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.calculation.integrate import Task
+from wannier_spin.integrals.sums import Sums
+from wannier_spin.request import Request
+from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, RunFacts
+from wannier_spin.results.facts import MeshFacts, ToleranceFacts
+
+PACKAGES = ("wannier-spin", "numpy", "scipy", "h5py", "wannierberri", "spglib", "numba", "fortio")
+
+
+def run_facts(task: Task, sums: Sums, tried: Sequence[Sums], ranks: int, seconds: float) -> RunFacts:
+    """tried : sums with other degeneracy tolerances, the first with the same on the same mesh. seconds : of wall time."""
+    prepared, plan, request = task.prepared, task.prepared.plan, task.prepared.request
+    changed = [task.tensors(one) for one in tried]
+    return RunFacts(
+        model=prepared.model.name,
+        model_source=dict(prepared.model.source),
+        channel=plan.channel,
+        spin_current=plan.spin_currents[0],
+        spin_current_definition=SPIN_CURRENT_DEFINITIONS[plan.spin_currents[0]],
+        other_spin_currents=plan.spin_currents[1:],
+        form=request.form,
+        relaxation=request.relaxation if request.form == "full" else "none",
+        sampling=_sampling(request),
+        degeneracy_tolerance=float(prepared.degeneracy_tolerance),
+        broadening=float(request.broadening),
+        k_points=sums.evaluations,
+        ranks=ranks,
+        wall_seconds=seconds,
+        finished=time.strftime("%Y-%m-%d %H:%M:%S %z"),
+        versions=_versions(),
+        symmetry=None if task.group is None else task.group.facts(plan, task.sites),
+        sites={name: tuple(f + 1 for f in own) for name, own in plan.sites.items()},
+        degeneracy_change={name: _largest_change([v[name].values for v in changed]) for name in (changed[0] if changed else ())},
+        notes=sums.notes,
+    )
+
+
+def _sampling(request: Request) -> MeshFacts | ToleranceFacts:
+    """How the integrals were made."""
+    wanted = request.tolerance
+    if wanted is None:
+        return MeshFacts(tuple(int(n) for n in request.grid or ()), tuple(float(s) for s in request.shift))
+    limits = (wanted.replicas, int(wanted.max_evaluations), float(wanted.max_seconds))
+    return ToleranceFacts(float(wanted.relative), dict(wanted.absolute or {}), *limits)
+
+
+def _largest_change(values: Sequence[NDArray[np.float64]]) -> float:
+    """Largest difference from the first array, relative to its maximum."""
+    scale = np.abs(values[0]).max()
+    change = max(np.abs(other - values[0]).max() for other in values[1:])
+    return float(change / scale) if scale else float(change)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,191 @@
+"""A request held against a model: which densities are summed, at which (mu, T), and what becomes of the sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin import observables
+from wannier_spin import responses as resp
+from wannier_spin import units as un
+from wannier_spin.errors import InputError
+from wannier_spin.geometry import DEGENERACY_TOLERANCE
+from wannier_spin.integrals.channels import parts_name
+from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.sums import Sums
+from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.occupation import Occupation
+from wannier_spin.request import Request
+from wannier_spin.responses.registry import Response
+from wannier_spin.results import ResponseTensor, at_site
+from wannier_spin.sites import Sites
+
+Real = NDArray[np.float64]
+KP_TOLERANCE = 1e-6  # of the largest energy at k = 0
+LEAST_TOLERANCE = 1e-12  # eV
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a request is on a model. degeneracy_tolerance : eV."""
+
+    model: TightBindingModel | KPModel
+    request: Request
+    plan: Plan
+    occupation: Occupation
+    degeneracy_tolerance: float
+
+    def with_sites(self, sites: Sites) -> Prepared:
+        """The same with spin responses at sites. Raises InputError where no response would be projected on them."""
+        plan = replace(self.plan, sites=sites.functions)
+        if sites.functions and not any(plan.sites_of(record) for record in plan.responses):
+            local = [r.name for r in resp.RESPONSES.values() if observables.get(r.tensor.observable).local]
+            raise InputError(
+                f"sites are for responses of the spin (channel 'spin'), and none is asked for: add one of {', '.join(local)}"
+            )
+        return replace(self, plan=plan)
+
+    def factor(self, record: Response) -> float:
+        """What a combination of blocks of a response is multiplied by, at the first tau."""
+        law, request = record.channel_tensor(self.plan.channel), self.request
+        measure = observables.get(law.observable).measure
+        dimension, tau = self.model.dimension, float(request.tau[0])
+        return un.response_factor(measure, law.field_order, record.tau_power, dimension, request.units, tau)
+
+    def tensor(self, record: Response, sums: Sums) -> ResponseTensor:
+        """A response out of the sums, in the form that was asked for; the rows of the sums are (mu, T)."""
+        return self._tensor(record, sums, self.occupation).at(form=self.request.form, relaxation=self.request.relaxation)
+
+    def tensor_of_rows(self, rows: Real) -> ResponseTensor:
+        """The one response of a single request, of sums over k and bands whose rows are what values of mu are elsewhere."""
+        occupation = replace(self.occupation, mu=np.full(len(rows), self.occupation.mu[0]))
+        raw = self._tensor(self.plan.responses[0], Sums(rows, None, np.empty(0), 0), occupation)
+        return raw.at(form=self.request.form, relaxation=self.request.relaxation)
+
+    def _tensor(self, record: Response, sums: Sums, occupation: Occupation) -> ResponseTensor:
+        total = ResponseTensor(**self._labels(record, occupation), **self._numbers(record, sums, occupation, None))
+        sites = {
+            name: replace(
+                total,
+                name=at_site(record.name, name),
+                title=f"{total.title}, {name}",
+                **self._numbers(record, sums, occupation, i),
+            )
+            for i, name in enumerate(self.plan.sites_of(record))
+        }
+        others = {
+            name: replace(total, **self._numbers(record, sums, occupation, i))
+            for i, name in enumerate(self.plan.definitions_of(record))
+        }
+        return replace(total, sites=sites, definitions=others)
+
+    def _labels(self, record: Response, occupation: Occupation) -> dict[str, Any]:
+        """What a tensor is: names, law, scan, units."""
+        plan, request, model = self.plan, self.request, self.model
+        law, names = record.channel_tensor(plan.channel), plan.blocks_of(record)
+        return {
+            "name": record.name,
+            "title": record.title + (" (charge counterpart)" if plan.channel == "charge" else ""),
+            "symbol": record.symbol,
+            "equation": record.equation,
+            "law": record.law,
+            "reference": record.reference,
+            "channel": plan.channel,
+            "output": law.observable,
+            "labels": law.labels,
+            "field_order": law.field_order,
+            "tau_power": record.tau_power,
+            "tau_powers": {name: resp.block(name).tau_power for name in names},
+            "time_odd": tuple(name for name in names if resp.time_odd(name)),
+            "form": "paper",
+            "recipes": record.recipes(plan.form),
+            "mu": occupation.mu,
+            "temperature": request.temperature,
+            "omega": request.omega if record.dynamic else np.empty(0),
+            "tau": tuple(request.tau.tolist()),
+            "units": request.units,
+            "dimension": model.dimension,
+            "thickness": None if isinstance(model, KPModel) else model.thickness,
+        }
+
+    def _numbers(self, record: Response, sums: Sums, occupation: Occupation, part: int | None) -> dict[str, Any]:
+        """Blocks and errors of a response, or of one of its parts (a site, a definition of the spin current)."""
+        plan, scan = self.plan, (len(occupation.mu), len(occupation.kT))
+
+        def blocks_of(array: Real) -> dict[str, Real]:
+            tensors = {name: plan.block_tensor(array, name, record, part) for name in plan.blocks_of(record)}
+            return {name: np.ascontiguousarray(t.reshape(*scan, *t.shape[1:])) for name, t in tensors.items()}
+
+        difference = np.full_like(sums.fine, np.nan) if sums.difference is None else sums.difference
+        replicas = [blocks_of(replica) for replica in sums.replicas]
+        return {
+            "blocks": blocks_of(sums.fine),
+            "block_errors": blocks_of(difference),
+            "block_spreads": None if sums.spread is None else blocks_of(sums.spread),
+            "block_replicas": {name: np.stack([r[name] for r in replicas]) for name in replicas[0]} if replicas else None,
+            "converged": sums.converged.get(record.name if part is None else parts_name(plan, record)),
+        }
+
+
+def prepare(model: TightBindingModel | KPModel, request: Request) -> Prepared:
+    """Hold a request against a model. Raises InputError: no model, one without what the responses need."""
+    check_is_model(model)
+    frequencies = tuple(complex(w, request.broadening) for w in request.omega) if any(r.dynamic for r in request.records) else ()
+    plan = Plan(request.records, request.channel, frequencies, request.form, request.blocks)
+    _check_operators(model, plan)
+    wanted = {r.channel_tensor(plan.channel).observable for r in plan.responses}
+    if any(set(request.spin_current) & set(observables.definitions(name)) for name in wanted):
+        for definition in request.spin_current:
+            model.check_spin_current(definition)
+        plan = replace(plan, spin_currents=request.spin_current)
+    occupation = Occupation(request.mu, np.array([un.thermal_energy(T) for T in request.temperature]))
+    return Prepared(model, request, plan, occupation, _degeneracy_tolerance(model, request.degeneracy_tolerance))
+
+
+def prepare_point(model: TightBindingModel | KPModel, request: Request) -> Prepared:
+    """The same for one response at one mu, T, tau and frequency, as a mean over the cell in k.
+
+    Raises InputError also for k·p models, whose responses are no means over a cell, for surface terms at 0 K, and for sites.
+    """
+    check_is_model(model)
+    if isinstance(model, KPModel):
+        raise InputError(f"model '{model.name}' is a k·p model: its responses are no means over a cell in k; take a crystal")
+    prepared = prepare(model, request.single())
+    if prepared.plan.has_surface and request.temperature[0] == 0:
+        raise InputError(
+            f"'{request.responses[0]}' has Fermi-surface terms, which no k-point meets at temperature = 0 K; give a higher one"
+        )
+    if request.sites is not None:
+        raise InputError("sites are for `compute`: what belongs to a band or to a point in k is told for whole responses only")
+    return prepared
+
+
+def check_is_model(model: object) -> None:
+    """Raise InputError for what is no model, naming the way to one."""
+    if isinstance(model, TightBindingModel | KPModel):
+        return
+    if isinstance(model, str) or hasattr(model, "__fspath__"):
+        raise InputError(f"model = {str(model)!r} is a name, not a model: read it first, wannier_spin.open_model({str(model)!r})")
+    kind = f"{type(model).__module__.partition('.')[0]}.{type(model).__name__}"
+    raise InputError(
+        f"model is a {kind}; expected a TightBindingModel or KPModel of wannier_spin. A Hamiltonian of another program becomes one "
+        "with wannier_spin.TightBindingModel(lattice, R_vectors, hamiltonian_R, ...); a path is read with wannier_spin.open_model"
+    )
+
+
+def _check_operators(model: TightBindingModel | KPModel, plan: Plan) -> None:
+    for record in plan.responses:
+        observable = observables.get(record.channel_tensor(plan.channel).observable)
+        model.require(observable.needs, f"'{record.name}' ({observable.title})")
+
+
+def _degeneracy_tolerance(model: TightBindingModel | KPModel, given: float | None) -> float:
+    """In eV."""
+    if given is not None:
+        return given
+    if isinstance(model, KPModel):
+        return max(KP_TOLERANCE * float(np.abs(model.constant).max()), LEAST_TOLERANCE)
+    return DEGENERACY_TOLERANCE

@@ -1,0 +1,372 @@
+"""`Request`: what is asked of a model. One record for every entry: `compute` and maps in Python, input files, the command line.
+
+It is checked once, here, as far as that goes without a model; what depends on the model is checked in `prepared`. Its defaults
+are the defaults of all entries, and it makes the identity of a checkpoint.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypedDict, TypeVar, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin import responses as resp
+from wannier_spin import units as un
+from wannier_spin.errors import InputError
+from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.checkpoint import short
+from wannier_spin.model import SpinCurrent, Structure
+from wannier_spin.responses.registry import Form, Response
+from wannier_spin.results import SPIN_CURRENT_DEFINITIONS
+from wannier_spin.sites import SitesLike
+from wannier_spin.tensors import Channel
+
+Real = NDArray[np.float64]
+Function = TypeVar("Function", bound=Callable[..., Any])
+DEFAULT_TAU = {"natural": 1.0, "SI": 10.0}  # hbar/eV, fs
+TAU_UNIT = {"natural": "hbar/eV", "SI": "fs"}
+TAU_MEANT = {"natural": (1e-6, 1e12), "SI": (1e-3, 1e10)}  # beyond: another unit was meant (hbar/eV is 0.66 fs)
+
+
+class OfResponse(TypedDict, total=False):
+    """Keywords of `Request`, as they may be given, that say what a response is. Their meaning is told there."""
+
+    tau: float | Sequence[float] | None
+    omega: float | Sequence[float] | Real | None
+    broadening: float
+    units: un.UnitSystem
+    channel: Channel
+    blocks: str | Sequence[str]
+    spin_current: str | Sequence[str]
+    form: Form
+    relaxation: str
+    degeneracy_tolerance: float | None
+
+
+class AtPoint(OfResponse, total=False):
+    """And at which mu (eV) and temperature (K)."""
+
+    mu: float | Sequence[float] | Real
+    temperature: float | Sequence[float] | Real
+
+
+class OnMesh(AtPoint, total=False):
+    """And on which mesh."""
+
+    grid: Sequence[int] | None
+    shift: Sequence[float]
+    memory: float
+
+
+class Keywords(OnMesh, total=False):
+    """All keywords of `Request`."""
+
+    tolerance: float | Tolerance | None
+    symmetry: Structure | None
+    reduce_k: bool
+    sites: SitesLike | None
+    degeneracy_check: bool
+
+
+def _told(**meanings: Any) -> Any:
+    """What is known of a field besides its default: `help` of the command line, `unit`, `numbers` it does not change."""
+    return field(default=meanings.pop("default", dataclasses.MISSING), metadata=meanings)
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class Request:
+    """What is asked of a model: Request("spin_hall", grid=(24, 24, 24), mu=22.48, temperature=300, units="SI").
+
+    Parameters
+    ----------
+    responses : names (`wannier_spin.responses.names()`), or "all".
+    mu : eV, absolute: on the scale of the model's energies. (In an input file mu counts from fermi_energy.)
+    temperature : K; 0 is allowed for Fermi-sea responses, within a tolerance, and for everything on a k·p model.
+    grid : three numbers of k-points, k = (i + shift)/n; one along a vacuum direction. For a k·p model two numbers:
+        Gauss-Legendre points per radial panel, and angles. None: give a tolerance.
+    tolerance : relative to the largest component over the scan, or a `Tolerance`: k-points go where they are needed until the error
+        bars of all components at all (mu, T) are within it. Also at 0 K. `ResponseTensor.converged` says whether they are.
+    tau : hbar/eV with natural units (default 1), fs with SI units (default 10). Several: see `ResponseTensor.over_tau`.
+    omega : eV, for the responses to an alternating field. broadening : eV, half width eta in omega + i eta.
+    units : "natural", hbar = e = 1, eV, angstrom, K, tau in hbar/eV; or "SI", tau in fs. Default in Python: natural; in input
+        files and on the command line: SI.
+    channel : "charge" replaces the observable by the velocity (the identity channel), for validation: natural units give the
+        response of <v>, SI units that of the electric current -e <v>. Berry curvature that
+        comes from outside of the Wannier space (curl A - i A x A) is not part of it.
+    form : "paper", the printed combination of blocks, or "full", the exact one for any number of bands, symmetrized in the
+        two fields. relaxation : of the full form at second order, see `responses.RELAXATIONS`. Both are arithmetic on the
+        stored blocks: `ResponseTensor.at(form=..., relaxation=...)`; with "paper" the blocks of "full" are not computed.
+    spin_current : its definition, "simple", "qiao" or "ryoo" (the model must have been read for it); or several, from one
+        diagonalization: the responses are those of the first, see `ResponseTensor.definition` for the others.
+    blocks : further building blocks to store with the responses of their order in field and tau, for instance "L1surf".
+    symmetry : structure with its magnetic moments; the tensors are projected on what its magnetic point group allows.
+    reduce_k : with `symmetry`, evaluate irreducible k-points only; False: all, and what the projection removes is kept
+        as `ResponseTensor.residual`, a measure of how far the Wannier model breaks the symmetry.
+    sites : projects the spin responses on groups of Wannier functions, see `ResponseTensor.site`. "atoms": one for each atom of
+        `symmetry`; or name -> Wannier functions (numbered from 0) or names of atoms (Mn1, Mn2, ...); or what `atomic_sites`
+        returns. With `symmetry` they are whole atoms, and all equivalent ones.
+    degeneracy_tolerance : eV; bands closer than this are one block. None: 5e-4, for a k·p model 1e-6 of its largest energy
+        at k = 0 (its bands are exact, and may be meV apart on purpose).
+    degeneracy_check : also compute with a tenth and with ten times of that tolerance, on a mesh of half the density, and
+        record how much each response moves (relative to its maximum) in the provenance.
+    memory : GiB per rank that batches may fill, next to the model itself.
+
+    Lists are kept as arrays, a single response as a tuple of one.
+
+    Raises
+    ------
+    InputError : unknown names, impossible requests, magnitudes that cannot be meant.
+    """
+
+    responses: tuple[str, ...]
+    mu: Real
+    temperature: Real
+    grid: tuple[int, ...] | None = _told(default=None, identity=False)
+    shift: tuple[float, ...] = _told(default=(0.0, 0.0, 0.0), identity=False)
+    tolerance: Tolerance | None = _told(default=None, identity=False)  # a resumed run may be asked for another accuracy
+    units: un.UnitSystem = _told(default="natural")
+    tau: Real = _told(default=None, help="fs; default: 10.")
+    omega: Real = _told(default=(), help="eV, of a response to an alternating field.")
+    broadening: float = _told(default=0.0, help="eV, half width of the states, of a response to an alternating field.")
+    channel: Channel = _told(default="spin", help="spin, or charge for the velocity in place of the observable.")
+    form: Form = _told(default="full", help="full or paper.")
+    relaxation: str = _told(default="adiabatic", help="Relaxation model of the full form at second order.")
+    spin_current: tuple[SpinCurrent, ...] = _told(default=("simple",), help="Its definition: simple, qiao or ryoo.")
+    blocks: tuple[str, ...] = _told(default=(), help="Further building blocks.")
+    symmetry: Structure | None = _told(default=None, identity=False)  # with reduce_k: what is kept are the operations
+    reduce_k: bool = _told(default=True, identity=False)
+    sites: SitesLike | None = _told(default=None, identity=False)  # what is kept are the Wannier functions
+    degeneracy_tolerance: float | None = _told(default=None, identity=False, help="eV; bands closer than this are one block.")
+    degeneracy_check: bool = _told(default=False, identity=False)
+    memory: float = _told(default=1.0, identity=False)
+
+    def __init__(self, responses: str | Sequence[str], **given: Unpack[Keywords]) -> None:
+        asked: dict[str, Any] = {**DEFAULTS, **_known(given)}
+        for name in NEEDED:
+            if name not in asked:
+                raise InputError(f"{name} is missing: give {'energies in eV' if name == 'mu' else 'temperatures in K'}")
+        for name, value in _checked(responses, asked).items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def records(self) -> tuple[Response, ...]:
+        """The responses as they are registered."""
+        return tuple(resp.get(name) for name in self.responses)
+
+    @property
+    def natural_tau(self) -> float:
+        """The first tau in hbar/eV."""
+        return float(self.tau[0]) if self.units == "natural" else un.natural_tau(float(self.tau[0]))
+
+    def single(self) -> Request:
+        """The same, if it asks for one response at one mu, temperature, tau, frequency. Raises InputError for several."""
+        for name in ("mu", "temperature", "tau", "omega"):
+            values = getattr(self, name)
+            if len(values) > 1:
+                raise InputError(f"{name} = {values.tolist()}: expected one number")
+        if len(self.spin_current) > 1:
+            raise InputError(f"spin_current = {list(self.spin_current)}: expected one definition")
+        if len(self.responses) > 1:
+            raise InputError(f"responses = {list(self.responses)}: expected one")
+        return self
+
+    def with_(self, **changes: Any) -> Request:
+        """The same with other values for some keywords."""
+        return Request(**{f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | changes)
+
+    def identity(self) -> dict[str, str]:
+        """What makes a calculation, as text: of two with the same identity (and the same model) one can go on with the other."""
+        kept = [f.name for f in dataclasses.fields(self) if f.metadata.get("identity", True)]
+        values = {name: getattr(self, name) for name in kept} | {"tau": self.tau[:1]}  # others are arithmetic on the result
+        return {"package": package_version()} | {name: _as_text(value) for name, value in values.items()}
+
+    def __repr__(self) -> str:
+        scan = [_range("mu", self.mu, "eV"), _range("T", self.temperature, "K"), _range("tau", self.tau, TAU_UNIT[self.units])]
+        scan += [_range("omega", self.omega, "eV")] if len(self.omega) else []
+        if self.tolerance is None:
+            accuracy = "accuracy not said" if self.grid is None else f"mesh {'x'.join(map(str, self.grid))}"
+        else:
+            accuracy = f"tolerance {self.tolerance.relative:g}"
+        units = "SI units" if self.units == "SI" else "natural units (hbar = e = 1, eV, angstrom)"
+        how = [accuracy, f"form {self.form}", f"spin current {', '.join(self.spin_current)}", units]
+        return f"Request: {', '.join(self.responses)}\n  at {', '.join(scan)}\n  {', '.join(how)}"
+
+
+NEEDED = ("mu", "temperature")
+DEFAULTS: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(Request) if f.default is not dataclasses.MISSING}
+
+
+def package_version() -> str:
+    """The version of this package that is installed."""
+    try:
+        return version("wannier-spin")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def taking_request(keywords: Any) -> Callable[[Function], Function]:
+    """A decorator: the signature of a function with these keywords of a request names them, for help and completion."""
+
+    def named(function: Function) -> Function:
+        signature = inspect.signature(function)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        kind, none = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
+        more = [
+            inspect.Parameter(name, kind, default=DEFAULTS.get(name, none), annotation=getattr(hint, "__forward_arg__", hint))
+            for name, hint in keywords.__annotations__.items()
+        ]
+        function.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
+        return function
+
+    return named
+
+
+def _known(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name in given:
+        if name not in Keywords.__annotations__:
+            near = difflib.get_close_matches(name, Keywords.__annotations__, n=1, cutoff=0.0)[0]
+            raise InputError(f"unknown keyword '{name}'; did you mean '{near}'? All: {', '.join(Keywords.__annotations__)}")
+    return given
+
+
+def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str, Any]:
+    """Every value checked, and lists as arrays or tuples. Raises InputError."""
+    blocks = asked["blocks"]
+    asked["blocks"] = (blocks,) if isinstance(blocks, str) else tuple(blocks)
+    asked["spin_current"] = _definitions(asked["spin_current"])
+    _check_choices(asked)
+    if asked["grid"] is not None and asked["tolerance"] is not None:
+        raise InputError("expected either a grid (uniform mesh) or a tolerance (adaptive boxes), found both")
+    if asked["tolerance"] is not None and asked["degeneracy_check"]:
+        raise InputError("degeneracy_check compares meshes: give a grid for it, and no tolerance")
+    asked["grid"] = None if asked["grid"] is None else _as_tuple(asked["grid"])
+    asked["shift"] = _as_tuple(asked["shift"])
+    if asked["tolerance"] is not None and not isinstance(asked["tolerance"], Tolerance):
+        asked["tolerance"] = Tolerance(relative=asked["tolerance"])
+    asked["tau"] = _taus(asked["tau"], asked["units"])
+    asked["temperature"] = _list("temperature", asked["temperature"])
+    asked["omega"] = _list("omega", () if asked["omega"] is None else asked["omega"])
+    asked["mu"] = _list("mu", asked["mu"])
+    check_count(asked["mu"])
+    if (asked["temperature"] < 0).any():
+        raise InputError(f"temperature must not be negative, found {asked['temperature'].min():g} K")
+    asked["responses"] = _names(responses)
+    _check_responses(asked)
+    _check_positive("degeneracy_tolerance", asked["degeneracy_tolerance"], "energy in eV")
+    return asked
+
+
+def _as_tuple(values: Any) -> tuple[Any, ...]:
+    """As given, to be checked against the model."""
+    try:
+        return tuple(values)
+    except TypeError:
+        return (values,)
+
+
+def _check_choices(asked: Mapping[str, Any]) -> None:
+    choices = {"units": ("natural", "SI"), "channel": ("spin", "charge"), "form": ("full", "paper"), "relaxation": resp.RELAXATIONS}
+    for name, valid in choices.items():
+        _choice(name, asked[name], valid)
+    for block in asked["blocks"]:
+        _choice("block", block, resp.BLOCKS)
+
+
+def _choice(name: str, value: str, valid: Iterable[str]) -> None:
+    if value not in (known := tuple(valid)):
+        raise InputError(f"{name} = '{value}' is not available; choose from {', '.join(known)}")
+
+
+def _definitions(spin_current: str | Sequence[str]) -> tuple[SpinCurrent, ...]:
+    """Definitions of the spin current, each once."""
+    names = (spin_current,) if isinstance(spin_current, str) else tuple(spin_current)
+    if not names:
+        raise InputError(f"spin_current names no definition; choose from {', '.join(SPIN_CURRENT_DEFINITIONS)}")
+    for name in names:
+        _choice("spin_current", name, SPIN_CURRENT_DEFINITIONS)
+    return tuple(dict.fromkeys(names))  # type: ignore[arg-type]
+
+
+def _names(responses: str | Sequence[str]) -> tuple[str, ...]:
+    names = resp.names() if responses == "all" else (responses,) if isinstance(responses, str) else tuple(responses or ())
+    if not names:
+        raise InputError(f"no response was asked for; choose from {', '.join(resp.names())}, or 'all'")
+    return tuple(resp.get(name).name for name in dict.fromkeys(names))
+
+
+def _check_responses(asked: Mapping[str, Any]) -> None:
+    """What responses, form, relaxation and frequencies have to do with each other."""
+    records, broadening = [resp.get(name) for name in asked["responses"]], asked["broadening"]
+    with_tau = [r.name for r in records if r.tau_powers != (0,) and asked["form"] == "full"]
+    if with_tau and resp.RELAXATIONS[asked["relaxation"]].tau2 is None:
+        raise InputError(
+            f"relaxation = '{asked['relaxation']}' has no terms with tau: leave out {', '.join(with_tau)}, or take another one"
+        )
+    dynamic = [r.name for r in records if r.dynamic]
+    if dynamic and not len(asked["omega"]):
+        raise InputError(f"{', '.join(dynamic)}: give omega, a list of frequencies in eV")
+    if not isinstance(broadening, int | float) or not 0 <= broadening < np.inf:
+        raise InputError(f"broadening = {broadening!r}, expected zero or a positive energy in eV")
+
+
+def _check_positive(name: str, value: object, what: str) -> None:
+    if value is not None and (not isinstance(value, int | float) or not 0 < value < np.inf):
+        raise InputError(f"{name} = {value}, expected a positive {what}")
+
+
+def _taus(given: object, units: un.UnitSystem) -> Real:
+    """Relaxation times in their unit; None: the default. Raises InputError for what is another unit's."""
+    taus = _list("tau", DEFAULT_TAU[units] if given is None else given)
+    if (taus <= 0).any():
+        raise InputError(f"tau must be positive, found {taus.min():g}")
+    least, most = TAU_MEANT[units]
+    strange = taus[(taus < least) | (taus > most)]
+    if len(strange):
+        seconds = f"if seconds are meant, write {1e15 * strange[0]:g}" if units == "SI" else "SI units take tau in fs"
+        raise InputError(
+            f"tau = {strange[0]:g} {TAU_UNIT[units]} cannot be meant: with {units} units tau is in {TAU_UNIT[units]}, usually 1 to "
+            f"1000; {seconds}"
+        )
+    return taus
+
+
+def check_count(mu: Real) -> None:
+    """Refuse [first, last, number of points], which is no list of three energies."""
+    first, last, count = mu.tolist() if len(mu) == 3 else (0.0, 0.0, 0.0)
+    if first < last and count >= 5 and count.is_integer() and count - last > 4 * (last - first):
+        raise InputError(
+            f"mu = {mu.tolist()} is a list of three energies (eV), and looks like {count:.0f} points from {first:g} to {last:g}: "
+            f"write numpy.linspace({first:g}, {last:g}, {count:.0f}), in an input file {{ from = {first:g}, to = {last:g}, "
+            f"points = {count:.0f} }}; or, if three energies are meant, put the largest one first"
+        )
+
+
+def _list(name: str, values: object) -> Real:
+    try:
+        array = np.atleast_1d(np.asarray(values, float))
+    except (TypeError, ValueError):
+        array = np.array([np.nan])
+    if array.ndim != 1 or not np.isfinite(array).all() or (not len(array) and name != "omega"):
+        raise InputError(f"{name} must be a number or a list of finite numbers, found {values!r}")
+    return array
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return short(value)
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _range(name: str, values: Real, unit: str) -> str:
+    if len(values) <= 3:
+        return f"{name} = {', '.join(f'{value:g}' for value in values)} {unit}"
+    return f"{name} = {values.min():g} to {values.max():g} {unit} ({len(values)} values)"
