@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from wannier_spin.calculation.cautions import warn
-from wannier_spin.calculation.integrate import Task, check_accuracy, integrate, with_other_blocks
 from wannier_spin.calculation.facts import run_facts
+from wannier_spin.calculation.integrate import Task, check_accuracy, integrate, with_other_blocks
 from wannier_spin.errors import AccuracyWarning
 from wannier_spin.integrals.adaptive import Control
 from wannier_spin.integrals.sums import Progress
