@@ -253,8 +253,8 @@ def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str,
     asked["tau"] = _taus(asked["tau"], asked["units"])
     asked["temperature"] = _list("temperature", asked["temperature"])
     asked["omega"] = _list("omega", () if asked["omega"] is None else asked["omega"])
-    asked["mu"] = _list("mu", asked["mu"])
     check_count(asked["mu"])
+    asked["mu"] = _list("mu", asked["mu"])
     if (asked["temperature"] < 0).any():
         raise InputError(f"temperature must not be negative, found {asked['temperature'].min():g} K")
     asked["responses"] = _names(responses)
@@ -337,14 +337,16 @@ def _taus(given: object, units: un.UnitSystem) -> Real:
     return taus
 
 
-def check_count(mu: Real) -> None:
-    """Refuse [first, last, number of points], which is no list of three energies."""
-    first, last, count = mu.tolist() if len(mu) == 3 else (0.0, 0.0, 0.0)
-    if first < last and count >= 5 and count.is_integer() and count - last > 4 * (last - first):
+def check_count(mu: object) -> None:
+    """Refuse [first, last, number of points], which is no list of three energies. Raises InputError."""
+    if not isinstance(mu, list | tuple) or len(mu) != 3 or not all(isinstance(value, int | float) for value in mu):
+        return
+    first, last, count = mu
+    if isinstance(count, int) and first < last and count >= 5 and count - last > 4 * (last - first):
         raise InputError(
-            f"mu = {mu.tolist()} is a list of three energies (eV), and looks like {count:.0f} points from {first:g} to {last:g}: "
-            f"write numpy.linspace({first:g}, {last:g}, {count:.0f}), in an input file {{ from = {first:g}, to = {last:g}, "
-            f"points = {count:.0f} }}; or, if three energies are meant, put the largest one first"
+            f"mu = {list(mu)} is a list of three energies (eV), and looks like {count} points from {first} to {last}: write "
+            f"numpy.linspace({first}, {last}, {count}), in an input file {{ from = {first}, to = {last}, points = {count} }}; or "
+            f"{count}.0 if three energies are meant"
         )
 
 
