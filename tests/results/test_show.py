@@ -106,7 +106,7 @@ def test_state(iron: ws.ResultSet) -> None:
     tensor = iron["spin_hall"]
     bar = largest_bar(tensor)
     assert 0.05 < bar
-    assert state(tensor) == f"bars up to {100 * bar:.2g} % of the largest value"
+    assert state(tensor) == f"bars up to {100 * bar:.0f} % of the largest value"
     assert state(replace(tensor, converged=False)).startswith("NOT converged, bars up to")
     assert advice(iron).startswith("NOT converged within 5 %: spin_hall")
     assert "take a denser grid" in advice(iron)

@@ -120,16 +120,24 @@ def largest_bar(tensor: ResponseTensor) -> float:
 
 def state(tensor: ResponseTensor) -> str:
     """Of a mesh and of a tolerance alike: how large the error bars are, and whether that is what was asked for."""
-    words = [not_finite(tensor)] if not_finite(tensor) else []
+    bar = brief(tensor)
+    said = bar.replace(" %", " % of the largest value") if bar.endswith("%") else bar
+    return "; ".join(words for words in (said.replace("bars", "bars up to"), not_finite(tensor)) if words)
+
+
+def brief(tensor: ResponseTensor) -> str:
+    """The same for a table: "bars 3 %" of the largest value, "converged, bars 2 %"."""
     bar = largest_bar(tensor)
-    said = NO_ESTIMATE if np.isnan(bar) and np.isnan(tensor.error).any() else "zero" if np.isnan(bar) else _percent(bar)
-    if tensor.converged is None:
-        return "; ".join([said, *words])
-    return "; ".join([f"{'converged' if tensor.converged else 'NOT converged'}, {said}", *words])
+    if np.isnan(bar):
+        said = NO_ESTIMATE if np.isnan(tensor.error).any() else "zero"
+    else:
+        said = f"bars {_percent(bar)}"
+    return said if tensor.converged is None else f"{'converged' if tensor.converged else 'NOT converged'}, {said}"
 
 
 def _percent(bar: float) -> str:
-    return f"bars up to {100 * bar:.2g} % of the largest value"
+    """Two digits, all of those in front of the point."""
+    return f"{100 * bar:.0f} %" if bar >= 0.1 else f"{100 * bar:.2g} %"
 
 
 def not_finite(tensor: ResponseTensor) -> str:
@@ -154,7 +162,7 @@ def advice(result: ResultSet) -> str:
         return f"converged within {100 * GOOD:g} %: all bars are smaller than that, relative to the largest value of the scan"
     worst = max(large, key=lambda name: large[name])
     return (
-        f"NOT converged within {100 * GOOD:g} %: {_listed(list(large))} ({worst}: bars up to {100 * large[worst]:.0f} % of its "
+        f"NOT converged within {100 * GOOD:g} %: {_listed(list(large))} ({worst}: bars up to {_percent(large[worst])} of its "
         "largest value); take a denser grid, a tolerance, or a higher temperature"
     )
 
