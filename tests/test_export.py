@@ -332,3 +332,75 @@ def test_what_json_has_no_number_for_is_null() -> None:
 
     found = plain({"a": np.array([1.0, math.nan]), "b": (np.float64(2.0), math.inf), "c": {"d": "x"}, "e": True})
     assert found == {"a": [1.0, None], "b": [2.0, None], "c": {"d": "x"}, "e": True}
+
+
+# --- everything at once -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def iron(example_inputs: Path) -> ws.ResultSet:
+    """All responses of the shipped example, light and alternating fields together."""
+    folder = example_inputs / "Fe"
+    options = {"mu": [17.5, 17.6], "temperature": 3000, "omega": [0.1], "broadening": 0.05, "tau": [10, 50], "units": "SI"}
+    crystal = ws.read_structure(folder / "Fe.win", [(0, 0, 2.2)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ws.compute(ws.load_model(folder / "Fe.model.h5"), "all", grid=(2, 2, 2), symmetry=crystal, **options)  # type: ignore[arg-type]
+
+
+def test_all_responses_in_one_dataset(iron: ws.ResultSet, tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("h5netcdf")
+    path = ws.export(iron, tmp_path / "iron.nc")
+    with xarray.open_dataset(path, engine="h5netcdf") as data:
+        assert set(iron) <= set(data)
+        assert data["part"].values.tolist() == ["cos", "sin"]
+        assert data["light_part"].values.tolist() == ["linear", "circular"]
+        tensor = iron["shift_spin_magnetization"]
+        found = data["shift_spin_magnetization"].sel(tau=10, light_part="circular", a="z", b="x", c="y").values
+        assert np.abs(found).max() > 0
+        assert np.array_equal(found, tensor.values[..., 1, 2, 0, 1])
+    assert set(iron) <= set(iron.to_xarray())
+
+
+def test_csv_leaves_out_what_is_forbidden(iron: ws.ResultSet, tmp_path: Path) -> None:
+    """And nothing else: every number that is not zero is there."""
+    rows = rows_of(ws.export(iron, tmp_path / "iron.csv"))
+    assert {row["response"] for row in rows} == {name for name, tensor in iron.items() if np.abs(tensor.values).max() > 0}
+    for name, tensor in iron.items():
+        own = [row for row in rows if row["response"] == name]
+        sizes = np.abs(tensor.over_tau)
+        assert len(own) < sizes.size
+        top = sizes.max()
+        assert sum(abs(float(row["value"])) > 1e-9 * top for row in own) == (sizes > 1e-9 * top).sum()
+
+
+def test_csv_of_one_component(iron: ws.ResultSet, run: Run, tmp_path: Path) -> None:
+    path = iron.save(tmp_path / "iron.h5")
+    assert run("export", path, "-o", tmp_path / "one.csv", "-c", "xy;z")[0] == 0
+    rows = rows_of(tmp_path / "one.csv")
+    assert {row["component"] for row in rows} == {"xy;z", "xyz"}  # xyz of the nonlinear magnetizations
+    spin_hall = [float(row["value"]) for row in rows if row["response"] == "spin_hall" and row["tau"] == "10.0"]
+    assert spin_hall == iron["spin_hall"].component("xy;z")[0].ravel().tolist()
+    with pytest.raises(ws.InputError, match="expected 3 letters"):
+        ws.export(iron, tmp_path / "no.csv", "xyzxyz")
+    with pytest.raises(ws.InputError, match="single components are written to .csv"):
+        ws.export(iron, tmp_path / "no.nc", "xy;z")
+
+
+def test_a_file_is_exported_by_its_name(iron: ws.ResultSet, tmp_path: Path) -> None:
+    path = iron.save(tmp_path / "iron.h5")
+    assert ws.export(path, tmp_path / "a.csv").read_text() == ws.export(iron, tmp_path / "b.csv").read_text()
+
+
+def test_what_is_not_finite_is_said(iron: ws.ResultSet, run: Run, tmp_path: Path) -> None:
+    tensor = iron["spin_hall"]
+    blocks = {name: block.copy() for name, block in tensor.blocks.items()}
+    next(iter(blocks.values()))[0, 0, 0, 1, 2] = np.inf
+    path = replace(iron, tensors={"spin_hall": replace(tensor, blocks=blocks)}).save(tmp_path / "broken.h5")
+    for arguments in (("export", path, "-o", tmp_path / "x.csv"), ("show", path)):
+        code, out, _ = run(*arguments)
+        assert code == 0
+        assert "spin_hall: 1 of 54 values are not finite" in out
+    ws.export(path, tmp_path / "x.json")
+    assert "not finite" in json.loads((tmp_path / "x.json").read_text())["responses"]["spin_hall"]["state"]

@@ -158,6 +158,7 @@ def _places(texts: Sequence[str] | None) -> dict[str, float]:
 @app.command(
     epilog=examples(
         "wannier-spin export Pt.h5 -o Pt.csv",
+        "wannier-spin export Fe.h5 -r spin_hall -c 'xy;z' -o Fe.csv",
         "wannier-spin export Fe.h5 -r magnetic_spin_hall --form paper -o Fe.nc",
     )
 )
@@ -171,11 +172,17 @@ def export(
     site: SITE = None,
     staggered: STAGGERED = None,
     spin_current: DEFINITION = None,
+    component: Annotated[list[str] | None, typer.Option("-c", "--component", help="CSV: only these, like 'xy;z'.")] = None,
 ) -> None:
-    """Write a result as CSV (one number a row), JSON or netCDF."""
+    """Write a result as CSV (one number a row; what symmetry allows), JSON or netCDF."""
     from wannier_spin.formats.export import check_ending
     from wannier_spin.formats.export import export as write
+    from wannier_spin.results.show import not_finite
 
     check_ending(output)
     result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
-    print(f"written to {write(result, output)}")
+    written = write(result, output, component or ())
+    for name, tensor in result.items():
+        if not_finite(tensor):
+            print(f"warning: {name}: {not_finite(tensor)}")
+    print(f"written to {written}")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from wannier_spin.components import component_names
+from wannier_spin.components import AllowedTensor, checked_name, component_names
 from wannier_spin.errors import InputError
-from wannier_spin.results import ResponseTensor, ResultSet, RunFacts, independent, plain
+from wannier_spin.results import ResponseTensor, ResultSet, RunFacts, load, plain
+from wannier_spin.results.choose import form_of
+from wannier_spin.results.show import state
 from wannier_spin.storage import Tree, write_tree, write_whole
 
 COLUMNS = (
@@ -20,13 +22,24 @@ COLUMNS = (
 )
 
 
-def export(result: ResultSet, path: str | Path) -> Path:
-    """Write a result as CSV, JSON or netCDF-4, as the ending says (.csv, .json, .nc), whole or not at all.
+LEFT_OUT = -1
 
-    Raises InputError for another ending, and for a place that cannot be written.
+
+def export(result: ResultSet | str | Path, path: str | Path, components: str | Sequence[str] = ()) -> Path:
+    """Write a result (or a result file) as CSV, JSON or netCDF-4, as the ending says (.csv, .json, .nc), whole or not at all.
+
+    components : like "xy;z", of a CSV; (): all that symmetry allows, where it is known.
+    Raises InputError for another ending, for a place that cannot be written, and for components that no response has.
     """
     path = Path(path)
     check_ending(path)
+    if not isinstance(result, ResultSet):
+        result = load(result)
+    names = (components,) if isinstance(components, str) else tuple(components)
+    if path.suffix == ".csv":
+        return _write_csv(result, path, names)
+    if names:
+        raise InputError(f"'{path}': single components are written to .csv; the arrays of the other formats are whole")
     return WRITERS[path.suffix](result, path)
 
 
@@ -36,21 +49,26 @@ def check_ending(path: str | Path) -> None:
         raise InputError(f"cannot export to '{path}': the ending must be {', '.join(WRITERS)}")
 
 
-def rows(tensor: ResponseTensor, facts: RunFacts) -> Iterator[tuple[Any, ...]]:
+def rows(tensor: ResponseTensor, facts: RunFacts, components: Collection[str] = ()) -> Iterator[tuple[Any, ...]]:
     """One row for each number, see COLUMNS; what does not apply or is not known is None.
 
-    independent : 1 where the component determines others by symmetry, 0 where it follows from others or is forbidden.
+    components : like "xy;z"; (): all that symmetry allows, where it is known.
+    independent : 1 where the component determines others by symmetry, 0 where it follows from others.
     """
     dynamic = bool(len(tensor.omega))
+    wanted = {checked_name(tensor, name) for name in components}
     names = component_names(tensor)
     values = tensor.over_tau.reshape(-1, len(names)).tolist()
     errors = tensor.error_over_tau.reshape(-1, len(names)).tolist()
-    flags = [_flags(tensor, facts, names, part) for part in range(2 if dynamic else 1)]
+    forms = [form_of(tensor, facts, part) for part in range(2 if dynamic else 1)]
+    flags = [_flags(form, names, wanted) for form in forms]
     omega = tensor.omega.tolist() if dynamic else [None]
     axes = (tensor.tau, tensor.mu.tolist(), tensor.temperature.tolist(), omega, range(len(flags)))
     for i, (tau, mu, temperature, w, part) in enumerate(itertools.product(*axes)):
         head = (tensor.name, mu, temperature, w, tau, tensor.tau_unit, tensor.parts[part] if dynamic else None)
         for name, value, error, flag in zip(names, values[i], errors[i], flags[part], strict=True):
+            if flag == LEFT_OUT:
+                continue
             known = None if error != error else error  # NaN: no estimate was made
             yield (*head, name, value, known, tensor.unit, flag, tensor.form, tensor.relaxation)
 
@@ -96,6 +114,7 @@ def _describe(tensor: ResponseTensor, component: str | None) -> dict[str, Any]:
     return {
         "symbol": tensor.symbol,
         "unit": tensor.unit,
+        "state": state(tensor),
         "equation": tensor.equation,
         "channel": tensor.channel,
         "form": tensor.form,
@@ -112,23 +131,36 @@ def _describe(tensor: ResponseTensor, component: str | None) -> dict[str, Any]:
     }
 
 
-def _flags(tensor: ResponseTensor, facts: RunFacts, names: tuple[str, ...], part: int) -> list[int | None]:
-    known = independent(tensor, facts, part)
-    if known is None:
-        return [None] * len(names)
-    chosen = {group.name for group in known}
-    return [int(name in chosen) for name in names]
+def _flags(form: AllowedTensor | None, names: Sequence[str], wanted: Collection[str]) -> list[int | None]:
+    """By component: 1 independent, 0 it follows from others, None not known, LEFT_OUT forbidden or not wanted."""
+    if form is None:
+        return [None if not wanted or name in wanted else LEFT_OUT for name in names]
+    kept = wanted or {*form.independent, *form.relations}
+    return [int(name in form.independent) if name in kept else LEFT_OUT for name in names]
 
 
-def _write_csv(result: ResultSet, path: Path) -> Path:
+def _write_csv(result: ResultSet, path: Path, components: Sequence[str] = ()) -> Path:
+    fitting = [(tensor, [name for name in components if _has(tensor, name)]) for tensor in result.values()]
+    if components and not any(names for _, names in fitting):
+        checked_name(next(iter(result.values())), components[0])
+
     def write(temporary: Path) -> None:
         with open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
-            for tensor in result.values():
-                writer.writerows(rows(tensor, result.facts))
+            for tensor, names in fitting:
+                if names or not components:
+                    writer.writerows(rows(tensor, result.facts, names))
 
     return write_whole(path, write)
+
+
+def _has(tensor: ResponseTensor, component: str) -> bool:
+    try:
+        checked_name(tensor, component)
+    except InputError:
+        return False
+    return True
 
 
 def _write_json(result: ResultSet, path: Path) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.components import Group, component_names, sum_of
+from wannier_spin.components import AllowedTensor, Group, component_names, sum_of
 from wannier_spin.results.facts import RunFacts
 from wannier_spin.results.tensor import ResponseTensor
 
@@ -17,26 +17,29 @@ SAME = 5e-3  # of the largest component: curves closer than this cannot be told 
 NEGLIGIBLE = 1e-2  # of the largest component
 
 
-def independent(tensor: ResponseTensor, facts: RunFacts, part: int = 0) -> tuple[Group, ...] | None:
-    """The independent components by symmetry (none: forbidden), or None where symmetry does not tell.
+def form_of(tensor: ResponseTensor, facts: RunFacts, part: int = 0) -> AllowedTensor | None:
+    """What symmetry leaves of a response and how its components are related, or None where symmetry does not tell.
 
     part : position in `ResponseTensor.parts`, of a dynamic response.
-
     The facts have the relations of the form that was computed: the full one is symmetric in the fields.
     """
     symmetry = facts.symmetry
     if symmetry is None or tensor.form != facts.form:
         return None
-    if symmetry.forbids(tensor.name):
-        return ()  # of a dynamic response, what is even and what is odd under T
-    forms = {key: form.groups for key, form in symmetry.of(tensor.name).items()}
-    if not len(tensor.omega):
+    forms = symmetry.of(tensor.name)
+    if not len(tensor.omega) or not forms:
         return forms.get(tensor.name)
     if not facts.broadening and all(f"{tensor.name} {name}" in forms for name in tensor.parts):
         return forms[f"{tensor.name} {tensor.parts[part]}"]
     # broadening mixes what time reversal keeps apart, and so do responses of several orders in tau
     fields = 0 if tensor.field_order < 2 else (1, -1)[part]
-    return sum_of(tuple(symmetry.of(tensor.name).values()), len(tensor.labels), tensor.field_order, fields).groups
+    return sum_of(tuple(forms.values()), len(tensor.labels), tensor.field_order, fields)
+
+
+def independent(tensor: ResponseTensor, facts: RunFacts, part: int = 0) -> tuple[Group, ...] | None:
+    """The independent components by symmetry (none: forbidden), or None where symmetry does not tell, see `form_of`."""
+    form = form_of(tensor, facts, part)
+    return None if form is None else form.groups
 
 
 def largest(tensor: ResponseTensor, part: int = 0) -> tuple[Group, ...]:

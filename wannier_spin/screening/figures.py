@@ -1,6 +1,7 @@
 """Figures of merit: what a result comes to in one row of the table. Everything in SI, first temperature, first tau.
 
-The largest component of a response is that of largest |value| over mu (and omega, and cos and sin). Two kinds of ratio:
+A response stands for its largest component at the mu nearest to the Fermi energy (over omega and parts), among those that are
+larger than their error bar where there are any: noise is no record. Its peak is the same over all mu. Two kinds of ratio:
 
     spin Hall angle   (2e/hbar) sigma(0)_ab;c / sigma_bb, at the mu and component of `spin_hall`. sigma_bb is the Drude
                       conductivity -e^2 tau int_k v_b v_b f' in the same model with the same tau, mesh and temperature: the
@@ -33,7 +34,8 @@ COUNTERPARTS = {
     "nonlinear_drude_spin_current": "nonlinear_intrinsic_spin_current",
     "nonlinear_drude_spin_magnetization": "nonlinear_intrinsic_spin_magnetization",
 }
-PARTS = ("", ".component", ".error", ".unit", ".mu", ".at_fermi")
+PARTS = ("", ".component", ".error", ".unit", ".mu")
+PEAK = (".peak", ".peak.component", ".peak.error", ".peak.mu")
 ANGLE = "spin_hall_angle"
 EQUAL = 1e-9  # relative: symmetry-equivalent components differ by rounding
 FORBIDDEN = "forbidden"
@@ -61,7 +63,7 @@ class Quantity:
 
 def columns(responses: Sequence[str]) -> tuple[str, ...]:
     """Names of the columns that these responses give."""
-    names = [name + part for name in responses for part in PARTS]
+    names = [name + part for name in responses for part in (*PARTS, *PEAK)]
     if "spin_hall" in responses:
         names += [ANGLE, f"{ANGLE}.error", CHARGE, f"{CHARGE}.component", f"{CHARGE}.error", f"{CHARGE}.unit"]
     ratios = [drude for drude, intrinsic in COUNTERPARTS.items() if {drude, intrinsic} <= set(responses)]
@@ -77,48 +79,50 @@ def figures(result: ResultSet) -> Row:
         if name != CHARGE:
             row |= _of_one(tensor, fermi, result.facts.symmetry is not None and result.facts.symmetry.forbids(name))
     if "spin_hall" in tensors and CHARGE in tensors and row["spin_hall.component"] != FORBIDDEN:
-        row |= _spin_hall_angle(tensors["spin_hall"], tensors[CHARGE])
+        row |= _spin_hall_angle(tensors["spin_hall"], tensors[CHARGE], fermi)
     for drude, intrinsic in COUNTERPARTS.items():
         if drude in tensors and intrinsic in tensors and row[f"{drude}.component"] != FORBIDDEN:
-            row |= _to_intrinsic(tensors[drude], tensors[intrinsic])
+            row |= _to_intrinsic(tensors[drude], tensors[intrinsic], fermi)
     return row
 
 
-def largest(tensor: ResponseTensor) -> tuple[int, ...]:
-    """Index (mu, T = 0, ..., tensor) of the largest |value|; of equal ones the first in the order xx, xy, ..."""
-    size = np.abs(tensor.values[:, 0])
+def largest(tensor: ResponseTensor, rows: Sequence[int]) -> tuple[int, ...]:
+    """Index (mu, T = 0, ..., tensor) of the largest |value| at these values of mu.
+
+    Of those that are larger than their error where there are any; of equal ones the first in the order xx, xy, ...
+    """
+    values, errors = tensor.values[list(rows), 0], tensor.error[list(rows), 0]
+    size = np.where(np.isfinite(values), np.abs(values), 0.0)
+    resolved = size > np.nan_to_num(errors, nan=0.0, posinf=np.inf)
+    size = np.where(resolved, size, 0.0) if resolved.any() else size
     scan = tuple(range(size.ndim - len(tensor.labels)))
     component = np.unravel_index(int(np.argmax(size.max(axis=scan) >= (1 - EQUAL) * size.max())), (3,) * len(tensor.labels))
     everywhere: Any = (..., *component)
     of_component = size[everywhere]
     place = np.unravel_index(int(np.argmax(of_component)), of_component.shape)
-    return (int(place[0]), 0, *(int(i) for i in place[1:]), *(int(i) for i in component))
+    return (int(rows[int(place[0])]), 0, *(int(i) for i in place[1:]), *(int(i) for i in component))
 
 
-def component_name(tensor: ResponseTensor, index: tuple[int, ...]) -> str:
-    """For instance "xy;z", or "xy;z cos 0.1 eV", of an index as `largest` gives it."""
-    name = components.component_name(tensor, index[-len(tensor.labels) :])
-    return f"{name} {('cos', 'sin')[index[3]]} {tensor.omega[index[2]]:g} eV" if len(tensor.omega) else name
+def at_fermi(tensor: ResponseTensor, fermi: float) -> tuple[int, ...]:
+    """The index as `largest` gives it, at the mu nearest to the Fermi energy."""
+    return largest(tensor, [int(np.argmin(np.abs(tensor.mu - fermi)))])
 
 
 def _of_one(tensor: ResponseTensor, fermi: float, forbidden: bool) -> Row:
     name = tensor.name
     if forbidden:
         return {name: 0.0, f"{name}.component": FORBIDDEN, f"{name}.unit": tensor.unit}
-    index = largest(tensor)
-    at_fermi = (int(np.argmin(np.abs(tensor.mu - fermi))), *index[1:])
-    return {
-        name: _at(tensor, index).value,
-        f"{name}.component": component_name(tensor, index),
-        f"{name}.error": _number(_at(tensor, index).error),
-        f"{name}.unit": tensor.unit,
-        f"{name}.mu": float(tensor.mu[index[0]] - fermi),
-        f"{name}.at_fermi": _at(tensor, at_fermi).value,
-    }
+    row: Row = {f"{name}.unit": tensor.unit}
+    places = {name: at_fermi(tensor, fermi), f"{name}.peak": largest(tensor, range(len(tensor.mu)))}
+    for key, index in places.items():
+        quantity = _at(tensor, index)
+        row |= {key: quantity.value, f"{key}.component": tensor.component_name(index), f"{key}.error": _number(quantity.error)}
+        row[f"{key}.mu"] = float(tensor.mu[index[0]] - fermi)
+    return row
 
 
-def _spin_hall_angle(spin: ResponseTensor, charge: ResponseTensor) -> Row:
-    index = largest(spin)
+def _spin_hall_angle(spin: ResponseTensor, charge: ResponseTensor, fermi: float) -> Row:
+    index = at_fermi(spin, fermi)
     field = index[-2]  # of ab;c
     conductivity = _at(charge, (index[0], 0, field, field))
     row: Row = {CHARGE: conductivity.value, f"{CHARGE}.error": _number(conductivity.error)}
@@ -128,8 +132,8 @@ def _spin_hall_angle(spin: ResponseTensor, charge: ResponseTensor) -> Row:
     return row
 
 
-def _to_intrinsic(drude: ResponseTensor, intrinsic: ResponseTensor) -> Row:
-    index = largest(drude)
+def _to_intrinsic(drude: ResponseTensor, intrinsic: ResponseTensor, fermi: float) -> Row:
+    index = at_fermi(drude, fermi)
     return _cells(f"{drude.name}.to_intrinsic", _at(drude, index).over(_at(intrinsic, index)))
 
 

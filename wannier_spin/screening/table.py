@@ -14,6 +14,7 @@ import numpy as np
 
 from wannier_spin import responses as resp
 from wannier_spin.errors import InputError
+from wannier_spin.results.numbers import short, with_bar
 from wannier_spin.screening.figures import ANGLE, CHARGE, FORBIDDEN, Cell, Row
 from wannier_spin.screening.figures import columns as columns_of
 from wannier_spin.storage import check_writable, write_text, write_tree
@@ -24,10 +25,10 @@ LAST = ("seconds", "notes", "warnings", "error", "folder", "result")
 TEXTS = {"material", "status", "group", "grid", "notes", "warnings", "error", "folder", "result"}
 ENDINGS = (".csv", ".json", ".h5", ".hdf5")
 ABOUT = (
-    "value: largest |component| over mu, first temperature, first tau, SI units; .error: estimate |fine - coarse mesh|; .mu: eV, "
-    "from the Fermi energy; .at_fermi: same component at the mu nearest to it; spin_hall_angle: (2e/hbar) sigma(0)_ab;c / sigma_bb "
-    "with the Drude conductivity for the same tau; .to_intrinsic: ratio to the intrinsic response, same component and mu; "
-    "fermi_energy: eV; temperature: K; tau: fs"
+    "value: largest |component| at the mu nearest to the Fermi energy, of those larger than their error where there are any, "
+    "first temperature, first tau, SI units; .error: its error bar; .mu: eV, from the Fermi energy; .peak: the same over all mu; "
+    "spin_hall_angle: (2e/hbar) sigma(0)_ab;c / sigma_bb with the Drude conductivity for the same tau; .to_intrinsic: ratio to the "
+    "intrinsic response, same component and mu; fermi_energy: eV; temperature: K; tau: fs"
 )
 
 
@@ -39,11 +40,14 @@ class Table:
     rows: tuple[Row, ...]
 
     def ranked(self, column: str | None) -> Table:
-        """Numbers by descending magnitude, words alphabetically, empty cells last; None: as it is. Raises InputError."""
+        """Numbers by descending magnitude, those below their error bar after the others, words alphabetically, empty cells last.
+
+        None: as it is. Raises InputError.
+        """
         if column is None:
             return self
         check_column(column, self.columns)
-        return replace(self, rows=tuple(sorted(self.rows, key=lambda row: _rank(row.get(column)))))
+        return replace(self, rows=tuple(sorted(self.rows, key=lambda row: _rank(row.get(column), row.get(f"{column}.error")))))
 
     def count(self, status: str) -> int:
         """Number of rows with this status: computed, reused or failed."""
@@ -54,7 +58,7 @@ class Table:
         if path.suffix == ".csv":
             write_text(path, self._csv())
         elif path.suffix == ".json":
-            write_text(path, json.dumps({"about": ABOUT, "columns": self.columns, "rows": self._whole_rows()}, indent=1) + "\n")
+            write_text(path, json.dumps(self._whole_rows(), indent=1) + "\n")  # records, as pandas reads them
         else:
             tree = {"kind": KIND, "format": 1, "about": ABOUT, "columns": json.dumps(self.columns)}
             write_tree(path, {**tree, "table": {name: self._column(name) for name in self.columns}})
@@ -62,7 +66,9 @@ class Table:
     def text(self) -> str:
         """For reading: one line for each finished material, each figure as "value(error) component"; symbols; failures."""
         finished = [row for row in self.rows if row["status"] != "failed"]
-        responses = [name.removesuffix(".component") for name in self.columns if name.endswith(".component")]
+        responses = [
+            name.removesuffix(".component") for name in self.columns if name.endswith(".component") and ".peak" not in name
+        ]
         ratios = [name for name in self.columns if name == ANGLE or name.endswith(".to_intrinsic")]
         shown = [*responses, *ratios]
         head = ("material", "E_F/eV", "group", *map(_heading, shown))
@@ -120,10 +126,12 @@ def check_column(column: str, columns: Sequence[str]) -> None:
         raise InputError(f"the table has no column '{column}' to rank by; did you mean '{near}'? It has {', '.join(columns)}")
 
 
-def _rank(cell: Cell) -> tuple[int, float, str]:
+def _rank(cell: Cell, error: Cell) -> tuple[int, float, str]:
     if cell is None:
-        return 2, 0.0, ""
-    return (1, 0.0, cell) if isinstance(cell, str) else (0, -abs(cell), "")
+        return 3, 0.0, ""
+    if isinstance(cell, str):
+        return 2, 0.0, cell
+    return int(isinstance(error, float) and abs(cell) <= error), -abs(cell), ""
 
 
 def _heading(name: str) -> str:
@@ -145,9 +153,15 @@ def _line(row: Row, shown: Sequence[str]) -> tuple[str, ...]:
     return (*first, *(_value(row, name) for name in shown))
 
 
+def _with_bar(value: Cell, error: Cell) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return with_bar(value, error) if isinstance(error, float) else short(value)
+
+
 def _value(row: Row, name: str) -> str:
     value, error, component, mu = (row.get(name + part) for part in ("", ".error", ".component", ".mu"))
     if component == FORBIDDEN or value is None:
         return FORBIDDEN if component else "-"
-    text = f"{value:.4g}" + ("" if error is None else f"({error:.1g})") + (f" {component}" if component else "")
+    text = _with_bar(value, error) + (f" {component}" if component else "")
     return text + (f" at {mu:+.3g} eV" if isinstance(mu, float) and abs(mu) > 5e-4 else "")
