@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin import components
 from wannier_spin.results import ResponseTensor, ResultSet
 
 Cell = str | float | None
