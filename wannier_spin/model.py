@@ -73,7 +73,8 @@ class Structure:
     """A crystal with magnetic moments.
 
     lattice (3, 3) rows, angstrom; positions (i, 3) reduced; numbers (i,) atomic numbers;
-    magnetic_moments (i, 3) Bohr magnetons, Cartesian (zeros: not magnetic).
+    magnetic_moments (i, 3) Bohr magnetons, Cartesian (zeros: not magnetic). spin_orbit : False where spins and lattice turn
+    independently; the symmetry is then that of a spin group.
 
     Raises InputError: wrong shapes, no atoms, values that are not finite (spglib crashes on them), a singular lattice.
     """
@@ -82,6 +83,7 @@ class Structure:
     positions: NDArray[np.float64]
     numbers: NDArray[np.int64]
     magnetic_moments: NDArray[np.float64]
+    spin_orbit: bool = True
 
     def __post_init__(self) -> None:
         n = len(np.atleast_1d(self.numbers))

@@ -25,6 +25,14 @@ from wannier_spin.symmetry.sites import (
     site_images,
     sublattice_forms,
 )
+from wannier_spin.symmetry.spin_groups import (
+    SpinGroup,
+    check_axis,
+    collinear_axis,
+    spin_group,
+    spin_only_operations,
+    symmetry_group,
+)
 from wannier_spin.symmetry.table import format_table, law_kind, parities, table_one
 from wannier_spin.symmetry.violation import group_violation
 
@@ -41,6 +49,12 @@ __all__ = [
     "MagneticGroup",
     "ModelChange",
     "group_violation",
+    "SpinGroup",
+    "check_axis",
+    "collinear_axis",
+    "spin_group",
+    "spin_only_operations",
+    "symmetry_group",
     "symmetrize_model",
     "BoxSymmetry",
     "box_symmetry",

@@ -27,12 +27,20 @@ LARGEST = 10**12  # of M: beyond, products are no longer exact
 
 @dataclass(frozen=True)
 class Operation:
-    """rotation (3, 3) Cartesian; reduced (3, 3) int, acting on reduced coordinates; translation (3,) reduced; time_reversal."""
+    """rotation (3, 3) Cartesian; reduced (3, 3) int, acting on reduced coordinates; translation (3,) reduced; time_reversal;
+    spin (3, 3), a proper rotation of the spins where they turn on their own (spin groups); None: with the lattice.
+    """
 
     rotation: Real
     reduced: NDArray[np.int64]
     translation: Real
     time_reversal: bool
+    spin: Real | None = None
+
+    @property
+    def axial(self) -> Real:
+        """How it turns spins, their reversal by T aside: det(R) R, or a rotation of their own."""
+        return np.linalg.det(self.rotation) * self.rotation if self.spin is None else self.spin
 
     def act_on_k(self, k: Real) -> Real:
         """Reduced k (..., 3) -> the k that it is mapped to; time reversal maps k to -k."""
@@ -69,7 +77,13 @@ class MagneticGroup:
         return distinct(self.operations)
 
     def _has(self, rotation: Real, time_reversal: bool) -> bool:
-        return any(op.time_reversal == time_reversal and np.allclose(op.rotation, rotation, atol=1e-6) for op in self.operations)
+        spins = np.linalg.det(rotation) * rotation
+        return any(
+            op.time_reversal == time_reversal
+            and np.allclose(op.rotation, rotation, atol=1e-6)
+            and np.allclose(op.axial, spins, atol=1e-6)
+            for op in self.operations
+        )
 
 
 def magnetic_group(structure: Structure, symprec: float = SYMPREC, magnetic_symprec: float = MAGNETIC_SYMPREC) -> MagneticGroup:
@@ -92,7 +106,7 @@ def magnetic_group(structure: Structure, symprec: float = SYMPREC, magnetic_symp
             stacklevel=2,
         )
     uni, bns, kind = _names(structure, symprec, magnetic_symprec)
-    return MagneticGroup(operations, uni, bns, kind, _space_group(structure, symprec))
+    return MagneticGroup(operations, uni, bns, kind, space_group_symbol(structure, symprec))
 
 
 def group_from_database(uni_number: int) -> tuple[Operation, ...]:
@@ -117,7 +131,8 @@ def distinct(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """Without those that differ by a translation only."""
     found: dict[tuple[Any, ...], Operation] = {}
     for op in operations:
-        found.setdefault((op.time_reversal, *op.reduced.ravel().tolist()), op)
+        spin = () if op.spin is None else tuple((np.round(op.spin, 6) + 0.0).ravel().tolist())
+        found.setdefault((op.time_reversal, *op.reduced.ravel().tolist(), *spin), op)
     return tuple(found.values())
 
 
@@ -189,6 +204,22 @@ def _operations(structure: Structure, symprec: float, magnetic_symprec: float) -
     return _make(structure.lattice, *short.in_given_cell(found["rotations"], found["translations"]), found["time_reversals"])
 
 
+def space_operations(structure: Structure, symprec: float = SYMPREC) -> tuple[Operation, ...]:
+    """The space group of the positions alone, without time reversal. Raises InputError where spglib finds none."""
+    import spglib
+
+    short = unskewed(structure)
+    try:
+        with _quiet():
+            found = spglib.get_symmetry(_cell(short.structure)[:3], symprec=symprec)
+    except Exception as error:
+        raise InputError(f"spglib finds no space group: {error}; check the structure and the tolerance") from error
+    if found is None or not len(found["rotations"]):
+        raise InputError(f"spglib finds no space group with symprec = {symprec:g} angstrom: do two atoms sit on one place?")
+    rotations, translations = short.in_given_cell(found["rotations"], found["translations"])
+    return _make(structure.lattice, rotations, translations, np.zeros(len(rotations), bool))
+
+
 def _names(structure: Structure, symprec: float, magnetic_symprec: float) -> tuple[int, str, int]:
     import spglib
 
@@ -206,7 +237,7 @@ def _names(structure: Structure, symprec: float, magnetic_symprec: float) -> tup
     return int(dataset.uni_number), "not identified" if kind is None else str(kind.bns_number), int(dataset.msg_type)
 
 
-def _space_group(structure: Structure, symprec: float) -> str:
+def space_group_symbol(structure: Structure, symprec: float) -> str:
     """Symbol of the space group of the positions alone."""
     import spglib
 

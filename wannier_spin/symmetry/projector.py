@@ -2,6 +2,8 @@
 
     (g X)_{ab...} = t R_aa' R_bb' ... X_{a'b'...},   R -> det(R) R for axial indices,   t = time parity if g reverses time
 
+Axial indices are spins; the operations of a spin group (`spin_groups`) turn them on their own.
+
 Everything follows from the record of a response (its law and its power of tau). The projector on invariant tensors is
 the mean over the group; its trace is the number of independent components.
 """
@@ -46,10 +48,9 @@ def transform(values: Real, kind: TensorKind, operation: Operation) -> Real:
     """The tensor (..., 3, 3, ...) as seen after the operation."""
     result = values
     first = values.ndim - kind.rank
-    proper = np.linalg.det(operation.rotation) > 0
+    laws = {"polar": operation.rotation, "axial": operation.axial}
     for i, index in enumerate(kind.kinds):
-        R = operation.rotation if index == "polar" or proper else -operation.rotation
-        result = np.moveaxis(np.tensordot(R, result, axes=(1, first + i)), 0, first + i)
+        result = np.moveaxis(np.tensordot(laws[index], result, axes=(1, first + i)), 0, first + i)
     return np.asarray(result * (kind.time_parity if operation.time_reversal else 1))
 
 

@@ -3,6 +3,8 @@
     g |R n> = sum_n' |W R + T_n, n'> D_n'n        W p_n + w = p_n' + T_n,  p: sites, T_n a lattice vector
     D = D_l(Q) x U(det(Q) Q) [(-i s_y) K]         Q Cartesian rotation; [...] with time reversal, K complex conjugation
 
+In a spin group det(Q) Q is the operation's own rotation of the spins.
+
 U, and so D, is known up to the sign: D(g) D(h) = +-D(gh). No operator sees the sign.
 """
 
@@ -38,15 +40,14 @@ class Representation:
     @property
     def axial(self) -> Real:
         """How it turns the spin: det(Q) Q, times -1 with time reversal."""
-        Q = self.operation.rotation
-        return np.asarray(np.linalg.det(Q) * Q * (-1 if self.operation.time_reversal else 1))
+        return np.asarray(self.operation.axial * (-1 if self.operation.time_reversal else 1))
 
 
 def represent(orbitals: Orbitals, lattice: Real, operation: Operation) -> Representation:
     """D, images and shifts of one operation. Raises InputError: a site without an image, shells that do not close."""
     image, shift = _image_sites(orbitals.positions, lattice, operation)
     Q = operation.rotation
-    spin = spinor_rotation(Q)
+    spin = spinor_rotation(operation.axial)
     if operation.time_reversal:
         spin = spin @ np.array([[0, -1], [1, 0]])  # U (-i s_y) K
     space = {l: harmonic_rotation(l, Q) for l in set(orbitals.l.tolist())}

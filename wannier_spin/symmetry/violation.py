@@ -41,7 +41,7 @@ def group_violation(
     misfit = []
     for operation in distinct(operations):
         Q, sign = operation.rotation, -1 if operation.time_reversal else 1
-        laws = {"bands_meV": np.eye(1), "velocity": sign * Q, "spin": sign * np.linalg.det(Q) * Q}
+        laws = {"bands_meV": np.eye(1), "velocity": sign * Q, "spin": sign * operation.axial}
         vectors, there = at(operation.act_on_k(k))
         for key, vector in vectors.items():
             squares[key].append(float(np.mean((vector - here[key] @ laws[key].T) ** 2)))
