@@ -23,6 +23,8 @@ _HOME = {
     "read_wannier90": "readers",
     "read_tb": "readers",
     "read_hr": "readers",
+    "read_collinear": "readers",
+    "ChannelOverlaps": "readers",
     "read_structure": "readers",
     "band_geometry": "geometry",
     "spin_qgt": "quantum_geometry",
@@ -55,6 +57,7 @@ _MODULES = {"models", "observables", "responses", "readers", "errors", "units", 
 
 __all__ = [
     "AccuracyWarning",
+    "ChannelOverlaps",
     "Control",
     "InputError",
     "KPModel",
@@ -81,6 +84,7 @@ __all__ = [
     "plot_bands",
     "projected_sites",
     "plot_plane",
+    "read_collinear",
     "read_hr",
     "read_structure",
     "read_tb",
@@ -108,7 +112,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.model import KPModel, Structure, TightBindingModel, load_model
     from wannier_spin.plotting import plot, plot_bands, plot_plane, summary_sheet
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
-    from wannier_spin.readers import read_hr, read_structure, read_tb, read_wannier90
+    from wannier_spin.readers import ChannelOverlaps, read_collinear, read_hr, read_structure, read_tb, read_wannier90
     from wannier_spin.request import Request
     from wannier_spin.results import ResponseTensor, ResultSet, load
     from wannier_spin.sites import atomic_sites, projected_sites

@@ -121,6 +121,9 @@ class TightBindingModel:
     name : a word for tables and files.
     source : how the model came about (files, hashes, options); copied into every result.
     extra_operators : by name, further operators that observables need; all of them are in `operators`.
+    spin_axis : (3,) unit vector n of a collinear magnet without spin-orbit coupling, whose sigma.n is conserved; its symmetry is
+        that of a spin group. Where `spin_R` has no components across n they are not known (`transverse_spin_known`), and no
+        response to an electric field needs them. None: no such axis.
 
     Weights of the R vectors and Wigner-Seitz shifts must already be folded into the matrices.
 
@@ -143,6 +146,7 @@ class TightBindingModel:
     name: str = "model"
     source: dict[str, str] = field(default_factory=dict)
     extra_operators: Mapping[str, Operator] = field(default_factory=dict)
+    spin_axis: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         def put(key: str, value: object) -> None:
@@ -162,6 +166,8 @@ class TightBindingModel:
         if not np.isfinite(self.centres).all():
             raise InputError(f"model '{self.name}': centres have NaN or infinity")
         self._check_values()
+        if self.spin_axis is not None:
+            put("spin_axis", self._checked_axis(np.asarray(self.spin_axis, float)))
 
     @property
     def n_bands(self) -> int:
@@ -193,6 +199,14 @@ class TightBindingModel:
         if missing:
             raise InputError(_unknown_operator(self.name, missing, purpose, self.operators))
 
+    @property
+    def transverse_spin_known(self) -> bool:
+        """Whether the model has the components of the spin across its axis; True where it has no axis."""
+        if self.spin_axis is None or self.spin_R is None:
+            return self.spin_R is not None
+        across = self.spin_R - (self.spin_R @ self.spin_axis)[..., None] * self.spin_axis
+        return bool(np.abs(across).max() > 1e-6)
+
     def berry_connection_R(self) -> NDArray[np.complex128] | None:
         """<0n|r - tau|Rm>, shape (R, n, n, 3); None where it vanishes identically."""
         if self.position_R is None:
@@ -206,6 +220,11 @@ class TightBindingModel:
     def check_spin_current(self, definition: SpinCurrent) -> None:
         """Raise InputError where the model lacks what this definition of the spin current needs."""
         missing = [key for key in SPIN_CURRENT_OPERATORS[definition] if getattr(self, key) is None]
+        if missing and self.spin_axis is not None:
+            raise InputError(
+                f"model '{self.name}' is a collinear magnet without spin-orbit coupling: its spin along the axis is conserved, so "
+                f"that spin_current = 'simple' is exact; leave '{definition}' out"
+            )
         if missing:
             raise InputError(
                 f"model '{self.name}' has no {', '.join(missing)}, which the spin current '{definition}' is made of: read it with "
@@ -235,6 +254,22 @@ class TightBindingModel:
                 raise InputError(f"model '{self.name}': {key} has shape {found}, expected {shape}")
         for name, operator in self.extra_operators.items():
             _check_operator(self.name, name, operator, (R, n, n, *(3,) * operator.rank))
+
+    def _checked_axis(self, axis: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The unit vector. Raises InputError unless it is a direction and H conserves the spin along it."""
+        if axis.shape != (3,) or not np.isfinite(axis).all() or not axis.any():
+            raise InputError(f"model '{self.name}': spin_axis is {axis.tolist()}, expected a direction, three numbers")
+        if self.spin_R is None:
+            raise InputError(f"model '{self.name}' has a spin_axis and no spin matrices")
+        axis = axis / np.linalg.norm(axis)
+        along, origin = self.spin_R @ axis, (self.R_vectors == 0).all(axis=1)
+        changed = np.abs(self.hamiltonian_R @ along[origin][0] - along[origin][0] @ self.hamiltonian_R).max()
+        if np.abs(along[~origin]).max(initial=0.0) > 1e-6 or changed > 1e-6:
+            raise InputError(
+                f"model '{self.name}' does not conserve the spin along {axis.round(6).tolist()}: it has spin-orbit coupling, or moments "
+                "in other directions; leave spin_axis out"
+            )
+        return np.asarray(axis)
 
     def _default_centres(self) -> NDArray[np.float64]:
         if self.position_R is None:

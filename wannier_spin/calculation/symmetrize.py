@@ -27,13 +27,14 @@ from wannier_spin.symmetry import (
     TensorKind,
     allowed,
     atom_group,
+    check_axis,
     format_table,
     group_violation,
     irreducible_weights,
-    magnetic_group,
     mesh_operations,
     project,
     project_bound,
+    symmetry_group,
     table_one,
 )
 
@@ -76,7 +77,8 @@ class VerifiedGroup:
 
 
 def verified_group(model: TightBindingModel | KPModel, structure: Structure | None, tolerance: float) -> VerifiedGroup | None:
-    """The magnetic group of the structure, held against bands and spins of the model at some k and their images.
+    """The magnetic group of the structure, held against bands and spins of the model at some k and their images; without
+    spin-orbit coupling (of the structure, or of a model with a spin axis) the spin group.
 
     Raises InputError where it is not the model's group: a wrong one would project away what is there.
     """
@@ -91,7 +93,10 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
             f"the lattice vectors of the structure differ from those of model '{model.name}' by up to "
             f"{np.abs(structure.lattice - model.lattice).max():.3g} angstrom; give the structure in the cell of the Wannier90 run"
         )
-    group = magnetic_group(structure)
+    structure = replace(structure, spin_orbit=structure.spin_orbit and model.spin_axis is None)
+    if model.spin_axis is not None:
+        check_axis(structure, model.spin_axis)
+    group = symmetry_group(structure)
     violation = group_violation(model, group.operations, tolerance)
     energies, spins, zeeman = violation["bands_meV"] / 1e3, violation.get("spin", 0.0), violation.get("zeeman", 0.0)
     if energies > BAND_RESIDUAL or spins > SPIN_RESIDUAL or zeeman > ZEEMAN_RESIDUAL:
@@ -208,7 +213,7 @@ def symmetry_report(structure: Structure, sites: bool = False) -> SymmetryReport
 
     sites : with the forms of the spin responses at each atom, and of sums and differences of atoms that are exchanged.
     """
-    group = magnetic_group(structure)
+    group = symmetry_group(structure)
     kinds = {
         name: kind for record in resp.RESPONSES.values() for name, kind in response_kinds(record, symmetric_fields=True).items()
     }

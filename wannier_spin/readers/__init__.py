@@ -6,12 +6,14 @@ berri_input      Bloch states -> R space (the only reader that imports wannierbe
 wigner_seitz     minimal-distance replicas for the text files
 tight_binding    _tb.dat, _hr.dat
 wannier90        read_wannier90: choose the route, hold the files against each other
-structure        crystal structures (imports ase)
+collinear        read_collinear: a run for each spin, without spin-orbit coupling
+structure        crystal structures with moments (imports ase); magnetic_cif (imports gemmi), espresso, bravais, vasp
 fermi            the Fermi energy, from the outputs beside the Wannier90 files
 database         structures with numbers into an ase database (imports ase)
 quality          is the output fit for use?
 """
 
+from wannier_spin.readers.collinear import ChannelOverlaps, join_channels, read_collinear
 from wannier_spin.readers.database import Entry, check_database, fill_database
 from wannier_spin.readers.fermi import FermiEnergy, find_fermi_energy
 from wannier_spin.readers.files import find_file, seeds_in, sha256
@@ -23,6 +25,7 @@ from wannier_spin.readers.wannier90 import read_frozen_window, read_wannier90
 
 __all__ = [
     "WS_DISTANCE_TOLERANCE",
+    "ChannelOverlaps",
     "Check",
     "Entry",
     "FermiEnergy",
@@ -32,6 +35,8 @@ __all__ = [
     "fill_database",
     "find_fermi_energy",
     "find_file",
+    "join_channels",
+    "read_collinear",
     "read_hr",
     "read_frozen_window",
     "read_projections",

@@ -106,7 +106,7 @@ def read_wannier90(
             "_tb.dat do not, namely of states outside of the Wannier functions; give the files, or take spin_current = 'simple'"
         )
     if find_file(seed, ".chk", ".chk.fmt") is None:
-        return _read_without_checkpoint(seed, spin, ws_distance_tolerance, name)
+        return read_without_checkpoint(seed, spin, ws_distance_tolerance, name)
     data = read_bloch_data(seed, spin, definitions)
     check_consistency(data)
     bloch = (data.checkpoint, data.energies, data.overlaps, data.spin)
@@ -154,7 +154,8 @@ def resolve_seed(seedname: str | Path) -> Path:
     return path
 
 
-def _read_without_checkpoint(seed: Path, spin: Spin | None, tolerance: float, name: str | None) -> TightBindingModel:
+def read_without_checkpoint(seed: Path, spin: Spin | None, tolerance: float, name: str | None) -> TightBindingModel:
+    """From _tb.dat, else _hr.dat. Raises InputError where there is neither."""
     if find_file(seed, "_tb.dat") is not None:
         return read_tb(seed, spin=spin, ws_distance_tolerance=tolerance, name=name)
     if find_file(seed, "_hr.dat") is not None:
