@@ -266,8 +266,8 @@ class TightBindingModel:
         changed = np.abs(self.hamiltonian_R @ along[origin][0] - along[origin][0] @ self.hamiltonian_R).max()
         if np.abs(along[~origin]).max(initial=0.0) > 1e-6 or changed > 1e-6:
             raise InputError(
-                f"model '{self.name}' does not conserve the spin along {axis.round(6).tolist()}: it has spin-orbit coupling, or moments "
-                "in other directions; leave spin_axis out"
+                f"model '{self.name}' does not conserve the spin along {axis.round(6).tolist()}: it has spin-orbit coupling, or "
+                "moments in other directions; leave spin_axis out"
             )
         return np.asarray(axis)
 
