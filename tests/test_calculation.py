@@ -73,7 +73,7 @@ def test_fields_and_flow_lie_in_the_sheet() -> None:
     result = ws.compute(ws.models.get("rashba_exchange"), "all", **SETTINGS)
     for tensor in result.values():
         for i, label in enumerate(tensor.labels):
-            spin = (i == len(tensor.labels) - 1) if tensor.output == "spin_current" else i == 0
+            spin = i == (len(tensor.labels) - 1 if len(tensor.labels) > 1 + tensor.field_order else 0)
             across = np.abs(np.take(tensor.values, 2, axis=i - len(tensor.labels))).max()
             assert (across > 0) == spin, (tensor.name, label)
 

@@ -139,6 +139,8 @@ def test_electronvolts_and_hartrees_agree(model, d, channel):
             "spin": BOHR_M**-d,  # <sigma/2> per volume
             "spin_current": ATOMIC_CURRENT / BOHR_M ** (d - 1),
             "charge_current": -ATOMIC_CURRENT / BOHR_M ** (d - 1),
+            "orbital_moment": BOHR_M**-d / units.ELECTRON_MASS,  # the mass is 1 in these units, and is not told
+            "orbital_current": ATOMIC_CURRENT / BOHR_M ** (d - 1) / units.ELECTRON_MASS,
         }[tensor.output]
         expected = atomic[name].values * unit / ATOMIC_FIELD**order
         scale = np.abs(expected).max()

@@ -203,6 +203,9 @@ def test_moment_reversal(exchange):
         if block in ("L1dir", "N2dir", "W") and law(name, "spin").observable == "spin":
             assert scale == 0
             continue
+        if (name, block) == ("orbital_edelstein", "L1"):  # the moment of two bands has no elements between them
+            assert scale < 1e-14
+            continue
         assert scale > 1e-5
         parity = time_parity(name, block, "spin")
         assert np.abs(after[name, block] - parity * value).max() < 1e-11 * scale, (name, block)

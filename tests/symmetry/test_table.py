@@ -40,6 +40,7 @@ GOVERNED = {  # docs/theory.md, section 5, "which dipole governs which response"
     "nonlinear_intrinsic_spin_current": "spin metric dipole",
     "nonlinear_intrinsic_spin_magnetization": "Zeeman curvature dipole",
 }
+GOVERNED |= {"orbital_hall": "spin curvature", "orbital_edelstein": "Zeeman curvature"}  # L has the parities of the spin
 GOVERNED |= {  # in light: what has the same parities
     f"{name}_spin_{output} {part}": quantity
     for name in ("injection", "shift")

@@ -4,6 +4,7 @@ from wannier_spin.observables import (  # noqa: I001  (the order of tables)
     charge_current,
     spin,
     spin_current,
+    orbital_moment,
 )
 from wannier_spin.observables.registry import (
     OBSERVABLES,
@@ -32,4 +33,4 @@ __all__ = [
     "projected",
     "register",
 ]
-_MODULES = (charge_current, spin, spin_current)
+_MODULES = (charge_current, spin, spin_current, orbital_moment)

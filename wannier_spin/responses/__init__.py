@@ -9,6 +9,7 @@ from wannier_spin.responses import (  # noqa: I001  (the order of the paper, whi
     nonlinear_extrinsic as _11_12,
     nonlinear_intrinsic as _13_14,
     photocurrent as _light,
+    orbital as _orbital,
 )
 from wannier_spin.responses.pairs import BandPairs
 from wannier_spin.responses.registry import (
@@ -39,4 +40,4 @@ __all__ = [
     "names",
     "time_odd",
 ]
-_EFFECTS = (_4_5, _6, _7_8, _ac, _9_10, _11_12, _13_14, _light)
+_EFFECTS = (_4_5, _6, _7_8, _ac, _9_10, _11_12, _13_14, _light, _orbital)
