@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.readers.files import find_file, is_text
-from wannier_spin.readers.wannier90 import frozen_residual, frozen_window, resolve_seed
-from wannier_spin.readers.wannier90_files import Checkpoint, read_chk, read_eig, read_win
+from wannier_spin.readers.checkpoint import Checkpoint, read_chk
+from wannier_spin.readers.consistency import contained, distance_to_bands, frozen_residual
+from wannier_spin.readers.wannier90 import resolve_seed
+from wannier_spin.readers.wannier90_files import read_eig
 
 HERMITICITY_TOLERANCE = 1e-4
 SPECTRUM_TOLERANCE = 0.1  # eigenvalues of S(k) off the mesh may leave [-1, 1] by this much

@@ -23,7 +23,10 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
 from wannier_spin.readers.files import check_finite, find_file, numbers, read_bytes, require_file, sha256
-from wannier_spin.readers.wannier90_files import MISSING_SPN, check_sizes, read_chk, read_spn, read_win
+from wannier_spin.readers.checkpoint import read_chk
+from wannier_spin.readers.consistency import check_sizes
+from wannier_spin.readers.wannier90_files import MISSING_SPN, read_spn
+from wannier_spin.readers.win import read_win
 from wannier_spin.readers.wigner_seitz import distribute, fold
 
 Spin = Literal["interleaved", "blocks", "files"]
