@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 
-
 LARGEST = 1e9  # no count and no index in these files is larger
 HEADER = 1 << 20  # bytes: no first record of these files is longer
 CHUNK = 1 << 24  # bytes read at once: a wrong length in a file must not become memory
@@ -151,7 +150,8 @@ def counts(line: bytes | NDArray[np.float64], path: Path, how_many: int, what: s
     found = numbers(line, path) if isinstance(line, bytes) else line
     if len(found) != how_many or not (found >= 1).all():
         raise InputError(
-            f"'{path}': its head should hold the {what}, found {found[: how_many + 1].tolist()}; the file is damaged or is not what "
+            f"'{path}': its head should hold the {what}, found {found[: how_many + 1].tolist()}; the file is damaged or is not "
+            "what "
             "its name says, write it again"
         )
     return tuple(int(x) for x in whole(found, path, what))
@@ -219,7 +219,8 @@ class FortranRecords:
         expected = len(data) // dtype.itemsize if count is None else count
         if len(data) != expected * dtype.itemsize:
             raise InputError(
-                f"'{self.path}': record {self.count} ({what}) has {len(data)} bytes, expected {expected * dtype.itemsize}; the file "
+                f"'{self.path}': record {self.count} ({what}) has {len(data)} bytes, expected {expected * dtype.itemsize}; the "
+                "file "
                 "is damaged, or is not what its name says"
             )
         return np.frombuffer(data, dtype).astype(kind)

@@ -1,8 +1,8 @@
 """What was tested of a model and its files: one record, kept with the model and with every result that is made of it.
 
-    certainly wrong    a `Check` that is not ok and `certain`: whoever makes a model or runs it refuses
-    may be wrong       not ok: a warning of every result
-    not testable       `tested` is False: these files hold nothing that could tell
+certainly wrong    a `Check` that is not ok and `certain`: whoever makes a model or runs it refuses
+may be wrong       not ok: a warning of every result
+not testable       `tested` is False: these files hold nothing that could tell
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from wannier_spin.errors import InputError
+from wannier_spin.model import TightBindingModel
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,14 @@ def passed_or_not(name: str, ok: bool, value: str, expected: str, advice: str, c
 def untested(name: str, why: str, expected: str = "") -> Check:
     """A check that these files do not allow."""
     return Check(name, None, f"not tested: {why}", expected, tested=False)
+
+
+class UnfitError(InputError):
+    """A model that is certainly wrong; `model` has it all the same, for `check`, which shows all that was tested."""
+
+    def __init__(self, message: str, model: TightBindingModel | None = None) -> None:
+        super().__init__(message)
+        self.model = model
 
 
 @dataclass(frozen=True)
@@ -70,11 +79,9 @@ class Fitness:
         """These checks and more; of two with one name the later one counts."""
         return Fitness(tuple({check.name: check for check in (*self.checks, *more)}.values()))
 
-    def refuse(self, what: str) -> None:
-        """Raise InputError, which names `what` and every fault, if there is one."""
-        if self.faults:
-            told = [f"{check.name}: {check.value}, expected {check.expected}; {check.advice}" for check in self.faults]
-            raise InputError(f"{what} is not fit for use. " + " | ".join(told))
+    def told(self) -> str:
+        """The faults in words; empty where there is none."""
+        return " | ".join(f"{check.name}: {check.value}, expected {check.expected}; {check.advice}" for check in self.faults)
 
     def as_json(self) -> str:
         return json.dumps([asdict(check) for check in self.checks])

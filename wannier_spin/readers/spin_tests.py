@@ -1,10 +1,10 @@
-"""Are these the spin matrices of these states, and are they Pauli matrices? Each test proves its fault, or says what it cannot tell.
+"""Are these the spin matrices of these states, and are they Pauli matrices? A test proves its fault, or says what it cannot tell.
 
-    states      sigma commutes with exp(i b.r): <u_k|sigma|u_k> M(k,b) = M(k,b) <u_k+b|sigma|u_k+b> but for bands that the files
-                lack. Phases, order of k-points and conjugation break this; sign, size and names of the components do not.
-    size        some state of the files is a pure spinor, so that the largest eigenvalue of each component is 1
-    handedness  Im sum_abc eps_abc Tr(sigma_a sigma_b sigma_c) > 0: an odd number of reversed components, or two exchanged, make
-                it negative. A rotation of all three does not change it: only the crystal (`check --structure`) can tell that.
+states      sigma commutes with exp(i b.r): <u_k|sigma|u_k> M(k,b) = M(k,b) <u_k+b|sigma|u_k+b> but for bands that the files
+lack. Phases, order of k-points and conjugation break this; sign, size and names of the components do not.
+size        some state of the files is a pure spinor, so that the largest eigenvalue of each component is 1
+handedness  Im sum_abc eps_abc Tr(sigma_a sigma_b sigma_c) > 0: an odd number of reversed components, or two exchanged, make
+it negative. A rotation of all three does not change it: only the crystal (`check --structure`) can tell that.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ def check_spin_matrices(data: BlochData) -> list[Check]:
     """The tests that `.spn` allows together with `.mmn` and `.chk`; nothing without spin matrices."""
     if data.spin is None:
         return []
-    return [_states(data), *size_and_handedness(np.moveaxis(data.spin, -1, 1))]
-
-
-def _states(data: BlochData) -> Check:
-    assert data.spin is not None
     name, expected = "spin matrices of these states", f"sigma M = M sigma' to {COMMUTATOR_TOLERANCE} between neighbouring k-points"
-    if data.overlaps.matrices.shape[1] == 0 or data.checkpoint.n_k < 2:
-        return untested(name, "one k-point has no neighbours", expected)
-    misfit = commutator(data, data.spin)
+    if data.checkpoint.n_k < 2:
+        return [untested(name, "one k-point has no neighbours", expected), *size_and_handedness(np.moveaxis(data.spin, -1, 1))]
+    misfit, spin = commutator(data, data.spin), data.spin
     value = f"{misfit.max():.3f} at most, {np.median(misfit):.3f} typically"
-    if misfit.max() < COMMUTATOR_TOLERANCE:
-        return passed_or_not(name, True, value, expected, "")
-    wrong = misfit > COMMUTATOR_TOLERANCE
-    value += f"; {int(wrong.sum())} of {len(wrong)} k-points, the first is {int(wrong.argmax()) + 1}"
-    return passed_or_not(name, False, value, expected, f"'{data.paths['spn']}': {_cause(data, misfit)}", certain=True)
+    wrong, advice = misfit > COMMUTATOR_TOLERANCE, ""
+    if wrong.any():
+        value += f"; {int(wrong.sum())} of {len(wrong)} k-points, the first is {int(wrong.argmax()) + 1}"
+        if commutator(data, spin.conj()).max() < COMMUTATOR_TOLERANCE:
+            spin = spin.conj()
+            advice = "its matrices are complex conjugated (or transposed): conjugated they fit; write them as <m|sigma|n>, m <= n"
+        else:
+            advice = _cause(data, wrong)
+    states = passed_or_not(name, not wrong.any(), value, expected, f"'{data.paths['spn']}': {advice}", certain=True)
+    return [states, *size_and_handedness(np.moveaxis(spin, -1, 1))]
 
 
 def commutator(data: BlochData, spin: NDArray[np.complex128]) -> NDArray[np.float64]:
-    """|sigma M - M sigma'| / sqrt(|sigma M|^2 + |M sigma'|^2) of each k-point (k,), in the Wannier space; 1 for unrelated matrices."""
+    """|sigma M - M sigma'| / sqrt(|sigma M|^2 + |M sigma'|^2) of each k-point (k,), in the Wannier space; 1 if unrelated."""
     V, to = data.checkpoint.V, data.overlaps.neighbours
     bra = V.conj().swapaxes(1, 2)
     sigma = [bra @ spin[..., a] @ V for a in range(3)]
@@ -67,20 +67,21 @@ def commutator(data: BlochData, spin: NDArray[np.complex128]) -> NDArray[np.floa
     return np.asarray(np.sqrt(difference / np.where(size > 0, size, 1.0)))
 
 
-def _cause(data: BlochData, misfit: NDArray[np.float64]) -> str:
-    """What makes the matrices fit after all, or what is left."""
+def _cause(data: BlochData, wrong: NDArray[np.bool_]) -> str:
+    """What makes the matrices fit after all, or what is left. wrong (k,): where they do not."""
     assert data.spin is not None
-    if commutator(data, data.spin.conj()).max() < COMMUTATOR_TOLERANCE:
-        return "its matrices are complex conjugated (or transposed): conjugated they fit; write them as <m|sigma|n>, m <= n"
     for order, words in _orders(data):
         if commutator(data, data.spin[order]).max() < COMMUTATOR_TOLERANCE:
-            return f"its k-points run over the mesh in another order ({words}): reordered they fit; write it with the k-points of .chk"
-    if not (misfit > COMMUTATOR_TOLERANCE).mean() > 0.9:
+            return (
+                f"its k-points run over the mesh in another order ({words}): reordered they fit; write it with the k-points of .chk"
+            )
+    if not wrong.mean() > 0.9:
         return "only some k-points do not fit: their matrices are exchanged, damaged, or of another run; rerun pw2wannier90.x"
     rerun = "take .spn and .mmn from one pw2wannier90 run on one nscf run"
     if (even := _even_spin(data)) is None:
         return (
-            "its states have other phases (another nscf run), or its k-points are in another order: without E(k) = E(-k) these files "
+            "its states have other phases (another nscf run), or its k-points are in another order: without E(k) = E(-k) these "
+            "files "
             f"do not tell which; {rerun}"
         )
     if even < EVEN_SPIN:
@@ -89,7 +90,8 @@ def _cause(data: BlochData, misfit: NDArray[np.float64]) -> str:
             f"another nscf run do (what does not depend on that, |sigma| within levels at k and -k, fits the energies); {rerun}"
         )
     return (
-        f"its k-points are in another order, or it is of another crystal: |sigma|^2 within levels of one energy at k and -k differs by "
+        "its k-points are in another order, or it is of another crystal: |sigma|^2 within levels of one energy at k and -k "
+        "differs by "
         f"{even:.2f}; {rerun}, with the k-points of .chk"
     )
 
@@ -99,7 +101,8 @@ def _orders(data: BlochData) -> list[tuple[NDArray[np.int64], str]]:
     mesh, axes = data.checkpoint.mesh, "abc"
     k = np.rint(data.checkpoint.kpoints * mesh).astype(np.int64)
     found = []
-    for order, start in itertools.product(itertools.permutations(range(3)), (0, -((mesh - 1) // 2))):
+    starts = (np.zeros(3, np.int64), -((mesh - 1) // 2))
+    for order, start in itertools.product(itertools.permutations(range(3)), starts):
         sorted_by = np.lexsort(((k - start) % mesh).T[list(order[::-1])])  # the first of the order is the slowest
         place = np.argsort(sorted_by)
         if (place != np.arange(len(place))).any():
@@ -134,7 +137,11 @@ def size_and_handedness(S: NDArray[np.complex128]) -> list[Check]:
     size = np.sqrt(np.diag(overlap))
     if size.min() < 1e-3 * max(size.max(), 1e-12):
         missing = " and ".join(name for name, s in zip(COMPONENTS, size, strict=True) if s < 1e-3 * max(size.max(), 1e-12))
-        return [passed_or_not("size of spin", False, f"{missing} vanishes", "three components", "the file is empty of spin", certain=True)]
+        return [
+            passed_or_not(
+                "size of spin", False, f"{missing} vanishes", "three components", "the file is empty of spin", certain=True
+            )
+        ]
     cosines = np.abs(overlap / np.outer(size, size) - np.eye(3))
     if cosines.max() > 0.5:
         a, b = np.unravel_index(int(cosines.argmax()), (3, 3))
@@ -156,7 +163,9 @@ def _size(largest: NDArray[np.float64], S: NDArray[np.complex128]) -> Check:
         return passed_or_not(name, True, value, expected, "")
     equal, scale = np.ptp(largest) < SIZE_TOLERANCE * largest.max(), float(largest.mean())
     if not equal:
-        return passed_or_not(name, False, value, expected, "components differ in size: one of them was scaled, or few bands are in the files")
+        return passed_or_not(
+            name, False, value, expected, "components differ in size: one of them was scaled, or few bands are in the files"
+        )
     if abs(abs(product(S)) / scale - 1) > 0.1:
         advice = "the bands of the files hold no pure spinor, or the matrices were scaled: the algebra does not tell"
         return passed_or_not(name, False, value, expected, advice)

@@ -19,7 +19,11 @@ from pathlib import Path
 from wannier_spin.errors import InputError
 from wannier_spin.model import SPIN_CURRENT_OPERATORS, TightBindingModel
 from wannier_spin.readers import berri_input
+from wannier_spin.readers.checkpoint import read_chk
+from wannier_spin.readers.consistency import BlochData, check_files, read_window, without_excluded
 from wannier_spin.readers.files import find_file, require_file, seeds_in, sha256, similar_files
+from wannier_spin.readers.quality import examined
+from wannier_spin.readers.spin_tests import check_spin_matrices
 from wannier_spin.readers.tight_binding import (
     WS_DISTANCE_TOLERANCE,
     Spin,
@@ -29,8 +33,7 @@ from wannier_spin.readers.tight_binding import (
     read_hr,
     read_tb,
 )
-from wannier_spin.readers.consistency import BlochData, check_files, read_window, without_excluded
-from wannier_spin.readers.wannier90_files import MISSING_SPN, SpinNeighbours, read_chk, read_eig, read_mmn, read_spin_neighbours, read_spn
+from wannier_spin.readers.wannier90_files import MISSING_SPN, SpinNeighbours, read_eig, read_mmn, read_spin_neighbours, read_spn
 from wannier_spin.readers.win import read_win
 
 
@@ -64,12 +67,12 @@ def read_wannier90(
     if find_file(seed, ".chk", ".chk.fmt") is None:
         return read_without_checkpoint(seed, spin, ws_distance_tolerance, name)
     data = read_bloch_data(seed, spin, definitions)
-    checks = check_files(data)
+    checks = [*check_files(data), *check_spin_matrices(data)]
     bloch = (data.checkpoint, data.energies, data.overlaps, data.spin)
     R = berri_input.build(*bloch, ws_distance_tolerance, seed.name, bool(definitions), data.neighbours)
     n = data.checkpoint.n_wannier
     pure = spin in ("interleaved", "blocks")
-    return TightBindingModel(
+    model = TightBindingModel(
         lattice=data.checkpoint.lattice,
         R_vectors=R.R_vectors,
         hamiltonian_R=R.hamiltonian,
@@ -92,6 +95,7 @@ def read_wannier90(
             "hermiticity_error": json.dumps(hermiticity(R.R_vectors, R.hermitian())),
         },
     )
+    return examined(model, checks)
 
 
 def resolve_seed(seedname: str | Path) -> Path:
@@ -156,14 +160,15 @@ def read_bloch_data(seed: Path, spin: Spin | None, spin_currents: Sequence[str] 
     neighbours = {kind: read_spin_neighbours(paths[kind]) for kind in ("sIu", "sHu") if kind in paths}
     return without_excluded(
         BlochData(
-        checkpoint=read_chk(paths["chk"]),
-        energies=read_eig(paths["eig"]),
-        spin=read_spn(paths["spn"]) if "spn" in paths else None,
-        overlaps=read_mmn(paths["mmn"]),  # last: by far the slowest
-        win=read_win(win) if win is not None else None,
-        paths=paths | ({"nnkp": nnkp} if (nnkp := find_file(seed, ".nnkp")) is not None else {}),
-        neighbours=SpinNeighbours(**neighbours) if neighbours else None,
-    ))
+            checkpoint=read_chk(paths["chk"]),
+            energies=read_eig(paths["eig"]),
+            spin=read_spn(paths["spn"]) if "spn" in paths else None,
+            overlaps=read_mmn(paths["mmn"]),  # last: by far the slowest
+            win=read_win(win) if win is not None else None,
+            paths=paths | ({"nnkp": nnkp} if (nnkp := find_file(seed, ".nnkp")) is not None else {}),
+            neighbours=SpinNeighbours(**neighbours) if neighbours else None,
+        )
+    )
 
 
 def _spin_neighbour_paths(seed: Path) -> dict[str, Path]:

@@ -53,7 +53,9 @@ class WinFile:
         with np.errstate(over="ignore", invalid="ignore"):
             volume = abs(np.linalg.det(lattice))
         if not SMALLEST_CELL < volume < np.inf:
-            raise InputError(f"'{self.path}': the vectors of unit_cell_cart span a volume of {volume:.3g} angstrom^3; they are no cell")
+            raise InputError(
+                f"'{self.path}': the vectors of unit_cell_cart span a volume of {volume:.3g} angstrom^3; they are no cell"
+            )
         return lattice
 
     def atoms(self) -> tuple[list[str], NDArray[np.float64]]:
