@@ -95,7 +95,10 @@ class WinFile:
 
     def _numbers(self, row: str) -> list[float]:
         """The numbers at the start of a line; commas separate like blanks, as they do in Fortran."""
-        found = [_number(word) for word in row.replace(",", " ").split()]
+        words = row.replace(",", " ").split()
+        if {word.lower().strip("+-") for word in words} & {"nan", "inf", "infinity"}:
+            raise InputError(f"'{self.path}': '{row.strip()[:60]}' has NaN or infinity; the program that wrote it failed")
+        found = [_number(word) for word in words]
         start = found.index(None) if None in found else len(found)
         if start < min(3, len(found)):
             raise InputError(f"'{self.path}': '{row.strip()[:60]}' should hold numbers")
