@@ -61,7 +61,6 @@ def _tensor(rank: int) -> Schema:
     static: tuple[int | str, ...] = ("mu", "T", *(3,) * rank)
     dynamic: tuple[int | str, ...] = ("mu", "T", "omega", 2, *(3,) * rank)
     blocks, replicas = Array("f", (static, dynamic)), Array("f", (("replica", *static), ("replica", *dynamic)))
-    finite = Array("f", (static, dynamic), finite=True)
     return Schema(
         {
             **dict.fromkeys((*_TEXTS, *_JSON), _TEXT),
@@ -70,7 +69,7 @@ def _tensor(rank: int) -> Schema:
             "temperature": Array("f", (("T",),), finite=True),
             "omega": Array("f", (("omega",),), finite=True),
             "tau": Array("f", (("tau",),), finite=True),
-            "blocks": Each(finite, least=1),
+            "blocks": Each(blocks, least=1),
             "block_errors": Each(blocks),
             "block_residuals": Each(blocks, optional=True),
             "block_spreads": Each(blocks, optional=True),
