@@ -255,12 +255,12 @@ def test_killed_twice(wannier_spin: Command, whole: Whole, folder: Path) -> None
 def test_killed_while_the_checkpoint_is_replaced(wannier_spin: Command, whole: Whole, folder: Path, when: str) -> None:
     """Just before the new file takes the place of the old one, and just after: one of them is there, whole."""
     code = (
-        "import os, signal, sys\nfrom wannier_spin import cli\n"
+        "import os, signal, sys\nfrom wannier_spin import cli, storage\n"
         "replace, done = os.replace, []\n"
         "def dying(*paths):\n    done.append(paths)\n    last = len(done) == 3\n"
         f"    if last and {when == 'before'}:\n        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    replace(*paths)\n    if last:\n        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "os.replace = dying\nsys.argv = ['wannier-spin', *sys.argv[1:]]\ncli.main()\n"
+        "storage.os.replace = dying\nsys.argv = ['wannier-spin', *sys.argv[1:]]\ncli.main()\n"
     )
     assert in_process_of_its_own("run", folder / "in.toml", code=code).code == -signal.SIGKILL
     tree = read_tree(folder / "in.checkpoint.h5", KIND)
@@ -407,14 +407,38 @@ def test_resume_without_a_checkpoint(wannier_spin: Command, folder: Path, whole:
     """A batch script that always says --resume works the first time too."""
     done = wannier_spin("run", folder / "in.toml", "--resume")
     assert done.code == 0, done.err
-    assert done.err.startswith("round 1: 16 boxes")
+    assert done.err.startswith(f"no checkpoint '{folder}/in.checkpoint.h5'; starting anew\nround 1: 16 boxes")
     assert_same(ws.load(folder / "in.h5"), whole.result)
 
 
 def test_resume_of_a_mesh(wannier_spin: Command, folder: Path) -> None:
     (folder / "in.toml").write_text(INPUT.replace("tolerance = 2e-2", "[grid]\npoints = [4, 4, 1]"))
-    assert_refused(wannier_spin("run", folder / "in.toml", "--resume"), "--resume", "mesh", "leave it out")
-    assert names(folder) == INPUTS
+    done = wannier_spin("run", folder / "in.toml", "--resume")
+    assert done.code == 0, done.err
+    assert "a mesh is computed in one go; starting anew" in done.err
+    assert names(folder) == INPUTS | {"in.h5"}
+
+
+def test_a_run_that_its_limits_end_keeps_its_checkpoint(wannier_spin: Command, folder: Path) -> None:
+    """With more evaluations it goes on from there, to numbers within the bars that the first part had."""
+    few, more = ("2e-2", "{ relative = 1e-3, max_evaluations = 3000 }"), ("2e-2", "{ relative = 1e-3, max_evaluations = 9000 }")
+    (folder / "in.toml").write_text(INPUT.replace(*few))
+    done = wannier_spin("run", folder / "in.toml")
+    assert done.code == 0, done.err
+    assert f"not converged: '{folder}/in.checkpoint.h5' is kept" in done.out
+    assert names(folder) == INPUTS | {"in.h5", "in.checkpoint.h5"}
+    first = ws.load(folder / "in.h5")
+    (folder / "in.toml").write_text(INPUT.replace(*more))
+    assert_refused(wannier_spin("run", folder / "in.toml"), "--resume")
+    again = wannier_spin("run", folder / "in.toml", "--resume")
+    assert again.code == 0, again.err
+    assert not again.err.startswith("round 1:")
+    assert not (folder / "in.1.h5").exists()  # the same calculation, gone on with
+    resumed = ws.load(folder / "in.h5")
+    assert resumed.provenance["k_points_evaluated"] > 1.5 * first.provenance["k_points_evaluated"]
+    for name, tensor in first.items():
+        change, bar = np.abs(resumed[name].values - tensor.values), tensor.error
+        assert 0 < change.max() < bar.max()
 
 
 @pytest.mark.parametrize("relative", [6e-2, 1e-2])
@@ -468,7 +492,7 @@ def test_full_disk_at_a_checkpoint(whole: Whole, folder: Path, limit: int) -> No
 
 def test_full_disk_at_the_result(wannier_spin: Command, whole: Whole, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last checkpoint stays: the result is written without computing again."""
-    from wannier_spin import results
+    from wannier_spin.results import set as results
 
     def full(path: object, tree: object) -> None:
         raise ws.InputError(f"cannot write '{path}': No space left on device")
@@ -568,4 +592,4 @@ def test_limits_end_a_run_with_a_warning(wannier_spin: Command, folder: Path) ->
     assert 1500 < result.provenance["k_points_evaluated"] <= 3000
     assert not result["spin_hall"].converged
     assert any("tolerance" in message for message in result.warnings)
-    assert names(folder) == INPUTS | {"in.h5"}
+    assert names(folder) == INPUTS | {"in.h5", "in.checkpoint.h5"}

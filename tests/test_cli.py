@@ -260,7 +260,7 @@ def test_unwritable_output(wannier_spin: Command, folder: Path, target: str, par
 def test_unwritable_output_is_found_before_the_calculation(
     wannier_spin: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ws.calculation, "run", lambda *_: pytest.fail("calculated first"))
+    monkeypatch.setattr("wannier_spin.calculation.run", lambda *_: pytest.fail("calculated first"))
     assert wannier_spin("run", folder / "in.toml", "-o", folder / "no" / "out.h5").code == 2
 
 
@@ -306,7 +306,8 @@ def tb_dat(n: int = 2) -> str:
     return "\n".join(lines) + "\n"
 
 
-TB_INPUT = INPUT.replace("sheet.h5", "X").replace("[8, 8, 1]", "[4, 2, 2]") + "[model]\nspin = 'interleaved'\n"
+TB_MESH = INPUT.replace("sheet.h5", "X").replace("[8, 8, 1]", "[4, 2, 2]")
+TB_INPUT = "fermi_energy = 0.0\n" + TB_MESH + "[model]\nspin = 'interleaved'\n"
 
 
 def test_tb_dat(wannier_spin: Command, tmp_path: Path) -> None:
@@ -569,7 +570,7 @@ def test_responses(wannier_spin: Command) -> None:
 def test_check_a_saved_model(wannier_spin: Command, folder: Path) -> None:
     done = wannier_spin("check", folder / "crystal.h5")
     assert done.code == 0
-    assert re.search(r"^ok +handedness of spin", done.out, flags=re.MULTILINE)
+    assert re.search(r"^ok +sign of s_y", done.out, flags=re.MULTILINE)
 
 
 def test_check_platinum(example_inputs: Path) -> None:
@@ -608,3 +609,66 @@ def test_show_needs_no_mpi(shown: Path) -> None:
     environment = os.environ | {"SLURM_NTASKS": "4"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+# --- results that are there, and where mu counts from -------------------------------------------------------------------
+
+
+def test_a_result_of_another_input_is_kept(wannier_spin: Command, folder: Path) -> None:
+    """The same input again replaces its result; another input does not destroy what may have taken hours."""
+    assert wannier_spin("run", folder / "in.toml").code == 0
+    before = ws.load(folder / "in.h5")["spin_hall"]
+    assert wannier_spin("run", folder / "in.toml").code == 0
+    assert not (folder / "in.1.h5").exists()
+    for number in (1, 2):
+        done = wannier_spin("run", edit(folder, ("mu = 0.3", f"mu = 0.3{number}")))
+        assert done.code == 0
+        assert f"is now '{folder}/in.{number}.h5'" in done.err
+    assert np.array_equal(ws.load(folder / "in.1.h5")["spin_hall"].values, before.values)
+    assert wannier_spin("run", edit(folder, ("mu = 0.3", "mu = 0.33")), "--overwrite").code == 0
+    assert not (folder / "in.3.h5").exists()
+    assert ws.load(folder / "in.h5")["spin_hall"].mu == pytest.approx([0.33])
+
+
+def test_two_runs_into_one_result(wannier_spin: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wannier_spin.locks import locked
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent / "cache"))
+    with locked(folder / "in.h5"):
+        assert_refused(wannier_spin("run", folder / "in.toml"), f"'{folder}/in.h5'", "another run", f"process {os.getpid()}")
+    assert wannier_spin("run", folder / "in.toml").code == 0
+
+
+def test_a_grid_may_be_a_list(wannier_spin: Command, folder: Path) -> None:
+    edit(folder, ("[grid]\npoints = [8, 8, 1]", "grid = [8, 8, 1]"))
+    assert wannier_spin("run", folder / "in.toml").code == 0
+    assert ws.load(folder / "in.h5").provenance["grid"] == [8, 8, 1]
+
+
+def test_the_fermi_energy_of_a_run_is_found(wannier_spin: Command, tmp_path: Path) -> None:
+    """As `screen` finds it, and said; where it is not found nothing is taken for it."""
+    text = TB_INPUT.replace("fermi_energy = 0.0\n", "")
+    (tmp_path / "X_tb.dat").write_text(tb_dat())
+    assert_refused(
+        wannier_spin("run", edit(tmp_path, text=text)), "fermi_energy is missing", str(tmp_path), "0.0 if mu is absolute"
+    )
+    (tmp_path / "scf.out").write_text("     End of self-consistent calculation\n     the Fermi energy is    -0.2000 ev\n")
+    done = wannier_spin("run", edit(tmp_path, text=text))
+    assert done.code == 0, done.err
+    assert "fermi_energy = -0.2 eV, from scf.out" in done.err
+    result = ws.load(tmp_path / "in.h5")
+    assert result["spin_hall"].mu == pytest.approx([0.1])
+    assert result.provenance["fermi_energy_eV"] == -0.2
+    assert result.provenance["fermi_energy_source"] == "scf.out"
+
+
+def test_an_absolute_mu_is_asked_back(wannier_spin: Command, folder: Path) -> None:
+    """mu counts from fermi_energy: 30.3 eV from 30 eV is outside of all bands, 30.3 eV itself is the Fermi energy."""
+    model = ws.load_model(folder / "sheet.h5")
+    onsite = 30.0 * (model.R_vectors == 0).all(axis=1)[:, None, None] * np.eye(model.n_bands)
+    replace(model, hamiltonian_R=model.hamiltonian_R + onsite).save(folder / "sheet.h5")
+    edit(folder, ("", "fermi_energy = 30.0"), ("mu = 0.3", "mu = [30.1, 30.3]"))
+    assert_refused(wannier_spin("run", folder / "in.toml"), "mu counts from fermi_energy = 30 eV", "write mu = 0.1 to 0.3")
+    edit(folder, ("", "fermi_energy = 30.0"), ("mu = 0.3", "mu = [0.1, 0.3]"))
+    assert wannier_spin("run", folder / "in.toml").code == 0
+    assert_refused(wannier_spin("run", edit(folder, ("mu = 0.3", "mu = [-1, 1, 21]"))), "points = 21")

@@ -34,7 +34,7 @@ def refusal(tmp_path: Path, text: str) -> str:
 def test_defaults(tmp_path: Path) -> None:
     s = settings(tmp_path, MINIMAL)
     assert (s.seedname, s.responses, s.mu) == ("X", ["spin_hall"], [0.5])
-    assert (s.fermi_energy, s.temperature, s.tau, s.omega, s.broadening) == (0.0, [300.0], [10.0], [], 0.0)
+    assert (s.fermi_energy, s.temperature, s.tau, s.omega, s.broadening) == (None, [300.0], [10.0], [], 0.0)
     assert (s.units, s.channel, s.spin_current, s.output) == ("SI", "spin", "simple", None)
     assert (s.form, s.relaxation) == ("full", "adiabatic")
     assert (s.grid.points, s.grid.shift, s.grid.spacing) == (None, [0.0, 0.0, 0.0], 0.1)

@@ -13,7 +13,7 @@ import pytest
 # layer only what stands before it, unless the layer is one of SIBLINGS: those never import one another.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "units", "described", "arrays"),
-    ("observables", "tensors", "storage"),
+    ("observables", "tensors", "storage", "locks"),
     ("model", "orbitals", "components", "results"),
     ("readers", "models", "bloch"),
     ("geometry", "quantum_geometry", "occupation"),

@@ -465,9 +465,13 @@ def test_whose_settings_count(sheets: Path) -> None:
 
 
 def test_absolute_mu_needs_no_fermi_energy(sheets: Path) -> None:
-    """As for `run`: an input file that has mu but no fermi_energy."""
+    """As for `run`: an input file that has mu but no fermi_energy, of a model that comes from no run."""
     (sheets / "weak" / "input.toml").write_text("responses = 'spin_hall'\nmu = 0.2\n")
-    assert prepare("weak", (sheets / "weak").resolve(), Common()).settings.fermi_energy == 0.0
+    settings = prepare("weak", (sheets / "weak").resolve(), Common()).settings
+    assert settings.fermi_energy is None
+    found = calculation.inputs_of(settings, sheets / "weak").settings
+    assert found is not None
+    assert found.fermi_energy == 0.0
 
 
 def test_common_options_of_files_do_not_concern_saved_models(sheets: Path) -> None:

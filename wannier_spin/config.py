@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
+from wannier_spin.request import check_count
 
 
 class Section(BaseModel):
@@ -77,6 +78,17 @@ def _relative(value: Any) -> Any:
     return {"relative": value} if isinstance(value, int | float) else value
 
 
+def _points(value: Any) -> Any:
+    """A list is the numbers of points."""
+    return {"points": value} if isinstance(value, list) else value
+
+
+def _no_count(value: Any) -> Any:
+    """[first, last, number of points] is no list of energies."""
+    check_count(value)
+    return value
+
+
 def _even(value: int) -> int:
     if value % 2:
         raise ValueError("expected an even number")
@@ -84,6 +96,7 @@ def _even(value: int) -> int:
 
 
 Numbers = Annotated[list[float], BeforeValidator(_as_list), AfterValidator(_finite)]
+Energies = Annotated[Numbers, BeforeValidator(_no_count)]
 Names = Annotated[list[str] | Literal["all"], BeforeValidator(_one_name)]
 
 
@@ -165,8 +178,8 @@ class Settings(Section):
 
     seedname: str  # path without ending, from the folder of the input file; or a saved model, X.model.h5
     responses: Names  # names of `wannier-spin responses`, or "all"
-    mu: Numbers  # eV, relative to fermi_energy; as every list of numbers: one, several, or { from = …, to = …, points = … }
-    fermi_energy: float = 0.0  # eV
+    mu: Energies  # eV, relative to fermi_energy; as every list of numbers: one, several, or { from = …, to = …, points = … }
+    fermi_energy: float | None = None  # eV; None: from the outputs beside the Wannier90 files; of a model of no run: 0
     temperature: Annotated[Numbers, AfterValidator(_not_negative)] = [300.0]  # K
     tau: Annotated[Numbers, AfterValidator(_positive)] = [10.0]  # fs, also with natural units
     omega: Annotated[list[float], BeforeValidator(_as_list)] = []  # eV, for the responses to an alternating field
@@ -179,7 +192,7 @@ class Settings(Section):
     relaxation: str = "adiabatic"  # of the full form at second order: adiabatic, constant, intraband, gao or static
     output: str | None = None  # default: the name of the input file with .h5
     model: ModelSection = ModelSection()
-    grid: GridSection = GridSection()
+    grid: Annotated[GridSection, BeforeValidator(_points)] = GridSection()  # or a list: points
     tolerance: Annotated[ToleranceSection | None, BeforeValidator(_relative)] = None  # or a number: relative
     symmetry: SymmetrySection = SymmetrySection()
     sites: Annotated[Literal["atoms"] | dict[str, Members] | None, BeforeValidator(_members)] = None  # to project the spin on

@@ -76,7 +76,10 @@ class Keywords(OnMesh, total=False):
 
 
 def _told(**meanings: Any) -> Any:
-    """What is known of a field besides its default: `help` of the command line, `unit`, `numbers` it does not change."""
+    """What is known of a field besides its default.
+
+    identity : whether it makes another calculation. help, kind : of its option on the command line, if it has one.
+    """
     return field(default=meanings.pop("default", dataclasses.MISSING), metadata=meanings)
 
 
@@ -127,23 +130,25 @@ class Request:
 
     responses: tuple[str, ...]
     mu: Real
-    temperature: Real
+    temperature: Real = _told(kind=float, help="K; default: 300.")
     grid: tuple[int, ...] | None = _told(default=None, identity=False)
     shift: tuple[float, ...] = _told(default=(0.0, 0.0, 0.0), identity=False)
     tolerance: Tolerance | None = _told(default=None, identity=False)  # a resumed run may be asked for another accuracy
     units: un.UnitSystem = _told(default="natural")
-    tau: Real = _told(default=None, help="fs; default: 10.")
-    omega: Real = _told(default=(), help="eV, of a response to an alternating field.")
-    broadening: float = _told(default=0.0, help="eV, half width of the states, of a response to an alternating field.")
-    channel: Channel = _told(default="spin", help="spin, or charge for the velocity in place of the observable.")
-    form: Form = _told(default="full", help="full or paper.")
-    relaxation: str = _told(default="adiabatic", help="Relaxation model of the full form at second order.")
-    spin_current: tuple[SpinCurrent, ...] = _told(default=("simple",), help="Its definition: simple, qiao or ryoo.")
-    blocks: tuple[str, ...] = _told(default=(), help="Further building blocks.")
+    tau: Real = _told(default=None, kind=float, help="fs; default: 10.")
+    omega: Real = _told(default=(), kind=float, help="eV, of a response to an alternating field.")
+    broadening: float = _told(default=0.0, kind=float, help="eV, half width in omega + i eta.")
+    channel: Channel = _told(default="spin", kind=str, help="spin, or charge: the velocity in place of the observable.")
+    form: Form = _told(default="full", kind=str, help="full or paper.")
+    relaxation: str = _told(default="adiabatic", kind=str, help="Relaxation model of the full form at second order.")
+    spin_current: tuple[SpinCurrent, ...] = _told(default=("simple",), kind=str, help="Its definition: simple, qiao or ryoo.")
+    blocks: tuple[str, ...] = _told(default=())
     symmetry: Structure | None = _told(default=None, identity=False)  # with reduce_k: what is kept are the operations
     reduce_k: bool = _told(default=True, identity=False)
     sites: SitesLike | None = _told(default=None, identity=False)  # what is kept are the Wannier functions
-    degeneracy_tolerance: float | None = _told(default=None, identity=False, help="eV; bands closer than this are one block.")
+    degeneracy_tolerance: float | None = _told(
+        default=None, identity=False, kind=float, help="eV; bands closer than this are one block."
+    )
     degeneracy_check: bool = _told(default=False, identity=False)
     memory: float = _told(default=1.0, identity=False)
 

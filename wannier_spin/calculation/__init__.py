@@ -2,7 +2,7 @@
 
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.dry_run import dry_run
-from wannier_spin.calculation.open_model import Inputs, open_inputs, open_model, read_inputs
+from wannier_spin.calculation.open_model import Inputs, inputs_of, open_inputs, open_model, read_inputs
 from wannier_spin.calculation.run import default_grid, run, run_model
 from wannier_spin.calculation.symmetrize import VerifiedGroup, symmetry_report
 from wannier_spin.integrals.adaptive import Control, Round
@@ -20,6 +20,7 @@ __all__ = [
     "compute",
     "default_grid",
     "dry_run",
+    "inputs_of",
     "open_inputs",
     "open_model",
     "projected_sites",

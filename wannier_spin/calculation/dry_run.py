@@ -7,7 +7,7 @@ from math import prod
 from pathlib import Path
 
 from wannier_spin import responses as resp
-from wannier_spin.calculation.open_model import read_inputs
+from wannier_spin.calculation.open_model import inputs_of
 from wannier_spin.calculation.run import asked_tolerance, default_grid, run_model
 from wannier_spin.config import GridSection, Settings, ToleranceSection
 from wannier_spin.integrals.channels import Tolerance
@@ -24,7 +24,9 @@ def dry_run(settings: Settings, folder: Path, ranks: int) -> list[tuple[str, str
     The first boxes of an adaptive run, or a small mesh, are computed and timed; the rest is extrapolated.
     Raises InputError for whatever would stop the run.
     """
-    model, structure = read_inputs(settings, folder)
+    inputs = inputs_of(settings, folder)
+    assert inputs.settings is not None
+    model, structure, settings = inputs.model, inputs.structure, inputs.settings
     wanted = asked_tolerance(settings)
     sample = run_model(model, structure, _small(settings, model), "", SERIAL)
     numbers = sample.provenance

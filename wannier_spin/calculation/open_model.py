@@ -24,6 +24,8 @@ from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel, load_model
 from wannier_spin.readers import (
     WS_DISTANCE_TOLERANCE,
+    FermiEnergy,
+    find_fermi_energy,
     read_frozen_window,
     read_hr,
     read_projections,
@@ -48,13 +50,15 @@ class Inputs:
     """What a path stands for.
 
     structure : of the crystal, None where none is named. seed : the path that the files of the run begin with; None: a saved
-    model. settings : of an input file, None where there is none.
+    model. settings : of an input file, with its Fermi energy; None where there is none. fermi_source : the file that the Fermi
+    energy was found in, empty where it was given.
     """
 
     model: TightBindingModel
     structure: Structure | None
     seed: Path | None
     settings: Settings | None
+    fermi_source: str = ""
 
 
 def open_model(path: str | Path, **options: Any) -> TightBindingModel:
@@ -89,7 +93,28 @@ def open_inputs(path: str | Path, **options: Any) -> Inputs:
     data, folder = read_table(path)[0], path.parent
     given = _as_tables({key: str(Path(value).absolute()) if key in PATHS and value else value for key, value in options.items()})
     settings = settings_from({**data, **{key: _over(data.get(key), value) for key, value in given.items()}}, str(path))
-    return Inputs(*read_inputs(settings, folder), _seed(folder / settings.seedname), settings)
+    return inputs_of(settings, folder)
+
+
+def inputs_of(settings: Settings, folder: Path) -> Inputs:
+    """The model, the structure and the Fermi energy that settings name. Raises InputError."""
+    model, structure = read_inputs(settings, folder)
+    fermi = _fermi_energy(settings, folder, model)
+    changed = settings.model_copy(update={"fermi_energy": fermi.value})
+    return Inputs(model, structure, _seed(folder / settings.seedname), changed, fermi.source)
+
+
+def _fermi_energy(settings: Settings, folder: Path, model: TightBindingModel) -> FermiEnergy:
+    """The one that is given, else what the outputs of the run say; zero for a model that comes from no run."""
+    if settings.fermi_energy is not None:
+        return FermiEnergy(settings.fermi_energy, "")
+    if "route" not in model.source:
+        return FermiEnergy(0.0, "")
+    seed = folder / settings.seedname.removesuffix(".h5").removesuffix(".model")
+    try:
+        return find_fermi_energy(seed)
+    except InputError as error:
+        raise InputError(f"fermi_energy is missing, from which mu counts, and {error}; 0.0 if mu is absolute") from error
 
 
 def read_inputs(settings: Settings, folder: Path) -> tuple[TightBindingModel, Structure | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from wannier_spin import units as un
 from wannier_spin.calculation.compute import compute
-from wannier_spin.calculation.open_model import read_inputs
+from wannier_spin.calculation.open_model import Inputs, inputs_of
 from wannier_spin.config import Settings
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.adaptive import Control
@@ -22,6 +23,9 @@ from wannier_spin.request import Request
 from wannier_spin.results import ResultSet
 from wannier_spin.sites import SitesLike
 
+SAMPLE = 64  # k-points for the range of the bands
+MARGIN = 2.0  # eV, by which it may be larger
+
 
 def run(
     settings: Settings,
@@ -30,13 +34,20 @@ def run(
     comm: Communicator,
     progress: Progress = lambda done, total: None,
     control: Control = Control(),  # noqa: B008  (frozen)
+    tell: Callable[[str], None] = lambda line: None,
 ) -> ResultSet:
-    """Read the model on rank 0, compute on all ranks. `folder`: what a relative seedname is relative to.
+    """Read the model on rank 0, compute on all ranks. `folder`: what a relative seedname is relative to; tell : what was found.
 
     Raises InputError on all ranks alike, and Interrupted.
     """
-    model, structure = comm.bcast(together(comm, lambda: read_inputs(settings, folder) if comm.rank == 0 else None))
-    return run_model(model, structure, settings, text, comm, progress, control)
+    inputs: Inputs = comm.bcast(together(comm, lambda: inputs_of(settings, folder) if comm.rank == 0 else None))
+    assert inputs.settings is not None
+    if inputs.fermi_source:
+        tell(f"fermi_energy = {inputs.settings.fermi_energy:g} eV, from {inputs.fermi_source}; mu counts from there")
+    result = run_model(inputs.model, inputs.structure, inputs.settings, text, comm, progress, control)
+    if not inputs.fermi_source:
+        return result
+    return result.with_facts(notes={**result.facts.notes, "fermi_energy_source": inputs.fermi_source})
 
 
 def run_model(
@@ -52,8 +63,27 @@ def run_model(
 
     Raises InputError on all ranks alike.
     """
+    check_relative(settings, model)
     result = compute(model, request_of(settings, model, structure), comm=comm, progress=progress, control=control)
-    return result.with_facts(fermi_energy=settings.fermi_energy, input=text)
+    return result.with_facts(fermi_energy=settings.fermi_energy or 0.0, input=text)
+
+
+def check_relative(settings: Settings, model: TightBindingModel) -> None:
+    """Refuse values of mu near fermi_energy that lie outside of all bands if they count from it: they are absolute."""
+    fermi, mu = settings.fermi_energy or 0.0, np.array(settings.mu)
+    k = np.random.default_rng(1).random((SAMPLE, 3)) * model.periodic
+    n, phases = model.n_bands, np.exp(2j * np.pi * k @ model.R_vectors.T)
+    energies = np.linalg.eigvalsh((phases @ model.hamiltonian_R.reshape(len(model.R_vectors), -1)).reshape(-1, n, n))
+    low, high = energies.min() - MARGIN, energies.max() + MARGIN
+    outside = (fermi + mu < low) | (fermi + mu > high)
+    near = abs(mu.mean() - fermi) < abs(mu.mean())
+    if near and outside.all() and ((low < mu) & (mu < high)).all():
+        raise InputError(
+            f"mu counts from fermi_energy = {fermi:g} eV: {mu.min():g} to {mu.max():g} eV from there is outside of the bands "
+            f"({energies.min():.1f} to {energies.max():.1f} eV), and inside as absolute energies; write mu = {mu.min() - fermi:g}"
+            + (f" to {mu.max() - fermi:g}" if len(mu) > 1 else "")
+            + ", or fermi_energy = 0.0 for absolute ones"
+        )
 
 
 def request_of(settings: Settings, model: TightBindingModel, structure: Structure | None) -> Request:
@@ -66,7 +96,7 @@ def request_of(settings: Settings, model: TightBindingModel, structure: Structur
     numerics = settings.numerics
     return Request(
         settings.responses,
-        mu=settings.fermi_energy + np.array(settings.mu),
+        mu=(settings.fermi_energy or 0.0) + np.array(settings.mu),
         temperature=settings.temperature,
         grid=grid if wanted is None else None,
         shift=settings.grid.shift,

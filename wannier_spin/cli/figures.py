@@ -10,20 +10,17 @@ import typer
 
 from wannier_spin.cli.app import app, examples
 from wannier_spin.cli.options import (
-    AT_BLOCK,
-    AT_BROADENING,
-    AT_FORM,
-    AT_OMEGA,
-    AT_PART,
-    AT_RELAXATION,
-    AT_TAU,
-    AT_TEMPERATURE,
     COMPONENT,
+    IN_PARTS,
+    MODEL,
+    OF_RESPONSE,
     QUANTITIES,
     QUANTITY,
     SEEDNAME,
-    SPIN,
+    SURFACE,
+    given,
     opened,
+    with_options,
 )
 from wannier_spin.errors import InputError
 
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
         "wannier-spin bands Fe.model.h5 --path 'G 0 0 0; H 1/2 -1/2 1/2' --quantity spin -c z --fermi-energy 17.6 -o Fe-bands.png",
     )
 )
+@with_options(MODEL, OF_RESPONSE, IN_PARTS)
 def bands(
     seedname: Annotated[Path, SEEDNAME],
     path: Annotated[str, typer.Option(help="Corners in reduced coordinates: 'G 0 0 0; X 1/2 0 1/2 | K …'; '|' is a jump.")],
@@ -53,26 +51,17 @@ def bands(
         tuple[float, float] | None, typer.Option(help="Lowest and highest energy drawn, from the Fermi energy.")
     ] = None,
     points: Annotated[int, typer.Option(help="About how many k-points.")] = 300,
-    spin: SPIN = None,
-    temperature: AT_TEMPERATURE = None,
-    tau: AT_TAU = None,
-    omega: AT_OMEGA = None,
-    broadening: AT_BROADENING = None,
-    part: AT_PART = None,
-    form: AT_FORM = None,
-    relaxation: AT_RELAXATION = None,
-    block: AT_BLOCK = None,
+    **options: Any,
 ) -> None:
     """Draw bands along a path, coloured by a geometric quantity or by what they bring to a response. It shows where in k it is."""
     from wannier_spin import plotting
     from wannier_spin.analysis.kpath import k_path
 
     plotting.check_ending(output)
-    inputs = opened(seedname, spin)
-    model, fermi_energy = inputs.model, _fermi_energy(inputs, fermi_energy)
-    options = {"temperature": temperature, "tau": tau, "omega": omega, "broadening": broadening, "part": part}
-    options |= {"form": form, "relaxation": relaxation, "block": block}
-    data = _map_of(model, k_path(model, path, points), quantity, component, fermi_energy, options)
+    asked = _asked(options, quantity)
+    inputs = opened(seedname, options)
+    fermi_energy = _fermi_energy(inputs, fermi_energy)
+    data = _map_of(inputs, k_path(inputs.model, path, points), quantity, component, fermi_energy, asked)
     plotting.plot_bands(data, output, fermi_energy=fermi_energy, energy_range=energies)
     print(f"written to {output}")
 
@@ -84,6 +73,7 @@ def bands(
         "--block L1surf --fermi-energy 17.6 -o Fe-plane.png",
     )
 )
+@with_options(MODEL, OF_RESPONSE, IN_PARTS)
 def plane(
     seedname: Annotated[Path, SEEDNAME],
     corners: Annotated[str, typer.Option(help="A corner and the ends of the edges from it: '. 0 0 0; . 1 0 0; . 0 1 0'.")],
@@ -95,26 +85,17 @@ def plane(
     points: Annotated[tuple[int, int], typer.Option(help="k-points along the two edges.")] = (101, 101),
     mark: Annotated[str, typer.Option(help="Points of the plane to be named: 'G 0 0 0; X 1/2 0 0'.")] = "",
     scale: Annotated[str, typer.Option(help="Of the colours: auto, linear or symlog.")] = "auto",
-    spin: SPIN = None,
-    temperature: AT_TEMPERATURE = None,
-    tau: AT_TAU = None,
-    omega: AT_OMEGA = None,
-    broadening: AT_BROADENING = None,
-    part: AT_PART = None,
-    form: AT_FORM = None,
-    relaxation: AT_RELAXATION = None,
-    block: AT_BLOCK = None,
+    **options: Any,
 ) -> None:
     """Draw a geometric quantity or what makes a response on a plane in k. Lines are where bands cross the Fermi energy."""
     from wannier_spin import plotting
     from wannier_spin.analysis.kpath import k_plane
 
     plotting.check_ending(output)
-    inputs = opened(seedname, spin)
-    model, fermi_energy = inputs.model, _fermi_energy(inputs, fermi_energy)
-    options = {"temperature": temperature, "tau": tau, "omega": omega, "broadening": broadening, "part": part}
-    options |= {"form": form, "relaxation": relaxation, "block": block}
-    data = _map_of(model, k_plane(model, corners, points, mark), quantity, component, fermi_energy, options)
+    asked = _asked(options, quantity)
+    inputs = opened(seedname, options)
+    fermi_energy = _fermi_energy(inputs, fermi_energy)
+    data = _map_of(inputs, k_plane(inputs.model, corners, points, mark), quantity, component, fermi_energy, asked)
     choices: Any = {"fermi_energy": fermi_energy, "band": band, "scale": scale}
     plotting.plot_plane(data, output, **choices)
     print(f"written to {output}")
@@ -126,6 +107,7 @@ def plane(
         "wannier-spin fermi-surface Pt --fermi-energy 22.48 -o Pt.bxsf                          # for XCrySDen: bands only",
     )
 )
+@with_options(MODEL, SURFACE)
 def fermi_surface(
     seedname: Annotated[Path, SEEDNAME],
     output: Annotated[Path, typer.Option("-o", "--output", help="OUT.frmsf (FermiSurfer) or OUT.bxsf (XCrySDen).")],
@@ -133,10 +115,7 @@ def fermi_surface(
     quantity: Annotated[str | None, typer.Option("-q", "--quantity", help=f"Colours of .frmsf: {QUANTITIES}.")] = None,
     component: Annotated[list[str] | None, typer.Option("-c", "--component", help="Like 'xy;z'; up to three.")] = None,
     grid: Annotated[tuple[int, int, int] | None, typer.Option(help="k-points; default: about 0.07 / angstrom apart.")] = None,
-    spin: SPIN = None,
-    tau: AT_TAU = None,
-    form: AT_FORM = None,
-    relaxation: AT_RELAXATION = None,
+    **options: Any,
 ) -> None:
     """Write the bands that cross the Fermi energy for FermiSurfer or XCrySDen, coloured by a geometric quantity or a response."""
     from wannier_spin.analysis.fermi_surface import check_surface_file
@@ -146,12 +125,14 @@ def fermi_surface(
 
     check_surface_file(output, len(component or ()))
     check_writable(output)
-    given = _given({"tau": tau, "form": form, "relaxation": relaxation}, quantity is not None and is_response(quantity))
-    inputs = opened(seedname, spin)
-    model, energy = inputs.model, _fermi_energy(inputs, fermi_energy)
+    asked = _asked(options, quantity)
+    inputs = opened(seedname, options)
+    energy = _fermi_energy(inputs, fermi_energy)
     if energy is None:
         raise InputError(f"'{seedname}' tells no Fermi energy: give --fermi-energy, in eV")
-    surface = make(model, grid or _fine_grid(model), energy, quantity, component or (), units="SI", **given)
+    if quantity is not None and is_response(quantity):
+        asked = {name: value for name, value in {**_of_input(inputs), **asked}.items() if name in SURFACE} | {"units": "SI"}
+    surface = make(inputs.model, grid or _fine_grid(inputs.model), energy, quantity, component or (), **asked)
     surface.save(output)
     shape = "x".join(str(n) for n in surface.energies.shape[1:])
     print(f"bands {', '.join(map(str, surface.bands))} on {shape} points" + "".join(f"; {name}" for name in surface.names))
@@ -163,29 +144,40 @@ def _fermi_energy(inputs: Inputs, given: float | None) -> float | None:
     return inputs.settings.fermi_energy if given is None and inputs.settings is not None else given
 
 
-def _map_of(
-    model: TightBindingModel, k: Place, quantity: str, component: str, mu: float | None, options: Mapping[str, Any]
-) -> BandMap[Place]:
-    """A map of a geometric quantity, or in SI units of a response; options : those of a response, None where not given."""
+def _map_of(inputs: Inputs, k: Place, quantity: str, component: str, mu: float | None, asked: Mapping[str, Any]) -> BandMap[Place]:
+    """A map of a geometric quantity, or in SI units of a response; asked : options of a response, before those of an input file."""
     from wannier_spin.analysis.kpath import band_map
     from wannier_spin.analysis.maps import is_response, response_map
 
-    given = _given(options, is_response(quantity))
     if not is_response(quantity):
-        return band_map(model, k, quantity, component)
+        return band_map(inputs.model, k, quantity, component)
     if mu is None:
         raise InputError(f"'{quantity}' is a response: give --fermi-energy, the mu in eV at which it is drawn")
-    if "block" in given:
-        given["combination"] = {given.pop("block"): 1.0}
-    return response_map(model, k, quantity, component, **{"mu": mu, "temperature": 300.0, "units": "SI", **given})
+    keywords: Any = {"mu": mu, "temperature": 300.0, "units": "SI", **_of_input(inputs), **asked}
+    if "block" in keywords:
+        keywords["combination"] = {keywords.pop("block"): 1.0}
+    return response_map(inputs.model, k, quantity, component, **keywords)
 
 
-def _given(options: Mapping[str, Any], of_response: bool) -> Any:
+def _asked(options: Mapping[str, Any], quantity: str | None) -> dict[str, Any]:
     """The options of a response that were given. Raises InputError for any where no response is asked for."""
-    given = {key: value for key, value in options.items() if value is not None}
-    if given and not of_response:
-        raise InputError(f"--{next(iter(given))} is for responses, and none is asked for with --quantity: leave it out")
-    return given
+    from wannier_spin.analysis.maps import is_response
+
+    asked = given(options, {**OF_RESPONSE, **IN_PARTS})
+    if not (quantity is not None and is_response(quantity)) and asked:
+        option = next(iter(asked)).replace("_", "-")
+        raise InputError(f"--{option} is for responses, and none is asked for with --quantity: leave it out")
+    return asked
+
+
+def _of_input(inputs: Inputs) -> dict[str, Any]:
+    """What an input file says of responses; of several values the first."""
+    settings = inputs.settings
+    if settings is None:
+        return {}
+    found = {name: getattr(settings, name) for name in OF_RESPONSE if name != "degeneracy_tolerance"}
+    first = {name: value[0] if isinstance(value, list) else value for name, value in found.items() if value != []}
+    return {**first, "degeneracy_tolerance": settings.numerics.degeneracy_tolerance}
 
 
 def _fine_grid(model: TightBindingModel) -> tuple[int, int, int]:

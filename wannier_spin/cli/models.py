@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wannier_spin.cli.app import app, examples
-from wannier_spin.cli.options import SEEDNAME, SPIN, opened
+from wannier_spin.cli.options import MODEL, SEEDNAME, opened, with_options
 from wannier_spin.cli.words import table
 from wannier_spin.errors import InputError
 
@@ -24,24 +24,18 @@ if TYPE_CHECKING:
         "wannier-spin check Fe --fermi-energy 17.6 --structure Fe.win --magmom '0 0 2.2'",
     )
 )
+@with_options(MODEL)
 def check(
     seedname: Annotated[Path, SEEDNAME],
-    spin: SPIN = None,
     fermi_energy: Annotated[float | None, typer.Option(help="eV; gives the total moment.")] = None,
     structure: Annotated[Path | None, typer.Option(help="Structure file (.win, or anything ase reads).")] = None,
     magmom: Annotated[str | None, typer.Option(help="Moments in mu_B, Cartesian, by atom: '0 0 2.2; 0 0 -2.2'.")] = None,
+    **options: Any,
 ) -> None:
     """Say whether Wannier90 output is fit for use. Exit code 0 also where a check fails: read the table."""
-    from wannier_spin.calculation.open_model import Inputs
-    from wannier_spin.readers import UnfitError, check_model, read_structure
+    from wannier_spin.readers import check_model
 
-    try:
-        inputs = opened(seedname, spin, structure=structure, magnetic_moments=moments(magmom))
-    except UnfitError as error:  # other commands stop here; this one shows what was found
-        if error.model is None:
-            raise
-        crystal = None if structure is None else read_structure(structure, moments(magmom))
-        inputs = Inputs(error.model, crystal, seedname if seedname.suffix != ".toml" else None, None)
+    inputs = opened(seedname, options, structure=structure, magnetic_moments=moments(magmom))
     model, crystal = inputs.model, inputs.structure
     if fermi_energy is None and inputs.settings is not None:
         fermi_energy = inputs.settings.fermi_energy

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from wannier_spin.errors import InputError
+from wannier_spin.request import Request
 
 if TYPE_CHECKING:
     from wannier_spin.calculation import Inputs
 
-
+Function = TypeVar("Function", bound=Callable[..., Any])
 RESPONSES = Annotated[
     list[str] | None, typer.Option("-r", "--response", help="Only these responses; may be repeated. Default: all.")
 ]
@@ -27,23 +31,55 @@ STAGGERED = Annotated[tuple[str, str] | None, typer.Option("--staggered", help="
 QUANTITIES = "spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric, spin, or a response"
 QUANTITY = Annotated[str, typer.Option("-q", "--quantity", help=f"{QUANTITIES}.")]
 COMPONENT = Annotated[str, typer.Option("-c", "--component", help="Like 'xy;z' (flow, field; spin).")]
-SPIN = Annotated[str | None, typer.Option(help="files, interleaved or blocks; default: the .spn file.")]
-AT_TEMPERATURE = Annotated[float | None, typer.Option(help="K, of a response; default: 300.")]
-AT_TAU = Annotated[float | None, typer.Option(help="fs, of a response; default: 10.")]
-AT_OMEGA = Annotated[float | None, typer.Option(help="eV, of a response to an alternating field.")]
-AT_BROADENING = Annotated[float | None, typer.Option(help="eV, of a response to an alternating field.")]
-AT_PART = Annotated[str | None, typer.Option(help="cos, sin, linear or circular, of a response to an alternating field.")]
-AT_FORM = Annotated[str | None, typer.Option(help="full or paper, of a response.")]
-AT_RELAXATION = Annotated[str | None, typer.Option(help="Relaxation model of the full form at second order.")]
-AT_BLOCK = Annotated[str | None, typer.Option(help="One building block of a response in place of a form, like L1surf.")]
 DEFINITION = Annotated[str | None, typer.Option("--spin-current", help="Another definition of the spin current, if it is there.")]
 SEEDNAME = typer.Argument(help="Wannier90 seedname (path without ending), a folder with one, a saved model .h5, or an INPUT.toml.")
 
 
-def opened(path: Path, spin: str | None, **options: Any) -> Inputs:
-    """What a path stands for; options as of `open_inputs`, None where they are not given."""
+def _optional(kind: Any, text: str) -> Any:
+    return Annotated[kind | None, typer.Option(help=text)]
+
+
+MODEL: dict[str, Any] = {  # keys of [model] of an input file
+    "spin": _optional(str, "files, interleaved or blocks; default: the .spn file."),
+    "ws_distance_tolerance": _optional(float, "angstrom; replicas whose distances differ by less are tied."),
+    "vacuum": _optional(str, "a, b or c: the lattice vector across a layer."),
+    "thickness": _optional(float, "angstrom, of a layer."),
+}
+OF_RESPONSE: dict[str, Any] = {
+    f.name: _optional(f.metadata["kind"], f"Of a response. {f.metadata['help']}") for f in fields(Request) if "help" in f.metadata
+}
+IN_PARTS: dict[str, Any] = {
+    "part": _optional(str, "Of a response to an alternating field: cos, sin, linear or circular."),
+    "block": _optional(str, "Of a response: one building block in place of a form, like L1surf."),
+}
+SURFACE = {name: option for name, option in OF_RESPONSE.items() if name not in ("temperature", "omega", "broadening")}
+
+
+def with_options(*groups: Mapping[str, Any]) -> Callable[[Function], Function]:
+    """A decorator: the options of these groups, None where they are not given, take the place of **options of a command."""
+
+    def signed(function: Function) -> Function:
+        signature = inspect.signature(function, eval_str=True)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        kind = inspect.Parameter.KEYWORD_ONLY
+        more = [inspect.Parameter(name, kind, default=None, annotation=hint) for group in groups for name, hint in group.items()]
+        function.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
+        return function
+
+    return signed
+
+
+def given(options: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a group that were given."""
+    return {name: options[name] for name in group if options.get(name) is not None}
+
+
+def opened(path: Path, options: Mapping[str, Any], **more: Any) -> Inputs:
+    """What a path stands for, with options of MODEL, the definition of the spin current, and more keywords of `open_inputs`."""
     from wannier_spin.calculation import open_inputs
 
+    spin = options.get("spin")
     if spin not in (None, "files", "interleaved", "blocks"):
         raise InputError(f"--spin {spin}: expected files, interleaved or blocks")
-    return open_inputs(path, **{key: value for key, value in {"spin": spin, **options}.items() if value is not None})
+    named = given(options, MODEL) | given(options, {"spin_current": None}) | given(more, more)
+    return open_inputs(path, **named)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +22,8 @@ from wannier_spin.integration import parallel
 
 if TYPE_CHECKING:
     from wannier_spin.calculation import Round
+    from wannier_spin.config import Settings
+    from wannier_spin.results import ResultSet
 
 
 @app.command(
@@ -41,66 +46,134 @@ def run(
     input_file: Annotated[Path, typer.Argument(metavar="INPUT.toml", help="The input file.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Result file; default: INPUT.h5.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of a run that was stopped.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a result of another input; without it that one is kept as OUT.1.h5, ...")
+    ] = False,
     planned: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and how long it would take.")] = False,
 ) -> None:
     """Compute the responses that an input file asks for. Under MPI the same: mpirun -n N wannier-spin run INPUT.toml."""
-    from wannier_spin.calculation import Control, dry_run
-    from wannier_spin.calculation import run as run_calculation
-    from wannier_spin.config import Settings, read_settings
+    from wannier_spin.locks import locked
+
+    comm = parallel.world()
+    warnings.simplefilter("ignore", AccuracyWarning)  # they come with the result
+    first = comm.rank == 0
+    job: Job = comm.bcast(parallel.together(comm, lambda: _job(input_file, output, resume or planned) if first else None))
+    if planned:
+        with _naming(input_file):
+            _plan(job, comm)
+        return
+    with ExitStack() as held:
+        parallel.together(comm, lambda: held.enter_context(locked(job.target)) if first else None)
+        if first and resume and not job.checkpoint.exists():
+            reason = "" if job.adaptive else ": a mesh is computed in one go"
+            _tell(f"no checkpoint '{job.checkpoint}'{reason}; starting anew")
+        with _naming(input_file):
+            result = _computed(job, comm)
+        parallel.together(comm, lambda: _save(result, job, overwrite or resume) if first else None)
+    if first:
+        print_summary(result)
+        print(f"written to {job.target}")
+        if job.checkpoint.exists():
+            print(f"not converged: '{job.checkpoint}' is kept, larger limits with --resume go on from it")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done: settings and their text, the folder they count from, where the result and the checkpoint go."""
+
+    settings: Settings
+    text: str
+    folder: Path
+    target: Path
+
+    @property
+    def adaptive(self) -> bool:
+        return self.settings.tolerance is not None
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.target.with_name(f"{self.target.name.removesuffix('.h5')}.checkpoint.h5")
+
+
+def _job(input_file: Path, output: Path | None, beside_checkpoint: bool) -> Job:
+    """Read the input. Raises InputError for what is wrong with it, or with the place of the result."""
+    from wannier_spin.config import read_settings
     from wannier_spin.results import KIND
     from wannier_spin.storage import check_writable
 
-    comm = parallel.world()
-    chief = comm.rank == 0
+    settings, text = read_settings(input_file)
+    target = output or (input_file.parent / settings.output if settings.output else input_file.with_suffix(".h5"))
+    check_writable(target, KIND)
+    job = Job(settings, text, input_file.parent, target)
+    if job.adaptive and job.checkpoint.exists() and not beside_checkpoint:
+        raise InputError(
+            f"'{job.checkpoint}' is the checkpoint of an unfinished run: go on with --resume, or delete it to start again"
+        )
+    return job
 
-    def prepare() -> tuple[Settings, str, Path, Path | None]:
-        settings, text = read_settings(input_file)
-        target = output or (input_file.parent / settings.output if settings.output else input_file.with_suffix(".h5"))
-        check_writable(target, KIND)
-        if planned:
-            return settings, text, target, None
-        return settings, text, target, _checkpoint(target, settings.tolerance is not None, resume)
 
-    settings, text, target, checkpoint = comm.bcast(parallel.together(comm, lambda: prepare() if chief else None))
-    warnings.simplefilter("ignore", AccuracyWarning)  # they come with the result
-    if planned:
-        try:
-            rows = parallel.together(comm, lambda: dry_run(settings, input_file.parent, comm.size) if chief else [])
-        except InputError as error:
-            raise InputError(f"'{input_file}': {error}") from error
-        print(table(("plan", ""), rows))
-        return
-    progress = Progress(chief)
-    control = Control() if checkpoint is None else Control(checkpoint, comm.bcast(checkpoint.exists()), report, _told_to_stop())
+def _plan(job: Job, comm: parallel.Communicator) -> None:
+    from wannier_spin.calculation import dry_run
+
+    rows = parallel.together(comm, lambda: dry_run(job.settings, job.folder, comm.size) if comm.rank == 0 else [])
+    print(table(("plan", ""), rows))
+
+
+def _computed(job: Job, comm: parallel.Communicator) -> ResultSet:
+    """The result, from the checkpoint where there is one. Raises Interrupted, saying what is kept."""
+    from wannier_spin.calculation import Control
+    from wannier_spin.calculation import run as run_calculation
+
+    progress, control = Progress(comm.rank == 0), Control()
+    if job.adaptive:
+        control = Control(job.checkpoint, comm.bcast(job.checkpoint.exists()), report, _told_to_stop())
     try:
-        result = run_calculation(settings, text, input_file.parent, comm, progress, control)
-    except InputError as error:
-        raise InputError(f"'{input_file}': {error}") from error
+        return run_calculation(job.settings, job.text, job.folder, comm, progress, control, _tell)
     except Interrupted as error:
-        assert checkpoint is not None
-        if not checkpoint.exists():
+        if not job.checkpoint.exists():
             raise Interrupted(f"{error} before the first round was done: nothing is kept, start again") from error
-        raise Interrupted(f"{error}; '{checkpoint}' has everything up to the last round: go on with --resume") from error
+        raise Interrupted(f"{error}; '{job.checkpoint}' has everything up to the last round: go on with --resume") from error
     finally:
         progress.close()
-    parallel.together(comm, lambda: result.save(target) if chief else None)
-    if chief:
-        if checkpoint is not None:
-            checkpoint.unlink(missing_ok=True)
-        print_summary(result)
-        print(f"written to {target}")
 
 
-def _checkpoint(target: Path, adaptive: bool, resume: bool) -> Path | None:
-    """The checkpoint file of a run; InputError where it and --resume do not fit together."""
-    if not adaptive:
-        if resume:
-            raise InputError("--resume: only runs with a tolerance have checkpoints; a mesh is computed in one go, leave it out")
-        return None
-    path = target.with_name(f"{target.name.removesuffix('.h5')}.checkpoint.h5")
-    if path.exists() and not resume:
-        raise InputError(f"'{path}' is the checkpoint of an unfinished run: go on with --resume, or delete it to start again")
-    return path
+def _save(result: ResultSet, job: Job, overwrite: bool) -> None:
+    """Write the result; then the checkpoint has served, unless the limits ended the run before it converged."""
+    if not overwrite:
+        _keep(job)
+    result.save(job.target)
+    if all(tensor.converged is not False for tensor in result.values()):
+        job.checkpoint.unlink(missing_ok=True)
+
+
+def _keep(job: Job) -> None:
+    """A result of another input at the same place gets another name."""
+    from wannier_spin.results import load
+
+    if not job.target.exists():
+        return
+    try:
+        if load(job.target).facts.input == job.text:
+            return
+    except InputError:  # damaged: nobody misses it, but nobody said so
+        pass
+    stem = job.target.name.removesuffix(".h5")
+    kept = next(path for n in count(1) if not (path := job.target.with_name(f"{stem}.{n}.h5")).exists())
+    job.target.rename(kept)
+    _tell(f"the result of another input that was there is now '{kept}'")
+
+
+@contextmanager
+def _naming(input_file: Path) -> Iterator[None]:
+    """What is wrong is wrong with the input file."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"'{input_file}': {error}") from error
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _told_to_stop() -> Callable[[], bool]:

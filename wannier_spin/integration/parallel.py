@@ -19,6 +19,7 @@ from wannier_spin.errors import InputError, Interrupted, WannierSpinError
 
 Result = TypeVar("Result")
 _LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_SIZE")
+_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_SIZE")  # of how many processes this is one
 
 
 class Communicator(Protocol):
@@ -63,9 +64,11 @@ class RankError(WannierSpinError):
 def world() -> Communicator:
     """The communicator of this process: MPI's where the process was started by an MPI launcher, else the serial one.
 
-    Raises InputError if there was a launcher and mpi4py finds no MPI library.
+    Raises InputError if there was a launcher and mpi4py finds no MPI library, or one that knows of no other process: then each
+    process would do everything, and all write the same files.
     """
-    if not any(name in os.environ for name in _LAUNCHERS) and int(os.environ.get("SLURM_NTASKS", "1")) < 2:
+    where, size = _started_as()
+    if not any(name in os.environ for name in _LAUNCHERS) and size < 2:
         return SERIAL
     try:
         from mpi4py import MPI
@@ -75,7 +78,24 @@ def world() -> Communicator:
             "or pip install 'wannier-spin[mpi]'"
         ) from error
     communicator: Communicator = MPI.COMM_WORLD
+    if communicator.size == 1 and size > 1:
+        library = MPI.Get_library_version().split("\n")[0].strip("\0 ,")
+        raise InputError(
+            f"{where} = {size} says that this is one of {size} processes, and the MPI library ({library}) sees one: each would do "
+            "the whole calculation and write the same file. Start with the launcher of that library (srun --mpi=list says what "
+            f"Slurm can; or its mpirun), or install mpi4py for the MPI of this machine; for one process unset {where}, or use "
+            "srun -n 1"
+        )
     return communicator
+
+
+def _started_as() -> tuple[str, int]:
+    """The variable that counts the processes started together, and what it says: a launcher's, else of a step or job of Slurm."""
+    for names in (_SIZES, ("SLURM_STEP_NUM_TASKS",), ("SLURM_NTASKS",)):
+        sizes = {name: int(os.environ[name]) for name in names if os.environ.get(name, "").isdigit()}
+        if sizes:
+            return max(sizes.items(), key=lambda item: item[1])
+    return "", 1
 
 
 def one_blas_thread() -> AbstractContextManager[object]:

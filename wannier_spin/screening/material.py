@@ -112,7 +112,7 @@ def prepare(name: str, folder: Path, common: Common) -> Material:
         data["seedname"] = find_seedname(folder)
         notes.append(f"seedname {data['seedname']}")
     seed = folder / _seed(data["seedname"])
-    if "fermi_energy" not in data and "mu" not in own:  # a file with mu alone means absolute energies, as it does for `run`
+    if "fermi_energy" not in data and "mu" not in own:  # else as `run` does, when the model is there
         fermi = find_fermi_energy(seed)
         data["fermi_energy"] = fermi.value
         notes.append(f"Fermi energy {fermi.value:g} eV from {fermi.source}")

@@ -147,7 +147,8 @@ def _compute(material: Material, comm: Communicator) -> ResultSet:
     settings, folder = material.settings, material.folder
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AccuracyWarning)  # they come with the result
-        model, structure = comm.bcast(together(comm, lambda: calculation.read_inputs(settings, folder) if comm.rank == 0 else None))
+        inputs = comm.bcast(together(comm, lambda: calculation.inputs_of(settings, folder) if comm.rank == 0 else None))
+        model, structure, settings = inputs.model, inputs.structure, inputs.settings
         result = calculation.run_model(model, structure, settings, material.text, comm)
         if "spin_hall" not in result:
             return result
@@ -197,6 +198,7 @@ def _about(result: ResultSet) -> Row:
     p, any_tensor = result.provenance, next(iter(result.values())).at(units="SI")
     symmetry = p.get("symmetry")
     return {
+        "fermi_energy": result.facts.fermi_energy,
         "temperature": float(any_tensor.temperature[0]),
         "tau": float(any_tensor.tau[0]),
         "group": symmetry["bns_number"] if isinstance(symmetry, dict) else "",
