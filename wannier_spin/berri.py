@@ -42,7 +42,7 @@ from wannier_spin.occupation import Occupation
 from wannier_spin.readers.berri_input import NAMES, matrices_of, quiet, wannierberri_version, with_centres
 from wannier_spin.responses.registry import RELAXATIONS, Form, Response
 from wannier_spin.symmetry import Operation
-from wannier_spin.tensors import Channel, TensorLaw
+from wannier_spin.tensors import Channel, TensorLaw, symmetrized
 
 Real = NDArray[np.float64]
 BATCH_BYTES = 2e8  # matrices of so many k-points at a time
@@ -181,8 +181,8 @@ class ResponseCalculator(Calculator):  # type: ignore[misc]  # wannierberri is n
         plan, scan = self.sums.plan, (-1, len(self.settings.temperature))
         parts = [factor * plan.block_tensor(sums, block, self.record) for block, factor in self.record.paper.items()]
         total = np.sum(parts, axis=0)
-        if self.settings.symmetric_fields and self.law.field_order == 2:
-            total = (total + np.swapaxes(total, 2, 3)) / 2  # (w, a, fields, ...)
+        if self.settings.symmetric_fields:
+            total = symmetrized(total, 2, self.law.field_order)  # (w, a, fields, ...)
         return total.reshape(*scan, *total.shape[1:])
 
     def _unit(self, dimension: int) -> str:

@@ -101,7 +101,7 @@ class Prepared:
             "tau_powers": {name: resp.block(name).tau_power for name in names},
             "time_odd": tuple(name for name in names if resp.time_odd(name)),
             "form": "paper",
-            "recipes": record.recipes(plan.form),
+            "recipes": plan.recipes(record),
             "mu": occupation.mu,
             "temperature": request.temperature,
             "omega": request.omega if record.dynamic else np.empty(0),

@@ -7,9 +7,13 @@ under T. docs/theory.md, section 5.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wannier_spin import observables
 from wannier_spin.observables import IndexKind as IndexKind
@@ -18,6 +22,19 @@ from wannier_spin.observables.charge_current import CHARGE_CURRENT
 
 Channel = Literal["spin", "charge"]
 _LAW = re.compile(r"(?P<output>[A-Z]+)_(?P<first>\w)(;(?P<rest>\w+))? = (?P<symbol>\w+?)_(?P<indices>[\w;]+)(?P<fields>( E_\w)+)")
+
+
+SEA_MINUS_SURFACE = "sea - surface"  # a recipe: the difference of two forms of a response, an error bar
+
+
+def symmetrized(values: NDArray[np.float64], first: int, order: int) -> NDArray[np.float64]:
+    """The part of a tensor that is symmetric in its `order` equal fields, whose axes start at `first`."""
+    permutations = list(itertools.permutations(range(order)))
+    if len(permutations) == 1:
+        return values
+    before, behind = tuple(range(first)), tuple(range(first + order, values.ndim))
+    total = sum(values.transpose(*before, *(first + i for i in turn), *behind) for turn in permutations)
+    return np.asarray(total / len(permutations))
 
 
 def parts_of(field_order: int) -> tuple[str, str]:

@@ -65,8 +65,9 @@ def surface_map(
     """
     whole = point_of(model, response, component, part=part, **asked).empty
     combination = {name: factor for name, factor in whole.combination.items() if _on_surface(name)}
-    if "L1" in whole.combination and not len(whole.omega):
-        combination = {"L1surf": 1.0}
+    surface = resp.get(whole.name).surface
+    if surface and not len(whole.omega):
+        combination = dict(surface)
     if not combination:
         raise InputError(f"'{whole.name}' has no terms of the Fermi surface, only of the sea: draw it with response_map")
     point = point_of(model, response, component, part=part, combination=combination, **asked)

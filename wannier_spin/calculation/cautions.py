@@ -66,7 +66,7 @@ def _about_energies(model: TightBindingModel | KPModel, plan: Plan, occupation: 
 
 def _about_responses(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, m: Minima) -> Iterator[str]:
     """Divergences: with the cut-off, at resonances, at small gaps."""
-    if isinstance(model, KPModel) and np.isinf(model.cutoff) and "L1" in plan.shapes:
+    if isinstance(model, KPModel) and np.isinf(model.cutoff) and any(r.surface for r in plan.responses):
         yield (
             "the Fermi-sea form of the linear responses of order tau (block L1) diverges with the cut-off of a k·p model, which "
             "is infinite here: add blocks = ('L1surf',) and take at(combination={'L1surf': 1}), or subtract the "
@@ -89,4 +89,4 @@ def _about_responses(model: TightBindingModel | KPModel, plan: Plan, occupation:
 
 
 def _has_intrinsic(plan: Plan) -> bool:
-    return any(r.tensor.field_order == 2 and r.tau_power == 0 for r in plan.responses)
+    return any(r.tensor.field_order > 1 and r.tau_power == 0 for r in plan.responses)

@@ -22,6 +22,7 @@ from wannier_spin.integration.adaptive import Totals, Verdict
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import SPREAD, intraband_factor
 from wannier_spin.symmetry import Operation, SiteGroup, invariant_basis
+from wannier_spin.tensors import symmetrized
 
 Real = NDArray[np.float64]
 NOISE = 1e-12  # natural units: smaller responses are rounding
@@ -185,6 +186,6 @@ def _combination(
             parts = intraband_factor(omega, tau, resp.BLOCKS[name].tau_power)
             block = block[:, None, None] * np.expand_dims(parts, tuple(range(2, 1 + block.ndim)))
         total = total + factor * block
-    if plan.form == "full" and law.field_order == 2 and not record.dynamic:
-        total = (total + np.swapaxes(total, 2, 3)) / 2
+    if plan.form == "full" and not record.dynamic:
+        total = symmetrized(total, 2, law.field_order)
     return np.asarray(total.reshape(len(units), -1))

@@ -110,6 +110,15 @@ class Plan:
     def derivatives(self) -> bool:
         return any(block.derivatives for block in self.static_blocks) or any(block.derivatives for block in self.dynamic_blocks)
 
+    @property
+    def held(self) -> set[str]:
+        """The stacks of matrices (k,n,d,o,m) that the densities keep."""
+        return ({b.holds for b in self.static_blocks} | {b.holds for b in self.dynamic_blocks}) - {""}
+
+    def recipes(self, response: Response) -> dict[str, dict[str, float]]:
+        """What can be made of the blocks of a response."""
+        return response.recipes(self.form, self.blocks_of(response))
+
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each block without (k, n), in the order of the channels: sea, dynamic, surface."""

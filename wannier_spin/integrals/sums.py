@@ -107,7 +107,7 @@ def batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: flo
         raise InputError(f"memory = {memory}, expected a positive number of GiB")
     n, observables = source.n_bands, plan.n_components
     pairs = 30 + (60 if plan.has_surface or plan.derivatives else 0)
-    pairs += 18 * observables * len(plan.shapes.keys() & {"S", "INJ1", "SH1"})  # which hold matrices with indices d, o
+    pairs += 18 * observables * len(plan.held)  # matrices with indices d, o
     matrices = 2 * source.n_operators + 3 * observables + pairs
     per_point = 16 * n**2 * matrices + 8 * n * (3 * plan.n_channels + 2 * occupation.n_points)
     fixed = 2 * source.plane_bytes() + 48 * occupation.n_points * plan.n_channels

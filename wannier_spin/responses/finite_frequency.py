@@ -22,6 +22,7 @@ degenerate bands, which are taken to be degenerate exactly: their coherences rel
 from wannier_spin.responses.registry import Response, register
 
 _PAPER = {"L0": 1.0, "AC1": 1.0, "AC2": 1.0, "L1": 1.0}
+_SURFACE = {"L0": 1.0, "AC1": 1.0, "AC2": 1.0, "L1surf": 1.0}
 
 register(
     Response(
@@ -33,6 +34,7 @@ register(
         geometry=("spin curvature", "spin metric"),
         paper=_PAPER,
         full={**_PAPER, "L1dir": 1},
+        surface=_SURFACE,
         dynamic=True,
     ),
     Response(
@@ -44,6 +46,7 @@ register(
         geometry=("Zeeman metric", "Zeeman curvature"),
         paper=_PAPER,
         full={**_PAPER, "L1dir": 1},
+        surface=_SURFACE,
         dynamic=True,
     ),
 )

@@ -29,7 +29,7 @@ def L1surf(p: BandPairs) -> Real:
 
 register(
     Block("L1", "sea", "b", 1, L1),
-    Block("L1dir", "sea", "b", 1, L1dir, derivatives=True),
+    Block("L1dir", "sea", "b", 1, L1dir, derivatives=True, direct=True),
     Block("L1surf", "surface", "b", 1, L1surf),
     Response(
         name="magnetic_spin_hall",
@@ -40,6 +40,7 @@ register(
         geometry=("spin metric",),
         paper={"L1": 1},
         full={"L1": 1, "L1dir": 1},
+        surface={"L1surf": 1},
     ),
     Response(
         name="edelstein",
@@ -50,5 +51,6 @@ register(
         geometry=("Zeeman curvature",),
         paper={"L1": 1},
         full={"L1": 1, "L1dir": 1},
+        surface={"L1surf": 1},
     ),
 )

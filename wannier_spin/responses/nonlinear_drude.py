@@ -23,7 +23,7 @@ def N2dir(p: BandPairs) -> Real:
 
 register(
     Block("N2", "surface", "bd", 2, N2),
-    Block("N2dir", "surface", "bd", 2, N2dir, derivatives=True),
+    Block("N2dir", "surface", "bd", 2, N2dir, derivatives=True, direct=True),
     Response(
         name="nonlinear_drude_spin_current",
         title="nonlinear Drude spin current",

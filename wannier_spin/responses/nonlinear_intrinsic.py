@@ -59,7 +59,7 @@ register(
     Block("Q1", "sea", "bd", 0, Q1),
     Block("P", "sea", "bd", 0, P),
     Block("F", "surface", "bd", 0, F),
-    Block("S", "sea", "bd", 0, S, derivatives=True),
+    Block("S", "sea", "bd", 0, S, derivatives=True, holds="mixing"),
     Block("W", "sea", "bd", 0, W, derivatives=True),
     Block("D", "surface", "bd", 0, D),
     Response(

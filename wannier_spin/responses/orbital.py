@@ -30,6 +30,7 @@ register(
         geometry=(),
         paper={"L1": 1},
         full={"L1": 1, "L1dir": 1},
+        surface={"L1surf": 1},
         reference=REFERENCE,
     ),
 )

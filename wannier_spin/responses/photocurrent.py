@@ -90,10 +90,10 @@ def _record(name: str, law: str, tau_power: int, blocks: tuple[str, str]) -> Res
 
 
 register(
-    DynamicBlock("INJ1", "bd", INJ1, time_odd=True, tau_power=1),
-    DynamicBlock("INJ2", "bd", INJ2, tau_power=1),
-    DynamicBlock("SH1", "bd", SH1, derivatives=True),
-    DynamicBlock("SH2", "bd", SH2, time_odd=True, derivatives=True),
+    DynamicBlock("INJ1", "bd", INJ1, time_odd=True, tau_power=1, holds="injection vertex"),
+    DynamicBlock("INJ2", "bd", INJ2, tau_power=1, holds="injection vertex"),
+    DynamicBlock("SH1", "bd", SH1, derivatives=True, holds="shift vertex"),
+    DynamicBlock("SH2", "bd", SH2, time_odd=True, derivatives=True, holds="shift vertex"),
     _record("injection_spin_current", "J_a;c = sigma_abd;c E_b E_d", 1, ("INJ1", "INJ2")),
     _record("injection_spin_magnetization", "M_a = beta_abc E_b E_c", 1, ("INJ1", "INJ2")),
     _record("shift_spin_current", "J_a;c = sigma_abd;c E_b E_d", 0, ("SH1", "SH2")),

@@ -8,14 +8,15 @@ of this package and import that module in `__init__`; tables, command line, unit
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from wannier_spin import observables
 from wannier_spin.errors import InputError
 from wannier_spin.responses.pairs import BandPairs, Real
-from wannier_spin.tensors import Channel, TensorLaw, charge_counterpart, parse_law, parts_of
+from wannier_spin.tensors import SEA_MINUS_SURFACE, Channel, TensorLaw, charge_counterpart, parse_law, parts_of
 
 PAPER = "arXiv:2406.02257v3"
 Form = Literal["paper", "full"]
@@ -55,8 +56,9 @@ RELAXATIONS = {
 class Block:
     """An integrand: density(pairs) -> (k, n, fields..., o), summed over n with f ("sea") or f' ("surface").
 
-    tau_power: what it is multiplied by. derivatives: needs the covariant derivative of the observable. The definition
-    is in the density's docstring.
+    tau_power: what it is multiplied by. derivatives: needs the covariant derivative of the observable. direct: is nothing but
+    that, which the printed forms lack. holds: name of the stack (k,n,d,o,m) of matrices that it keeps in memory, if it has one;
+    blocks with the same name share it. The definition is in the density's docstring.
     """
 
     name: str
@@ -65,6 +67,8 @@ class Block:
     tau_power: int
     density: Density
     derivatives: bool = False
+    direct: bool = False
+    holds: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class DynamicBlock:
     """An integrand that depends on the frequency z = omega + i eta: density(pairs, z) -> (k, n, part, fields..., o).
 
     time_odd: whether its parity under time reversal is opposite to that of the static response of order tau^0.
-    tau_power: what it is multiplied by. derivatives: needs the covariant derivative of the observable.
+    tau_power: what it is multiplied by. derivatives, holds: see `Block`.
     """
 
     name: str
@@ -81,6 +85,7 @@ class DynamicBlock:
     time_odd: bool = False
     tau_power: int = 0
     derivatives: bool = False
+    holds: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,9 @@ class Response:
 
     law : the index law, see `tensors`. equation : number in the paper. geometry : the geometric quantities that govern it
     (for a dynamic linear response those of its two parts under time reversal, see `time_odd`). paper : the printed combination of
-    blocks. full : the exact one, with coefficients of the relaxation model by name; None: the same. companions : blocks that
-    are stored besides. tau_power : the lowest power of tau. In a dynamic response a static block of order tau^p stands
-    for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`.
+    blocks. full : the exact one, with coefficients of the relaxation model by name; None: the same. surface : the full one with
+    terms of the Fermi surface in place of those of the sea, where there are such blocks. companions : blocks that are stored
+    besides. tau_power : the lowest power of tau. In a dynamic response a static block of order tau^p stands for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`.
     """
 
     name: str
@@ -103,6 +108,7 @@ class Response:
     paper: Mapping[str, float]
     full: Mapping[str, float | Coefficient] | None = None
     companions: tuple[str, ...] = ()
+    surface: Mapping[str, float] | None = None
     reference: str = PAPER
     dynamic: bool = field(default=False)
 
@@ -133,20 +139,40 @@ class Response:
     @property
     def direct(self) -> tuple[str, ...]:
         """Blocks with the explicit derivative of the observable, which the printed forms lack."""
-        return tuple(name for name in self.full or {} if name in ("L1dir", "N2dir"))
+        return tuple(name for name in self.full or {} if name in BLOCKS and BLOCKS[name].direct)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Operators of the model that its observable is made of, besides H and the position."""
+        return observables.get(self.tensor.observable).needs
+
+    @property
+    def sea_minus_surface(self) -> dict[str, float]:
+        """The difference of the two forms, whose sum over k vanishes; empty where there is one form."""
+        if self.surface is None:
+            return {}
+        full = {name: factor for name, factor in (self.full or self.paper).items() if not isinstance(factor, str)}
+        names = dict.fromkeys((*full, *self.surface))
+        difference = {name: full.get(name, 0.0) - self.surface.get(name, 0.0) for name in names}
+        return {name: factor for name, factor in difference.items() if factor}
 
     def blocks(self, form: Form) -> tuple[str, ...]:
         """What is computed: for the paper's form its own blocks and the direct ones, else all."""
         names = (*self.paper, *self.direct) if form == "paper" else (*self.paper, *(self.full or {}), *self.companions)
         return tuple(dict.fromkeys(names))
 
-    def recipes(self, form: Form) -> dict[str, dict[str, float]]:
-        """Combinations of those blocks that make a form: {"paper": ..., "full adiabatic": ..., ...}."""
+    def recipes(self, form: Form, extra: Sequence[str] = ()) -> dict[str, dict[str, float]]:
+        """Combinations of those blocks that make a form: {"paper": ..., "full adiabatic": ..., ...}.
+
+        extra : further blocks that are there; with those of `surface` also `SEA_MINUS_SURFACE`.
+        """
         recipes = {"paper": dict(self.paper)}
         if form == "full":
             for name, relaxation in RELAXATIONS.items():
                 if relaxation.tau2 is not None or self.tau_powers == (0,):
                     recipes[f"full {name}"] = relaxation.combine(self.full or self.paper)
+        if self.surface and set(self.sea_minus_surface) <= {*self.blocks(form), *extra}:
+            recipes[SEA_MINUS_SURFACE] = self.sea_minus_surface
         return recipes
 
 
@@ -162,10 +188,22 @@ def register(*items: Block | DynamicBlock | Response) -> None:
         if item.name in table or item.name in (BLOCKS if isinstance(item, DynamicBlock) else DYNAMIC_BLOCKS):
             raise ValueError(f"'{item.name}' is registered twice")
         if isinstance(item, Response):
-            missing = set(item.blocks("full")) - set(BLOCKS) - set(DYNAMIC_BLOCKS if item.dynamic else ())
-            if missing:
-                raise ValueError(f"response '{item.name}' names unknown blocks {sorted(missing)}")
+            _check(item)
         table[item.name] = item
+
+
+def _check(response: Response) -> None:
+    """Raise ValueError for blocks that are not there or do not fit the law."""
+    names = set(response.blocks("full")) | set(response.surface or ())
+    missing = names - set(BLOCKS) - set(DYNAMIC_BLOCKS if response.dynamic else ())
+    if missing:
+        raise ValueError(f"response '{response.name}' names unknown blocks {sorted(missing)}")
+    order = response.tensor.field_order
+    wrong = sorted(name for name in names if len(block(name).fields) != order)
+    if wrong:
+        raise ValueError(f"response '{response.name}' is of order {order} in the fields, and its blocks {wrong} are not")
+    if response.dynamic and order > 2:
+        raise ValueError(f"response '{response.name}': frequencies are there for one field, or two of light")
 
 
 def block(name: str) -> Block | DynamicBlock:

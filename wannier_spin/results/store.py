@@ -17,6 +17,7 @@ from wannier_spin.results.facts import RunFacts
 from wannier_spin.results.set import ResultSet
 from wannier_spin.results.tensor import PARTS, ResponseTensor
 from wannier_spin.storage import Labelled, Tree, read_tree
+from wannier_spin.tensors import SEA_MINUS_SURFACE
 
 Real = NDArray[np.float64]
 KIND = "wannier_spin result"
@@ -93,6 +94,8 @@ def _from_tree(tree: Tree) -> ResponseTensor:
     fields |= {"tau_powers": json.loads(tree["tau_powers"]), "time_odd": tuple(json.loads(tree["time_odd"]))}
     if "custom" in tree:
         fields["custom"] = json.loads(tree["custom"])
+    if {"L1", "L1dir", "L1surf"} <= set(fields["blocks"]):  # of files before the recipe was stored
+        fields["recipes"].setdefault(SEA_MINUS_SURFACE, {"L1": 1.0, "L1dir": 1.0, "L1surf": -1.0})
     for key in PARTS:
         if key in tree:
             fields[key] = {name: _from_tree(tree[key][name]) for name in json.loads(tree[f"{key}_order"])}

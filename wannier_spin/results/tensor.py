@@ -23,7 +23,7 @@ from wannier_spin.results.arrays import dataset, named_arrays
 from wannier_spin.results.combine import combined
 from wannier_spin.results.component import Component
 from wannier_spin.results.select import Wanted, selected
-from wannier_spin.tensors import Channel, parts_of
+from wannier_spin.tensors import SEA_MINUS_SURFACE, Channel, parts_of, symmetrized
 
 if TYPE_CHECKING:
     import xarray
@@ -137,9 +137,8 @@ class ResponseTensor:
         """Fermi-sea minus Fermi-surface form of a linear response of order tau, same shape as `values`: an error bar that knows
         nothing of the integrator. None where only one of them is stored (`blocks = ("L1surf",)` adds the other).
         """
-        if not {"L1", "L1dir", "L1surf"} <= set(self.blocks):
-            return None
-        return self.at(combination={"L1": 1, "L1dir": 1, "L1surf": -1}).values
+        difference = self.recipes.get(SEA_MINUS_SURFACE)
+        return None if difference is None else self.at(combination=difference).values
 
     @property
     def reactive(self) -> Real:
@@ -375,11 +374,10 @@ class ResponseTensor:
         return sum(terms.values(), np.zeros(()))
 
     def _symmetric(self, total: Real) -> Real:
-        """Symmetrized in the two static fields, for the full form."""
+        """Symmetrized in the static fields, for the full form."""
         if self.form != "full" or self.field_order < 2 or len(self.omega):
             return total
-        first_field = total.ndim - len(self.labels) + 1
-        return (total + np.swapaxes(total, first_field, first_field + 1)) / 2
+        return symmetrized(total, total.ndim - len(self.labels) + 1, self.field_order)
 
     @property
     def _scale(self) -> float:

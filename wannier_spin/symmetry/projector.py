@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.components import LETTERS, AllowedTensor, written
 from wannier_spin.symmetry.operations import Operation
-from wannier_spin.tensors import IndexKind
+from wannier_spin.tensors import IndexKind, symmetrized
 
 Real = NDArray[np.float64]
 TOLERANCE = 1e-8
@@ -27,16 +27,16 @@ TOLERANCE = 1e-8
 
 @dataclass(frozen=True)
 class TensorKind:
-    """What matters for symmetry: the kinds of the indices, the parity under time reversal, and pairs of equal fields.
+    """What matters for symmetry: the kinds of the indices, the parity under time reversal, and equal fields.
 
-    symmetric : positions of two indices in which the tensor is symmetric (fields of the full forms), or None. field_order :
-    number of fields, for the names of components.
+    symmetric : positions of the indices, one after the other, in which the tensor is symmetric (fields of the full forms),
+    or None. field_order : number of fields, for the names of components.
     """
 
     labels: str
     kinds: tuple[IndexKind, ...]
     time_parity: int
-    symmetric: tuple[int, int] | None = None
+    symmetric: tuple[int, ...] | None = None
     field_order: int | None = None
 
     @property
@@ -66,11 +66,10 @@ def project(values: Real, kind: TensorKind, operations: Sequence[Operation], sig
 
 
 def symmetric_in_fields(values: Real, kind: TensorKind) -> Real:
-    """The part of the tensor (..., 3, 3, ...) that is symmetric in the pair of equal fields, if its kind has one."""
+    """The part of the tensor (..., 3, 3, ...) that is symmetric in equal fields, if its kind has one."""
     if not kind.symmetric:
         return values
-    i, j = (values.ndim - kind.rank + position for position in kind.symmetric)
-    return np.asarray((values + np.swapaxes(values, i, j)) / 2)
+    return symmetrized(values, values.ndim - kind.rank + kind.symmetric[0], len(kind.symmetric))
 
 
 def project_bound(bounds: Real, kind: TensorKind, operations: Sequence[Operation]) -> Real:

@@ -15,9 +15,9 @@ QUANTITIES = ("metric", "curvature", "metric dipole", "curvature dipole")
 
 
 def law_kind(law: TensorLaw, tau_power: int, symmetric_fields: bool = False) -> TensorKind:
-    """The symmetry of a response's tensor; `symmetric_fields` for sums that are symmetric in the two fields."""
-    pair = (1, 2) if symmetric_fields and law.field_order == 2 else None
-    return TensorKind(law.labels, law.kinds, law.time_parity(tau_power), pair, law.field_order)
+    """The symmetry of a response's tensor; `symmetric_fields` for sums that are symmetric in the fields."""
+    fields = tuple(range(1, 1 + law.field_order)) if symmetric_fields and law.field_order > 1 else None
+    return TensorKind(law.labels, law.kinds, law.time_parity(tau_power), fields, law.field_order)
 
 
 def parities(kind: TensorKind) -> dict[str, int]:
