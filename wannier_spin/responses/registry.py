@@ -96,7 +96,8 @@ class Response:
     (for a dynamic linear response those of its two parts under time reversal, see `time_odd`). paper : the printed combination of
     blocks. full : the exact one, with coefficients of the relaxation model by name; None: the same. surface : the full one with
     terms of the Fermi surface in place of those of the sea, where there are such blocks. companions : blocks that are stored
-    besides. tau_power : the lowest power of tau. In a dynamic response a static block of order tau^p stands for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`.
+    besides. tau_power : the lowest power of tau. In a dynamic response a static block of order tau^p stands
+    for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`.
     """
 
     name: str
