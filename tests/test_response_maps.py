@@ -148,7 +148,7 @@ def test_filled_bands_do_not_cancel_but_vanish() -> None:
 def test_blocks_are_respected(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The values of the bands of a block are equal, and do not depend on the states chosen inside of it."""
     law = resp.get(name).tensor
-    component = {"spin": "zxy"[: law.rank], "spin_current": {3: "xy;z", 4: "xyx;z"}.get(law.rank)}[law.observable]
+    component = "zxy"[: law.rank] if law.rank == 1 + law.field_order else f"{'xyx'[: law.rank - 1]};z"
     arguments: Any = (CHIRAL, k_mesh((5, 3, 1)), name, component)
     before = ws.response_map(*arguments, **conditions(name))
     scale = np.abs(before.values).max()
