@@ -255,12 +255,12 @@ def test_killed_twice(wannier_spin: Command, whole: Whole, folder: Path) -> None
 def test_killed_while_the_checkpoint_is_replaced(wannier_spin: Command, whole: Whole, folder: Path, when: str) -> None:
     """Just before the new file takes the place of the old one, and just after: one of them is there, whole."""
     code = (
-        "import os, signal, sys\nfrom wannier_spin import cli, storage\n"
+        "import os, signal, sys\nfrom wannier_spin import cli\n"
         "replace, done = os.replace, []\n"
         "def dying(*paths):\n    done.append(paths)\n    last = len(done) == 3\n"
         f"    if last and {when == 'before'}:\n        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    replace(*paths)\n    if last:\n        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "storage.os.replace = dying\nsys.argv = ['wannier-spin', *sys.argv[1:]]\ncli.main()\n"
+        "os.replace = dying\nsys.argv = ['wannier-spin', *sys.argv[1:]]\ncli.main()\n"
     )
     assert in_process_of_its_own("run", folder / "in.toml", code=code).code == -signal.SIGKILL
     tree = read_tree(folder / "in.checkpoint.h5", KIND)

@@ -570,7 +570,7 @@ def test_responses(wannier_spin: Command) -> None:
 def test_check_a_saved_model(wannier_spin: Command, folder: Path) -> None:
     done = wannier_spin("check", folder / "crystal.h5")
     assert done.code == 0
-    assert re.search(r"^ok +sign of s_y", done.out, flags=re.MULTILINE)
+    assert re.search(r"^ok +handedness of spin", done.out, flags=re.MULTILINE)
 
 
 def test_check_platinum(example_inputs: Path) -> None:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.observables import IndexKind
-from wannier_spin.storage import read_tree, write_tree
+from wannier_spin.storage import Array, Each, Schema, Value, check_tree, read_tree, write_tree
 
 HERMITICITY_TOLERANCE = 1e-6  # of the largest element; Wannier90's text files carry six decimals
 SpinCurrent = Literal["simple", "qiao", "ryoo"]
@@ -66,6 +66,27 @@ _KNOWN: dict[
     "spin_hamiltonian_position": (("polar", "axial"), -1, False),
     "spin_hamiltonian": (("axial",), -1, False),
 }
+
+
+_TEXT = Value((str,))
+_TENSORS = (("R", "n", "n", 3), ("R", "n", "n", 3, 3))
+_MODEL_FILE = Schema(
+    {
+        "kind": _TEXT,
+        "name": _TEXT,
+        "lattice": Array("f", ((3, 3),)),
+        "R_vectors": Array("i", (("R", 3),)),
+        "hamiltonian_R": Array("c", (("R", "n", "n"),)),
+        "centres": Array("f", (("n", 3),)),
+        **{key: Array("c", _TENSORS, optional=True) for key in ("position_R", *(f"{name}_R" for name in _KNOWN))},
+        "periodic": Array("b", ((3,),), optional=True),
+        "thickness": Value((float, int), optional=True),
+        "source": Each(Value((str, int, float, bool, list)), optional=True),
+        "extra_operators": Each(Array("c", (("R", "n", "n"), *_TENSORS)), optional=True),
+        "extra_operators_kinds": Value((str,), optional=True),
+    },
+    exact=True,
+)
 
 
 @dataclass(frozen=True)
@@ -153,7 +174,7 @@ class TightBindingModel:
             object.__setattr__(self, key, value)  # the class is frozen
 
         put("lattice", np.asarray(self.lattice, float))
-        put("R_vectors", np.asarray(self.R_vectors).astype(np.int64))
+        put("R_vectors", _whole_numbers(self.R_vectors, self.name))
         put("hamiltonian_R", np.ascontiguousarray(self.hamiltonian_R, complex))
         for key in ("position_R", "spin_R", *SPIN_CURRENT_KEYS):
             if getattr(self, key) is not None:
@@ -313,18 +334,19 @@ class TightBindingModel:
 def load_model(path: str | Path) -> TightBindingModel:
     """Read a model written by `TightBindingModel.save`. Raises InputError if it is not one."""
     tree = read_tree(path, "wannier_spin model")
+    check_tree(f"'{path}' is not a whole model file", tree, _MODEL_FILE, "save the model again")
     tree.pop("kind")
     tree["periodic"] = tuple(tree.get("periodic", (True, True, True)))
     tree.setdefault("source", {})
-    kinds = json.loads(tree.pop("extra_operators_kinds", "{}"))
-    tree["extra_operators"] = {
-        name: Operator(tree["extra_operators"][name], tuple(indices), parity, hermitian)
-        for name, (indices, parity, hermitian) in kinds.items()
-    }
     try:
-        return TightBindingModel(**tree)
-    except TypeError as error:
-        raise InputError(f"'{path}' is not a whole model file: {error}; save the model again") from error
+        kinds = json.loads(tree.pop("extra_operators_kinds", "{}"))
+        tree["extra_operators"] = {
+            name: Operator(tree["extra_operators"][name], tuple(indices), parity, hermitian)
+            for name, (indices, parity, hermitian) in kinds.items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"'{path}' is not a whole model file: {error!r}; save the model again") from error
+    return TightBindingModel(**tree)
 
 
 @dataclass(frozen=True)
@@ -404,6 +426,19 @@ def _unknown_operator(model: str, missing: Sequence[str], purpose: str, there: I
         f"model '{model}' has no operator {', '.join(missing)}, which {purpose} needs; it has {', '.join(there) or 'none'}; "
         f"give its matrices to the model: extra_operators = {{'{missing[0]}': Operator(...)}}"
     )
+
+
+def _whole_numbers(R_vectors: object, name: str) -> NDArray[np.int64]:
+    """As whole numbers. Raises InputError for what are none, which would be another lattice vector when cut off."""
+    given = np.asarray(R_vectors)
+    try:
+        whole = given.astype(np.int64)
+        exact = given.dtype.kind in "iuf" and bool((np.abs(given) < 2**31).all()) and np.array_equal(whole, given)
+    except (TypeError, ValueError):
+        exact = False
+    if not exact:
+        raise InputError(f"model '{name}': R_vectors must be whole numbers (of lattice vectors), found {given.tolist()!s:.80}")
+    return whole
 
 
 def _opposite(R_vectors: NDArray[np.int64], name: str) -> NDArray[np.int64]:

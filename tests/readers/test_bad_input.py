@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from wannier_spin.errors import InputError
-from wannier_spin.readers import berri_input, read_hr, read_structure, read_tb, read_wannier90
+from wannier_spin.readers import berri_input, fitness_warnings, read_hr, read_structure, read_tb, read_wannier90
 from wannier_spin.readers.files import FortranRecords, read_bytes
 
 SPN_HEADER = 4 + 60 + 4  # one record of 60 characters
@@ -244,10 +244,11 @@ def test_eig_with_two_kpoints_exchanged(pt: Path) -> None:
     assert_says(message(pt), "Pt.eig", "k.p theory")
 
 
-def test_eig_beyond_the_frozen_window(pt: Path) -> None:
-    """A frozen window that the wannierisation did not have: bands inside it are missed, the k-point is named."""
+def test_frozen_window_edited_after_the_run(pt: Path) -> None:
+    """A frozen window that the wannierisation did not have is no fault of the model: it is read, with a warning."""
     edit(pt.with_suffix(".win"), b"dis_froz_max = 28.0", b"dis_froz_max = 33.0")
-    assert_says(message(pt), "Pt.eig", "frozen window", "k-point", "eV")
+    (told,) = fitness_warnings(read_wannier90(pt).source)
+    assert_says(told, "frozen window", "dis_froz_max = 33 eV", "edited", "do not tell which")
 
 
 def test_right_files_pass(pt: Path) -> None:

@@ -31,7 +31,7 @@ def test_example_materials(material: str, models: Models, example_inputs: Path) 
     failed = {name for name, check in checks.items() if check.ok is False}
     assert failed <= MAY_FAIL.get(material, set())
     assert all(bool(check.advice) == (check.ok is False) for check in checks.values())
-    assert checks["sign of s_y"].ok
+    assert checks["handedness of spin"].ok
     assert float(checks["Pauli algebra"].value) < PAULI[material]
     assert ("Kramers pairs" in checks["bands"].value) == (material in ("Pt", "Mn2Au"))
     assert ("not even in k" in checks["E(k) - E(-k)"].value) == (material == "Mn2Au")
@@ -44,13 +44,15 @@ def test_bands_against_eig(models: Models, example_inputs: Path) -> None:
     assert by_name(check_model(shifted, example_inputs / "Pt"))["bands against .eig"].ok is False
 
 
-def test_wrong_sign_of_sy_is_seen(models: Models) -> None:
+@pytest.mark.parametrize("change", [[1, -1, 1], [1, 1, -1], [-1, -1, -1]])
+def test_wrong_handedness_is_seen(change: list[int], models: Models) -> None:
     good = models("Pt")
     assert good.spin_R is not None
-    bad = dataclasses.replace(good, spin_R=good.spin_R * np.array([1, -1, 1]))
-    check = by_name(check_model(bad))["sign of s_y"]
+    bad = dataclasses.replace(good, spin_R=good.spin_R * np.array(change))
+    check = by_name(check_model(bad))["handedness of spin"]
     assert check.ok is False
-    assert "VASP2WAN90" in check.advice
+    assert check.certain
+    assert "does not tell which" in check.advice
 
 
 def test_spin_in_wrong_units_or_missing(models: Models) -> None:
@@ -59,7 +61,9 @@ def test_spin_in_wrong_units_or_missing(models: Models) -> None:
     twice = dataclasses.replace(good, spin_R=2 * good.spin_R)
     assert by_name(check_model(twice))["spectrum of S(k)"].ok is False
     half = dataclasses.replace(good, spin_R=good.spin_R / 2)
-    assert by_name(check_model(half))["Pauli algebra"].ok is False
+    size = by_name(check_model(half))["size of spin"]
+    assert size.ok is False
+    assert "multiply by 2" in size.advice
     none = dataclasses.replace(good, spin_R=None)
     assert by_name(check_model(none))["spin matrices"].ok is False
 

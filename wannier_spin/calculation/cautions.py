@@ -14,6 +14,7 @@ from wannier_spin.integrals.sums import NEAR_FERMI, Minima, Sums
 from wannier_spin.model import KPModel, TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.prepared import Prepared
+from wannier_spin.readers import fitness_warnings
 
 
 def warn(prepared: Prepared, sums: Sums) -> None:
@@ -21,7 +22,8 @@ def warn(prepared: Prepared, sums: Sums) -> None:
     model, plan, occupation = prepared.model, prepared.plan, prepared.occupation
     m = Minima.of(sums.minima, len(occupation.mu))
     sums.notes.update(lowest_energy_eV=float(m.lowest), highest_energy_eV=float(m.highest))
-    found = (_about_energies(model, plan, occupation, m, sums), _about_responses(model, plan, occupation, m), _unfinished(sums))
+    about = (_about_energies(model, plan, occupation, m, sums), _about_responses(model, plan, occupation, m), _unfinished(sums))
+    found = (fitness_warnings(model.source), *about)
     for message in itertools.chain(*found):
         warnings.warn(message, AccuracyWarning, stacklevel=2)
     if plan.frequencies:

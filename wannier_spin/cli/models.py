@@ -33,9 +33,16 @@ def check(
     **options: Any,
 ) -> None:
     """Say whether Wannier90 output is fit for use. Exit code 0 also where a check fails: read the table."""
-    from wannier_spin.readers import check_model
+    from wannier_spin.calculation.open_model import Inputs
+    from wannier_spin.readers import UnfitError, check_model, read_structure
 
-    inputs = opened(seedname, options, structure=structure, magnetic_moments=moments(magmom))
+    try:
+        inputs = opened(seedname, options, structure=structure, magnetic_moments=moments(magmom))
+    except UnfitError as error:  # other commands stop here; this one shows what was found
+        if error.model is None:
+            raise
+        crystal = None if structure is None else read_structure(structure, moments(magmom))
+        inputs = Inputs(error.model, crystal, seedname if seedname.suffix != ".toml" else None, None)
     model, crystal = inputs.model, inputs.structure
     if fermi_energy is None and inputs.settings is not None:
         fermi_energy = inputs.settings.fermi_energy

@@ -14,9 +14,22 @@ import numpy as np
 from wannier_spin.errors import InputError
 from wannier_spin.integration.adaptive import State
 from wannier_spin.model import TightBindingModel
-from wannier_spin.storage import read_tree, write_tree
+from wannier_spin.storage import Array, Each, Schema, Value, check_tree, read_tree, write_tree
 
 KIND = "wannier_spin checkpoint"
+_STATE = Schema(
+    {
+        **{name: Array("f", (("boxes", 3),), finite=True) for name in ("corner", "edge")},
+        **{name: Array("f", (("boxes",),), finite=True) for name in ("weight", "suspect")},
+        **{name: Array("f", (("boxes", "responses"),), finite=True) for name in ("size", "magnitude")},
+        "axis": Array("i", (("boxes",),)),
+        "sums": Array("f", ((3, "points", "channels"),), finite=True),
+        "minima": Array("f", (("minima",),)),
+        "evaluations": Value((int,)),
+        "rounds": Array("i", (("rounds",),)),
+    }
+)
+_FILE = Schema({"identity": Value((str,)), "states": Each(Schema({}), least=1)})
 
 
 @dataclass(frozen=True)
@@ -37,11 +50,15 @@ class Checkpoint:
         Raises InputError if the file is damaged, or what is asked for now is not what it was made for (saying what differs).
         """
         tree = read_tree(self.path, KIND)
+        where, remedy = f"'{self.path}' is not a whole checkpoint", "delete it and start again"
+        check_tree(where, tree, _FILE, remedy)
+        for name, state in tree["states"].items():
+            check_tree(f"{where}, replica {name}", state, _STATE, remedy)
         try:
             stored = json.loads(tree["identity"])
             states = [State.from_tree(tree["states"][str(i)]) for i in range(len(tree["states"]))]
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"'{self.path}' is not a whole checkpoint ({error!r}); delete it and start again") from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{where} ({error!r}); {remedy}") from error
         different = [key for key in {**stored, **self.identity} if stored.get(key) != self.identity.get(key)]
         if different or not states:
             changes = "; ".join(f"{key}: was {stored.get(key)}, is {self.identity.get(key)}" for key in different)

@@ -1,7 +1,7 @@
 """Readers: files of other programs become `TightBindingModel` and `Structure`; every fault becomes an InputError.
 
 files            opening, hashing, Fortran records
-wannier90_files  one parser per Wannier90 format
+checkpoint, wannier90_files, win: one parser per Wannier90 format
 berri_input      Bloch states -> R space (the only reader that imports wannierberri)
 wigner_seitz     minimal-distance replicas for the text files
 tight_binding    _tb.dat, _hr.dat
@@ -10,15 +10,21 @@ collinear        read_collinear: a run for each spin, without spin-orbit couplin
 structure        crystal structures with moments (imports ase); magnetic_cif (imports gemmi), espresso, bravais, vasp
 fermi            the Fermi energy, from the outputs beside the Wannier90 files
 database         structures with numbers into an ase database (imports ase)
-quality          is the output fit for use?
+fitness          what was tested of a model: kept with it and with every result
+consistency      files of a run against one another
+spin_tests       spin matrices against states and algebra
+quality          tests of a model alone
+model_check      all of them as a table, for `check`
 """
 
 from wannier_spin.readers.collinear import ChannelOverlaps, join_channels, read_collinear
 from wannier_spin.readers.database import Entry, check_database, fill_database
 from wannier_spin.readers.fermi import FermiEnergy, find_fermi_energy
 from wannier_spin.readers.files import find_file, seeds_in, sha256
+from wannier_spin.readers.fitness import Check, Fitness, UnfitError, fitness_warnings
+from wannier_spin.readers.model_check import check_model
 from wannier_spin.readers.projections import read_projections
-from wannier_spin.readers.quality import Check, check_model
+from wannier_spin.readers.quality import examined, fitness_of
 from wannier_spin.readers.structure import chemical_symbol, read_structure, read_win_lattice
 from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE, read_hr, read_tb
 from wannier_spin.readers.wannier90 import read_frozen_window, read_wannier90
@@ -29,14 +35,19 @@ __all__ = [
     "Check",
     "Entry",
     "FermiEnergy",
+    "Fitness",
+    "UnfitError",
     "check_database",
     "check_model",
     "chemical_symbol",
+    "examined",
     "fill_database",
     "find_fermi_energy",
     "find_file",
     "join_channels",
     "read_collinear",
+    "fitness_of",
+    "fitness_warnings",
     "read_hr",
     "read_frozen_window",
     "read_projections",

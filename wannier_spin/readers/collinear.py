@@ -24,10 +24,13 @@ from numpy.typing import NDArray
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.model import TightBindingModel, load_model
 from wannier_spin.readers import berri_input
+from wannier_spin.readers.consistency import check_files
 from wannier_spin.readers.fermi import AGREEMENT
 from wannier_spin.readers.files import find_file, sha256
+from wannier_spin.readers.fitness import stored_fitness
+from wannier_spin.readers.quality import examined
 from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE, hermiticity
-from wannier_spin.readers.wannier90 import check_consistency, read_bloch_data, read_without_checkpoint, resolve_seed
+from wannier_spin.readers.wannier90 import read_bloch_data, read_without_checkpoint, resolve_seed
 from wannier_spin.readers.wannier90_files import WinFile, read_win
 
 Real = NDArray[np.float64]
@@ -106,7 +109,7 @@ def join_channels(
     position = None
     if up.position_R is not None or down.position_R is not None:
         position = _blocks(_position(up), up.R_vectors, _position(down), down.R_vectors, R_vectors)
-    return TightBindingModel(
+    model = TightBindingModel(
         lattice=up.lattice,
         R_vectors=R_vectors,
         hamiltonian_R=_blocks(up.hamiltonian_R, up.R_vectors, down.hamiltonian_R, down.R_vectors, R_vectors),
@@ -125,6 +128,8 @@ def join_channels(
             "down": json.dumps(down.source),
         },
     )
+    found = [replace(c, name=f"{s}: {c.name}") for s, m in (("up", up), ("down", down)) for c in stored_fitness(m.source).checks]
+    return examined(model, found)
 
 
 # --- one channel ----------------------------------------------------------------------------------------------
@@ -148,10 +153,10 @@ def _channel(path: Path, tolerance: float) -> _Channel:
 def _from_checkpoint(seed: Path, tolerance: float) -> TightBindingModel:
     """H and position from .chk, .eig and .mmn."""
     data = read_bloch_data(seed, "blocks")  # a choice for which no .spn is looked for
-    check_consistency(data)
+    checks = check_files(data)
     chk = data.checkpoint
     R = berri_input.build(chk, data.energies, data.overlaps, None, tolerance, seed.name)
-    return TightBindingModel(
+    model = TightBindingModel(
         lattice=chk.lattice,
         R_vectors=R.R_vectors,
         hamiltonian_R=R.hamiltonian,
@@ -167,6 +172,7 @@ def _from_checkpoint(seed: Path, tolerance: float) -> TightBindingModel:
             "hermiticity_error": json.dumps(hermiticity(R.R_vectors, R.hermitian())),
         },
     )
+    return examined(model, checks)
 
 
 # --- do they belong together? -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wannier_spin.errors import InputError
 from wannier_spin.readers.files import find_file, read_bytes
-from wannier_spin.readers.wannier90_files import read_win
+from wannier_spin.readers.win import read_win
 
 AGREEMENT = 0.1  # eV: two outputs of one program further apart are of different runs
 _NUMBER = rb"(-?\d+\.\d*)"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import struct
 import warnings
 import zlib
@@ -19,6 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
+
+LARGEST = 1e9  # no count and no index in these files is larger
+HEADER = 1 << 20  # bytes: no first record of these files is longer
+CHUNK = 1 << 24  # bytes read at once: a wrong length in a file must not become memory
 
 
 def find_file(seed: Path, *suffixes: str) -> Path | None:
@@ -104,16 +109,52 @@ def sha256(path: Path) -> str:
 
 
 def numbers(text: bytes, path: Path) -> NDArray[np.float64]:
-    """All numbers of a text, in order, as one array.
+    """All numbers of a text, in order, as one array; Fortran's 1.0D+00 is understood.
 
     Raises InputError with the first line that holds something else.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", DeprecationWarning)  # numpy < 2.3 only warns about what is no number
-            return np.fromstring(text, sep=" ")
+        return _numbers(text)
+    except (ValueError, DeprecationWarning):
+        pass
+    try:
+        return _numbers(_FORTRAN_EXPONENT.sub(b"e", text))
     except (ValueError, DeprecationWarning):
         raise InputError(f"'{path}' is damaged: {_bad_line(text)}; write it again") from None
+
+
+_FORTRAN_EXPONENT = re.compile(rb"(?<=[\d.])[dD](?=[+-]?\d)")
+
+
+def _numbers(text: bytes) -> NDArray[np.float64]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)  # numpy < 2.3 only warns about what is no number
+        return np.fromstring(text, sep=" ")
+
+
+def whole(values: NDArray[np.generic], path: Path, what: str) -> NDArray[np.int64]:
+    """Numbers of a text that must be whole ones. Raises InputError for the first that is not (or has more than nine digits)."""
+    found = np.asarray(values, float)
+    with np.errstate(invalid="ignore"):
+        wrong = ~((np.abs(found) < LARGEST) & (found == np.rint(found)))  # NaN compares as False
+    if wrong.any():
+        raise InputError(
+            f"'{path}' has {found[wrong][0]:g} among the {what}, expected whole numbers; the file is damaged, or is not what its "
+            "name says: copy it or write it again"
+        )
+    return found.astype(np.int64)
+
+
+def counts(line: bytes | NDArray[np.float64], path: Path, how_many: int, what: str) -> tuple[int, ...]:
+    """Positive whole numbers, such as those of bands and k-points at the head of a file. Raises InputError for anything else."""
+    found = numbers(line, path) if isinstance(line, bytes) else line
+    if len(found) != how_many or not (found >= 1).all():
+        raise InputError(
+            f"'{path}': its head should hold the {what}, found {found[: how_many + 1].tolist()}; the file is damaged or is not "
+            "what "
+            "its name says, write it again"
+        )
+    return tuple(int(x) for x in whole(found, path, what))
 
 
 def _bad_line(text: bytes) -> str:
@@ -138,7 +179,7 @@ def check_finite(values: NDArray[np.generic], path: Path, what: str, where: tupl
 
 
 class FortranRecords:
-    """Records of an unformatted sequential Fortran file with 4-byte markers, either byte order, split records too.
+    """Records of an unformatted sequential Fortran file: markers of 4 or 8 bytes, either byte order, split records too.
 
     `next_record` returns bytes, `skip` jumps over one. A short file raises InputError that names record and file.
     """
@@ -148,7 +189,7 @@ class FortranRecords:
         self.count = 0
         self._file = open_binary(path)
         try:
-            self.order = self._byte_order()
+            self.order, self.width = self._markers()
         except InputError:
             self._file.close()
             raise
@@ -170,11 +211,18 @@ class FortranRecords:
         return data
 
     def array(self, kind: str, what: str, count: int | None = None) -> NDArray[np.generic]:
-        """One record as an array of 'i4', 'f8' or 'c16'."""
+        """One record of `count` numbers 'i4', 'f8' or 'c16'; integers may have 8 bytes (compilers have an option for that)."""
         dtype = np.dtype(self.order + kind)
-        data = self.next_record(what, None if count is None else count * dtype.itemsize)
-        if len(data) % dtype.itemsize:
-            raise InputError(f"'{self.path}': record {self.count} ({what}) has {len(data)} bytes; it is damaged")
+        data = self.next_record(what)
+        if kind == "i4" and count and len(data) == 8 * count:
+            dtype = np.dtype(self.order + "i8")
+        expected = len(data) // dtype.itemsize if count is None else count
+        if len(data) != expected * dtype.itemsize:
+            raise InputError(
+                f"'{self.path}': record {self.count} ({what}) has {len(data)} bytes, expected {expected * dtype.itemsize}; the "
+                "file "
+                "is damaged, or is not what its name says"
+            )
         return np.frombuffer(data, dtype).astype(kind)
 
     def skip(self, what: str) -> None:
@@ -197,11 +245,13 @@ class FortranRecords:
             yield data
 
     def _marker(self, what: str) -> int:
-        return int(struct.unpack(self.order + "i", self._read(4, what))[0])
+        return int(struct.unpack(self.order + ("i" if self.width == 4 else "q"), self._read(self.width, what))[0])
 
     def _read(self, size: int, what: str) -> bytes:
+        data = bytearray()
         try:
-            data = self._file.read(size)
+            while len(data) < size and (part := self._file.read(min(CHUNK, size - len(data)))):
+                data += part
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"'{self.path}' cannot be read ({error}); copy or unpack it again") from error
         if len(data) < size:
@@ -209,10 +259,30 @@ class FortranRecords:
                 f"'{self.path}' is truncated: it ends within record {self.count} ({what}); copy it again, or rerun the "
                 "program that wrote it"
             )
-        return data
+        return bytes(data)
 
-    def _byte_order(self) -> str:
-        """Markers are small numbers in the right order and huge in the wrong one."""
+    def _markers(self) -> tuple[str, int]:
+        """Byte order and width of the markers: those with which the first record has the same length at both of its ends.
+
+        Where none has (a damaged file), the order in which a marker of 4 bytes is smallest: the message comes with the record.
+        """
         head = self._read(4, "header")
+        for width, code in ((4, "i"), (8, "q")):
+            for order in "<>":
+                if self._fits(order + code, width):
+                    return order, width
         self._file.seek(0)
-        return min("<>", key=lambda order: abs(struct.unpack(order + "i", head)[0]))
+        return min("<>", key=lambda order: abs(struct.unpack(order + "i", head)[0])), 4
+
+    def _fits(self, code: str, width: int) -> bool:
+        self._file.seek(0)
+        try:
+            length = abs(struct.unpack(code, self._read(width, "header"))[0])
+            if length > HEADER:
+                return False
+            self._read(length, "header")
+            return bool(abs(struct.unpack(code, self._read(width, "header"))[0]) == length)
+        except InputError:
+            return False
+        finally:
+            self._file.seek(0)

@@ -15,7 +15,7 @@ import numpy as np
 
 from wannier_spin.errors import InputError
 from wannier_spin.orbitals import HARMONICS, Orbitals, SpinOrder, with_spin
-from wannier_spin.readers.wannier90_files import BOHR, WinFile, read_win
+from wannier_spin.readers.win import BOHR, WinFile, read_win
 
 SHELLS = ("s", "p", "d", "f")
 DEFAULT_AXES = {"z": (0.0, 0.0, 1.0), "x": (1.0, 0.0, 0.0)}

@@ -84,8 +84,9 @@ def _numbers(labels: Iterable[str], path: Path) -> NDArray[np.int64]:
 
 def _from_win(path: Path) -> Parts:
     win = read_win(path)
+    lattice = win.lattice()
     labels, positions = win.atoms()
-    return win.lattice(), positions, _numbers(labels, path), lambda: np.zeros((len(labels), 3))
+    return lattice, positions, _numbers(labels, path), lambda: np.zeros((len(labels), 3))
 
 
 def atomic_number(label: str, path: Path) -> int:

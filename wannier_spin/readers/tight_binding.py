@@ -22,9 +22,13 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
+from wannier_spin.readers.checkpoint import read_chk
+from wannier_spin.readers.consistency import check_sizes
 from wannier_spin.readers.files import check_finite, find_file, numbers, read_bytes, require_file, sha256
-from wannier_spin.readers.wannier90_files import MISSING_SPN, check_sizes, read_chk, read_spn, read_win
+from wannier_spin.readers.quality import examined
+from wannier_spin.readers.wannier90_files import MISSING_SPN, read_spn
 from wannier_spin.readers.wigner_seitz import distribute, fold
+from wannier_spin.readers.win import read_win
 
 Spin = Literal["interleaved", "blocks", "files"]
 WSDistance = Literal["auto", "file", "none"]
@@ -331,7 +335,7 @@ def _model(
         parts["position"] = hermitian_part(R_vectors, parts["position"])
     if spin is not None and spin != "files":
         parts["spin"] = pure_spinors(R_vectors, table.hamiltonian.shape[-1], spin, files[0])
-    return TightBindingModel(
+    model = TightBindingModel(
         lattice=table.lattice,
         R_vectors=R_vectors,
         hamiltonian_R=parts["hamiltonian"],
@@ -348,6 +352,7 @@ def _model(
         }
         | ({} if mesh is None else {"mesh": " ".join(str(n) for n in mesh)}),
     )
+    return examined(model)
 
 
 def _choose_replicas(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.results.arrays import coordinates
 from wannier_spin.results.facts import RunFacts
+from wannier_spin.results.schema import check_result
 from wannier_spin.results.set import ResultSet
 from wannier_spin.results.tensor import PARTS, ResponseTensor
 from wannier_spin.storage import Labelled, Tree, read_tree
@@ -28,9 +29,10 @@ def load(path: str | Path) -> ResultSet:
     """Read a result file. Raises InputError if it is not one."""
     tree = read_tree(path, KIND)
     try:
+        check_result(f"'{path}' is not a whole result file of this version", tree)
         tensors = {name: _from_tree(tree["responses"][name]) for name in tree["order"]}
         return ResultSet(tensors, RunFacts.from_mapping(tree["provenance"]), tuple(json.loads(tree["warnings"])))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"'{path}' is not a whole result file of this version: {error!r}; compute it again") from error
 
 

@@ -1,8 +1,4 @@
-"""HDF5 trees, written whole or not at all: the only module that imports h5py.
-
-A *tree* is a nested dictionary. Dictionaries become groups, numpy arrays become datasets, everything
-else (strings, numbers, booleans) becomes an attribute. What a tree means is decided by the modules
-that own the data (`model`, `results`).
+"""HDF5 trees, written whole or not at all.
 
 An array with named axes (`Labelled`) becomes a dataset with HDF5 dimension scales, which is what netCDF-4 calls
 dimensions: the same file is then readable by h5py, by netCDF and by xarray.
@@ -11,8 +7,7 @@ dimensions: the same file is then readable by h5py, by netCDF and by xarray.
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
+from wannier_spin.storage.files import temporary_beside, write_whole
+from wannier_spin.storage.reading import seal
+from wannier_spin.storage.stamp import stamp
 
-Tree = dict[str, Any]
 SMALL = 65536  # bytes; larger datasets are compressed
 
 
@@ -53,74 +50,23 @@ def write_tree(path: str | Path, tree: Mapping[str, Any]) -> Path:
             _write_group(file, tree)
             for dataset, axes in _labelled(file, tree):
                 _attach_scales(dataset, axes)
+            if "kind" in tree:  # else it is for others to read
+                seal(file)
             file.flush()
             image = file.id.get_file_image()
         with temporary.open("wb") as whole:
             whole.write(image)
+            whole.write(stamp(image) if "kind" in tree else b"")
             whole.flush()
             os.fsync(whole.fileno())  # some file systems say only now that they are full
 
     return write_whole(path, write)
 
 
-def write_whole(path: str | Path, write: Callable[[Path], object]) -> Path:
-    """Write any file through a temporary one in the same folder, renamed at the end: `write` gets the temporary name.
-
-    Raises InputError if the folder does not exist or cannot be written.
-    """
-    path = Path(path)
-    temporary = _temporary(path)
-    try:
-        write(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:  # h5py raises RuntimeError when it cannot close a file on a full disk
-        raise InputError(f"cannot write '{path}': {error}; is the disk full? Or choose another place") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
-
-
-def write_text(path: str | Path, text: str) -> Path:
-    """Write a text file, whole or not at all. Raises InputError if that is impossible."""
-    path = Path(path)
-    temporary = _temporary(path)
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"cannot write '{path}': {error}; is the disk full? Or choose another place") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
-
-
-def read_tree(path: str | Path, kind: str) -> Tree:
-    """Read a tree whose root attribute `kind` must be as given.
-
-    Raises InputError if the file is missing, is not HDF5, is truncated, or holds something else.
-    """
-    import h5py
-
-    path = Path(path)
-    if not path.is_file():
-        found = "is not a file" if path.exists() else "does not exist"
-        raise InputError(f"'{path}' {found}; expected an HDF5 file written by wannier_spin")
-    try:
-        with h5py.File(path, "r") as file:
-            tree = _read_group(file)
-    except OSError as error:
-        raise InputError(f"'{path}' is not a readable HDF5 file (truncated?): {error}") from error
-    if tree.get("kind") != kind:
-        raise InputError(f"'{path}' holds '{tree.get('kind')}', expected '{kind}'")
-    return tree
-
-
 def check_writable(path: str | Path, kind: str | None = None) -> None:
     """Raise InputError now if `path` cannot be written later, or (with `kind`) exists and is not an older tree of this kind."""
     path = Path(path)
-    _temporary(path).unlink()
+    temporary_beside(path).unlink()
     if kind is not None and path.exists() and _kind_of(path) != kind:
         raise InputError(f"output '{path}' exists and is not an older '{kind}', and is not replaced; choose another name with -o")
 
@@ -132,24 +78,8 @@ def _kind_of(path: Path) -> str | None:
     try:
         with h5py.File(path, "r") as file:
             return str(file.attrs["kind"])
-    except (OSError, KeyError):
+    except Exception:  # whatever h5py says of a damaged file
         return None
-
-
-def _temporary(path: Path) -> Path:
-    """A new empty file beside `path`; InputError if that is impossible."""
-    try:
-        if path.is_dir():
-            raise InputError(f"output '{path}' is a folder; give the name of a file")
-        if not path.parent.is_dir():
-            raise InputError(f"output folder '{path.parent}' does not exist; create it or choose another with -o")
-        if not os.access(path.parent, os.W_OK):
-            raise InputError(f"output folder '{path.parent}' is not writable; choose another with -o")
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:32]}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise InputError(f"cannot write '{path}': {error}; choose another place with -o") from error
-    os.close(handle)
-    return Path(temporary)
 
 
 def _write_group(group: Any, tree: Mapping[str, Any]) -> None:
@@ -194,33 +124,3 @@ def _attach_scales(dataset: Any, axes: tuple[str, ...]) -> None:
         while name not in group and group.name != "/":
             group = group.parent
         dimension.attach_scale(group[name])
-
-
-def _read_group(group: Any) -> Tree:
-    import h5py
-
-    tree: Tree = {key: _plain(value) for key, value in group.attrs.items()}
-    for key, item in group.items():
-        tree[key] = _read_group(item) if isinstance(item, h5py.Group) else _read_array(item)
-    return tree
-
-
-def _read_array(dataset: Any) -> Any:
-    import h5py
-
-    return dataset.asstr()[()].astype(str) if h5py.check_string_dtype(dataset.dtype) else dataset[()]
-
-
-def _plain(value: Any) -> Any:
-    """Attributes come back as numpy scalars; hand out Python ones."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return value
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
