@@ -52,7 +52,9 @@ def inline(writer, node):
 
 
 def block(writer, node):
-    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>\n')
+    r"""Equations that stand side by side, with \qquad between them, stand below one another on a phone."""
+    equations = [tex2mathml(part, as_block=True) for part in node.astext().split(r"\qquad")]
+    writer.body.append(f'<div class="math">{"".join(f"<span>{equation}</span>" for equation in equations)}</div>\n')
     raise nodes.SkipNode
 
 

@@ -165,7 +165,7 @@ def test_every_generated_part_is_on_a_page(documentation):
     generate = documentation("generate")
     text = "\n".join(PAGES.values())
     assert sorted(generate.MARK.findall(text)) == sorted(generate.PARTS)
-    assert sorted(generate.FIGURE.findall(text)) == sorted(generate.FIGURES)
+    assert set(generate.FIGURE.findall(text)) == set(generate.FIGURES)
 
 
 def test_generated_parts_are_complete(documentation):
@@ -302,21 +302,62 @@ def build(output, cwd, root=ROOT):
     script = root / "workflows" / "documentation" / "build.py"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, script, "-o", output]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=900)
 
 
-def test_the_site_is_built(tmp_path):
-    """Without a warning; nothing of it is fetched from elsewhere; equations are there."""
-    done = build(tmp_path / "site", tmp_path)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the site, built without a warning."""
+    folder = tmp_path_factory.mktemp("site")
+    done = build(folder / "site", folder)
     assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "site"
+
+
+def test_the_site_is_built(site):
+    """Nothing of it is fetched from elsewhere; equations are there."""
     for page in PAGES:
-        html = (tmp_path / "site" / f"{page}.html").read_text()
+        html = (site / f"{page}.html").read_text()
         assert not re.search(r"<(?:script|img|link)[^>]*(?:src|href)=\"(?:https?:)?//", html), page
         assert "generated:" not in html
-    assert (tmp_path / "site" / "_static" / "platinum.svg").stat().st_size > 5000
-    theory = (tmp_path / "site" / "theory.html").read_text()
-    assert theory.count("<math") > 60
+    for figure in re.findall(r"<!-- figure: (.+?) -->", "".join(PAGES.values())):
+        assert (site / "_static" / figure).stat().st_size > 5000
+    theory = (site / "theory.html").read_text()
+    assert theory.count("<math") > 150
     assert theory.count("<table") >= 6
+
+
+FRAMES = """<body><script>
+const widths = [1440, 390], pages = %s, found = []
+const check = (frame, page, width) => {
+  const inside = frame.contentDocument, wide = inside.documentElement.scrollWidth - width
+  const broken = [...inside.images].filter(image => !image.naturalWidth).map(image => image.src)
+  const named = [...inside.querySelectorAll('a[href^="#"]')].map(link => link.getAttribute("href").slice(1))
+  const lost = named.filter(id => id && !inside.getElementById(id))
+  if (wide > 0 || broken.length || lost.length) found.push(`${page} at ${width}: ${wide} px too wide, ${broken} ${lost}`)
+}
+const visits = pages.flatMap(page => widths.map(width => [page, width]))
+const next = () => {
+  if (!visits.length) { document.body.innerHTML = `<pre>seen ${pages.length}\n${found.join("\n")}</pre>`; return }
+  const [page, width] = visits.pop(), frame = document.createElement("iframe")
+  frame.style = `width: ${width}px; height: 900px; border: 0`
+  frame.onload = () => { check(frame, page, width); frame.remove(); next() }
+  frame.src = page
+  document.body.append(frame)
+}
+next()
+</script></body>"""
+
+
+def test_pages_in_a_browser(site, tmp_path):
+    """At the width of a desk and of a phone nothing sticks out, no picture and no anchor is missing."""
+    if (chromium := shutil.which("chromium") or shutil.which("chromium-browser")) is None:
+        pytest.skip("no chromium here")
+    (site / "frames.html").write_text(FRAMES % json.dumps([f"{page}.html" for page in PAGES]))
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--virtual-time-budget=60000"]
+    command = [chromium, *options, f"--user-data-dir={tmp_path}/profile", "--dump-dom", (site / "frames.html").as_uri()]
+    seen = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300).stdout
+    assert f"<pre>seen {len(PAGES)}\n</pre>" in seen, seen[-2000:]
 
 
 FAULTS = {"[](nowhere.md)": "nowhere.md", "{py:func}`wannier_spin.nothing`": "wannier_spin.nothing", "Nothing wrong.": ""}

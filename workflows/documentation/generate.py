@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import h5py
+import numpy as np
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
@@ -25,6 +26,7 @@ from wannier_spin.calculation import run
 from wannier_spin.calculation.symmetrize import computed_table
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.responses import BLOCKS, DYNAMIC_BLOCKS, RELAXATIONS, RESPONSES
+from wannier_spin.responses.registry import Response
 from wannier_spin.symmetry.table import OPERATIONS, QUANTITIES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +52,39 @@ def code(text: str) -> str:
 
 
 def responses() -> str:
-    return cli.responses_table(markdown=True)
+    """What there is, with its law typeset; the same in plain text: `wannier-spin responses`."""
+    rows = [
+        (
+            f"{record.title}<br>{code(record.name)}",
+            f"${law_in_tex(record)}$",
+            record.equation,
+            ", ".join(f"$\\tau^{power}$" for power in record.tau_powers),
+            *("+" if parity > 0 else "-" for parity in parities(record)),
+        )
+        for record in RESPONSES.values()
+    ]
+    return table(("response", "law", "eq.", "order", "P", "T"), rows)
+
+
+def law_in_tex(record: Response) -> str:
+    """ "J_a;c = sigma_ab;c E_b" and "sigma(0)_ab;c" as J_{a;c} = \\sigma^{(0)}_{ab;c} E_b."""
+    left, _, right = record.law.partition(" = ")
+    fields = " ".join(right.split()[1:])
+    return f"{tex(left)} = {tex(record.symbol)}\\, {fields}"
+
+
+def tex(symbol: str) -> str:
+    """sigma(0)_abd;c(omega) -> \\sigma^{(0)}_{abd;c}(\\omega)."""
+    found = re.fullmatch(r"(\w+?)(\(\d\))?_([a-z;]+)(\(omega\))?", symbol)
+    assert found is not None, symbol
+    name, power, indices, omega = found.groups()
+    greek = name if len(name) == 1 else f"\\{name}"
+    return greek + (f"^{{{power}}}" if power else "") + f"_{{{indices}}}" + (r"(\omega)" if omega else "")
+
+
+def parities(record: Response) -> tuple[int, int]:
+    """Under inversion and time reversal, of the coefficient."""
+    return record.tensor.space_parity, record.tensor.time_parity(record.tau_power)
 
 
 def recipes() -> str:
@@ -281,7 +315,33 @@ def platinum(path: Path) -> None:
     ws.plot(run(settings, text, folder, SERIAL), path, components="xy;z")
 
 
-FIGURES: dict[str, Callable[[Path], None]] = {"platinum.svg": platinum}
+def bands(path: Path) -> None:
+    """Where in k the spin Hall effect of platinum comes from."""
+    model = ws.read_wannier90(ROOT / "example_inputs" / "Pt" / "Pt")
+    line = ws.k_path(model, "L 1/2 1/2 1/2; G 0 0 0; X 1/2 0 1/2; W 1/2 1/4 3/4", points=60)
+    ws.plot_bands(ws.band_map(model, line, "spin_berry_curvature", "xy;z"), path, fermi_energy=22.4839)
+
+
+def altermagnet(path: Path) -> None:
+    """All of it is in the term that the printed formula leaves out."""
+    model = ws.models.altermagnet()
+    options: dict[str, Any] = {"grid": (96, 96, 1), "mu": np.linspace(-3.9, 3.9, 79), "temperature": 600}
+    ws.plot(ws.compute(model, "magnetic_spin_hall", **options), path, components="xy;z")
+
+
+def plane(path: Path) -> None:
+    """The same in k, with the Fermi lines of both spins."""
+    model = ws.models.altermagnet()
+    corners = ws.k_plane(model, ". -1/2 -1/2 0; . 1/2 -1/2 0; . -1/2 1/2 0", (96, 96), marks="G 0 0 0; X 1/2 0 0; M 1/2 1/2 0")
+    ws.plot_plane(ws.response_map(model, corners, "magnetic_spin_hall", "xy;z", mu=-2.0, temperature=1200), path)
+
+
+FIGURES: dict[str, Callable[[Path], None]] = {
+    "platinum.svg": platinum,
+    "bands.svg": bands,
+    "altermagnet.svg": altermagnet,
+    "plane.svg": plane,
+}
 PARTS: dict[str, Callable[[], str]] = {
     "responses": responses,
     "recipes": recipes,
