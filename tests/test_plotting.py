@@ -17,9 +17,11 @@ from wannier_spin import cli, observables
 from wannier_spin import units as un
 from wannier_spin.analysis.kpath import QUANTITIES, band_map, k_path
 from wannier_spin.errors import InputError
+from wannier_spin.plotting.colour import rounded_up
 from wannier_spin.plotting.curves import View, curves, scan_axis
+from wannier_spin.plotting.plane import window_of, zone_boundaries
 from wannier_spin.plotting.words import math_symbol, math_unit, power_of_ten
-from wannier_spin.results import RunFacts, groups
+from wannier_spin.results import RunFacts, groups, is_forbidden
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -262,7 +264,7 @@ def test_equivalent_components_are_one_curve(cubic: ws.ResultSet) -> None:
     figure = ws.plot(cubic)
     (axes,) = figure.axes  # edelstein is forbidden
     (label,) = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
-    assert label == "xy;z = −xz;y = … (6)"
+    assert label == "xy;z = … (6)"
     (forbidden,) = ws.plot(cubic, responses=["edelstein"]).axes
     assert "forbidden by symmetry" in [text.get_text() for text in forbidden.texts]
 
@@ -325,6 +327,79 @@ def test_summary_sheet_of_a_symmetric_crystal(cubic: ws.ResultSet) -> None:
     assert "forbidden by symmetry: edelstein" in text
     assert len(figure.axes) == 1
     assert_tidy(figure)
+
+
+@pytest.fixture(scope="module")
+def iron(example_inputs: Path) -> ws.ResultSet:
+    """Everything of the shipped example, on few points."""
+    folder = example_inputs / "Fe"
+    scan = {"mu": [17.5, 17.55, 17.6], "temperature": 3000, "tau": [10, 50], "omega": [0.1, 0.2, 0.3], "broadening": 0.05}
+    crystal = ws.read_structure(folder / "Fe.win", [(0, 0, 2.2)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = ws.load_model(folder / "Fe.model.h5")
+        found = ws.compute(model, "all", grid=(4, 4, 4), units="SI", symmetry=crystal, **scan)  # type: ignore[arg-type]
+    return found.with_facts(fermi_energy=17.55)
+
+
+def test_captions_are_whole(iron: ws.ResultSet) -> None:
+    """No line has half of a formula, on the sheet with its narrow panels as in a figure; legends are short."""
+    for figure in (ws.summary_sheet(iron), ws.plot(iron)):
+        for text in texts_of(figure):
+            for line in text.split("\n"):
+                assert line.count("$") % 2 == 0, text
+        for axes in figure.axes:
+            assert len(axes.get_legend().get_texts()) <= 6
+        assert_tidy(figure)
+
+
+def test_what_is_forbidden_is_not_drawn(iron: ws.ResultSet) -> None:
+    """Injection in light has a linear part of one T parity, a circular one of the other: no line is rounding."""
+    titles = {axes.get_legend().get_title().get_text().split("\n")[0] for axes in ws.plot(iron).axes}
+    for tensor in iron.values():
+        if is_forbidden(tensor, iron.facts):
+            assert tensor.title not in titles
+            continue
+        top = np.abs(tensor.values).max()
+        assert top > 0
+        drawn = curves(tensor, iron.facts, View(most=50))
+        assert drawn
+        everywhere = [np.abs(tensor.component(curve.label.split()[0])[0]).max() for curve in drawn]
+        assert min(everywhere) > 1e-9 * top
+
+
+def test_few_points_have_error_bars(iron: ws.ResultSet) -> None:
+    (axes,) = ws.plot(iron, responses="spin_hall").axes
+    assert len(axes.containers) == sum(not line.get_label().startswith("_") for line in axes.lines)
+    assert all(line.get_marker() == "o" for line in axes.lines if not line.get_label().startswith("_"))
+
+
+@pytest.mark.parametrize("points", [1, 20])
+def test_one_huge_bar_does_not_set_the_scale(points: int) -> None:
+    tensor = make("edelstein", mu=np.linspace(-0.3, 0.3, points))["edelstein"]
+    errors = {name: 1e-3 * block for name, block in tensor.blocks.items()}
+    for block in errors.values():
+        block[0, 0, 1, 0] = 1e3 * np.abs(tensor.values).max()
+    (axes,) = ws.plot(replace(tensor, block_errors=errors)).axes
+    low, high = axes.get_ylim() if points > 1 else axes.get_xlim()
+    power = power_of_ten(float(np.abs(tensor.values).max()))
+    assert high - low < 4 * np.abs(tensor.values).max() / 10.0**power
+    assert "bars longer than the panel" in " ".join(texts_of(axes.figure)).replace("\xa0", " ").replace("\n", " ")
+
+
+def test_a_sheet_is_as_high_as_what_is_on_it(cubic: ws.ResultSet, everything: ws.ResultSet) -> None:
+    assert ws.summary_sheet(cubic).get_figheight() < 8 < ws.summary_sheet(everything).get_figheight()
+
+
+def test_a_file_is_drawn_by_its_name(result: ws.ResultSet, tmp_path: Path) -> None:
+    path = result.save(tmp_path / "r.h5")
+    assert len(ws.plot(str(path), responses="spin_hall").axes) == 1
+    with pytest.raises(InputError, match="cannot draw int; expected a result"):
+        ws.plot(3)  # type: ignore[arg-type]
+
+
+def test_figures_show_themselves(result: ws.ResultSet) -> None:
+    assert ws.plot(result["spin_hall"])._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
 
 
 # --- bands --------------------------------------------------------------------------------------------------------------
@@ -404,6 +479,30 @@ def test_bands_of_a_response() -> None:
     assert_tidy(figure)
 
 
+def test_bands_that_coincide_are_seen_both() -> None:
+    """Of a pair with opposite spins one lies a little above, the other below."""
+    model = ws.models.get("rashba_exchange", rashba=0.0, exchange=(0.0, 0.0, 0.05))
+    figure = ws.plot_bands(band_map(model, k_path(model, "G 0 0 0; X 1/2 0 0", 20), "spin", "z"))
+    (lines,) = [c for c in figure.axes[0].collections if hasattr(c, "get_segments")]
+    spins, shifts = np.asarray(lines.get_array()), np.asarray(lines.get_offsets())
+    assert np.abs(spins).max() > 0.3
+    assert (np.sign(shifts[:, 1]) == np.sign(spins)).all()
+    assert np.linalg.norm(shifts, axis=1) == pytest.approx(0.6 / 72 * np.abs(spins) / lines.norm.vmax)  # inches
+
+
+def test_no_spin_has_no_colour() -> None:
+    model = ws.models.get("rashba_exchange", rashba=0.0, exchange=(0.0, 0.0, 1e-9))
+    bands = band_map(model, k_path(model, "G 0 0 0; X 1/2 0 0", 20), "spin", "z")
+    assert np.abs(bands.values).max() < 1e-3
+    (lines,) = [c for c in ws.plot_bands(bands).axes[0].collections if hasattr(c, "get_segments")]
+    assert lines.norm.vmax == 1.0
+
+
+@pytest.mark.parametrize(("value", "end"), [(0.987, 1.0), (1.0, 1.0), (1.01, 1.2), (4.2e-5, 5e-5), (83.0, 100.0)])
+def test_colour_bars_end_at_round_numbers(value: float, end: float) -> None:
+    assert rounded_up(value) == pytest.approx(end, rel=1e-12)
+
+
 # --- planes -------------------------------------------------------------------------------------------------------------
 
 HEXAGONAL = ws.models.get("kane_mele", rashba=0.1, exchange=(0.0, 0.0, 0.2))
@@ -413,8 +512,9 @@ CELL = ". -1/2 -1/2 0; . 1/2 -1/2 0; . -1/2 1/2 0"
 def quadrilaterals(figure: "matplotlib.figure.Figure") -> "matplotlib.collections.QuadMesh":
     from matplotlib.collections import QuadMesh
 
-    (cells,) = [c for c in figure.axes[0].collections if isinstance(c, QuadMesh)]
-    return cells
+    cells = [c for c in figure.axes[0].collections if isinstance(c, QuadMesh)]
+    middle = np.mean(figure.axes[0].get_xlim())
+    return min(cells, key=lambda c: abs(c.get_coordinates()[..., 0].mean() - middle))  # the others are its copies
 
 
 def contours(figure: "matplotlib.figure.Figure", colour: str) -> np.ndarray:
@@ -433,9 +533,7 @@ def test_plane_shows_the_integrand_where_it_is() -> None:
     cells = quadrilaterals(figure)
     assert np.asarray(cells.get_array()).ravel() == pytest.approx(bands.values.sum(axis=1))
     assert np.abs(bands.values.sum(axis=1)).max() > 0
-    corners = cells.get_coordinates()
-    centres = (corners[:-1, :-1] + corners[1:, :-1] + corners[:-1, 1:] + corners[1:, 1:]) / 4
-    assert np.asarray(centres).reshape(-1, 2) == pytest.approx(plane.positions, abs=1e-12)
+    assert np.asarray(cells.get_coordinates()).reshape(-1, 2) == pytest.approx(plane.positions, abs=1e-12)
     assert figure.axes[0].get_aspect() == 1  # angles are right
     low, high = cells.get_clim()
     assert low == pytest.approx(-high)  # white is zero
@@ -708,3 +806,49 @@ def test_without_matplotlib(folder: Path) -> None:
     assert "pip install 'wannier-spin[plot]'" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (folder / "r.pdf").exists()
+
+
+# --- zones and periods ----------------------------------------------------------------------------------------------------
+
+
+def test_zone_lines_of_a_plane_on_which_zones_meet(example_inputs: Path) -> None:
+    """(001) through Gamma of a face-centred lattice: part of the plane is a face between two zones, which is no line in it."""
+    model = ws.load_model(example_inputs / "GaAs" / "GaAs.model.h5")
+    plane = ws.k_plane(model, ". 0 -1 -1; . 1 0 -1; . -1 0 1", (41, 41))
+    found = zone_boundaries(plane)
+    assert len(found) >= 3
+    steps = np.array([(i, j, k) for i in range(-4, 5) for j in range(-4, 5) for k in range(-4, 5)]) @ plane.reciprocal
+    normal = np.cross(*plane.axes)
+    distance = np.linalg.norm(plane.cartesian[:, None] - steps[None], axis=2)
+    spacing = np.linalg.norm(np.diff(plane.cartesian[:2], axis=0))
+    for X in found:
+        inside = X > 0
+        edge = (inside != np.roll(inside, 1, axis=1))[1:, 1:] | (inside != np.roll(inside, 1, axis=0))[1:, 1:]
+        for point in np.flatnonzero(np.pad(edge, ((1, 0), (1, 0))).ravel()):
+            near = steps[distance[point] < distance[point].min() + 3 * spacing]
+            seen_from_the_plane = {(*np.round(G @ plane.axes.T, 4), round(abs(float(G @ normal)), 4)) for G in near}
+            assert len(seen_from_the_plane) > 1  # a line lies between zones that differ, not between mirror images
+
+
+def test_a_period_fills_a_rectangle(example_inputs: Path) -> None:
+    """A slanted cell: copies fill the corners, and every colour is that of the point."""
+    model = ws.load_model(example_inputs / "GaAs" / "GaAs.model.h5")
+    plane = ws.k_plane(model, ". 0 -1 -1; . 1 0 -1; . -1 0 1", (21, 21))
+    (x, y), shifts = window_of(plane)
+    edges = [plane.positions[(21 - 1) * 21] - plane.positions[0], plane.positions[20] - plane.positions[0]]
+    assert abs(edges[0] @ edges[1]) > 0.1  # slanted
+    assert (x[1] - x[0]) * (y[1] - y[0]) == pytest.approx(abs(np.linalg.det(edges)))
+    corner = np.array([x[0], y[0]])
+    inside = [
+        np.linalg.solve(
+            np.transpose(edges),
+            corner + (x[1] - x[0]) * np.array([u, 0]) + (y[1] - y[0]) * np.array([0, v]) - plane.positions[0] - [shift, 0],
+        )
+        for u in (0.0, 1.0)
+        for v in (0.0, 1.0)
+        for shift in shifts
+    ]
+    covered = [np.all((-1e-9 < c) & (c < 1 + 1e-9)) for c in inside]
+    assert np.array(covered).reshape(4, -1).any(axis=1).all()
+    part = ws.k_plane(model, ". 0 0 0; . 1/2 0 0; . 0 1/2 0", (21, 21))
+    assert window_of(part)[1] == (0.0,)

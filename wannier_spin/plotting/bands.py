@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Real = NDArray[np.float64]
+NO_SPIN = 1e-3
+SHIFT = 0.6  # points
+PANEL = (3.8, 2.2)  # inches, about
 
 
 def plot_bands(
@@ -73,10 +76,18 @@ def _draw_bands(
     values = ((bands.values[:-1] + bands.values[1:]) / 2)[joined].ravel()
     seen = ((lines[..., 1].max(axis=1) >= low) & (lines[..., 1].min(axis=1) <= high)).ravel()
     order = np.argsort(np.abs(values[seen]), kind="stable")  # strong colours on top
-    norm, ticks = colour_scale(values[seen])
-    collection = LineCollection(list(lines[seen][order]), cmap=colour_map(DIVERGING), norm=norm, linewidths=1.4, capstyle="round")
+    norm, ticks = colour_scale(_of_size(bands, values[seen]))
+    collection = LineCollection(
+        list(lines[seen][order]),
+        cmap=colour_map(DIVERGING),
+        norm=norm,
+        linewidths=1.2,
+        capstyle="round",
+        offsets=_beside(lines[seen][order], np.asarray(norm(values[seen][order])), (float(x[-1] - x[0]), high - low)),
+        offset_transform=figure.dpi_scale_trans,
+    )
     collection.set_array(values[seen][order])
-    axes.add_collection(collection)
+    axes.add_collection(collection, autolim=False)
     axes.set_ylim(low - margin, high + margin)
     reference = "E$_F$" if bands.mu is None else "μ"
     axes.set_ylabel("E (eV)" if fermi_energy is None else f"E − {reference} (eV)")
@@ -84,6 +95,25 @@ def _draw_bands(
         axes.axhline(0, color="0.3", lw=0.6, ls=":", zorder=0)
     colour_bar(figure, axes, collection, ticks, lambda power: f"{map_symbol(bands)}{map_unit(bands, power)}")
     axes.set_title(map_title(bands), loc="left")
+
+
+def _of_size(bands: BandMap[KPath], values: Real) -> Real:
+    """The values that make the colour scale: where no band has a spin, that of one, so that rounding has no colour."""
+    if bands.quantity == "spin" and np.abs(values).max(initial=0.0) < NO_SPIN:
+        return np.array([1.0])
+    return values
+
+
+def _beside(lines: Real, colours: Real, extent: tuple[float, float]) -> Real:
+    """Shifts (inches) across each piece of a band, up where its value is positive and down where it is negative.
+
+    Bands that lie on one another with opposite values are seen both. colours : from 0 to 1. extent : of the panel in its own units.
+    """
+    step = (lines[:, 1] - lines[:, 0]) / np.array(extent) * np.array(PANEL)
+    across = np.stack([-step[:, 1], step[:, 0]], axis=1)
+    length = np.linalg.norm(across, axis=1, keepdims=True)
+    side = 2 * colours[:, None] - 1
+    return np.asarray(SHIFT / 72 * side * across / np.where(length > 0, length, 1.0))
 
 
 def _draw_sum(axes: Axes, bands: BandMap[KPath], fermi_energy: float) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ENDINGS = (".pdf", ".png", ".svg")
+SCREEN = 110  # dots per inch in a notebook
 COLUMN = 3.4  # inches: one column of a journal
 PAGE = (8.27, 11.69)  # inches: A4
 # Okabe and Ito: told apart by colour-blind readers; the line styles serve those who print in grey
@@ -64,10 +67,24 @@ def new_figure(
 
     fixed_aspect : panels keep their shape, and colour bars are as high as they are.
     """
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    return Figure(figsize=size, layout=ConstrainedLayoutEngine(rect=rectangle, compress=fixed_aspect))
+    return _shown()(figsize=size, layout=ConstrainedLayoutEngine(rect=rectangle, compress=fixed_aspect))
+
+
+@cache
+def _shown() -> type[Figure]:
+    """Figures that show themselves in a notebook, without pyplot."""
+    from matplotlib.figure import Figure
+
+    class ShownFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            stream = io.BytesIO()
+            with own_style():
+                self.savefig(stream, format="png", dpi=SCREEN)
+            return stream.getvalue()
+
+    return ShownFigure
 
 
 def save(figure: Figure, path: str | Path) -> Path:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Real = NDArray[np.float64]
 Scale = Literal["auto", "linear", "symlog"]
+ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 SPIKY = 20.0  # times the upper quartile: a largest value beyond it would leave nothing but white in a linear scale
 
 
@@ -27,11 +28,10 @@ def colour_scale(values: Real, scale: Scale = "auto") -> tuple[Any, Sequence[flo
 
     if scale not in ("auto", "linear", "symlog"):
         raise InputError(f"scale = '{scale}' is not available; choose from auto, linear, symlog")
-    top = max(float(np.abs(values).max(initial=0.0)), 1e-12)
+    top = rounded_up(max(float(np.abs(values).max(initial=0.0)), 1e-12))
     usual = max(float(np.percentile(np.abs(values), 75)) if len(values) else 0.0, 1e-4 * top)
     if scale == "linear" or (scale == "auto" and top < SPIKY * usual):
-        edge = rounded_down(top)
-        return Normalize(-top, top), (-edge, -edge / 2, 0.0, edge / 2, edge)
+        return Normalize(-top, top), (-top, -top / 2, 0.0, top / 2, top)
     linear = power_below(min(usual, top / SPIKY))
     return AsinhNorm(linear, vmin=-top, vmax=top), decades(linear, top)
 
@@ -67,10 +67,10 @@ def power_below(value: float) -> float:
     return 10.0 ** math.floor(math.log10(value))
 
 
-def rounded_down(value: float) -> float:
-    """To two digits."""
-    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return float(f"{math.floor(value / unit * (1 + 1e-9)) * unit:.1e}")
+def rounded_up(value: float) -> float:
+    """To a number that stands well at the end of a colour bar: 1, 1.2, 1.5, 2 ... times a power of ten."""
+    power = power_below(value)
+    return next((step * power for step in ROUND if value <= step * power * (1 + 1e-9)), 10 * power)
 
 
 def colour_map(colours: Sequence[str]) -> Any:

@@ -18,6 +18,7 @@ from wannier_spin.results import ResponseTensor, RunFacts, groups
 Real = NDArray[np.float64]
 AXES = ("mu", "temperature", "omega", "tau")
 MOST_LINES = 7
+ROUNDING = 1e-12  # of the largest value
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,12 @@ def _choices(
     chosen = list(_chosen_groups(tensor, facts, view.components))
     if view.lines is None:
         for group, part in chosen if view.components else _largest(tensor, chosen, view.most):
-            yield group, part, place, _label(group) + _part(tensor, part)
+            yield (
+                group,
+                part,
+                place,
+                _label(group) if part is None else group.name + _part(tensor, part),
+            )  # there is no room for more
         return
     for group, part in chosen if view.components else _largest(tensor, chosen, 1):
         for i, value in enumerate(getattr(tensor, view.lines)):
@@ -133,9 +139,16 @@ def _chosen_groups(tensor: ResponseTensor, facts: RunFacts, components: Sequence
         names = dict.fromkeys(checked_name(tensor, component) for component in components)
         yield from ((Group(name), part) for name in names for part in parts)
         return
-    lists = [[(group, part) for group in groups(tensor, facts, part or 0)] for part in parts]
+    lists = [[(group, part) for group in groups(tensor, facts, part or 0) if not _is_zero(tensor, group, part)] for part in parts]
     for pairs in itertools.zip_longest(*lists):  # cos and sin in turn
         yield from (pair for pair in pairs if pair is not None)
+
+
+def _is_zero(tensor: ResponseTensor, group: Group, part: int | None) -> bool:
+    """Whether a component that symmetry allows is rounding: a part of light that is there for one T parity only."""
+    index: Any = (..., *(() if part is None else (part,)), *group.index)
+    sizes = np.nan_to_num(np.abs(tensor.values), posinf=0.0)
+    return bool(np.nan_to_num(np.abs(tensor.values[index]), posinf=np.inf).max() <= ROUNDING * sizes.max())
 
 
 def drawn_of(tensor: ResponseTensor, facts: RunFacts, view: View) -> tuple[int, int]:
@@ -162,10 +175,10 @@ def _part(tensor: ResponseTensor, part: int | None) -> str:
 
 
 def _label(group: Group) -> str:
-    """The component and its equals, "xy;z = -yx;z", shortened where there are many."""
+    """The component and its equal, "xy;z = -yx;z", where there are more how many."""
     sign = " = " if group.exact else " ≈ "
-    shown = sign.join([group.name, *group.others[:1]])
-    text = f"{shown}{sign}… ({len(group.others) + 1})" if len(group.others) > 2 else sign.join([group.name, *group.others])
+    members = (group.name, *group.others)
+    text = sign.join(members) if len(members) <= 2 else f"{group.name}{sign}… ({len(members)})"
     return text.replace("-", "−")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Real = NDArray[np.float64]
+EDGE = 1e-9
+NEAREST = 12  # lattice points: those that share a corner of a zone, and their mirror images
 
 
 def plot_plane(
@@ -44,17 +47,21 @@ def plot_plane(
     values = _values(bands, level, band)
     x, y = (bands.k.positions[:, i].reshape(bands.k.shape) for i in (0, 1))
     with own_style():
-        figure = new_figure(_size(x, y), fixed_aspect=True)
+        figure = new_figure(_size(bands.k), fixed_aspect=True)
         axes = figure.subplots()
-        _draw_values(figure, axes, bands, x, y, values, band, scale)
+        window, shifts = window_of(bands.k)
+        _draw_values(figure, axes, bands, (x, y), shifts, values, band, scale)
         for boundary in zone_boundaries(bands.k):
-            axes.contour(x, y, boundary, levels=[0.0], colors="0.5", linewidths=0.5)
+            for shift in shifts:
+                axes.contour(x + shift, y, boundary, levels=[0.0], colors="0.5", linewidths=0.5)
         if level is not None:
-            for n in range(bands.energies.shape[1]) if band is None else (band - 1,):
-                _draw_fermi_line(axes, x, y, (bands.energies[:, n] - level).reshape(x.shape))
+            numbers = range(bands.energies.shape[1]) if band is None else (band - 1,)
+            _draw_fermi_lines(axes, (x, y), shifts, [(bands.energies[:, n] - level).reshape(x.shape) for n in numbers])
         for name, *place in bands.k.marks:
-            _draw_mark(axes, gamma(name), (place[0], place[1]))
-        axes.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), aspect="equal")
+            for shift in shifts:
+                if window[0][0] - EDGE <= place[0] + shift <= window[0][1] + EDGE:
+                    _draw_mark(axes, gamma(name), (place[0] + shift, place[1]))
+        axes.set(xlim=window[0], ylim=window[1], aspect="equal")
         axes.set_xlabel(axis_label(bands.k.axes[0]))
         axes.set_ylabel(axis_label(bands.k.axes[1]))
         axes.set_title(f"{map_title(bands)}{_what(bands, fermi_energy, band)}", loc="left")
@@ -63,10 +70,38 @@ def plot_plane(
     return figure
 
 
-def _size(x: Real, y: Real) -> tuple[float, float]:
+def window_of(plane: KPlane) -> tuple[tuple[tuple[float, float], tuple[float, float]], tuple[float, ...]]:
+    """What is seen of the plane: limits of x and y, and the shifts along x of the copies of the parallelogram that fill them.
+
+    A parallelogram whose edges are vectors of the lattice in k is one period: its copies fill a rectangle of the same area. Any
+    other one is seen as it is.
+    """
+    x, y = plane.positions.reshape(*plane.shape, 2).transpose(2, 0, 1)
+    if not is_period(plane):
+        return ((float(x.min()), float(x.max())), (float(y.min()), float(y.max()))), (0.0,)
+    length, slant = float(x[-1, 0] - x[0, 0]), float(x[0, -1] - x[0, 0])
+    middle = (x[0, 0] + x[-1, -1]) / 2
+    reach = int(np.ceil(abs(slant) / length)) + 1
+    limits = (float(middle - length / 2), float(middle + length / 2))
+    shifts = (i * length for i in range(-reach, reach + 1))
+    kept = tuple(s for s in shifts if x.max() + s > limits[0] + EDGE and x.min() + s < limits[1] - EDGE)
+    return (limits, (float(y.min()), float(y.max()))), kept
+
+
+def is_period(plane: KPlane) -> bool:
+    """Whether both edges are vectors of the lattice in k."""
+    if not len(plane.reciprocal):
+        return False
+    corners = plane.points.reshape(*plane.shape, -1)
+    edges = np.stack([corners[-1, 0] - corners[0, 0], corners[0, -1] - corners[0, 0]])
+    return bool(np.abs(edges - np.round(edges)).max() < EDGE)
+
+
+def _size(plane: KPlane) -> tuple[float, float]:
     """Of the figure in inches, so that the panel fills it."""
+    (x, y), _ = window_of(plane)
     width = 1.5 * COLUMN
-    return width, min(max((width - 1.3) * float(np.ptp(y) / np.ptp(x)), 1.5), 6.5) + 0.9
+    return width, min(max((width - 1.3) * (y[1] - y[0]) / (x[1] - x[0]), 1.5), 6.5) + 0.9
 
 
 def _what(bands: BandMap[KPlane], fermi_energy: float | None, band: int | None) -> str:
@@ -91,24 +126,33 @@ def _values(bands: BandMap[KPlane], level: float | None, band: int | None) -> Re
 
 
 def _draw_values(
-    figure: Figure, axes: Axes, bands: BandMap[KPlane], x: Real, y: Real, values: Real, band: int | None, scale: Scale
+    figure: Figure,
+    axes: Axes,
+    bands: BandMap[KPlane],
+    place: tuple[Real, Real],
+    shifts: Sequence[float],
+    values: Real,
+    band: int | None,
+    scale: Scale,
 ) -> None:
+    """Colours that go over smoothly from point to point."""
+    x, y = place
     norm, ticks = colour_scale(values, scale)
-    cells = axes.pcolormesh(_edges(x), _edges(y), values.reshape(x.shape), norm=norm, cmap=colour_map(HEAT), rasterized=True)
+    look: Any = {"norm": norm, "cmap": colour_map(HEAT), "rasterized": True, "shading": "gouraud"}
+    for shift in shifts:
+        cells = axes.pcolormesh(x + shift, y, values.reshape(x.shape), **look)
     symbol = map_symbol(bands, "" if band is None else str(band))
     colour_bar(figure, axes, cells, ticks, lambda power: f"{symbol}{map_unit(bands, power)}")
 
 
-def _edges(x: Real) -> Real:
-    """Where the cells around the points of a parallelogram meet, from a coordinate of the points: (n1 + 1, n2 + 1)."""
-    n1, n2 = x.shape
-    along, across = (x[-1, 0] - x[0, 0]) / (n1 - 1), (x[0, -1] - x[0, 0]) / (n2 - 1)
-    return np.asarray(x[0, 0] + along * (np.arange(n1 + 1) - 0.5)[:, None] + across * (np.arange(n2 + 1) - 0.5))
-
-
-def _draw_fermi_line(axes: Axes, x: Real, y: Real, energy: Real) -> None:
-    if energy.min() < 0 < energy.max():
-        axes.contour(x, y, energy, levels=[0.0], colors="black", linewidths=0.6).set_path_effects(_halo(1.2))
+def _draw_fermi_lines(axes: Axes, place: tuple[Real, Real], shifts: Sequence[float], energies: Sequence[Real]) -> None:
+    """White edges of all lines first: the edge of one must not cut another."""
+    x, y = place
+    crossing = [energy for energy in energies if energy.min() < 0 < energy.max()]
+    for colour, width in (("white", 1.6), ("black", 0.7)):
+        for shift in shifts:
+            for energy in crossing:
+                axes.contour(x + shift, y, energy, levels=[0.0], colors=colour, linewidths=width)
 
 
 def _draw_mark(axes: Axes, name: str, place: tuple[float, float]) -> None:
@@ -127,7 +171,8 @@ def _halo(width: float) -> list[Any]:
 def zone_boundaries(plane: KPlane) -> list[Real]:
     """For each lattice point in k whose zone meets the plane, what changes sign at the boundary of its zone: (n1,n2) each.
 
-    The zone is where no lattice point is nearer: min_G' |k - G'|^2 - |k - G|^2 > 0.
+    The zone is where no lattice point is nearer: min_G' |k - G'|^2 - |k - G|^2 > 0. Two lattice points that mirror one another in
+    the plane are one: between their zones the plane itself is the boundary.
     """
     if not len(plane.reciprocal):
         return []
@@ -136,13 +181,23 @@ def zone_boundaries(plane: KPlane) -> list[Real]:
     reach = int(np.ceil(np.abs(plane.points).max())) + 2
     steps = itertools.product(range(-reach, reach + 1), repeat=len(plane.reciprocal))
     lattice = np.array(list(steps)) @ plane.reciprocal
-    distance, index = cKDTree(lattice).query(plane.cartesian, k=2)  # (k, nearest and second nearest)
+    distance, index = cKDTree(lattice).query(plane.cartesian, k=min(NEAREST, len(lattice)))  # (k, nearest ones)
+    owner = _mirrored(plane, lattice)[index]
     found = []
-    for G in np.unique(index[:, 0]):
-        others = np.where(index[:, 0] == G, distance[:, 1], distance[:, 0])
-        own = ((plane.cartesian - lattice[G]) ** 2).sum(axis=1)
-        found.append((others**2 - own).reshape(plane.shape))
+    for G in np.unique(owner[:, 0]):
+        own = np.where(owner == G, distance, np.inf).min(axis=1)
+        others = np.where(owner != G, distance, np.inf).min(axis=1)
+        known = np.isfinite(own) & np.isfinite(others)
+        found.append(np.where(known, others**2 - own**2, np.where(np.isfinite(own), 1.0, -1.0)).reshape(plane.shape))
     return [X for X in found if X.min() < 0 < X.max()]
+
+
+def _mirrored(plane: KPlane, lattice: Real) -> NDArray[np.int64]:
+    """A number for each lattice point, the same for two that the plane mirrors on one another."""
+    normal = np.cross(*plane.axes)
+    height = np.abs((lattice - plane.cartesian[0]) @ normal)
+    place = np.column_stack([lattice @ plane.axes.T, height])
+    return np.unique(np.round(place, 6) + 0.0, axis=0, return_inverse=True)[1].ravel()
 
 
 def axis_label(direction: Real) -> str:

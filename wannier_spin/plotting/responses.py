@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,8 +16,9 @@ from wannier_spin.components import checked_name
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, PAGE, check_ending, new_figure, own_style, save
 from wannier_spin.plotting.curves import Curve, View, curves, drawn_of, has_component, position, scan_axes, scan_axis
-from wannier_spin.plotting.words import axis_label, fact_lines, math_symbol, math_unit, power_of_ten, setting
-from wannier_spin.results import ResponseTensor, ResultSet, RunFacts, is_forbidden
+from wannier_spin.plotting.words import axis_label, fact_lines, math_symbol, math_unit, power_of_ten, seen, setting, wrapped
+from wannier_spin.results import ResponseTensor, ResultSet, RunFacts, is_forbidden, load
+from wannier_spin.results.numbers import with_bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 Real = NDArray[np.float64]
 Panel = tuple[ResponseTensor, View]
 MARKED = 12  # points: with more, markers hide the line
+FEW = 5  # points: up to so many are drawn as points with error bars
+BEYOND = 0.35  # of the range of the values
+ROW = {1: 4.2, 2: 3.2, 3: 3.1}  # inches, height of a row of so many panels on the summary sheet
 WRAP = 145  # letters in a line of the summary sheet
 
 
 def plot(
-    result: ResultSet | ResponseTensor,
+    result: ResultSet | ResponseTensor | str | Path,
     path: str | Path | None = None,
     *,
     responses: str | Sequence[str] = (),
@@ -44,6 +47,7 @@ def plot(
 
     Parameters
     ----------
+    result : a result, a response, or the name of a result file.
     responses : names; (): all that symmetry allows.
     components : like "xy;z"; (): the independent ones where symmetry is known, else the largest.
     against : mu, temperature, omega or tau; None: omega for a spectrum, else the first that has more than one value. A result
@@ -57,7 +61,7 @@ def plot(
     """
     if path is not None:
         check_ending(path)
-    result = ResultSet({result.name: result}) if isinstance(result, ResponseTensor) else result
+    result = _result(result)
     panels = _panels(result, _names(responses), View(_names(components), against, lines, at))
     columns = min(len(panels), 1 if len(panels) == 1 else 2 if len(panels) <= 4 else 3)
     rows = -(-len(panels) // columns)
@@ -69,13 +73,25 @@ def plot(
     return figure
 
 
-def summary_sheet(result: ResultSet, path: str | Path | None = None, *, title: str | None = None) -> Figure:
+def _result(given: ResultSet | ResponseTensor | str | Path) -> ResultSet:
+    """The result that a response, a file or a result stands for. Raises InputError."""
+    if isinstance(given, ResultSet):
+        return given
+    if isinstance(given, ResponseTensor):
+        return ResultSet({given.name: given})
+    if isinstance(given, str | Path):
+        return load(given)
+    raise InputError(f"cannot draw {type(given).__name__}; expected a result, a response, or the name of a result file")
+
+
+def summary_sheet(result: ResultSet | str | Path, path: str | Path | None = None, *, title: str | None = None) -> Figure:
     """One page (A4, longer for over twelve panels): every response that symmetry allows, how it was computed, and the warnings.
 
     title : of the page, for instance the name of the file. Raises InputError as `plot`.
     """
     if path is not None:
         check_ending(path)
+    result = _result(result)
     panels = _panels(result, (), View())
     columns = 1 if len(panels) == 1 else 2 if len(panels) <= 8 else 3
     most = 6 if columns < 3 else 4
@@ -85,8 +101,8 @@ def summary_sheet(result: ResultSet, path: str | Path | None = None, *, title: s
     if forbidden and len(forbidden) < len(result):
         head += textwrap.wrap(f"forbidden by symmetry: {', '.join(forbidden)}", WRAP, subsequent_indent="    ")
     notes = [line for text in result.warnings for line in textwrap.wrap(f"warning: {text}", WRAP, subsequent_indent="    ")]
-    rows = max(-(-len(panels) // columns), 3)  # a page of few panels keeps their shape
-    height = PAGE[1] * max(1, rows / 4)  # more than four rows do not fit on a page
+    rows = -(-len(panels) // columns)
+    height = rows * ROW[columns] + _above(len(head) + 2) + _below(len(notes))  # as high as what is on it
     with own_style():
         figure = new_figure((PAGE[0], height), _rectangle(len(head) + 2, len(notes), height))
         _draw_panels(figure, panels, result.facts, (rows, columns))
@@ -152,7 +168,7 @@ def draw_response(axes: Axes, tensor: ResponseTensor, facts: RunFacts, view: Vie
     """One panel on given axes."""
     found = curves(tensor, facts, view)
     against = view.against or scan_axis(tensor)
-    title = textwrap.fill(tensor.title + (" (not converged)" if tensor.converged is False else ""), _room(axes, 0.061))
+    title = wrapped(tensor.title + (" (not converged)" if tensor.converged is False else ""), _room(axes, 0.061))
     if not found:
         words = "forbidden by symmetry" if is_forbidden(tensor, facts) else "zero"
         axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center")
@@ -161,7 +177,7 @@ def draw_response(axes: Axes, tensor: ResponseTensor, facts: RunFacts, view: Vie
         return
     power = power_of_ten(max(float(np.abs(curve.y[np.isfinite(curve.y)]).max(initial=0.0)) for curve in found))
     quantity = _quantity_label(tensor, power)
-    title = "\n".join([title, *textwrap.wrap(_fixed(tensor, facts, view, against), _room(axes, 0.059))])
+    title = "\n".join([title, wrapped(_fixed(tensor, facts, view, against, found), _room(axes, 0.057))])
     if against is None:
         _draw_bars(axes, found, 10.0**-power)
         axes.set_xlabel(quantity)
@@ -186,7 +202,7 @@ def _quantity_label(tensor: ResponseTensor, power: int) -> str:
     return f"{math_symbol(tensor.symbol)} ({words})"
 
 
-def _fixed(tensor: ResponseTensor, facts: RunFacts, view: View, against: str | None) -> str:
+def _fixed(tensor: ResponseTensor, facts: RunFacts, view: View, against: str | None, found: Sequence[Curve]) -> str:
     """Where the axes stand that are not drawn: "T = 300 K, tau = 10 fs"."""
     matters = [axis for axis in scan_axes(tensor) if axis not in (against, view.lines) and (axis != "tau" or tensor.tau_power)]
     values = {axis: getattr(tensor, axis)[position(tensor, axis, facts, view.at or {})] for axis in matters}
@@ -194,37 +210,80 @@ def _fixed(tensor: ResponseTensor, facts: RunFacts, view: View, against: str | N
     drawn, total = drawn_of(tensor, facts, view)
     words += [f"largest {drawn} of {total}"] if drawn < total else []
     words += ["ħ = e = 1"] if tensor.units == "natural" else []
+    words += ["bars longer than the panel"] if _cut(found) else []
+    lost = sum(int((~np.isfinite(curve.y)).sum()) for curve in found)
+    words += [f"{lost} points not finite"] if lost else []
+    words += ["no estimate of errors"] if all(np.isnan(curve.error).all() for curve in found) else []
     return ", ".join(word.replace(" ", "\xa0") for word in words)  # lines break at commas only
 
 
 def _draw_lines(axes: Axes, found: Sequence[Curve], scale: float) -> None:
+    """Lines with error bands; of few points the points, with error bars."""
+    few = len(found[0].x) <= FEW
     for i, curve in enumerate(found):
-        y, error = scale * _drawable(curve.y), scale * curve.error
+        y, error = scale * _drawable(curve.y), scale * _drawable(curve.error)
         colour, line = COLOURS[i % len(COLOURS)], LINES[(i + i // len(COLOURS)) % len(LINES)]
-        axes.plot(curve.x, y, color=colour, ls=line, label=curve.label, marker="o" if len(curve.x) <= MARKED else "")
-        if np.isfinite(error).any():
+        marker = "o" if len(curve.x) <= MARKED else ""
+        axes.plot(curve.x, y, color=colour, ls=line, label=curve.label, marker=marker, lw=0.6 if few else 1.2)
+        if np.isfinite(error).any() and few:
+            axes.errorbar(curve.x, y, error, color=colour, ls="", elinewidth=0.8, capsize=2)
+        elif np.isfinite(error).any():
             axes.fill_between(curve.x, y - error, y + error, color=colour, alpha=0.2, lw=0)
     if not all(np.all(scale * curve.y > 0) for curve in found):
         axes.axhline(0, color="0.6", lw=0.6, zorder=0)
-    axes.margins(x=0.03 if len(found[0].x) <= MARKED else 0.01)
+    axes.set_ylim(*_limits(found, scale))
+    axes.margins(x=0.08 if few else 0.03 if len(found[0].x) <= MARKED else 0.01)
+
+
+def _limits(found: Sequence[Curve], scale: float) -> tuple[float, float]:
+    """Of the values, which bars of errors may enlarge by no more than `BEYOND` of it: one huge bar must not flatten all curves."""
+    y = scale * np.concatenate([_drawable(curve.y) for curve in found])
+    error = scale * np.nan_to_num(np.concatenate([_drawable(curve.error) for curve in found]))
+    low, high = float(np.nanmin(y, initial=0.0)), float(np.nanmax(y, initial=0.0))
+    if np.isfinite(y).any():
+        low, high = float(np.nanmin(y)), float(np.nanmax(y))
+    room = BEYOND * max(high - low, 0.5 * max(abs(low), abs(high)))
+    with_bars = float(np.nanmin(y - error, initial=low)), float(np.nanmax(y + error, initial=high))
+    low, high = max(with_bars[0], low - room), min(with_bars[1], high + room)
+    margin = 0.06 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def _cut(found: Sequence[Curve]) -> bool:
+    """Whether a bar goes beyond the panel."""
+    low, high = _limits(found, 1.0)
+    ends = ((curve.y - curve.error, curve.y + curve.error) for curve in found)
+    return any((a < low).any() or (b > high).any() for a, b in ends)
 
 
 def _draw_bars(axes: Axes, found: Sequence[Curve], scale: float) -> None:
-    """A result of one point: a bar for each component, with its error."""
+    """A result of one point: a bar for each component, with its error and the number."""
     places = np.arange(len(found))
     for i, curve in enumerate(found):
         error = scale * curve.error[0]
-        bar = None if math.isnan(error) else error
-        axes.barh(i, scale * _drawable(curve.y)[0], xerr=bar, color=COLOURS[0], height=0.6, error_kw={"lw": 0.8, "capsize": 2})
+        bar = None if not math.isfinite(error) else error
+        axes.barh(i, scale * _drawable(curve.y)[0], xerr=bar, color=COLOURS[0], height=0.5, error_kw={"lw": 0.8, "capsize": 2})
+        axes.annotate(
+            with_bar(float(curve.y[0]), float(curve.error[0])),
+            (1, i),
+            (-3, 9),
+            size=6.5,
+            ha="right",
+            va="center",
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+        )
     axes.set_yticks(places, [curve.label for curve in found])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(max(len(found), 3) - 0.4, -0.6)
+    low, high = _limits(found, scale)
+    axes.set_xlim(min(low, 0.05 * low if low > 0 else low, 0.0), max(high, 0.0))
     axes.axvline(0, color="0.3", lw=0.6)
 
 
 def _legend(axes: Axes, title: str, found: Sequence[Curve]) -> None:
     """Above the axes, where no curve is; as many columns as the longest label leaves room for."""
-    longest = max(len(re.sub(r"\$\\\w+\$", "x", curve.label)) for curve in found)
+    longest = max(len(seen(curve.label)) for curve in found)
     axes.legend(
         title=title,
         alignment="left",
@@ -232,7 +291,7 @@ def _legend(axes: Axes, title: str, found: Sequence[Curve]) -> None:
         bbox_to_anchor=(0, 1),
         borderaxespad=0.2,
         borderpad=0,
-        ncols=max(1, min(3, len(found), _room(axes, 0.053) // (longest + 7))),
+        ncols=max(1, min(3, len(found), _room(axes, 0.053) // (longest + 6))),
         handlelength=2.4,
         columnspacing=1.2,
         labelspacing=0.3,
@@ -246,5 +305,14 @@ def _drawable(y: Real) -> Real:
 
 def _rectangle(lines_above: int, lines_below: int, height: float) -> tuple[float, float, float, float]:
     """The rectangle (left, bottom, width, height) that panels may fill on a page with text above and below."""
-    above, below = 0.45 + 0.145 * lines_above, 0.4 + 0.145 * lines_below
+    above, below = _above(lines_above), _below(lines_below)
     return 0.03, below / height, 0.94, 1 - (above + below) / height
+
+
+def _above(lines: int) -> float:
+    """Inches of text on top of a page."""
+    return 0.45 + 0.145 * lines
+
+
+def _below(lines: int) -> float:
+    return 0.4 + 0.145 * lines

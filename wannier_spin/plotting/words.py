@@ -8,6 +8,7 @@ import re
 from wannier_spin import responses as resp
 from wannier_spin.analysis.kpath import QUANTITIES, BandMap, Place
 from wannier_spin.results import MeshFacts, ResponseTensor, ResultSet, RunFacts
+from wannier_spin.results.show import advice
 
 _GEOMETRIC = {
     "spin_berry_curvature": "\\Omega^{{{}}}",
@@ -36,6 +37,23 @@ def math_symbol(symbol: str) -> str:
     letter, power, indices, frequency = found.groups()
     order = f"^{{{power}}}" if power else ""
     return f"$\\{letter}{order}_{{{indices}}}" + ("(\\omega)$" if frequency else "$")
+
+
+def wrapped(text: str, room: int, indent: str = "") -> str:
+    """Lines of at most so many letters as they are seen, broken at spaces outside of mathtext."""
+    pieces = re.findall(r"(?:\$[^$]*\$|[^ \n])+", text)
+    lines: list[str] = []
+    for piece in pieces:
+        if lines and len(seen(f"{lines[-1]} {piece}")) <= room:
+            lines[-1] += f" {piece}"
+        else:
+            lines.append(f"{indent if lines else ''}{piece}")
+    return "\n".join(lines)
+
+
+def seen(text: str) -> str:
+    """The letters that mathtext comes to, about."""
+    return re.sub(r"\$([^$]*)\$", lambda found: re.sub(r"[{}^_]", "", re.sub(r"\\[a-z]+", "x", found[1])), text)
 
 
 def axis_label(tensor: ResponseTensor, axis: str, facts: RunFacts) -> str:
@@ -82,7 +100,7 @@ def _sampling(facts: RunFacts) -> str:
 def _convergence(result: ResultSet) -> str:
     asked = {name: tensor.converged for name, tensor in result.items() if tensor.converged is not None}
     if not asked:
-        return "convergence: no tolerance was asked for; the shaded bands are estimated errors"
+        return f"shaded: error bars of the mesh; {advice(result)}"
     missed = [name for name, converged in asked.items() if not converged]
     return f"NOT CONVERGED: {', '.join(missed)}" if missed else "converged to the tolerance"
 
