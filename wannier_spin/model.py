@@ -81,6 +81,7 @@ _MODEL_FILE = Schema(
         **{key: Array("c", _TENSORS, optional=True) for key in ("position_R", *(f"{name}_R" for name in _KNOWN))},
         "periodic": Array("b", ((3,),), optional=True),
         "thickness": Value((float, int), optional=True),
+        "spin_axis": Array("f", ((3,),), optional=True),
         "source": Each(Value((str, int, float, bool, list)), optional=True),
         "extra_operators": Each(Array("c", (("R", "n", "n"), *_TENSORS)), optional=True),
         "extra_operators_kinds": Value((str,), optional=True),
