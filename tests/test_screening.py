@@ -1,12 +1,15 @@
 """Screening as a user meets it: a table with the right numbers, failures that stop nothing, nothing done twice."""
 
+import ast
 import csv
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import textwrap
 import time
 import warnings
 from collections.abc import Callable
@@ -26,7 +29,7 @@ from wannier_spin import calculation, config, units
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.readers import read_structure
 from wannier_spin.screening import figures
-from wannier_spin.screening.material import Common, material_names, prepare
+from wannier_spin.screening.material import SEED_FILES, Common, material_names, prepare
 from wannier_spin.screening.table import Table
 
 COMMON = """
@@ -365,6 +368,59 @@ def test_all_failed(screen: Command, tmp_path: Path) -> None:
     assert len(rows_of(tmp_path / "screening.csv")) == 2
 
 
+# --- a material that ends its process -----------------------------------------------------------------------------------
+
+
+ENDS: dict[str, tuple[Callable[[], object], str]] = {
+    "crash": (lambda: os.kill(os.getpid(), signal.SIGSEGV), "its process was ended by SIGSEGV, a crash inside of a library"),
+    "killed": (lambda: os.kill(os.getpid(), signal.SIGKILL), "ended by SIGKILL, as by the system when memory is short"),
+    "exit": (lambda: os._exit(3), "ended without an answer (exit code 3)"),
+    "memory": (lambda: np.zeros(2**58), "it needs more memory than there is"),
+    "time": (lambda: time.sleep(60), "took longer than the time limit of 3 s (--time-limit)"),
+    "hang with every signal blocked": (
+        lambda: (signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL}), time.sleep(60)),
+        "took longer than the time limit of 3 s",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_material_that_dies_is_one_line(screen: Command, sheets: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    original = calculation.inputs_of
+
+    def inputs_of(settings: config.Settings, folder: Path) -> Any:
+        if folder.name == "weak":
+            ENDS[how][0]()
+        return original(settings, folder)
+
+    monkeypatch.setattr(calculation, "inputs_of", inputs_of)
+    start = time.monotonic()
+    limit = ("--time-limit", "3") if "3 s" in ENDS[how][1] else ()
+    done = screen("weak", "strong", "--settings", "common.toml", *limit)
+    assert done.code == 0
+    rows = rows_of(sheets / "screening.csv")
+    assert [row["status"] for row in rows.values()] == ["failed", "computed"]
+    assert ENDS[how][1] in rows["weak"]["error"]
+    assert time.monotonic() - start < 30
+    assert not list(sheets.glob("screening_results/.*"))
+
+
+def test_a_folder_that_asks_for_too_much_is_one_line(screen: Command, sheets: Path) -> None:
+    text = SHEET + "mu = { from = -1, to = 1, points = 100000000000 }\n"
+    (sheets / "weak" / "input.toml").write_text(text.replace("[grid]\npoints = [6, 6, 1]\n", ""))
+    done = screen("weak", "strong", "--settings", "common.toml")
+    rows = rows_of(sheets / "screening.csv")
+    assert done.code == 0
+    assert [row["status"] for row in rows.values()] == ["failed", "computed"]
+    assert "points" in rows["weak"]["error"]
+
+
+def test_a_bad_time_limit_is_one_message(screen: Command, sheets: Path) -> None:
+    for value in ("0", "-1", "nan"):
+        done = screen("weak", "--settings", "common.toml", "--time-limit", value)
+        assert (done.code, done.err.count("error: ")) == (2, 1)
+
+
 # --- resuming -----------------------------------------------------------------------------------------------------------
 
 
@@ -374,11 +430,16 @@ def test_resume(screen: Command, sheets: Path, monkeypatch: pytest.MonkeyPatch) 
     before = rows_of(sheets / "screening.csv")
     assert first.err.count(": computed in ") == 2
     (sheets / "screening_results" / "strong.h5").unlink()
-    computed = []
     original = calculation.run_model
-    monkeypatch.setattr(calculation, "run_model", lambda *a, **k: computed.append(a[2].channel) or original(*a, **k))
+
+    def run_model(*arguments: Any) -> ws.ResultSet:
+        with (sheets / "computed").open("a") as file:  # in another process
+            file.write(f"{arguments[2].channel} ")
+        return original(*arguments)
+
+    monkeypatch.setattr(calculation, "run_model", run_model)
     done = screen("weak", "strong", "--settings", "common.toml", "--resume")
-    assert computed == ["spin", "charge"]  # of one material
+    assert (sheets / "computed").read_text() == "spin charge "  # of one material
     assert "weak: reused, its input is unchanged" in done.err
     assert "2 materials done (1 reused), 0 failed" in done.out
     after = rows_of(sheets / "screening.csv")
@@ -498,6 +559,35 @@ def test_hashes_cover_what_is_read(example_inputs: Path) -> None:
     material = prepare("Pt", example_inputs / "Pt", Common())
     assert set(material.hashes()) == {"Pt.chk", "Pt.eig", "Pt.mmn.gz", "Pt.spn", "Pt.win"}
     assert material.structure == "Pt.win"
+
+
+def test_hashes_know_every_ending_that_a_reader_asks_for() -> None:
+    """`find_file` and `require_file` with their endings, in all readers."""
+    asked: set[str] = set()
+    for path in (Path(ws.__file__).parent / "readers").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("find_file", "require_file"):
+                asked |= {a.value for a in node.args[1:] if isinstance(a, ast.Constant)}
+    assert {".chk", "_r.dat", "_centres.xyz", ".wout", ".nnkp"} <= asked
+    assert asked <= set(SEED_FILES)
+    assert {".sIu", ".sHu"} <= set(SEED_FILES)  # whose names are put together
+
+
+def test_what_was_opened_unexpectedly_is_remembered(screen: Command, sheets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that opens a file of which the list of endings knows nothing."""
+    original = calculation.inputs_of
+
+    def inputs_of(settings: config.Settings, folder: Path) -> Any:
+        (folder / "INCAR").read_text()
+        return original(settings, folder)
+
+    monkeypatch.setattr(calculation, "inputs_of", inputs_of)
+    (sheets / "weak" / "INCAR").write_text("MAGMOM = 1")
+    assert screen("weak", "--settings", "common.toml").code == 0
+    assert "reused" in screen("weak", "--settings", "common.toml", "--resume").err
+    (sheets / "weak" / "INCAR").write_text("MAGMOM = 2")
+    assert "computed again: INCAR changed" in screen("weak", "--settings", "common.toml", "--resume").err
+    assert "reused" in screen("weak", "--settings", "common.toml", "--resume").err
 
 
 def test_names(tmp_path: Path) -> None:
@@ -660,10 +750,10 @@ from wannier_spin.integration import parallel
 def impatient(comm, patience=3.0, original=parallel.all_failed):
     return original(comm, 3.0)
 
-def broken(model, structure, settings, text, comm, original=calculation.run_model):
+def broken(model, structure, settings, text, comm, *rest, original=calculation.run_model):
     if "exchange=(0, 0, 0.8)" in model.source["parameters"] and MPI.COMM_WORLD.rank in {ranks}:
         raise ZeroDivisionError("rank is on fire")
-    return original(model, structure, settings, text, comm)
+    return original(model, structure, settings, text, comm, *rest)
 
 parallel.all_failed = impatient
 calculation.run_model = broken
@@ -722,6 +812,37 @@ def _broken_run(sheets: Path, ranks: tuple[int, ...]) -> tuple[int, str, float]:
         env=os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"},
     )
     return done.returncode, done.stdout, time.monotonic() - start
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("options", [(), ("--ranks-per-material", "1")])
+def test_a_crash_while_reading_is_one_line_with_ranks(mpirun: Callable[..., str], sheets: Path, options: tuple[str, ...]) -> None:
+    code = """
+        import os, signal, sys
+        from wannier_spin import calculation, cli
+        original = calculation.inputs_of
+        def inputs_of(settings, folder):
+            if folder.name == "weak":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            return original(settings, folder)
+        calculation.inputs_of = inputs_of
+        sys.argv = ["wannier-spin", *sys.argv[1:]]
+        cli.main()
+    """
+    arguments = (
+        "screen",
+        sheets / "weak",
+        sheets / "strong",
+        "--settings",
+        sheets / "common.toml",
+        "-o",
+        sheets / "t.csv",
+        *options,
+    )
+    mpirun(2, "-c", textwrap.dedent(code), *arguments, timeout=120)
+    rows = rows_of(sheets / "t.csv")
+    assert [row["status"] for row in rows.values()] == ["failed", "computed"]
+    assert "ended by SIGSEGV" in rows["weak"]["error"]
 
 
 @pytest.mark.mpi

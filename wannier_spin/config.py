@@ -35,7 +35,7 @@ class Range(Section):
 
     first: float = Field(alias="from")
     last: float = Field(alias="to")
-    points: int = Field(ge=1)
+    points: int = Field(ge=1, le=1_000_000)
 
 
 def _as_list(value: Any) -> Any:

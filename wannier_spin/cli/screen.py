@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from wannier_spin.cli.app import app, examples
+from wannier_spin.errors import InputError
 from wannier_spin.integration import parallel
 
 
@@ -29,17 +31,22 @@ def screen(
     rank_by: Annotated[str | None, typer.Option(help="Sort by a column of the table, for instance spin_hall_angle.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Reuse finished results whose input is unchanged.")] = False,
     ranks_per_material: Annotated[int | None, typer.Option(help="MPI: work on several materials at once; default: one.")] = None,
+    time_limit: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Of each material: one that takes longer is a failed line.")
+    ] = math.inf,
     ase_db: Annotated[Path | None, typer.Option("--ase-db", help="Also fill an ase database: .db or .json.")] = None,
 ) -> None:
     """Many materials, one table. A folder that fails is one line of it; the exit code is 0 nevertheless."""
     from wannier_spin.screening import Request, check_table
     from wannier_spin.screening import screen as screen_folders
 
+    if not time_limit > 0:
+        raise InputError(f"--time-limit {time_limit:g}: expected a positive number of seconds")
     comm = parallel.world()
     chief = comm.rank == 0
     parallel.together(comm, lambda: check_table(output) if chief else None)
     results = output.with_name(f"{output.stem}_results")
-    request = Request(tuple(folders), results, settings, overrule, rank_by, resume, ranks_per_material, ase_db)
+    request = Request(tuple(folders), results, settings, overrule, rank_by, resume, ranks_per_material, ase_db, time_limit)
     table = screen_folders(request, comm, lambda line: print(line, file=sys.stderr, flush=True))
     parallel.together(comm, lambda: table.save(output) if chief else None)
     print(table.text())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,7 +18,10 @@ INPUT = "input.toml"
 OF_THE_MATERIAL = ("seedname", "fermi_energy", "model", "symmetry")  # keys that common settings never overrule
 MODEL_ENDING = ".model.h5"
 # Everything that reading a seed may open, also what it opens only if another file is missing.
-SEED_FILES = (".chk", ".chk.fmt", ".eig", ".mmn", ".spn", ".spn.fmt", ".win", ".nnkp", "_tb.dat", "_hr.dat", "_wsvec.dat")
+SEED_FILES = (
+    *(".chk", ".chk.fmt", ".eig", ".mmn", ".spn", ".spn.fmt", ".sIu", ".sHu", ".win", ".nnkp", ".wout", "_centres.xyz"),
+    *("_tb.dat", "_hr.dat", "_r.dat", "_wsvec.dat"),
+)
 
 
 ANYTHING = {"seedname": "any", "responses": "all", "mu": 0.0}  # stands for the keys without a default
@@ -51,13 +55,14 @@ class Material:
         wanted = self.settings.responses
         return resp.names() if wanted == "all" else tuple(dict.fromkeys(wanted))
 
-    def hashes(self) -> dict[str, str]:
-        """SHA-256 of every file that the calculation may read, by its name."""
+    def hashes(self, further: Iterable[str] = ()) -> dict[str, str]:
+        """SHA-256 of every file that the calculation may read, and of further ones, by its path from the folder."""
         seed = self.folder / self.settings.seedname
         files = [seed] if seed.suffix == ".h5" else [path for end in SEED_FILES if (path := find_file(seed, end))]
         wanted = self.settings.symmetry
         files += [self.folder / name for name in (wanted.structure, wanted.projections) if name]
-        return {path.name: sha256(path) for path in files if path.is_file()}
+        files += [self.folder / name for name in further]
+        return {os.path.relpath(path, self.folder): sha256(path) for path in files if path.is_file()}
 
     def crystal(self) -> Structure | None:
         """The structure with its moments; None where none is known. Raises InputError if its file is damaged."""

@@ -2,26 +2,34 @@
 
 Groups of ranks take the materials in turn (the first group the first, ...), and all ranks of a group work on one material
 together, as in `run`. By default there is one group. No group waits for another before the end.
+
+A group of one rank computes a material in a process of its own; what ends that is one line of the table. In a group of several
+ranks only the reading (where libraries are called with what is in files) is done so: a rank that dies ends the whole job of MPI.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from wannier_spin import calculation
+from wannier_spin.calculation import Inputs
 from wannier_spin.config import Settings
-from wannier_spin.errors import AccuracyWarning, InputError
+from wannier_spin.errors import AccuracyWarning, InputError, Interrupted
+from wannier_spin.integrals.adaptive import Control
 from wannier_spin.integration import parallel
-from wannier_spin.integration.parallel import Communicator, together
+from wannier_spin.integration.parallel import SERIAL, Communicator, together
 from wannier_spin.readers import Entry, check_database, fill_database
 from wannier_spin.results import KIND, ResultSet, load
 from wannier_spin.screening.figures import CHARGE, Row, figures
+from wannier_spin.screening.isolated import Ended, isolated
 from wannier_spin.screening.material import Material, material_names, prepare, read_common
 from wannier_spin.screening.table import FIRST, LAST, Table, check_column, table_columns
 from wannier_spin.storage import check_writable
@@ -31,7 +39,9 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What to screen. settings: common input file; results: folder of the result files; database: an ase database."""
+    """What to screen. settings: common input file; results: folder of the result files; database: an ase database; time_limit: of
+    each material, in seconds.
+    """
 
     folders: tuple[Path, ...]
     results: Path
@@ -41,6 +51,7 @@ class Request:
     resume: bool = False
     ranks_per_material: int | None = None
     database: Path | None = None
+    time_limit: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,8 @@ def _plan(request: Request) -> _Plan:
             items.append(prepare(name, folder, common))
         except (InputError, OSError) as error:
             items.append(Failure(name, folder, str(error)))
+        except Exception as error:  # whatever is in one folder is no matter of the others
+            items.append(Failure(name, folder, f"{type(error).__name__}: {error} (not foreseen)"))
     responses = dict.fromkeys(name for item in items if isinstance(item, Material) for name in item.response_names)
     columns = table_columns(tuple(responses))
     if request.rank_by is not None and responses:  # without any, all have failed: that is the news, not the column
@@ -112,22 +125,22 @@ def _row(item: Material | Failure, request: Request, group: Communicator) -> Row
     target = request.results / f"{item.name}.h5"
     comm = parallel.duplicate(group)
     try:
-        result, status, why = _result(item, target, request.resume, comm)
+        result, status, why = _result(item, target, request, comm)
     except Exception as error:
         if not parallel.all_failed(group):  # the other ranks are somewhere else: nothing but an end of all helps
             raise
-        return first | {"status": "failed", "error": _one_line(_reason(error, item))}
+        return first | {"status": "failed", "error": _one_line(_reason(error, item, request.time_limit))}
     parallel.free(comm)
     notes = "; ".join(note for note in (*item.notes, why) if note)
     return first | _about(result) | figures(result) | {"status": status, "notes": notes, "result": str(target)}
 
 
-def _result(material: Material, target: Path, resume: bool, comm: Communicator) -> tuple[ResultSet, str, str]:
+def _result(material: Material, target: Path, request: Request, comm: Communicator) -> tuple[ResultSet, str, str]:
     """The result, whether it was "computed" or "reused", and why an older one was not reused."""
 
     def look() -> tuple[dict[str, str], ResultSet | None, str]:
         inputs = _inputs(material)
-        old, why = _older(target, inputs) if resume else (None, "")
+        old, why = _older(target, material) if request.resume else (None, "")
         if old is None:
             check_writable(target, KIND)
         return inputs, old, why
@@ -135,24 +148,60 @@ def _result(material: Material, target: Path, resume: bool, comm: Communicator) 
     inputs, old, why = comm.bcast(together(comm, lambda: look() if comm.rank == 0 else None))
     if old is not None:
         return old, "reused", ""
-    start = time.monotonic()
-    result = _compute(material, comm)
-    result = result.with_facts(screening=inputs, screening_seconds=time.monotonic() - start)
-    together(comm, lambda: result.save(target) if comm.rank == 0 else None)
+    deadline = time.monotonic() + request.time_limit
+    if comm.size > 1:
+        result = _in_group(material, inputs, deadline, comm)
+        together(comm, lambda: result.save(target) if comm.rank == 0 else None)
+    else:
+        opened = isolated(partial(_alone, material, target, inputs), material.folder, request.time_limit)[1]
+        result = load(target)
+        if missed := material.hashes(opened).keys() - json.loads(inputs["files"]).keys():
+            result = result.with_facts(screening=_inputs(material, missed))
+            result.save(target)
     return result, "computed", why
 
 
-def _compute(material: Material, comm: Communicator) -> ResultSet:
-    """The responses, and the charge conductivity if the spin Hall conductivity is among them."""
-    settings, folder = material.settings, material.folder
+def _alone(material: Material, target: Path, inputs: dict[str, str]) -> None:
+    """The result file, computed by this process."""
+    start = time.monotonic()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AccuracyWarning)  # they come with the result
-        inputs = comm.bcast(together(comm, lambda: calculation.inputs_of(settings, folder) if comm.rank == 0 else None))
-        model, structure, settings = inputs.model, inputs.structure, inputs.settings
-        result = calculation.run_model(model, structure, settings, material.text, comm)
-        if "spin_hall" not in result:
-            return result
-        charge = calculation.run_model(model, structure, _of_charge(settings), material.text, comm)["magnetic_spin_hall"]
+        result = _compute(material, calculation.inputs_of(material.settings, material.folder), SERIAL, math.inf)
+    result.with_facts(screening=inputs, screening_seconds=time.monotonic() - start).save(target)
+
+
+def _in_group(material: Material, inputs: dict[str, str], deadline: float, comm: Communicator) -> ResultSet:
+    """The result, computed by all ranks of a group; the files are read by a process of its own."""
+    start = time.monotonic()
+
+    def read() -> tuple[Inputs, dict[str, str]]:
+        work = partial(calculation.inputs_of, material.settings, material.folder)
+        found, opened = isolated(work, material.folder, deadline - time.monotonic())
+        return found, _inputs(material, opened)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AccuracyWarning)
+        found, inputs = comm.bcast(together(comm, lambda: read() if comm.rank == 0 else None))
+        result = _compute(material, found, comm, deadline)
+    return result.with_facts(screening=inputs, screening_seconds=time.monotonic() - start)
+
+
+def _compute(material: Material, inputs: Inputs, comm: Communicator, deadline: float) -> ResultSet:
+    """The responses, and the charge conductivity if the spin Hall conductivity is among them."""
+
+    def late() -> bool:
+        return time.monotonic() > deadline
+
+    def progress(done: int, total: int) -> None:
+        if late():
+            raise Interrupted("out of time")
+
+    model, structure, settings = inputs.model, inputs.structure, inputs.settings or material.settings
+    how = (material.text, comm, progress, Control(stop=late))
+    result = calculation.run_model(model, structure, settings, *how)
+    if "spin_hall" not in result:
+        return result
+    charge = calculation.run_model(model, structure, _of_charge(settings), *how)["magnetic_spin_hall"]
     named = replace(charge, name=CHARGE, title="Drude charge conductivity", symbol="sigma(1)_ab")
     return replace(result, tensors={**result.tensors, CHARGE: named})
 
@@ -164,9 +213,9 @@ def _of_charge(settings: Settings) -> Settings:
     return settings.model_copy(update={**changes, "sites": None, "numerics": numerics})
 
 
-def _inputs(material: Material) -> dict[str, str]:
-    """What a result depends on: settings, files, version."""
-    return {"settings": material.text, "files": json.dumps(material.hashes()), "version": _version()}
+def _inputs(material: Material, further: Iterable[str] = ()) -> dict[str, str]:
+    """What a result depends on: settings, files, version. further: files that were opened though nobody expected it."""
+    return {"settings": material.text, "files": json.dumps(material.hashes(further)), "version": _version()}
 
 
 def _version() -> str:
@@ -176,7 +225,7 @@ def _version() -> str:
         return "not installed"
 
 
-def _older(target: Path, inputs: dict[str, str]) -> tuple[ResultSet | None, str]:
+def _older(target: Path, material: Material) -> tuple[ResultSet | None, str]:
     """A finished result of the same inputs, or None and what is different."""
     if not target.exists():
         return None, ""
@@ -185,9 +234,11 @@ def _older(target: Path, inputs: dict[str, str]) -> tuple[ResultSet | None, str]
     except InputError as error:
         return None, f"computed again: {error}"
     before = old.facts.screening
-    if before == inputs:
+    known = json.loads(before.get("files", "{}"))
+    inputs = _inputs(material, known)
+    files = json.loads(inputs["files"])
+    if files == known and before == {**inputs, "files": before.get("files")}:
         return old, ""
-    files, known = json.loads(inputs["files"]), json.loads(before.get("files", "{}"))
     changed = [name for name in sorted({*files, *known}) if files.get(name) != known.get(name)]
     what = [f"{', '.join(changed)} changed"] if changed else []
     what += [f"the {key} changed" for key in ("settings", "version") if before.get(key) != inputs[key]]
@@ -208,7 +259,11 @@ def _about(result: ResultSet) -> Row:
     }
 
 
-def _reason(error: Exception, material: Material) -> str:
+def _reason(error: Exception, material: Material, limit: float) -> str:
+    if isinstance(error, Ended):
+        return str(error)
+    if isinstance(error, Interrupted):
+        return f"took longer than the time limit of {limit:g} s (--time-limit)"
     if isinstance(error, parallel.RankError):  # ends with the last line of a traceback
         return f"{str(error).strip().splitlines()[-1]} (not foreseen; `wannier-spin run` shows where)"
     if not isinstance(error, InputError):
