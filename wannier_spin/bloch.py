@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.described import described
 from wannier_spin.model import KPModel, TightBindingModel
 
 Complex = NDArray[np.complex128]
@@ -37,6 +38,7 @@ _POWERS = (  # of R along the three axes, by order
 _SYMMETRIC_PAIRS = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])  # (a, b) -> position in the upper triangle
 
 
+@described()
 @dataclass(frozen=True)
 class BlochMatrices:
     """Matrices in the Wannier gauge at a batch of k-points; n, m are Wannier functions, a, b Cartesian.

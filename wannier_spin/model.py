@@ -24,6 +24,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.observables import IndexKind
 from wannier_spin.storage import Array, Each, Schema, Value, check_tree, read_tree, write_tree
@@ -40,6 +41,7 @@ SPIN_CURRENT_OPERATORS: dict[SpinCurrent, tuple[str, ...]] = {  # what each defi
 SPIN_CURRENT_KEYS = SPIN_CURRENT_OPERATORS["qiao"]
 
 
+@described()
 @dataclass(frozen=True)
 class Operator:
     """Matrices <0n|O|Rm> of one operator, with as many Cartesian indices as it has `indices`.
@@ -90,6 +92,7 @@ _MODEL_FILE = Schema(
 )
 
 
+@described(lattice="angstrom", magnetic_moments="mu_B")
 @dataclass(frozen=True)
 class Structure:
     """A crystal with magnetic moments.
@@ -121,6 +124,7 @@ class Structure:
             raise InputError("structure: the lattice vectors are singular")
 
 
+@described(lattice="angstrom", thickness="angstrom")
 @dataclass(frozen=True)
 class TightBindingModel:
     """A Wannier or tight-binding model with spin.
@@ -350,6 +354,7 @@ def load_model(path: str | Path) -> TightBindingModel:
     return TightBindingModel(**tree)
 
 
+@described(constant="eV", linear="eV angstrom", quadratic="eV angstrom^2", cutoff="1/angstrom")
 @dataclass(frozen=True)
 class KPModel:
     """A k·p model on the plane, H(k) = H0 + k_a H1_a + k_a k_b H2_ab / 2, with spin matrices that do not depend on k.

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.analysis.point import Point, point_of
+from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.mesh import LEAST_BLOCKS, check_directions
@@ -31,6 +32,7 @@ Real = NDArray[np.float64]
 By = Literal["band", "band_pair", "energy", "energy_pair"]
 
 
+@described(mu="eV")
 @dataclass(frozen=True)
 class Decomposition:
     """values (part,), of pairs (part, part) [n, m]: they add up to `total`, which is computed without parts.

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.analysis.kpath import BATCH, BandMap, KMesh, band_map, k_mesh
 from wannier_spin.analysis.maps import is_response, surface_map
+from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.model import KPModel, TightBindingModel
@@ -34,6 +35,7 @@ ANY_TEMPERATURE = 300.0  # K; densities on the Fermi surface do not depend on it
 COLOURS = {".frmsf": 3, ".bxsf": 0}  # how many a file can hold
 
 
+@described(energies="eV", fermi_energy="eV", reciprocal="1/angstrom")
 @dataclass(frozen=True)
 class FermiSurface:
     """Bands that cross the Fermi energy at k = i/n: energies (n,n1,n2,n3) eV, colours (colour,n,n1,n2,n3).

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.components import component_index
+from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE, BandGeometry, band_geometry
 from wannier_spin.model import KPModel, TightBindingModel
@@ -33,6 +34,7 @@ FLAT = 1e-6  # relative; less than this is no distance from a plane or a line
 BATCH = 64  # k-points; the spin QGT of 36 bands takes 0.5 MB for each
 
 
+@described(distance="1/angstrom")
 @dataclass(frozen=True)
 class KPath:
     """Points along straight lines: points (k,3) as `band_geometry` takes them, distance (k,) 1/angstrom from the start.
@@ -47,6 +49,7 @@ class KPath:
     breaks: tuple[int, ...] = ()
 
 
+@described(cartesian="1/angstrom", positions="1/angstrom", reciprocal="1/angstrom")
 @dataclass(frozen=True)
 class KPlane:
     """Points of a parallelogram: points (k,3) as `band_geometry` takes them, the second of its edges running fastest.
@@ -65,6 +68,7 @@ class KPlane:
     reciprocal: Real
 
 
+@described()
 @dataclass(frozen=True)
 class KMesh:
     """The points i/n of a uniform mesh, reduced coordinates: points (k,3), the third index running fastest; shape (n1,n2,n3)."""
@@ -76,6 +80,7 @@ class KMesh:
 Place = TypeVar("Place", bound=KPath | KPlane | KMesh)
 
 
+@described(energies="eV", mu="eV")
 @dataclass(frozen=True)
 class BandMap(Generic[Place]):
     """energies, values (k,n): bands in eV, and the quantity of each in `unit`, at the points of k.

@@ -16,6 +16,9 @@ from wannier_spin.occupation import Occupation
 from wannier_spin.prepared import Prepared
 from wannier_spin.readers import fitness_warnings
 
+DIRECTIONS = 180
+FLAT = 1e-6  # of the largest curvature: a band that is flat in some direction has no bottom
+
 
 def warn(prepared: Prepared, sums: Sums) -> None:
     """Tell what makes the numbers worth less than they look, and note it."""
@@ -68,7 +71,8 @@ def _about_energies(model: TightBindingModel | KPModel, plan: Plan, occupation: 
 
 def _about_responses(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, m: Minima) -> Iterator[str]:
     """Divergences: with the cut-off, at resonances, at small gaps."""
-    if isinstance(model, KPModel) and np.isinf(model.cutoff) and any(r.surface for r in plan.responses):
+    diverging = any(r.surface for r in plan.responses)
+    if isinstance(model, KPModel) and np.isinf(model.cutoff) and diverging and not _has_a_bottom(model):
         yield (
             "the Fermi-sea form of the linear responses of order tau (block L1) diverges with the cut-off of a k·p model, which "
             "is infinite here: add blocks = ('L1surf',) and take at(combination={'L1surf': 1}), or subtract the "
@@ -88,6 +92,14 @@ def _about_responses(model: TightBindingModel | KPModel, plan: Plan, occupation:
             f"{NEAR_FERMI:g} kT of mu (smallest: {m.gap_at_mu.min():.2g} eV): second-order responses of order tau^0 "
             "scale like 1/gap^4 and are outside perturbation theory there"
         )
+
+
+def _has_a_bottom(model: KPModel) -> bool:
+    """Whether all bands rise without bound in all directions: what is occupied is then a finite disk, and no cut-off matters."""
+    angles = np.linspace(0, np.pi, DIRECTIONS, endpoint=False)
+    n = np.stack([np.cos(angles), np.sin(angles)])
+    far_out = np.einsum("at,bt,abij->tij", n, n, model.quadratic[:2, :2]) / 2
+    return bool(np.linalg.eigvalsh(far_out).min() > FLAT * np.abs(far_out).max())
 
 
 def _has_intrinsic(plan: Plan) -> bool:

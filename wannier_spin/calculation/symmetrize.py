@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wannier_spin import observables
 from wannier_spin import responses as resp
+from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.kinds import block_kind, response_kinds
 from wannier_spin.integrals.plan import Plan
@@ -181,6 +182,7 @@ def site_forms(records: Iterable[Response], symmetric_fields: bool, sites: SiteG
     return forms
 
 
+@described()
 @dataclass(frozen=True)
 class SymmetryReport:
     """What symmetry leaves of the responses: group, Table I, and the form of each response's tensor (full form).

@@ -15,6 +15,7 @@ import numpy as np
 
 from wannier_spin import observables
 from wannier_spin.components import AllowedTensor, read_form
+from wannier_spin.described import described
 
 NO_SYMMETRY = "none used"
 SPIN_CURRENT_DEFINITIONS = {name: one.meaning for name, one in observables.definitions("spin_current").items()}
@@ -45,6 +46,7 @@ class ToleranceFacts:
         return f"tolerance {self.relative:g}"
 
 
+@described(band_residual="eV")
 @dataclass(frozen=True)
 class SymmetryFacts:
     """The magnetic group that was used, how well the model has it, and what it leaves of each tensor.
@@ -115,6 +117,7 @@ def _form(given: Mapping[str, Any], name: str) -> AllowedTensor:
     return AllowedTensor(tuple(independent.split()), {key: tuple((f, n) for f, n in terms) for key, terms in relations.items()})
 
 
+@described(degeneracy_tolerance="eV", broadening="eV", fermi_energy="eV")
 @dataclass(frozen=True)
 class RunFacts:
     """How a result was made; what is not known (of a result that nobody ran) is None or empty.

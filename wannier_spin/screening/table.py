@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from wannier_spin import responses as resp
+from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.results.numbers import short, with_bar
 from wannier_spin.screening.figures import ANGLE, CHARGE, FORBIDDEN, Cell, Row
@@ -32,6 +33,7 @@ ABOUT = (
 )
 
 
+@described()
 @dataclass(frozen=True)
 class Table:
     """One row for each material; a row need not have a cell for each column."""

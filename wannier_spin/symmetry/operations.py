@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.described import described
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.model import Structure
 
@@ -48,6 +49,7 @@ class Operation:
         return sign * (k @ np.linalg.inv(self.reduced))
 
 
+@described()
 @dataclass(frozen=True)
 class MagneticGroup:
     """A magnetic space group: its operations and its names; `uni_number` 0 where spglib found none."""
