@@ -83,7 +83,12 @@ def test_python_of_a_page_runs(page, folder, documentation):
     documentation("generate").small_result(folder / "OUT.h5")
     found = python("-c", "\n".join(blocks(page, "python")), cwd=folder)
     if page == "adding":
-        assert found.splitlines() == ["True angstrom^-1 eV^-1 (hbar = e = 1)", "difference: True"]
+        assert found.splitlines() == [
+            "True angstrom^-1 eV^-1 (hbar = e = 1)",
+            "difference: True",
+            "torque: True True",
+            "(hbar/e) S m^-2",
+        ]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "bash")])
