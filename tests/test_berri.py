@@ -420,3 +420,14 @@ def test_models_that_have_no_system() -> None:
     model = replace(models.random_model(), periodic=(True, True, False))
     with pytest.raises(InputError, match="along a direction that is not periodic"):
         berri.to_system_R(model)
+
+
+def test_an_old_wannierberri_is_named():
+    """Of 26.7, which reads files but has no matrices by name in `run`."""
+    from wannier_spin import berri
+
+    berri.check_version("26.10")
+    berri.check_version("27.1.0")
+    for old in ("26.7.0", "1.8.0", "not installed"):
+        with pytest.raises(InputError, match=f"need wannierberri 26.10 or newer, found {old}"):
+            berri.check_version(old)

@@ -47,6 +47,7 @@ from wannier_spin.tensors import Channel, TensorLaw, symmetrized
 Real = NDArray[np.float64]
 BATCH_BYTES = 2e8  # matrices of so many k-points at a time
 KEPT = "_wannier_spin_sums"  # attribute of a Data_K
+OLDEST = (26, 10)  # of wannierberri, whose Data_K hands over matrices by name; reading files works with older ones
 
 
 # --- calculators ------------------------------------------------------------------------------------------------
@@ -81,6 +82,7 @@ def calculators(
     ------
     InputError : unknown names, impossible requests; during the run, a system without the matrices that are needed.
     """
+    check_version(wannierberri_version())
     _choice("units", units, ("natural", "SI"))
     _choice("channel", channel, ("spin", "charge"))
     if spin_current != "simple":
@@ -96,6 +98,16 @@ def calculators(
     _check_temperature(sums)
     settings = Settings(temperatures, tau, units, symmetric_fields=form == "full")
     return {record.name: ResponseCalculator(record, sums, settings, save_mode) for record in records}
+
+
+def check_version(version: str) -> None:
+    """Raises InputError for a wannierberri that is too old to run our responses."""
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers < OLDEST:
+        raise InputError(
+            f"calculators for wannierberri.run need wannierberri {'.'.join(map(str, OLDEST))} or newer, found {version}: "
+            "pip install -U wannierberri; wannier_spin.compute works with this one"
+        )
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ Which of the replicas R an element belongs to is decided by `wigner_seitz`, as f
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -201,12 +202,12 @@ def with_centres(
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """wannierberri's log and warnings off for a while; the logger is left as it was found."""
+    """wannierberri's log, warnings and, before 26.10, prints off for a while; the logger is left as it was found."""
     logger = logging.getLogger("wannierberri")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -29,6 +29,6 @@ class PyWannierSpin(PythonPackage):
     depends_on("py-spglib@2.5:", type=("build", "run"))
     depends_on("py-threadpoolctl@3.5:", type=("build", "run"))
     depends_on("py-typer@0.15:", type=("build", "run"))
-    depends_on("py-wannierberri@26.10:26", type=("build", "run"))
+    depends_on("py-wannierberri@26.4:26", type=("build", "run"))
     depends_on("py-matplotlib@3.9:", when="+plot", type=("build", "run"))
     depends_on("py-xarray@2024.10:", when="+xarray", type=("build", "run"))
