@@ -27,7 +27,7 @@ from wannier_spin.request import check_count
 class Section(BaseModel):
     """A table of the input file: unknown keys are refused, numbers are not guessed from text."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class Range(Section):

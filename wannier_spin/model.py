@@ -306,6 +306,8 @@ class TightBindingModel:
         return np.einsum("nna->na", self.position_R[origin][0]).real.copy()
 
     def _check_values(self) -> None:
+        if self.thickness is not None and not 0 < self.thickness < np.inf:
+            raise InputError(f"model '{self.name}': thickness = {self.thickness}, expected a positive length in angstrom")
         if not np.isfinite(self.lattice).all() or abs(np.linalg.det(self.lattice)) < 1e-8:
             raise InputError(f"model '{self.name}': the lattice vectors are singular or not finite")
         partner = _opposite(self.R_vectors, self.name)
@@ -382,6 +384,8 @@ class KPModel:
             value = np.asarray(getattr(self, key), complex)
             if value.shape != shape:
                 raise InputError(f"model '{self.name}': {key} has shape {value.shape}, expected {shape}")
+            if not np.isfinite(value).all():
+                raise InputError(f"model '{self.name}': {key} has NaN or infinity")
             if np.abs(value - value.swapaxes(-1, -2).conj()).max() > 1e-12 * max(1.0, np.abs(value).max()):
                 raise InputError(f"model '{self.name}': {key} is not Hermitian")
             object.__setattr__(self, key, value)
@@ -437,13 +441,10 @@ def _unknown_operator(model: str, missing: Sequence[str], purpose: str, there: I
 def _whole_numbers(R_vectors: object, name: str) -> NDArray[np.int64]:
     """As whole numbers. Raises InputError for what are none, which would be another lattice vector when cut off."""
     given = np.asarray(R_vectors)
-    try:
-        whole = given.astype(np.int64)
-        exact = given.dtype.kind in "iuf" and bool((np.abs(given) < 2**31).all()) and np.array_equal(whole, given)
-    except (TypeError, ValueError):
-        exact = False
-    if not exact:
-        raise InputError(f"model '{name}': R_vectors must be whole numbers (of lattice vectors), found {given.tolist()!s:.80}")
+    numbers = given.dtype.kind in "iuf" and bool(np.isfinite(given).all()) and bool((np.abs(given) < 2**31).all())
+    whole = given.astype(np.int64) if numbers else np.zeros(0, np.int64)
+    if not numbers or not np.array_equal(whole, given):
+        raise InputError(f"model '{name}': R_vectors must be whole numbers (of lattice vectors), found {str(given.tolist())[:80]}")
     return whole
 
 

@@ -32,6 +32,7 @@ Real = NDArray[np.float64]
 Function = TypeVar("Function", bound=Callable[..., Any])
 DEFAULT_TAU = {"natural": 1.0, "SI": 10.0}  # hbar/eV, fs
 TAU_UNIT = {"natural": "hbar/eV", "SI": "fs"}
+LARGEST_ENERGY, LARGEST_TOLERANCE = 1e5, 1.0  # eV: of mu, omega, broadening; of what is degenerate
 TAU_MEANT = {"natural": (1e-6, 1e12), "SI": (1e-3, 1e10)}  # beyond: another unit was meant (hbar/eV is 0.66 fs)
 
 
@@ -265,6 +266,7 @@ def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str,
     asked["responses"] = _names(responses)
     _check_responses(asked)
     _check_positive("degeneracy_tolerance", asked["degeneracy_tolerance"], "energy in eV")
+    _check_energies(asked)
     return asked
 
 
@@ -319,6 +321,20 @@ def _check_responses(asked: Mapping[str, Any]) -> None:
         raise InputError(f"{', '.join(dynamic)}: give omega, a list of frequencies in eV")
     if not isinstance(broadening, int | float) or not 0 <= broadening < np.inf:
         raise InputError(f"broadening = {broadening!r}, expected zero or a positive energy in eV")
+
+
+def _check_energies(asked: Mapping[str, Any]) -> None:
+    """No power of an energy of another unit overflows in the middle of a calculation; no tolerance makes all bands one."""
+    for name in ("mu", "omega", "broadening"):
+        largest = float(np.abs(asked[name]).max(initial=0.0)) if np.size(asked[name]) else 0.0
+        if largest > LARGEST_ENERGY:
+            raise InputError(f"{name} = {largest:g} eV cannot be meant: energies are in eV, of at most {LARGEST_ENERGY:g} eV")
+    tolerance = asked["degeneracy_tolerance"]
+    if tolerance is not None and tolerance > LARGEST_TOLERANCE:
+        raise InputError(
+            f"degeneracy_tolerance = {tolerance:g} eV makes one of bands that are no degenerate ones; expected at most "
+            f"{LARGEST_TOLERANCE:g} eV, far below the splittings that matter (default 5e-4 eV)"
+        )
 
 
 def _check_positive(name: str, value: object, what: str) -> None:

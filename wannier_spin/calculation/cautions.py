@@ -8,13 +8,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from wannier_spin.errors import AccuracyWarning
+from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import NEAR_FERMI, Minima, Sums
 from wannier_spin.model import KPModel, TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.prepared import Prepared
 from wannier_spin.readers import fitness_warnings
+from wannier_spin.results import ResultSet
+
+NO_BROADENING = 1e-5  # eV: no mesh has states so dense that a resonance of this width is met
 
 DIRECTIONS = 180
 FLAT = 1e-6  # of the largest curvature: a band that is flat in some direction has no bottom
@@ -33,6 +36,19 @@ def warn(prepared: Prepared, sums: Sums) -> None:
         sums.notes["lowest_transition_eV"] = float(m.transition)
     if _has_intrinsic(plan):
         sums.notes["smallest_gap_at_fermi_level_eV"] = m.gap_at_mu
+
+
+def check_finite(result: ResultSet) -> None:
+    """Raise InputError where a value is NaN or infinite: what that is due to is not known here, but nobody must compute with it."""
+    for tensor in result.values():
+        bad = np.argwhere(~np.isfinite(tensor.values))
+        if len(bad):
+            mu, T = (axis[i] for axis, i in zip((tensor.mu, tensor.temperature), bad[0], strict=False))
+            raise InputError(
+                f"'{tensor.name}' is not a finite number at {len(bad)} of {tensor.values.size} places, first at mu = {mu:g} eV, "
+                f"T = {T:g} K, index {bad[0].tolist()}: no result is given; look for values of omega, broadening, tau or "
+                "temperature that are out of all proportion"
+            )
 
 
 def _unfinished(sums: Sums) -> Iterator[str]:
@@ -78,9 +94,10 @@ def _about_responses(model: TightBindingModel | KPModel, plan: Plan, occupation:
             "is infinite here: add blocks = ('L1surf',) and take at(combination={'L1surf': 1}), or subtract the "
             "value in the gap at the same finite cut-off"
         )
-    resonant = [z.real for z in plan.frequencies if z.imag == 0 and abs(z.real) >= m.transition]
+    resonant = [z.real for z in plan.frequencies if z.imag < NO_BROADENING and abs(z.real) >= m.transition]
     if resonant:
-        yield (
+        eta = max(z.imag for z in plan.frequencies)
+        yield (f"broadening = {eta:g} eV is none on any mesh; " if eta else "") + (
             f"omega = {min(resonant):g} eV and above is not below the lowest transition ({m.transition:.4g} eV on this mesh): "
             "the responses diverge at resonances; give a broadening (eV), or lower frequencies"
         )

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Unpack
 
-from wannier_spin.calculation.cautions import warn
+from wannier_spin.calculation.cautions import check_finite, warn
 from wannier_spin.calculation.facts import run_facts
 from wannier_spin.calculation.integrate import Task, check_accuracy, integrate, with_other_blocks
 from wannier_spin.errors import AccuracyWarning
@@ -61,4 +61,6 @@ def compute(
     for message in messages:
         warnings.warn(message, AccuracyWarning, stacklevel=2)
     facts = run_facts(task, sums, tried, comm.size, time.monotonic() - start)
-    return ResultSet(task.tensors(sums), facts, messages)
+    result = ResultSet(task.tensors(sums), facts, messages)
+    check_finite(result)
+    return result

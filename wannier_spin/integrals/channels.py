@@ -54,6 +54,8 @@ class Tolerance:
         for name, value in numbers.items():
             if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value > 0:
                 raise InputError(f"tolerance ({name}) = {value!r}, expected a positive number")
+        if not self.max_evaluations < 2**63:
+            raise InputError(f"tolerance (max_evaluations) = {self.max_evaluations!r}, expected a number of k-points")
         if not isinstance(self.replicas, int) or not 1 <= self.replicas <= 64:
             raise InputError(f"tolerance (replicas) = {self.replicas!r}, expected a whole number from 1 to 64")
         if self.start is not None and (not isinstance(self.start, int) or self.start < 4 or self.start % 2):

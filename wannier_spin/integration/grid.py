@@ -20,6 +20,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.integration.parallel import Communicator, minimum_over_ranks, sum_over_ranks, together
 
 Real = NDArray[np.float64]
+MOST_POINTS = 10**10  # a mesh of more would take years
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Mesh:
     def __post_init__(self) -> None:
         if len(self.points) != 3 or any(n != int(n) or n < 1 for n in self.points):
             raise InputError(f"grid must be three positive whole numbers, found {self.points}")
+        if math.prod(int(n) for n in self.points) > MOST_POINTS:
+            raise InputError(f"grid = {self.points} has {math.prod(self.points):.1e} k-points; expected at most {MOST_POINTS:.0e}")
         if len(self.shift) != 3 or not np.isfinite(self.shift).all():
             raise InputError(f"shift must be three numbers (in units of the mesh spacing), found {self.shift}")
 
