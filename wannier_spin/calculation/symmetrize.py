@@ -104,10 +104,16 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
         raise InputError(
             f"model '{model.name}' does not have the magnetic group {group.bns_number} of the structure: bands at equivalent k "
             f"differ by {1e3 * energies:.3g} meV rms, spins by {spins:.3g}, the Zeeman metric by "
-            f"{100 * zeeman:.3g} %; are the magnetic moments right (size, direction, "
-            "order of the atoms)?"
+            f"{100 * zeeman:.3g} %; {_about_moments(structure)}"
         )
     return VerifiedGroup(group, energies, spins)
+
+
+def _about_moments(structure: Structure) -> str:
+    where = "symmetry.magnetic_moments of the input file, or magnetic_moments of read_structure"
+    if structure.magnetic_moments.any():
+        return f"are the magnetic moments right (size, direction, order of the atoms)? They are {where}"
+    return f"are the magnetic moments right? The structure has none; give them, in mu_B: {where}"
 
 
 def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:

@@ -106,7 +106,11 @@ def read_hr(
 def _resolve(path: str | Path, suffix: str, advice: str) -> tuple[Path, Path]:
     """The file and its seed, from a path with or without suffix and .gz."""
     path = Path(path)
-    seed = path.with_name(path.name.removesuffix(".gz").removesuffix(suffix))
+    base = path.name.removesuffix(".gz")
+    for other in ("_tb.dat", "_hr.dat"):
+        if other != suffix and base.endswith(other):
+            raise InputError(f"'{path}' is named like an {other} file: read it with read{other[:3]}, or with open_model")
+    seed = path.with_name(base.removesuffix(suffix))
     if path.is_file():
         return path, seed
     return require_file(seed, suffix, advice=advice), seed

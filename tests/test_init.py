@@ -1,0 +1,100 @@
+"""Files to start from: `init` writes an input file that `run` takes, `convert` a model file."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Command, entry_point
+
+import wannier_spin as ws
+from wannier_spin.config import read_settings
+
+SCF = "     End of self-consistent calculation\n     the Fermi energy is    {} ev\n"
+
+
+@pytest.fixture
+def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return entry_point(monkeypatch, capsys)
+
+
+@pytest.fixture
+def iron(tmp_path: Path, example_inputs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run in a folder, and the user in the folder above."""
+    (tmp_path / "Fe").mkdir()
+    for name in ("Fe.model.h5", "Fe.win"):
+        (tmp_path / "Fe" / name).symlink_to(example_inputs / "Fe" / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_init_of_a_magnet(wannier_spin: Command, iron: Path) -> None:
+    """Paths count from the new file; mu stays in the frozen window; the moment that is there asks for those of the atoms."""
+    (iron / "Fe" / "scf.out").write_text(SCF.format(17.6048))
+    done = wannier_spin("init", "Fe/Fe.model.h5")
+    assert done.code == 0, done.err
+    assert "written to Fe.toml" in done.out
+    settings, text = read_settings("Fe.toml")
+    assert (settings.seedname, settings.symmetry.structure) == ("Fe/Fe.model.h5", "Fe/Fe.win")
+    assert settings.fermi_energy == 17.6048
+    assert "scf.out" in text
+    top = float(next(line.split("=")[1] for line in (iron / "Fe" / "Fe.win").read_text().splitlines() if "dis_froz_max" in line))
+    assert -2 <= min(settings.mu) < max(settings.mu) <= min(2.0, top - 17.6048) + 1e-2
+    assert "magnetic_spin_hall" in settings.responses
+    assert settings.symmetry.magnetic_moments == [[0.0, 0.0, 0.0]]
+    moment = np.array(tomllib.loads(f"x = [{text.split('moment of (')[1].split(')')[0]}]")["x"])
+    assert np.linalg.norm(moment - [0, 0, np.linalg.norm(moment)]) < 0.05
+    assert 2.0 < np.linalg.norm(moment) < 2.4
+    refused = wannier_spin("run", "Fe.toml", "--dry-run")  # with moments of zero it is another group: the user is asked
+    assert refused.code == 2
+    assert "symmetry.magnetic_moments" in refused.err
+    Path("Fe.toml").write_text(text.replace("[[0, 0, 0]]", "[[0, 0, 2.2]]"))
+    assert wannier_spin("run", "Fe.toml", "--dry-run").code == 0
+    again = wannier_spin("init", "Fe/Fe.model.h5")
+    assert again.code == 2
+    assert "'Fe.toml' exists" in again.err
+
+
+def test_init_guesses_nothing(wannier_spin: Command, tmp_path: Path) -> None:
+    """No Fermi energy, no structure: the places for them are comments, and the options that read the files are kept."""
+    ws.models.get("weyl").save(tmp_path / "W.model.h5")
+    done = wannier_spin("init", tmp_path / "W.model.h5", "-o", tmp_path / "W.toml", "--vacuum", "c", "--thickness", 3)
+    assert done.code == 0, done.err
+    settings, text = read_settings(tmp_path / "W.toml")
+    assert settings.fermi_energy is None
+    assert "# fermi_energy" in text
+    assert (settings.symmetry.structure, settings.model.vacuum, settings.model.thickness) == (None, "c", 3.0)
+    assert settings.grid.points is not None
+    assert settings.grid.points[2] == 1
+
+
+def test_convert(wannier_spin: Command, tmp_path: Path, example_inputs: Path) -> None:
+    for name in ("GaAs_tb.dat.gz", "GaAs_wsvec.dat.gz"):
+        (tmp_path / name).symlink_to(example_inputs / "GaAs" / name)
+    target = tmp_path / "G.model.h5"
+    done = wannier_spin("convert", tmp_path / "GaAs", "--spin", "interleaved", "-o", target)
+    assert done.code == 0, done.err
+    ours, theirs = ws.load_model(target), ws.open_model(tmp_path / "GaAs", spin="interleaved")
+    assert np.array_equal(ours.hamiltonian_R, theirs.hamiltonian_R)
+    wrong = wannier_spin("convert", tmp_path / "GaAs", "-o", tmp_path / "G.dat")
+    assert wrong.code == 2
+    assert ".model.h5" in wrong.err
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("-h",), ("run", "-h"), ("--show-completion", "bash")])
+def test_what_every_program_has(arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "wannier_spin", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    expected = {"--version": f"wannier-spin {ws.__version__}", "-h": "init", "run": "INPUT.toml", "--show-completion": "complete"}
+    assert expected[arguments[0]] in done.stdout
+
+
+def test_a_file_of_the_other_kind(tmp_path: Path) -> None:
+    for name, right, wrong in (("X_hr.dat", "read_hr", ws.read_tb), ("X_tb.dat.gz", "read_tb", ws.read_hr)):
+        (tmp_path / name).write_text("")
+        with pytest.raises(ws.InputError, match=f"{name}' is named like an .* read it with {right}"):
+            wrong(tmp_path / name)

@@ -1,0 +1,126 @@
+"""A first input file, with comments, from what lies beside the files of a run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wannier_spin.calculation.open_model import Inputs
+from wannier_spin.calculation.run import default_grid
+from wannier_spin.errors import InputError
+from wannier_spin.model import Structure, TightBindingModel
+from wannier_spin.readers import FermiEnergy, find_fermi_energy, find_file, read_frozen_window, read_structure
+from wannier_spin.readers.quality import total_moment
+from wannier_spin.sites import atom_names
+
+SPACING = 0.1  # 1/angstrom, of the suggested mesh
+REACH = 2.0  # eV, of mu on both sides of the Fermi energy
+STEPS = 81
+MAGNETIC = 0.05  # mu_B for each cell: less is no moment
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was found, None where it was not. moment : of the cell, Cartesian, mu_B."""
+
+    model: TightBindingModel
+    fermi: FermiEnergy | None
+    win: Path | None
+    structure: Structure | None
+    window: tuple[float, float] | None
+    moment: tuple[float, ...] | None
+
+
+def draft(path: Path, inputs: Inputs, folder: Path) -> str:
+    """The text of an input file in `folder`, for the run that `inputs` were read from."""
+    found = _look(path, inputs.model)
+    parts = [_head(path, folder), _energies(found), _responses(found), _mesh(found.model), _symmetry(found, folder)]
+    return "\n".join(line for part in parts for line in (*part, ""))
+
+
+def _look(path: Path, model: TightBindingModel) -> _Found:
+    seed = path.with_name(path.name.removesuffix(".h5").removesuffix(".model"))
+    try:
+        fermi = find_fermi_energy(seed)
+    except InputError:
+        fermi = None
+    win = find_file(seed, ".win")
+    moment = None
+    if fermi is not None and model.spin_R is not None:
+        moment = tuple(total_moment(model, fermi.value).round(2).tolist())
+    structure = None if win is None else read_structure(win)
+    return _Found(model, fermi, win, structure, None if win is None else read_frozen_window(win), moment)
+
+
+def _head(path: Path, folder: Path) -> list[str]:
+    seedname = Path(os.path.relpath(path, folder)).as_posix()
+    return [f'seedname     = "{seedname}"   # from the folder of this file']
+
+
+def _energies(found: _Found) -> list[str]:
+    """Fermi energy and mu, inside the frozen window where there is one."""
+    low, high = -REACH, REACH
+    if found.fermi is None:
+        lines = [
+            "# No output that states the Fermi energy was found. Write it here, in eV: mu counts from it.",
+            "# fermi_energy = ",
+        ]
+    else:
+        lines = [f"fermi_energy = {found.fermi.value:g}   # eV, from {found.fermi.source}; mu counts from it"]
+        if found.window is not None:
+            low, high = max(low, found.window[0] - found.fermi.value), min(high, found.window[1] - found.fermi.value)
+            window = " to ".join(f"{edge - found.fermi.value:.2f}" for edge in found.window)
+            lines.append(f"# The bands are those of the first-principles run inside the frozen window, {window} eV from there.")
+    return [*lines, f"mu           = {{ from = {low:.3g}, to = {high:.3g}, points = {STEPS} }}   # eV"]
+
+
+def _responses(found: _Found) -> list[str]:
+    """Those that every crystal has, or a magnet besides."""
+    lines = []
+    if found.model.spin_R is None:
+        lines += [
+            "# The files have no spin matrices: write .spn (write_spn = .true. in the input of pw2wannier90.x), or see model.spin."
+        ]
+    magnetic = _is_magnetic(found)
+    names = '["spin_hall", "magnetic_spin_hall", "edelstein"]' if magnetic else '["spin_hall"]'
+    return [
+        *lines,
+        f"responses    = {names}   # or 'all'; `wannier-spin responses` lists them",
+        "temperature  = 300    # K; several: [100, 300]",
+        "tau          = 10     # fs, relaxation time; several cost nothing",
+    ]
+
+
+def _mesh(model: TightBindingModel) -> list[str]:
+    grid = list(default_grid(model, SPACING))
+    return [
+        f"grid         = {grid}   # about {SPACING} / angstrom; double it to see what changes, or, in its place:",
+        "# tolerance  = 0.02   # relative: k-points go where they are needed until the error bars are within it",
+    ]
+
+
+def _symmetry(found: _Found, folder: Path) -> list[str]:
+    """The structure, with room for the moments of its atoms."""
+    if found.win is None or found.structure is None:
+        return [
+            "# [symmetry]           # fewer k-points, forbidden components exactly zero",
+            '# structure = "..."    # .win, CIF, POSCAR, ...',
+        ]
+    lines = ["[symmetry]", f'structure = "{Path(os.path.relpath(found.win, folder)).as_posix()}"']
+    names = atom_names(found.structure)
+    zeros = ", ".join("[0, 0, 0]" for _ in names)
+    if found.moment is None:
+        return [*lines, f"# magnetic_moments = [{zeros}]   # mu_B, Cartesian, of {', '.join(names)}, if it is a magnet"]
+    if _is_magnetic(found):
+        total = ", ".join(f"{m:g}" for m in found.moment)
+        why = f"# The bands below the Fermi energy carry a moment of ({total}) mu_B: say how it is shared."
+        return [*lines, why, f"magnetic_moments = [{zeros}]   # mu_B, Cartesian, of {', '.join(names)}"]
+    why = "# No total moment was found. An antiferromagnet has moments nevertheless; then:"
+    return [*lines, why, f"# magnetic_moments = [{zeros}]   # mu_B, Cartesian, of {', '.join(names)}"]
+
+
+def _is_magnetic(found: _Found) -> bool:
+    return found.moment is not None and float(np.linalg.norm(found.moment)) > MAGNETIC

@@ -1,0 +1,70 @@
+"""Commands that write files to start from: `init`, `convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wannier_spin.cli.app import app, examples
+from wannier_spin.cli.options import MODEL, SEEDNAME, opened, with_options
+from wannier_spin.errors import InputError
+
+
+@app.command(
+    epilog=examples(
+        "wannier-spin init Pt                         # writes Pt.toml",
+        "wannier-spin init runs/Fe -o Fe.toml && wannier-spin run Fe.toml --dry-run",
+    )
+)
+@with_options(MODEL)
+def init(
+    seedname: Annotated[Path, SEEDNAME],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The input file; default: SEEDNAME.toml here.")] = None,
+    **options: Any,
+) -> None:
+    """Write an input file with comments, from what the files of a run tell: structure, Fermi energy, windows, moment, mesh."""
+    from wannier_spin.calculation.draft import draft
+    from wannier_spin.readers.wannier90 import resolve_seed
+    from wannier_spin.storage import write_text
+
+    path = seedname if seedname.suffix == ".h5" else resolve_seed(seedname)
+    if path.suffix == ".toml":
+        raise InputError(f"'{path}' is an input file already; give the seedname of a run")
+    target = output or Path(path.name.removesuffix(".h5").removesuffix(".model")).with_suffix(".toml")
+    if target.exists():
+        raise InputError(f"'{target}' exists: choose another place with -o")
+    text = draft(path, opened(path, options), target.parent)
+    write_text(target, text + _as_lines(options))
+    print(f"written to {target}; read it, then: wannier-spin run {target} --dry-run")
+
+
+@app.command(
+    epilog=examples(
+        "wannier-spin convert Pt -o Pt.model.h5       # Pt.chk, Pt.eig, Pt.mmn, Pt.spn in one small file",
+        "wannier-spin convert Fe.toml -o Fe.model.h5  # the model that `run Fe.toml` computes with",
+    )
+)
+@with_options(MODEL, {"spin_current": Annotated[str | None, typer.Option(help="Also what ryoo or qiao needs.")]})
+def convert(
+    seedname: Annotated[Path, SEEDNAME],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The model file, X.model.h5.")],
+    **options: Any,
+) -> None:
+    """Write a model to one file, which reads fast and needs no other."""
+    from wannier_spin.storage import check_writable
+
+    if output.suffix != ".h5":
+        raise InputError(f"'{output}': a model file ends with .h5, best with .model.h5")
+    check_writable(output, "wannier_spin model")
+    model = opened(seedname, options).model
+    model.save(output)
+    print(f"{model.name}: {model.n_bands} Wannier functions, {len(model.R_vectors)} lattice vectors, {model.dimension}D")
+    print(f"written to {output}")
+
+
+def _as_lines(options: dict[str, Any]) -> str:
+    """Options of the command line as a table [model]."""
+    lines = [f"{name} = {value!r}" for name, value in options.items() if value is not None]
+    return "\n".join(["\n[model]", *lines, ""]) if lines else ""
