@@ -258,3 +258,15 @@ def test_default_grid(spacing: float) -> None:
 def test_default_grid_has_one_point_along_vacuum(periodic: tuple[bool, bool, bool]) -> None:
     grid = default_grid(models.random_model(n=2, periodic=periodic), 0.5)
     assert [n == 1 for n in grid] == [not p for p in periodic]
+
+
+def test_a_pair_of_spin_channels(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text('seedname = { up = "X_up", down = "X_dn", axis = [1, 0, 0] }\nresponses = "all"\nmu = 0.0\n')
+    settings, _ = read_settings(path)
+    assert settings.seeds == ("X_up", "X_dn")
+    path.write_text(as_toml(settings))
+    assert read_settings(path)[0] == settings
+    path.write_text('seedname = { up = "X_up" }\nresponses = "all"\nmu = 0.0\n')
+    with pytest.raises(InputError, match="down"):
+        read_settings(path)

@@ -11,12 +11,13 @@ import pytest
 import wannier_spin as ws
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ["Fe", "GaAs", "Mn2Au", "Pt"]
+NAMES = ["Fe", "GaAs", "KV2Se2O", "Mn2Au", "Pt"]
 
 # Responses that the magnetic group allows (Pt m-3m1', GaAs -43m1', Fe 4/mm'm', Mn2Au: PT): PHYSICS of the inputs, not fits.
 ALLOWED = {
     "Pt": {"spin_hall"},
     "GaAs": {"spin_hall", "displacement_spin_current"},
+    "KV2Se2O": {"magnetic_spin_hall"},  # the spin group of a d-wave altermagnet
     "Mn2Au": {
         "spin_hall",
         "intrinsic_spin_magnetization",
@@ -118,6 +119,17 @@ def test_provenance(examples, name: str) -> None:
     assert p["input"] == (ROOT / "example_inputs" / name / "input.toml").read_text()
     assert len(json.loads(p["model_source"]["files"])) >= 2  # hashes of the Wannier90 files, also for a saved model
     assert all(len(digest) == 64 for digest in json.loads(p["model_source"]["files"]).values())
+
+
+def test_the_spin_splitter_of_an_altermagnet(examples, example_inputs: Path) -> None:
+    """Spin current per charge current along a, in units of hbar/2e: 78 % were published for KV2O2Se without spin-orbit coupling."""
+    spin = examples("KV2Se2O").component("magnetic_spin_hall", "xx;z")
+    assert spin == pytest.approx(-examples("KV2Se2O").component("magnetic_spin_hall", "yy;z"), rel=1e-6)
+    model = ws.load_model(example_inputs / "KV2Se2O" / "KV2Se2O.model.h5")
+    how = {"grid": (16, 16, 8), "mu": 6.9052, "temperature": 300, "tau": 10.0, "units": "SI", "channel": "charge"}
+    charge = ws.compute(model, "magnetic_spin_hall", **how)["magnetic_spin_hall"].values[0, 0]
+    assert charge[0, 0] == pytest.approx(charge[1, 1], rel=1e-3)
+    assert -2 * spin / charge[0, 0] == pytest.approx(0.78, abs=0.05)
 
 
 # --- numbers that nobody here made ------------------------------------------------------------------------------

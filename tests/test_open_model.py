@@ -133,3 +133,35 @@ def test_options_that_do_not_fit(folder: Path, options: dict[str, Any], parts: t
 def test_what_is_no_path(thing: Any) -> None:
     with pytest.raises(ws.InputError, match="expected a path.*TightBindingModel"):
         ws.open_model(thing)
+
+
+def test_a_pair_of_spin_channels(tmp_path: Path, wannier_spin: Command) -> None:
+    """From Python, from an input file, and what the commands make of it."""
+    whole = ws.models.altermagnet(J=0.6)
+    for spin, name in enumerate(("X_up", "X_dn")):
+        own = slice(spin, None, 2)
+        H = whole.hamiltonian_R[:, own, own]
+        replace(whole, hamiltonian_R=H, spin_R=None, centres=whole.centres[own], name=name).save(tmp_path / f"{name}.h5")
+    model = calculation.open_model({"up": tmp_path / "X_up.h5", "down": tmp_path / "X_dn.h5", "axis": [1, 0, 0]})
+    assert model.spin_axis.tolist() == [1, 0, 0]
+    atoms = "Mn 0.2 0.2 0\nMn -0.2 -0.2 0\nMn 0.2 -0.2 0\nMn -0.2 0.2 0\n"
+    cell = "begin unit_cell_cart\n1 0 0\n0 1 0\n0 0 1\nend unit_cell_cart\n"
+    (tmp_path / "X.win").write_text(f"{cell}begin atoms_frac\n{atoms}end atoms_frac\n")
+    path = tmp_path / "x.toml"
+    path.write_text(
+        'seedname = { up = "X_up.h5", down = "X_dn.h5" }\nresponses = ["magnetic_spin_hall", "spin_hall"]\nmu = -2.5\n'
+        "[grid]\npoints = [16, 16, 1]\n[symmetry]\nstructure = 'X.win'\n"
+        "magnetic_moments = [[0, 0, 2], [0, 0, 2], [0, 0, -2], [0, 0, -2]]\n"
+    )
+    assert calculation.open_model(path).spin_axis.tolist() == [0, 0, 1]
+    out = wannier_spin("run", path).out
+    assert "spin group (collinear)" in out
+    assert "xy;z = yx;z" in out
+    assert "forbidden by symmetry" in out
+    assert "not known" in wannier_spin("check", path).out
+    found = wannier_spin("symmetry", tmp_path / "X.win", "--no-soc", "--magmom", "0 0 2; 0 0 2; 0 0 -2; 0 0 -2").out
+    assert "spin space group, collinear moments, axis [0.0, 0.0, 1.0]" in found
+    assert "xy;z = yx;z" in found
+    path.write_text(path.read_text() + "[model]\nspin = 'interleaved'\n")
+    with pytest.raises(ws.InputError, match="functions have a spin already"):
+        calculation.open_model(path)

@@ -155,7 +155,7 @@ def test_maps_add_up():
 def test_records():
     """Parities and units follow from the law: those of the spin, in their own words."""
     hall, edelstein = responses.get("orbital_hall"), responses.get("orbital_edelstein")
-    assert hall.tensor.kinds == ("polar", "polar", "axial")
+    assert hall.tensor.kinds == ("polar", "polar", "orbital")
     assert (hall.tensor.space_parity, hall.tensor.time_parity(0)) == (1, 1)
     assert (edelstein.tensor.space_parity, edelstein.tensor.time_parity(1)) == (-1, 1)
     without = replace(MODEL, spin_R=None)  # it needs no spin

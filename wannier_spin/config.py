@@ -1,6 +1,7 @@
 """The input file: TOML, checked strictly. An unknown key is an error that names the nearest valid one.
 
     seedname     = "Pt"                  # Pt.chk, Pt.eig, ... or Pt_tb.dat, or a saved model "Pt.model.h5"
+                                         # a collinear magnet without spin-orbit coupling: { up = "X_up", down = "X_dn" }
     responses    = ["spin_hall"]         # or "all"
     fermi_energy = 22.4839               # eV; mu counts from here
     mu           = { from = -2, to = 2, points = 81 }       # or a number, or a list; eV
@@ -134,6 +135,14 @@ class ToleranceSection(Section):
     start: Annotated[int, Field(ge=4), AfterValidator(_even)] | None = None  # first boxes along each axis, even; None: 4
 
 
+class SpinChannels(Section):
+    """A collinear magnet without spin-orbit coupling: a run of Wannier90 for each spin."""
+
+    up: str  # path without ending, or a saved model, of the spins along the axis
+    down: str
+    axis: list[float] = Field(default=[0.0, 0.0, 1.0], min_length=3, max_length=3)  # Cartesian, of the moments
+
+
 class SymmetrySection(Section):
     """The crystal, whose magnetic group the tensors are projected on; without a structure no symmetry is used."""
 
@@ -142,6 +151,7 @@ class SymmetrySection(Section):
     average_model: bool = False  # average the Wannier model over the group; needs the projections of the .win file
     projections: str | None = None  # .win file with them; None: `structure`, which then must be one
     spin_order: Literal["interleaved", "blocks"] = "interleaved"  # of the projections
+    spin_orbit: bool = True  # false: without spin-orbit coupling, the group is a spin group; so it is for a pair of spin channels
     reduce: bool = True  # evaluate irreducible k-points only; false: all, and what symmetrization removes is kept
 
 
@@ -176,7 +186,9 @@ class NumericsSection(Section):
 class Settings(Section):
     """One calculation."""
 
-    seedname: str  # path without ending, from the folder of the input file; or a saved model, X.model.h5
+    seedname: (
+        str | SpinChannels
+    )  # path without ending, from the input file's folder; a saved model, X.model.h5; { up = …, down = … }
     responses: Names  # names of `wannier-spin responses`, or "all"
     mu: Energies  # eV, relative to fermi_energy; as every list of numbers: one, several, or { from = …, to = …, points = … }
     fermi_energy: float | None = None  # eV; None: from the outputs beside the Wannier90 files; of a model of no run: 0
@@ -197,6 +209,11 @@ class Settings(Section):
     symmetry: SymmetrySection = SymmetrySection()
     sites: Annotated[Literal["atoms"] | dict[str, Members] | None, BeforeValidator(_members)] = None  # to project the spin on
     numerics: NumericsSection = NumericsSection()
+
+    @property
+    def seeds(self) -> tuple[str, ...]:
+        """The one seedname, or those of both spins."""
+        return (self.seedname,) if isinstance(self.seedname, str) else (self.seedname.up, self.seedname.down)
 
     @model_validator(mode="after")
     def _mesh_or_tolerance(self) -> Settings:

@@ -3,6 +3,7 @@
     Pt, runs/Pt           seedname: .chk with .eig, .mmn, .spn, else _tb.dat, else _hr.dat; a folder with one run
     Pt_tb.dat, Pt_hr.dat  that file
     Pt.model.h5           a saved model
+    {"up": ..., "down": ...}   two of these, one for each spin of a collinear magnet without spin-orbit coupling; "axis": [0, 0, 1]
     Pt.toml               the input file of a run: the model that `run` computes with, averaged where it says so
 
 How files are read is said by the keys of the input file, with the same names as keywords:
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from wannier_spin.calculation.symmetrize import verified_group
-from wannier_spin.config import ModelSection, Section, Settings, SymmetrySection, read_table, settings_from
+from wannier_spin.config import ModelSection, Section, Settings, SpinChannels, SymmetrySection, read_table, settings_from
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel, load_model
 from wannier_spin.readers import (
     WS_DISTANCE_TOLERANCE,
     FermiEnergy,
     find_fermi_energy,
+    read_collinear,
     read_frozen_window,
     read_hr,
     read_projections,
@@ -61,7 +63,7 @@ class Inputs:
     fermi_source: str = ""
 
 
-def open_model(path: str | Path, **options: Any) -> TightBindingModel:
+def open_model(path: str | Path | Mapping[str, Any], **options: Any) -> TightBindingModel:
     """The model that a path stands for, see the module.
 
     Parameters
@@ -77,8 +79,12 @@ def open_model(path: str | Path, **options: Any) -> TightBindingModel:
     return open_inputs(path, **options).model
 
 
-def open_inputs(path: str | Path, **options: Any) -> Inputs:
+def open_inputs(path: str | Path | Mapping[str, Any], **options: Any) -> Inputs:
     """As `open_model`, with the structure and the settings."""
+    if isinstance(path, Mapping):
+        channels = {key: str(value) if isinstance(value, Path) else value for key, value in path.items()}
+        settings = settings_from({**ANYTHING, "seedname": channels, **_as_tables(options)}, "open_model")
+        return Inputs(*read_inputs(settings, Path()), None, None)
     if not isinstance(path, str | Path):
         kind = f"{type(path).__module__.partition('.')[0]}.{type(path).__name__}"
         raise InputError(
@@ -101,7 +107,7 @@ def inputs_of(settings: Settings, folder: Path) -> Inputs:
     model, structure = read_inputs(settings, folder)
     fermi = _fermi_energy(settings, folder, model)
     changed = settings.model_copy(update={"fermi_energy": fermi.value})
-    return Inputs(model, structure, _seed(folder / settings.seedname), changed, fermi.source)
+    return Inputs(model, structure, _seed_of(settings, folder), changed, fermi.source)
 
 
 def _fermi_energy(settings: Settings, folder: Path, model: TightBindingModel) -> FermiEnergy:
@@ -110,9 +116,8 @@ def _fermi_energy(settings: Settings, folder: Path, model: TightBindingModel) ->
         return FermiEnergy(settings.fermi_energy, "")
     if "route" not in model.source:
         return FermiEnergy(0.0, "")
-    seed = folder / settings.seedname.removesuffix(".h5").removesuffix(".model")
     try:
-        return find_fermi_energy(seed)
+        return find_fermi_energy(folder / settings.seeds[0].removesuffix(".h5").removesuffix(".model"))
     except InputError as error:
         raise InputError(f"fermi_energy is missing, from which mu counts, and {error}; 0.0 if mu is absolute") from error
 
@@ -127,18 +132,21 @@ def read_inputs(settings: Settings, folder: Path) -> tuple[TightBindingModel, St
         return _read_model(settings, folder), None
     structure = read_structure(folder / wanted.structure, magnetic_moments=wanted.magnetic_moments)
     model = _read_model(settings, folder)
+    structure = replace(structure, spin_orbit=wanted.spin_orbit and model.spin_axis is None)
     if not wanted.average_model:
         return model, structure
     group = verified_group(model, structure, settings.numerics.degeneracy_tolerance)
     assert group is not None
     win = folder / (wanted.projections or wanted.structure)
-    orbitals = read_projections(win, wanted.spin_order)
+    orbitals = read_projections(win, wanted.spin_order) if model.spin_axis is None else read_projections(win, None)
     return symmetrize_model(model, orbitals, group.group.operations, window=read_frozen_window(win))[0], structure
 
 
 def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
-    path, options = folder / settings.seedname, settings.model
-    if _seed(path) is None:
+    options = settings.model
+    if isinstance(settings.seedname, SpinChannels):
+        model = _read_channels(settings.seedname, settings, folder)
+    elif _seed(path := folder / settings.seedname) is None:
         if options.spin is not None or options.ws_distance_tolerance is not None:
             raise InputError(f"'{path}' is a finished model: leave out model.spin and model.ws_distance_tolerance")
         model = load_model(path)
@@ -152,6 +160,15 @@ def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
     return replace(model, periodic=(a, b, c), thickness=options.thickness)
 
 
+def _read_channels(channels: SpinChannels, settings: Settings, folder: Path) -> TightBindingModel:
+    """A collinear model from a run for each spin."""
+    if settings.model.spin is not None:
+        raise InputError("model.spin is given for a pair of spin channels, in which functions have a spin already; leave it out")
+    given = settings.model.ws_distance_tolerance
+    tolerance = WS_DISTANCE_TOLERANCE if given is None else given
+    return read_collinear(folder / channels.up, folder / channels.down, channels.axis, ws_distance_tolerance=tolerance)
+
+
 def _read_files(path: Path, settings: Settings) -> TightBindingModel:
     """A model from files of Wannier90: from the one that is named, else by the best route."""
     given = settings.model.ws_distance_tolerance
@@ -162,6 +179,11 @@ def _read_files(path: Path, settings: Settings) -> TightBindingModel:
             if named.endswith(ending):
                 return read(path, **how)
     return read_wannier90(path, **how, spin_current=settings.spin_current)
+
+
+def _seed_of(settings: Settings, folder: Path) -> Path | None:
+    """The files of the run that the settings name; None for a saved model, and for a pair of runs."""
+    return _seed(folder / settings.seedname) if isinstance(settings.seedname, str) else None
 
 
 def _seed(path: Path) -> Path | None:

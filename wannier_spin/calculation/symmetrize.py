@@ -101,8 +101,9 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
     violation = group_violation(model, group.operations, tolerance)
     energies, spins, zeeman = violation["bands_meV"] / 1e3, violation.get("spin", 0.0), violation.get("zeeman", 0.0)
     if energies > BAND_RESIDUAL or spins > SPIN_RESIDUAL or zeeman > ZEEMAN_RESIDUAL:
+        name = f"magnetic group {group.bns_number}" if structure.spin_orbit else group.bns_number
         raise InputError(
-            f"model '{model.name}' does not have the magnetic group {group.bns_number} of the structure: bands at equivalent k "
+            f"model '{model.name}' does not have the {name} of the structure: bands at equivalent k "
             f"differ by {1e3 * energies:.3g} meV rms, spins by {spins:.3g}, the Zeeman metric by "
             f"{100 * zeeman:.3g} %; {_about_moments(structure)}"
         )

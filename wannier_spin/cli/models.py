@@ -15,6 +15,7 @@ from wannier_spin.errors import InputError
 
 if TYPE_CHECKING:
     from wannier_spin.model import Structure, TightBindingModel
+    from wannier_spin.symmetry import MagneticGroup
 
 
 @app.command(
@@ -61,32 +62,49 @@ def check(
     epilog=examples(
         "wannier-spin symmetry Pt.win",
         "wannier-spin symmetry Mn2Au.win --magmom '2.5 2.5 0; -2.5 -2.5 0; 0 0 0'",
+        "wannier-spin symmetry CuMnAs.mcif             # moments from the file, as of POSCAR with INCAR, OUTCAR, pw.x",
+        "wannier-spin symmetry V2Te2O.win --no-soc --magmom '0 0 2; 0 0 -2; 0 0 0; 0 0 0; 0 0 0'",
         "wannier-spin symmetry POSCAR --json",
     )
 )
 def symmetry(
-    structure: Annotated[Path, typer.Argument(help="Structure file: .win, or anything ase reads.")],
+    structure: Annotated[Path, typer.Argument(help="Structure file: .win, .mcif, pw.x input or output, or anything ase reads.")],
     magmom: Annotated[str | None, typer.Option(help="Moments in mu_B, Cartesian, by atom: '0 0 2.2; 0 0 -2.2'.")] = None,
     sites: Annotated[bool, typer.Option("--sites", help="Spin responses at each atom, and uniform and staggered ones.")] = False,
+    no_soc: Annotated[bool, typer.Option("--no-soc", help="Without spin-orbit coupling: the spin group.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Print magnetic group, Table I and allowed tensor components."""
+    from dataclasses import replace
+
     from wannier_spin.calculation import symmetry_report
     from wannier_spin.readers import read_structure
 
-    report = symmetry_report(read_structure(structure, moments(magmom)), sites)
+    report = symmetry_report(replace(read_structure(structure, moments(magmom)), spin_orbit=not no_soc), sites)
     if as_json:
         print(json.dumps(report.as_dict(), indent=1))
         return
     g = report.group
-    print(f"magnetic space group {g.bns_number} (BNS), UNI {g.uni_number}, type {g.msg_type}; positions alone: {g.space_group}")
+    print(_group_text(g))
     present = [name for name, found in (("P", g.has_inversion), ("T", g.has_time_reversal), ("PT", g.has_pt)) if found]
-    print(
-        f"{len(g.point_operations)} operations of the magnetic point group; it contains {', '.join(present) or 'none of P, T, PT'}"
-    )
+    point = "spin point group" if no_soc else "magnetic point group"
+    print(f"{len(g.point_operations)} operations of the {point}; it contains {', '.join(present) or 'none of P, T, PT'}")
     print(f"\nparities of the geometric quantities (Table I)\n{report.table_text()}\n")
     rows = [(name, str(len(form.independent)), str(form)) for name, form in report.forms.items()]
     print(table(("response", "n", "independent components and relations (others vanish)"), rows))
+
+
+def _group_text(group: MagneticGroup) -> str:
+    """The name of a group in one line."""
+    from wannier_spin.symmetry import SpinGroup
+
+    if not isinstance(group, SpinGroup):
+        name = f"magnetic space group {group.bns_number} (BNS), UNI {group.uni_number}, type {group.msg_type}"
+        return f"{name}; positions alone: {group.space_group}"
+    axis = (
+        "" if group.axis is None else f", {'axis' if group.arrangement == 'collinear' else 'normal'} {group.axis.round(4).tolist()}"
+    )
+    return f"spin space group, {group.arrangement} moments{axis}; positions alone: {group.space_group}"
 
 
 def moments(text: str | None) -> list[list[float]] | None:
@@ -104,14 +122,14 @@ def moments(text: str | None) -> list[list[float]] | None:
 
 def _group_row(model: TightBindingModel, crystal: Structure) -> tuple[str, str, str, str]:
     """How far bands and spins are from the magnetic group of the structure."""
-    from wannier_spin.symmetry import group_violation, magnetic_group
+    from wannier_spin.symmetry import group_violation, symmetry_group
 
-    group = magnetic_group(crystal)
+    group = symmetry_group(crystal)
     violation = group_violation(model, group.operations)
     found = f"bands differ by {violation['bands_meV']:.3g} meV rms, spins by {violation.get('spin', 0.0):.2g}"
     return (
         "info",
-        f"magnetic group {group.bns_number}",
+        f"magnetic group {group.bns_number}" if crystal.spin_orbit else group.bns_number,
         found,
         "a few meV and 0.01 at most; more: wrong moments, or broken symmetry",
     )

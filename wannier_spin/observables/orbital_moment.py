@@ -42,7 +42,7 @@ ORBITAL_MOMENT = register(
         name="orbital_moment",
         symbol="L",
         title="orbital angular momentum",
-        indices=("axial",),
+        indices=("orbital",),
         time_parity=-1,
         measure=Measure(unit="<L>", magnetons=-1.0),
         matrix=moment,

@@ -23,7 +23,7 @@ from wannier_spin.arrays import Complex, Real, adjoint, bracket, half_anticommut
 from wannier_spin.errors import InputError
 from wannier_spin.units import Measure
 
-IndexKind = Literal["polar", "axial"]
+IndexKind = Literal["polar", "axial", "orbital"]  # axial: a spin, which may turn on its own; orbital: axial, bound to the lattice
 
 
 class Bloch(Protocol):

@@ -124,8 +124,7 @@ def join_channels(
             "route": "collinear",
             "spin_axis": " ".join(f"{x:g}" for x in unit),
             "transverse_spin": "not known" if overlaps is None else "from the overlaps between the channels",
-            "up": json.dumps(up.source),
-            "down": json.dumps(down.source),
+            **_both_sources(up, down),
         },
     )
     found = [replace(c, name=f"{s}: {c.name}") for s, m in (("up", up), ("down", down)) for c in stored_fitness(m.source).checks]
@@ -280,6 +279,18 @@ def transverse_axes(n: Real) -> tuple[Real, Real]:
     theta, phi = np.arctan2(np.hypot(n[0], n[1]), n[2]), np.arctan2(n[1], n[0])
     e1 = np.array([np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), -np.sin(theta)])
     return e1, np.array([-np.sin(phi), np.cos(phi), 0.0])
+
+
+def _both_sources(up: TightBindingModel, down: TightBindingModel) -> dict[str, str]:
+    """What the channels say about themselves: the hashes of all files, the larger error, options that are the same."""
+    sources = (up.source, down.source)
+    found = {key: value for key, value in up.source.items() if down.source.get(key) == value and key not in ("route", "spin")}
+    for key in ("files", "hermiticity_error"):
+        if all(key in source for source in sources):
+            first, second = (json.loads(source[key]) for source in sources)
+            worse = {x: max(second[x], first.get(x, 0.0)) for x in second} if key == "hermiticity_error" else second
+            found[key] = json.dumps({**first, **worse})
+    return found
 
 
 def _common_name(up: str, down: str) -> str:

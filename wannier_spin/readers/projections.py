@@ -21,24 +21,31 @@ SHELLS = ("s", "p", "d", "f")
 DEFAULT_AXES = {"z": (0.0, 0.0, 1.0), "x": (1.0, 0.0, 0.0)}
 
 
-def read_projections(path: str | Path, spin_order: SpinOrder = "interleaved") -> Orbitals:
+def read_projections(path: str | Path, spin_order: SpinOrder | None = "interleaved") -> Orbitals:
     """Orbitals of a spinor calculation from its `.win` file.
 
-    spin_order: "interleaved" for Wannier90 2 and 3 with pw2wannier90, "blocks" where all up come before all down.
+    spin_order: "interleaved" for Wannier90 2 and 3 with pw2wannier90, "blocks" where all up come before all down. None: the file is
+    of one channel of a collinear magnet; its functions with spin up, then with spin down.
     Raises InputError: no such file or block, hybrids, random projections, own axes, a number that is not `num_wann`.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"'{path}' does not exist; the projections are needed to know what the Wannier functions are")
     win = read_win(path)
+    if spin_order is None:
+        return _with_number(win, with_spin(*_spatial(win), order="blocks"), 2)
     if win.keywords.get("spinors", "f").lower().strip(".")[:1] != "t":
         raise InputError(f"'{path}' has no 'spinors = true'; only Wannier functions with spin can be symmetrized")
-    orbitals = with_spin(*_spatial(win), order=spin_order)
+    return _with_number(win, with_spin(*_spatial(win), order=spin_order), 1)
+
+
+def _with_number(win: WinFile, orbitals: Orbitals, channels: int) -> Orbitals:
+    """The orbitals, if they are as many as there are Wannier functions in all runs. Raises InputError."""
     wanted = win.number("num_wann")
-    if wanted is not None and int(wanted) != len(orbitals):
+    if wanted is not None and channels * int(wanted) != len(orbitals):
         raise InputError(
-            f"'{path}' projects on {len(orbitals)} spinors, and num_wann = {wanted:.0f}: with select_projections or fewer "
-            "functions than projections it is not known which function is which"
+            f"'{win.path}' projects on {len(orbitals) // channels} functions, and num_wann = {wanted:.0f}: with select_projections "
+            "or fewer functions than projections it is not known which function is which"
         )
     return orbitals
 

@@ -108,7 +108,10 @@ def _spin_checks(model: TightBindingModel, k: NDArray[np.float64]) -> list[Check
         return [untested("spin matrices", "none in the model: only the charge channel", "spin matrices in the model")]
     S = np.moveaxis(bloch_sum(model.spin_R, model.R_vectors, k), -1, 1)  # (k, a, n, m)
     if model.spin_axis is not None:
-        return [_spectrum(S), untested("handedness of spin", "collinear channels without spin-orbit coupling, made here")]
+        return [
+            _spectrum(S),
+            untested("spin across the axis", "collinear channels without spin-orbit coupling: no response to a field needs it"),
+        ]
     exact = np.moveaxis(bloch_sum(model.spin_R, model.R_vectors, _points_of_mesh(model, k)), -1, 1)
     scale = min(1.0, float(np.abs(np.linalg.eigvalsh(exact)).max()))
     return [_spectrum(S), *size_and_handedness(exact), *_pauli_algebra(S / (scale or 1.0))]

@@ -57,8 +57,9 @@ class Material:
 
     def hashes(self, further: Iterable[str] = ()) -> dict[str, str]:
         """SHA-256 of every file that the calculation may read, and of further ones, by its path from the folder."""
-        seed = self.folder / self.settings.seedname
-        files = [seed] if seed.suffix == ".h5" else [path for end in SEED_FILES if (path := find_file(seed, end))]
+        files = []
+        for seed in (self.folder / name for name in self.settings.seeds):
+            files += [seed] if seed.suffix == ".h5" else [path for end in SEED_FILES if (path := find_file(seed, end))]
         wanted = self.settings.symmetry
         files += [self.folder / name for name in (wanted.structure, wanted.projections) if name]
         files += [self.folder / name for name in further]
@@ -116,13 +117,14 @@ def prepare(name: str, folder: Path, common: Common) -> Material:
     if "seedname" not in data:
         data["seedname"] = find_seedname(folder)
         notes.append(f"seedname {data['seedname']}")
-    seed = folder / _seed(data["seedname"])
+    first = _first_seed(data)
+    seed = folder / _seed(first)
     if "fermi_energy" not in data and "mu" not in own:  # else as `run` does, when the model is there
         fermi = find_fermi_energy(seed)
         data["fermi_energy"] = fermi.value
         notes.append(f"Fermi energy {fermi.value:g} eV from {fermi.source}")
     win = find_file(seed, ".win")
-    beside = None if win is None else str(PurePosixPath(data["seedname"]).parent / win.name)
+    beside = None if win is None else str(PurePosixPath(first).parent / win.name)
     if "symmetry" not in own and beside is not None and "structure" not in data.get("symmetry", {}):
         data["symmetry"] = {**data.get("symmetry", {}), "structure": beside}
         notes.append(f"structure from {beside}")
@@ -153,6 +155,12 @@ def _merged(own: Mapping[str, Any], common: Common) -> dict[str, Any]:
     return data
 
 
+def _first_seed(data: Mapping[str, Any]) -> str:
+    """The seedname; of a pair of spin channels the first."""
+    seedname = data["seedname"]
+    return str(seedname if isinstance(seedname, str) else seedname["up"])
+
+
 def _seed(seedname: str) -> str:
     """Where the other files of the run are: "Fe.model.h5" belongs to the seed "Fe"."""
     return seedname.removesuffix(".h5").removesuffix(".model")
@@ -160,7 +168,7 @@ def _seed(seedname: str) -> str:
 
 def _without_options_of_files(data: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Common options for reading Wannier90 files do not concern a saved model."""
-    if not data["seedname"].endswith(".h5") or "model" in own or "model" not in data:
+    if not _first_seed(data).endswith(".h5") or "model" in own or "model" not in data:
         return dict(data)
     options = {key: value for key, value in data["model"].items() if key not in ("spin", "ws_distance_tolerance")}
     return {**data, "model": options}

@@ -99,6 +99,11 @@ def symmetrize_model(
             f"model '{model.name}' has matrices for the spin currents 'qiao' and 'ryoo', which are not averaged: leave the average "
             "out (symmetry.average_model), or read the model with spin_current = 'simple'"
         )
+    if model.spin_axis is not None and not np.allclose(model.spin_axis, [0, 0, 1]):
+        raise InputError(
+            f"model '{model.name}' has its spins along {model.spin_axis.round(4).tolist()}; what is averaged are functions "
+            "with spin up and down along z: read the channels with the axis (0, 0, 1), as good as any without spin-orbit coupling"
+        )
     if len(orbitals) != model.n_bands:
         raise InputError(f"model '{model.name}' has {model.n_bands} Wannier functions, the projections give {len(orbitals)}")
     _check_periodicity(model, operations)

@@ -39,9 +39,14 @@ class Operation:
     spin: Real | None = None
 
     @property
+    def pseudo(self) -> Real:
+        """det(R) R: how it turns axial vectors of the lattice, their reversal by T aside."""
+        return np.round(np.linalg.det(self.rotation)) * self.rotation
+
+    @property
     def axial(self) -> Real:
         """How it turns spins, their reversal by T aside: det(R) R, or a rotation of their own."""
-        return np.round(np.linalg.det(self.rotation)) * self.rotation if self.spin is None else self.spin
+        return self.pseudo if self.spin is None else self.spin
 
     def act_on_k(self, k: Real) -> Real:
         """Reduced k (..., 3) -> the k that it is mapped to; time reversal maps k to -k."""

@@ -2,7 +2,8 @@
 
     (g X)_{ab...} = t R_aa' R_bb' ... X_{a'b'...},   R -> det(R) R for axial indices,   t = time parity if g reverses time
 
-Axial indices are spins; the operations of a spin group (`spin_groups`) turn them on their own.
+Axial indices are spins, which the operations of a spin group (`spin_groups`) turn on their own; orbital ones are axial too and
+stay bound to the lattice.
 
 Everything follows from the record of a response (its law and its power of tau). The projector on invariant tensors is
 the mean over the group; its trace is the number of independent components.
@@ -48,7 +49,7 @@ def transform(values: Real, kind: TensorKind, operation: Operation) -> Real:
     """The tensor (..., 3, 3, ...) as seen after the operation."""
     result = values
     first = values.ndim - kind.rank
-    laws = {"polar": operation.rotation, "axial": operation.axial}
+    laws = {"polar": operation.rotation, "axial": operation.axial, "orbital": operation.pseudo}
     for i, index in enumerate(kind.kinds):
         result = np.moveaxis(np.tensordot(laws[index], result, axes=(1, first + i)), 0, first + i)
     return np.asarray(result * (kind.time_parity if operation.time_reversal else 1))

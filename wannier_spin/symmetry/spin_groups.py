@@ -35,6 +35,7 @@ from wannier_spin.symmetry.operations import (
 from wannier_spin.symmetry.sites import site_images
 
 Real = NDArray[np.float64]
+SPIN_GROUP = "spin group"  # what stands in place of the number of a magnetic group
 Arrangement = Literal["nonmagnetic", "collinear", "coplanar", "noncoplanar"]
 ARRANGEMENTS: tuple[Arrangement, ...] = ("nonmagnetic", "collinear", "coplanar", "noncoplanar")
 
@@ -79,7 +80,7 @@ def spin_group(structure: Structure, symprec: float = SYMPREC, magnetic_symprec:
     arrangement = ARRANGEMENTS[rank]
     axis = {"collinear": axes[0], "coplanar": axes[2]}.get(arrangement)
     return SpinGroup(
-        tuple(operations), 0, f"spin group ({arrangement})", 0, space_group_symbol(structure, symprec), arrangement, axis
+        tuple(operations), 0, f"{SPIN_GROUP} ({arrangement})", 0, space_group_symbol(structure, symprec), arrangement, axis
     )
 
 
