@@ -268,5 +268,5 @@ def test_a_pair_of_spin_channels(tmp_path):
     path.write_text(as_toml(settings))
     assert read_settings(path)[0] == settings
     path.write_text('seedname = { up = "X_up" }\nresponses = "all"\nmu = 0.0\n')
-    with pytest.raises(InputError, match="down"):
+    with pytest.raises(InputError, match="paths of both spins"):
         read_settings(path)

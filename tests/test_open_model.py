@@ -129,7 +129,7 @@ def test_options_that_do_not_fit(folder: Path, options: dict[str, Any], parts: t
         assert part in str(refused.value)
 
 
-@pytest.mark.parametrize("thing", [3, None, np.eye(2), {"up": 1}])
+@pytest.mark.parametrize("thing", [3, None, np.eye(2)])
 def test_what_is_no_path(thing: Any) -> None:
     with pytest.raises(ws.InputError, match="expected a path.*TightBindingModel"):
         ws.open_model(thing)
@@ -158,10 +158,12 @@ def test_a_pair_of_spin_channels(tmp_path: Path, wannier_spin: Command) -> None:
     assert "spin group (collinear)" in out
     assert "xy;z = yx;z" in out
     assert "forbidden by symmetry" in out
-    assert "not known" in wannier_spin("check", path).out
+    assert "spin across the axis" in wannier_spin("check", path).out
     found = wannier_spin("symmetry", tmp_path / "X.win", "--no-soc", "--magmom", "0 0 2; 0 0 2; 0 0 -2; 0 0 -2").out
     assert "spin space group, collinear moments, axis [0.0, 0.0, 1.0]" in found
     assert "xy;z = yx;z" in found
     path.write_text(path.read_text() + "[model]\nspin = 'interleaved'\n")
+    with pytest.raises(ws.InputError, match="the paths of both spins"):
+        calculation.open_model({"up": 1})
     with pytest.raises(ws.InputError, match="functions have a spin already"):
         calculation.open_model(path)

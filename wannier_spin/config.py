@@ -143,6 +143,19 @@ class SpinChannels(Section):
     axis: list[float] = Field(default=[0.0, 0.0, 1.0], min_length=3, max_length=3)  # Cartesian, of the moments
 
 
+def _one_or_two_runs(value: Any) -> Any:
+    """A table is a pair of spin channels; checked here, because pydantic reports every type that a value is not."""
+    if not isinstance(value, dict):
+        return value
+    try:
+        return SpinChannels.model_validate(value)
+    except ValidationError:
+        raise ValueError(
+            f"{value}: expected a path, or the paths of both spins, {{ up = 'X_up', down = 'X_dn' }}, with axis = [x, y, z] "
+            "if it is not z"
+        ) from None
+
+
 class SymmetrySection(Section):
     """The crystal, whose magnetic group the tensors are projected on; without a structure no symmetry is used."""
 
@@ -186,9 +199,7 @@ class NumericsSection(Section):
 class Settings(Section):
     """One calculation."""
 
-    seedname: (
-        str | SpinChannels
-    )  # path without ending, from the input file's folder; a saved model, X.model.h5; { up = …, down = … }
+    seedname: Annotated[str | SpinChannels, BeforeValidator(_one_or_two_runs)]  # path without ending, or saved model; or both spins
     responses: Names  # names of `wannier-spin responses`, or "all"
     mu: Energies  # eV, relative to fermi_energy; as every list of numbers: one, several, or { from = …, to = …, points = … }
     fermi_energy: float | None = None  # eV; None: from the outputs beside the Wannier90 files; of a model of no run: 0

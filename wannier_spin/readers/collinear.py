@@ -121,7 +121,7 @@ def join_channels(
         thickness=up.thickness,
         name=name or _common_name(up.name, down.name),
         source={
-            "route": "collinear",
+            **({"route": "collinear"} if "route" in up.source else {}),
             "spin_axis": " ".join(f"{x:g}" for x in unit),
             "transverse_spin": "not known" if overlaps is None else "from the overlaps between the channels",
             **_both_sources(up, down),
