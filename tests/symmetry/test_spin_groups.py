@@ -160,6 +160,17 @@ def test_a_cubic_ferromagnet_carries_its_polarization_along_the_field() -> None:
     assert form(iron((0, 0, 2.2)), "spin_hall") == "0"
 
 
+def test_orbital_moments_stay_bound_to_the_lattice() -> None:
+    """As in a nonmagnetic cubic metal: without spin-orbit coupling the order is not seen by what is no spin."""
+    assert form(iron((0, 0, 2.2)), "orbital_hall") == str(
+        allowed(
+            response_kinds(RESPONSES["orbital_hall"], symmetric_fields=True)["orbital_hall"],
+            magnetic_group(iron(NONE)).point_operations,
+        )
+    )
+    assert form(iron((0, 0, 2.2)), "orbital_hall") != "0"
+
+
 def test_a_polar_ferromagnet_at_second_order() -> None:
     """As the charge of a nonmagnetic polar metal: the Berry curvature dipole gives zxx = zyy, xxz = yyz at tau^1, and tau^0, tau^2
     vanish; the spin is carried along the moments alone.
@@ -174,7 +185,7 @@ def test_a_polar_ferromagnet_at_second_order() -> None:
 
 def test_nothing_is_left_without_moments() -> None:
     report = symmetry_report(replace(iron(NONE), spin_orbit=False))
-    assert {str(f) for name, f in report.forms.items()} == {"0"}
+    assert {str(f) for name, f in report.forms.items() if not name.startswith("orbital")} == {"0"}
     assert report.group.has_time_reversal
     assert report.group.has_inversion
 
@@ -218,7 +229,7 @@ def test_models_of_a_spin_group_have_the_forms_it_leaves(name: str) -> None:
     """All three components of the spin are in the model; those across the axis vanish by themselves."""
     model, structure = symmetric_model(STRUCTURES[name][0])
     assert max(group_violation(model, spin_group(structure).operations).values()) < 1e-6
-    names = ["magnetic_spin_hall", "spin_hall", "nonlinear_extrinsic_spin_current"]
+    names = ["magnetic_spin_hall", "spin_hall", "nonlinear_extrinsic_spin_current", "orbital_hall"]
     how = {"grid": (4, 4, 4), "shift": (0.2, 0.2, 0.3), "mu": 0.3, "temperature": 3000}
     raw = compute(model, names, **how)
     average = compute(model, names, symmetry=structure, reduce_k=False, grid=(4, 4, 4), mu=0.3, temperature=3000)

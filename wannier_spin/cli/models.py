@@ -102,7 +102,9 @@ def _group_text(group: MagneticGroup) -> str:
         name = f"magnetic space group {group.bns_number} (BNS), UNI {group.uni_number}, type {group.msg_type}"
         return f"{name}; positions alone: {group.space_group}"
     axis = (
-        "" if group.axis is None else f", {'axis' if group.arrangement == 'collinear' else 'normal'} {(group.axis.round(4) + 0.0).tolist()}"
+        ""
+        if group.axis is None
+        else f", {'axis' if group.arrangement == 'collinear' else 'normal'} {(group.axis.round(4) + 0.0).tolist()}"
     )
     return f"spin space group, {group.arrangement} moments{axis}; positions alone: {group.space_group}"
 
