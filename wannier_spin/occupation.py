@@ -104,6 +104,21 @@ class Occupation:
         distance += 0.5
         return distance
 
+    def sums_by_point(self, energies: Real, sea: Real, surface: Real) -> Real:
+        """Sums over bands: energies (k, n), densities (k, n, c_sea), (k, n, c_surface) -> (k, w, c_sea + c_surface)."""
+        low, high = self.window
+        filled, empty = (energies < low).all(axis=0), (energies > high).all(axis=0)
+        active = ~(filled | empty)
+        weights = self.fermi(energies[:, active].ravel()).reshape(self.n_points, len(energies), -1)
+        result = np.empty((len(energies), self.n_points, sea.shape[2] + surface.shape[2]))
+        result[..., : sea.shape[2]] = weights.transpose(1, 0, 2) @ sea[:, active]
+        result[..., : sea.shape[2]] += sea[:, filled].sum(axis=1)[:, None]
+        if surface.shape[2]:
+            weights *= 1 - weights
+            weights *= (-1 / self.points[1])[:, None, None]
+            result[..., sea.shape[2] :] = weights.transpose(1, 0, 2) @ surface[:, active]
+        return result
+
     def sums(self, energies: Real, sea: Real, surface: Real) -> Real:
         """(w, c_sea + c_surface) from energies (s,), sea densities (s, c_sea), surface densities (s, c_surface)."""
         low, high = self.window

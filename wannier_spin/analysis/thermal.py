@@ -74,8 +74,8 @@ def thermal_counterpart(
         by_value = np.abs(np.diff(np.pad(weights, ((0, 0), (0, 0), (1, 1))), axis=-1))  # of each sigma, by parts once more
         return {name: np.tensordot(by_value, spread[:, coldest], axes=1) for name, spread in spreads.items()}
 
-    def of_each(replicas: Mapping[str, Real]) -> dict[str, Real]:
-        return {name: np.stack([integrated({name: block})[name] for block in blocks]) for name, blocks in replicas.items()}
+    def of_each(stacked: Mapping[str, Real]) -> dict[str, Real]:
+        return {name: np.stack([integrated({name: block})[name] for block in blocks]) for name, blocks in stacked.items()}
 
     name, title = COUNTERPARTS[response]
     return dataclasses.replace(
@@ -91,6 +91,7 @@ def thermal_counterpart(
         block_residuals=None if tensor.block_residuals is None else integrated(tensor.block_residuals),
         block_spreads=None if tensor.block_spreads is None else bounded(tensor.block_spreads),
         block_replicas=None if tensor.block_replicas is None else of_each(tensor.block_replicas),
+        block_harmonics=None if tensor.block_harmonics is None else of_each(tensor.block_harmonics),
         mu=points,
         temperature=T,
         sites={name: thermal_counterpart(part, temperature, mu) for name, part in tensor.sites.items()},

@@ -28,7 +28,7 @@ def warn(prepared: Prepared, sums: Sums) -> None:
     model, plan, occupation = prepared.model, prepared.plan, prepared.occupation
     m = Minima.of(sums.minima, len(occupation.mu))
     sums.notes.update(lowest_energy_eV=float(m.lowest), highest_energy_eV=float(m.highest))
-    about = (_about_energies(model, plan, occupation, m, sums), _about_responses(model, plan, occupation, m), _unfinished(sums))
+    about = (_about_energies(model, plan, occupation, m, sums), _about_responses(model, plan, occupation, m), _uncertain(sums))
     found = (fitness_warnings(model.source), *about)
     for message in itertools.chain(*found):
         warnings.warn(message, AccuracyWarning, stacklevel=2)
@@ -51,8 +51,10 @@ def check_finite(result: ResultSet) -> None:
             )
 
 
-def _unfinished(sums: Sums) -> Iterator[str]:
-    """Responses that are not within their tolerance."""
+def _uncertain(sums: Sums) -> Iterator[str]:
+    """Responses that are not within their tolerance; a mesh that says nothing of its error."""
+    if sums.difference is None and sums.harmonics is None and not sums.converged:
+        yield "the mesh has one point along every direction: no error can be estimated, `error` is NaN; take a mesh"
     excess = sums.notes.get("error_over_tolerance", {})
     found = [f"{name} ({excess[name]:.2g} times its tolerance)" for name, converged in sums.converged.items() if not converged]
     if found:

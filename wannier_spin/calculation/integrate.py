@@ -15,7 +15,7 @@ from wannier_spin.integrals.boxes import cell_integrands
 from wannier_spin.integrals.channels import Tolerance, make_channels
 from wannier_spin.integrals.checkpoint import fingerprint, short
 from wannier_spin.integrals.disk import integrate_disk
-from wannier_spin.integrals.mesh import integrate_mesh
+from wannier_spin.integrals.mesh import Judged, integrate_mesh
 from wannier_spin.integrals.sums import Progress, Sums
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import Communicator
@@ -88,7 +88,10 @@ def on_points(task: Task, points: Sequence[int], degeneracy_tolerance: float, co
     mesh = Mesh(_three("grid", points, int), _three("shift", request.shift, float))
     if task.reducing:
         mesh = irreducible_mesh(mesh, task.reducing)
-    return integrate_mesh(model, prepared.plan, prepared.occupation, mesh, degeneracy_tolerance, request.memory, comm, progress)
+    operations = tuple(task.group.group.point_operations) if task.group else ()
+    judged = Judged(request.relaxation, request.natural_tau, operations, task.sites, bool(task.reducing))
+    plan, memory = prepared.plan, request.memory
+    return integrate_mesh(model, plan, prepared.occupation, mesh, degeneracy_tolerance, memory, comm, progress, judged)
 
 
 def with_other_blocks(task: Task, comm: Communicator, progress: Progress) -> list[Sums]:

@@ -157,7 +157,13 @@ def symmetrized(
 
 def _projected(raw: Sequence[ResponseTensor], values: Projection, bounds: Projection, keep_residual: bool) -> list[ResponseTensor]:
     """Tensors projected together, their arrays stacked on a first axis."""
-    projections = {"blocks": values, "block_errors": values, "block_spreads": bounds, "block_replicas": values}
+    projections = {
+        "blocks": values,
+        "block_errors": values,
+        "block_spreads": bounds,
+        "block_replicas": values,
+        "block_harmonics": values,
+    }
     changes: list[dict[str, Any]] = [{} for _ in raw]
     for key, projection in projections.items():
         stored = [getattr(tensor, key) for tensor in raw]

@@ -87,8 +87,7 @@ class CellIntegrand:
         reach = float((np.abs(slopes) @ size).max()) / 2
         low, high = self.occupation.window  # of energies at which a state may be partly filled, also beside the point
         pairs = resp.BandPairs(geometry, plan.observables, (low - reach, high + reach))
-        sea, surface = plan.densities(pairs)
-        sea, surface = _reduced(sea, self.channels.sea), _reduced(surface, self.channels.surface)
+        sea, surface = self.channels.reduced(*plan.densities(pairs))
         return _Points(geometry.block_energies, geometry.group, slopes, sea, surface)
 
     def _bloch(self, lower: Real, size: Real) -> Iterator[BlochMatrices]:
@@ -181,13 +180,6 @@ class _States:
     change: Real
     sea: Real
     surface: Real
-
-
-def _reduced(densities: Real, columns: Real) -> Real:
-    """Coordinates of densities (k,n,C) in the columns (C,c)."""
-    if columns.shape[0] == columns.shape[1]:
-        return densities  # every component is a channel: the columns are the unit matrix
-    return np.asarray(densities.reshape(-1, len(columns)) @ columns).reshape(*densities.shape[:2], -1)
 
 
 def cell_integrands(

@@ -76,10 +76,19 @@ class Channels:
     names: tuple[str, ...]
     responses: tuple[Real, ...]
 
+    def reduced(self, sea: Real, surface: Real) -> tuple[Real, Real]:
+        """Coordinates of sea and surface densities (k, n, C): (k, n, c) each."""
+        return _coordinates(sea, self.sea), _coordinates(surface, self.surface)
+
     def expand(self, sums: Real) -> Real:
         """Coordinates (..., c) -> the sums of all densities (..., C)."""
         c = self.sea.shape[1]
         return np.concatenate([sums[..., :c] @ self.sea.T, sums[..., c:] @ self.surface.T], axis=-1)
+
+    def projected(self, sums: Real) -> Real:
+        """What the columns span of sums of all densities (..., C)."""
+        C = len(self.sea)
+        return self.expand(np.concatenate([sums[..., :C] @ self.sea, sums[..., C:] @ self.surface], axis=-1))
 
     def expand_bound(self, spread: Real) -> Real:
         """Bounds of coordinates (..., c) -> bounds of the sums (..., C)."""
@@ -107,6 +116,13 @@ class Channels:
 def parts_name(plan: Plan, response: Response) -> str:
     """What the parts of a response are called among the channels."""
     return response.name + (SITES if plan.sites_of(response) else DEFINITIONS)
+
+
+def _coordinates(densities: Real, columns: Real) -> Real:
+    """Coordinates of densities (k,n,C) in the columns (C,c)."""
+    if columns.shape[0] == columns.shape[1]:
+        return densities  # every component is a channel: the columns are the unit matrix
+    return np.asarray(densities.reshape(-1, len(columns)) @ columns).reshape(*densities.shape[:2], -1)
 
 
 def whole(name: str) -> str:
@@ -139,19 +155,22 @@ def make_channels(
     surface = np.abs(columns[n_sea:]).max(axis=0, initial=0.0) > 0
     columns = np.concatenate([columns[:, ~surface], columns[:, surface]], axis=1)
     n_reduced = int((~surface).sum())
+    combined = {name: scale[whole(name)] * columns.T @ Q for name, Q in combinations(plan, units, relaxation, tau).items()}
+    return Channels(columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:], tuple(combined), tuple(combined.values()))
+
+
+def combinations(plan: Plan, sums: Real, relaxation: str, tau: float) -> dict[str, Real]:
+    """Components of every response, and of its parts together, from sums of all densities: (rows, C) -> (rows, components)."""
     form = "paper" if plan.form == "paper" else f"full {relaxation}"
-    recipes = {r.name: r.recipes(plan.form)[form] for r in plan.responses}
-    names, combined = [], []
+    found = {}
     for r in plan.responses:
-        names.append(r.name)
-        combined.append(_combination(plan, units, r, recipes[r.name], tau))
+        recipe = r.recipes(plan.form)[form]
+        found[r.name] = _combination(plan, sums, r, recipe, tau)
         n_parts = len(plan.sites_of(r) or plan.definitions_of(r))
         if n_parts:
-            names.append(parts_name(plan, r))
-            parts = [_combination(plan, units, r, recipes[r.name], tau, i) for i in range(n_parts)]
-            combined.append(np.concatenate(parts, axis=1))
-    combined = [scale[whole(name)] * columns.T @ Q for name, Q in zip(names, combined, strict=True)]
-    return Channels(columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:], tuple(names), tuple(combined))
+            parts = [_combination(plan, sums, r, recipe, tau, i) for i in range(n_parts)]
+            found[parts_name(plan, r)] = np.concatenate(parts, axis=1)
+    return found
 
 
 def _invariant(plan: Plan, units: Real, group: Sequence[Operation], sites: SiteGroup | None) -> Iterator[Real]:

@@ -27,7 +27,8 @@ NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
 class Sums:
     """Integrals of all channels (w, channels) and what is known of their errors; minima, and points evaluated.
 
-    difference : fine - coarse, or None. spread : of an adaptive integral, the root of the sum of squared differences. replicas :
+    difference : fine - coarse, or None. harmonics : of a mesh (J, w, channels), see `mesh`, and their decay (J, w) by response.
+    spread : of an adaptive integral, the root of the sum of squared differences. replicas :
     further estimates of the integral. converged : by response, where a tolerance was asked for.
     """
 
@@ -39,6 +40,12 @@ class Sums:
     spread: Real | None = None
     replicas: tuple[Real, ...] = ()
     converged: dict[str, bool] = field(default_factory=dict)
+    harmonics: Real | None = None
+    decays: dict[str, Real] = field(default_factory=dict)
+
+    def harmonics_of(self, name: str) -> Real | None:
+        """Contributions to the error of a response, which add in quadrature after they are combined: (J, w, channels)."""
+        return None if self.harmonics is None else self.harmonics * self.decays[name][..., None]
 
 
 def sum_states(occupation: Occupation, energies: Real, sea: Real, surface: Real) -> Real:
@@ -101,8 +108,11 @@ class Minima:
         return cls(values[0], -values[1], values[2], values[3 : 3 + n_mu], values[3 + n_mu : 3 + 2 * n_mu], ranges)
 
 
-def batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: float) -> int:
-    """Points per block that fit into the memory (GiB), at most what keeps the working set near the cache."""
+def batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: float, rows: int = 0) -> int:
+    """Points per block that fit into the memory (GiB), at most what keeps the working set near the cache.
+
+    rows : further sums for which the channels of every point are needed.
+    """
     if not 0 < memory < np.inf:
         raise InputError(f"memory = {memory}, expected a positive number of GiB")
     n, observables = source.n_bands, plan.n_components
@@ -110,7 +120,8 @@ def batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: flo
     pairs += 18 * observables * len(plan.held)  # matrices with indices d, o
     matrices = 2 * source.n_operators + 3 * observables + pairs
     per_point = 16 * n**2 * matrices + 8 * n * (3 * plan.n_channels + 2 * occupation.n_points)
-    fixed = 2 * source.plane_bytes() + 48 * occupation.n_points * plan.n_channels
+    per_point += 8 * (occupation.n_points * plan.n_channels if rows else 0)
+    fixed = 2 * source.plane_bytes() + (48 + 24 * rows) * occupation.n_points * plan.n_channels
     free = memory * GIB - fixed
     if free < per_point:
         raise InputError(

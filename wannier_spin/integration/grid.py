@@ -1,8 +1,7 @@
 """Sums over a uniform mesh, k = (i + shift)/n, in tensor-product blocks dealt to the ranks of a communicator.
 
-The mesh carries its own error bar at no cost: the points whose indices are all even are a mesh of half the density
-(a nested rule), and |fine - coarse| estimates the error of the coarse sum, which is an upper estimate for the fine one
-once the sums converge. Where a direction has an odd number of points there is no estimate.
+The points whose indices are all even are a mesh of half the density (a nested rule): its sum costs nothing. Where a direction has
+an odd number of points there is none. Besides, integrands may give sums with phases, see `stars`.
 
 Sums are compensated (error-free additions), so that the answer does not depend on how the work is dealt.
 """
@@ -11,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +45,13 @@ class Block:
 
 @dataclass(frozen=True)
 class Partial:
-    """What an integrand returns for a block: sums (parts, ...) over its points, and minima (m,) over its points."""
+    """What an integrand returns for a block: sums (parts, ...) over its points, minima (m,) over its points, and further sums whose
+    last digits do not matter.
+    """
 
     sums: Real
     minima: Real
+    further: Real = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,12 @@ class Mesh:
 
 @dataclass(frozen=True)
 class MeshMean:
-    """Mean of the integrand over the mesh, its mean over the nested coarse mesh (or None), and the minima."""
+    """Mean of the integrand over the mesh, its mean over the nested coarse mesh (or None), the minima, and further means."""
 
     fine: Real
     coarse: Real | None
     minima: Real
+    further: Real
 
 
 class CompensatedSum:
@@ -179,24 +182,26 @@ def mean_over_mesh(
     """
     blocks = mesh.blocks(largest_block)
     mine = blocks[len(blocks) * comm.rank // comm.size : len(blocks) * (comm.rank + 1) // comm.size]
-    total, minima = together(comm, lambda: _sum_blocks(mine, blocks[0], integrand, progress))
+    total, minima, further = together(comm, lambda: _sum_blocks(mine, blocks[0], integrand, progress))
     sums = sum_over_ranks(comm, total.high, total.low)
     minima = minimum_over_ranks(comm, minima)
     n = mesh.n_points
+    further = sum_over_ranks(comm, further, np.zeros_like(further)) / n
     if not mesh.nested:
-        return MeshMean(sums[0] / n, None, minima)
-    return MeshMean((sums[0] + sums[1]) / n, sums[0] / math.prod(mesh.coarse[0]), minima)
+        return MeshMean(sums[0] / n, None, minima, further)
+    return MeshMean((sums[0] + sums[1]) / n, sums[0] / math.prod(mesh.coarse[0]), minima, further)
 
 
 def _sum_blocks(
     mine: Sequence[Block], template: Block, integrand: Callable[[Block], Partial], progress: Callable[[int, int], None]
-) -> tuple[CompensatedSum, Real]:
-    """Sums and minima over the blocks of this rank; a rank without blocks takes part with zeros of the right shape."""
+) -> tuple[CompensatedSum, Real, Real]:
+    """Sums, minima and further sums over the blocks of this rank; a rank without blocks has zeros of the right shape."""
     first = integrand(mine[0] if mine else template)
-    total, minima = CompensatedSum(first.sums.shape), first.minima
+    total, minima, further = CompensatedSum(first.sums.shape), first.minima, np.zeros_like(first.further)
     for done, block in enumerate(mine, start=1):
         partial = first if done == 1 else integrand(block)
         total.add(partial.sums)
         minima = np.minimum(minima, partial.minima)
+        further += partial.further
         progress(done, len(mine))
-    return total, minima
+    return total, minima, further

@@ -21,5 +21,5 @@ def combined(parts: Sequence[Mapping[str, Any]], operation: str) -> dict[str, An
             return None
         return {name: sum(f * blocks[name] for f, blocks in zip(factors, stored, strict=True)) for name in stored[0]}
 
-    signed = {key: total(key, signs) for key in ("blocks", "block_errors", "block_residuals", "block_replicas")}
+    signed = {key: total(key, signs) for key in ("blocks", "block_errors", "block_residuals", "block_replicas", "block_harmonics")}
     return {**signed, "block_spreads": total("block_spreads", [1] * len(parts))}  # at most the sum

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wannier_spin.results.tensor import ResponseTensor
 
 Wanted = float | Sequence[float] | slice
-BLOCKS = ("blocks", "block_errors", "block_residuals", "block_spreads", "block_replicas")
+BLOCKS = ("blocks", "block_errors", "block_residuals", "block_spreads", "block_replicas", "block_harmonics")
 POSITION = {"mu": 0, "temperature": 1, "omega": 2}
 OUTSIDE = 1e-6  # of the step (or of the value): how far beyond the ends still counts as the end
 
@@ -43,7 +43,7 @@ def selected(tensor: ResponseTensor, wanted: Mapping[str, Wanted]) -> ResponseTe
 
 def _taken(tensor: ResponseTensor, key: str, block: NDArray[np.float64], place: int, kept: NDArray[np.int64]) -> Any:
     """Along one axis; static blocks of a dynamic response have no axis omega."""
-    first = int(key == "block_replicas")
+    first = int(key in ("block_replicas", "block_harmonics"))
     if place == POSITION["omega"] and block.ndim - first == 2 + len(tensor.labels):
         return block
     return np.take(block, kept, axis=first + place)

@@ -66,11 +66,11 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
     for key in ("blocks", "block_errors", "block_residuals", "block_spreads"):
         blocks = getattr(tensor, key)
         tree[key] = None if blocks is None else {name: on_axes(block) for name, block in blocks.items()}
-    if tensor.block_replicas is not None:
-        tree["replica"] = Labelled(np.arange(len(next(iter(tensor.block_replicas.values())))), ("replica",))
-        tree["block_replicas"] = {
-            name: Labelled(block, ("replica", *axes_of(block[0]))) for name, block in tensor.block_replicas.items()
-        }
+    for key, axis in (("block_replicas", "replica"), ("block_harmonics", "harmonic")):
+        stacked = getattr(tensor, key)
+        if stacked is not None:
+            tree[axis] = Labelled(np.arange(len(next(iter(stacked.values())))), (axis,))
+            tree[key] = {name: Labelled(block, (axis, *axes_of(block[0]))) for name, block in stacked.items()}
     for key in PARTS:
         parts = getattr(tensor, key)
         tree[key] = {name: _to_tree(part) for name, part in parts.items()} or None

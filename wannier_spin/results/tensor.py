@@ -7,7 +7,7 @@ blocks can be changed on a finished result, also on one that was read from a fil
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,11 @@ def intraband_factor(omega: Real, tau: float, power: int) -> Real:
     return np.stack([amplitude.real, amplitude.imag], axis=-1)
 
 
+def each(stacked: Mapping[str, Real]) -> Iterator[dict[str, Real]]:
+    """Blocks one after the other of blocks with one more axis in front."""
+    return (dict(zip(stacked, blocks, strict=True)) for blocks in zip(*stacked.values(), strict=True))
+
+
 @dataclass(frozen=True, repr=False)
 class ResponseTensor:
     """One response at all (mu, T), or (mu, T, omega).
@@ -62,6 +67,8 @@ class ResponseTensor:
     drive : what the response is to, the electric field or (see `thermal`) the gradient of the temperature.
     sites : the same response projected on sites (groups of Wannier functions), by name; see `site`, `uniform`, `staggered`.
     definitions : the same response with other definitions of the spin current, by name; see `definition`, `definition_spread`.
+    Of a mesh: block_harmonics : contributions to the error of different origin, one more axis in front, each combined as the blocks
+        are, then added in quadrature (`integration.stars`); block_errors is NaN where the mesh has no half.
     Of an adaptive integral: block_spreads : root of the sum of squared differences; block_replicas : further estimates, one more
         axis in front; converged : whether the tolerance was reached (None: none was asked for).
     """
@@ -95,6 +102,7 @@ class ResponseTensor:
     block_residuals: Mapping[str, Real] | None = None
     block_spreads: Mapping[str, Real] | None = None
     block_replicas: Mapping[str, Real] | None = None
+    block_harmonics: Mapping[str, Real] | None = None
     converged: bool | None = None
     drive: un.Drive = "E"
     sites: Mapping[str, ResponseTensor] = field(default_factory=dict)
@@ -114,11 +122,16 @@ class ResponseTensor:
     def error(self) -> Real:
         """Estimated error of `values`, same shape; NaN where there is none.
 
-        The sum of all fine - coarse; for an adaptive integral also a standard deviation of it, as it may cancel by chance.
+        Of a mesh the larger one of two estimates: what the decay of its Fourier coefficients leaves (`block_harmonics`), and
+        the difference from its half, where it has one. Of an adaptive integral the sum of all fine - coarse, and a standard
+        deviation of it, as it may cancel by chance.
         """
         error = np.abs(self._combine(self.block_errors, self.combination))
         if self.block_spreads is not None:
             error += SPREAD * self._combine_bounds(self.block_spreads)
+        if self.block_harmonics is not None:
+            rows = np.stack([self._combine(blocks, self.combination) for blocks in each(self.block_harmonics)])
+            error = np.fmax(error, np.sqrt((rows**2).sum(axis=0)))
         return error
 
     @property
@@ -126,10 +139,7 @@ class ResponseTensor:
         """Standard error of the mean over replicas, same shape as `values`; None where there is one replica."""
         if self.block_replicas is None:
             return None
-        replicas = (
-            dict(zip(self.block_replicas, blocks, strict=True)) for blocks in zip(*self.block_replicas.values(), strict=True)
-        )
-        values = np.stack([self._combine(blocks, self.combination) for blocks in replicas])
+        values = np.stack([self._combine(blocks, self.combination) for blocks in each(self.block_replicas)])
         return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
 
     @property

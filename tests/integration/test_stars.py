@@ -1,0 +1,132 @@
+"""Stars of a mesh: their geometry, their phases, and bars of functions whose mesh errors are known exactly."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from wannier_spin.integration.grid import Mesh
+from wannier_spin.integration.stars import KAPPA, OUTLIER, decay_per_octave, stars
+
+FCC = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2
+HEXAGONAL = np.array([[1, 0, 0], [-0.5, 3**0.5 / 2, 0], [0, 0, 1.7]])
+TRICLINIC = np.array([[1, 0, 0], [0.2, 1.1, 0], [0.3, 0.1, 1.3]])
+LATTICES = {"sc": np.eye(3), "fcc": FCC, "bcc": np.ones((3, 3)) / 2 - np.eye(3), "hexagonal": HEXAGONAL, "triclinic": TRICLINIC}
+ALL = (True, True, True)
+NO_SHIFT = (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("name", "sizes"), [("sc", [6, 12, 8]), ("fcc", [12, 6, 24]), ("bcc", [8, 6, 12])])
+def test_shells_of_cubic_lattices(name, sizes):
+    found = stars((24, 24, 24), NO_SHIFT, LATTICES[name], ALL)
+    assert [found.factors[rows[0]].sum() for rows in found.outer] == sizes
+
+
+@pytest.mark.parametrize("points", [(24, 24, 24), (13, 13, 13), (20, 24, 8), (7, 30, 11)])
+@pytest.mark.parametrize("name", LATTICES)
+def test_vectors_lie_in_the_cell_of_the_superlattice(name, points):
+    """No shorter vector has the same cosine on the mesh: else the amplitude at a large R would be that of a small one."""
+    lattice = LATTICES[name]
+    found = stars(points, NO_SHIFT, lattice, ALL)
+    R = found.vectors[found.factors > 0]
+    assert len(R) > 20
+    G = np.array(list(itertools.product(range(-2, 3), repeat=3))) * points
+    distance = np.linalg.norm((R[:, None] - G) @ lattice, axis=-1).min(axis=1)
+    step = 0.5 * np.linalg.norm(lattice, axis=1).sum()  # rounding to a lattice vector may leave the ray, and so the cell, by this
+    exact = len(set(points)) == 1
+    assert (np.linalg.norm(R @ lattice, axis=1) <= distance + (1e-9 if exact else step)).all()
+    assert R.any(axis=1).all()
+    for direction in range(3):
+        assert np.abs(R[:, direction]).max() > points[direction] / 4  # no direction is forgotten
+
+
+@pytest.mark.parametrize("shift", [NO_SHIFT, (0.2, 0.0, 0.5)])
+def test_phases_are_sums_of_cosines(shift):
+    axes, points = (2, 0, 1), (4, 6, 5)
+    rng = np.random.default_rng(3)
+    weights = rng.integers(0, 3, points)
+    mesh = Mesh(points, shift, weights)
+    found = stars(points, shift, TRICLINIC, ALL)
+    block = mesh.transposed(axes).blocks(30)[1]
+    k2, k3 = (x.ravel() for x in np.meshgrid(block.k2, block.k3, indexing="ij"))
+    used = np.ones(len(k2), bool) if block.used is None else block.used.ravel()
+    k = np.zeros((used.sum(), 3))
+    k[:, axes[0]], k[:, axes[1]], k[:, axes[2]] = block.k1, k2[used], k3[used]
+    angles = 2 * np.pi * np.einsum("jdi,ki->jkd", found.vectors, k)
+    expected = np.einsum("jd,jkd->jk", found.factors, np.cos(angles))
+    if shift != NO_SHIFT:
+        expected = np.concatenate([expected, np.einsum("jd,jkd->jk", found.factors, np.cos(angles - found.angles[:, None]))])
+    assert np.abs(expected).max() > 1
+    assert found.n_rows == len(expected)
+    assert np.abs(found.phases(block.k1, block.k2, block.k3, block.used, axes) - expected).max() < 1e-12
+
+
+def bar_and_error(function, exact, points, dimension):
+    """Bar of the mean of a function of x = 2 pi k over a mesh, and its error."""
+    periodic = tuple(i < dimension for i in range(3))
+    mesh = Mesh(tuple(points if p else 1 for p in periodic), NO_SHIFT)
+    found = stars(mesh.points, mesh.shift, np.eye(3), periodic)
+    mean, sums = 0.0, np.zeros(found.n_rows)
+    for block in mesh.blocks(4096):
+        k2, k3 = np.meshgrid(block.k2, block.k3, indexing="ij")
+        F = function(*(2 * np.pi * np.array(x) for x in (np.full_like(k2, block.k1), k2, k3)[:dimension])).ravel()
+        mean += F.sum() / mesh.n_points
+        sums += found.phases(block.k1, block.k2, block.k3, block.used, (0, 1, 2)) @ F / mesh.n_points
+    rows, (factors,) = found.scaled(sums[:, None, None], [sums[:, None, None]])
+    return float(np.sqrt(((rows * factors[..., None]) ** 2).sum())), abs(mean - exact)
+
+
+def test_bars_of_a_scan():
+    """The filling of a band in 2D and of one in 3D at many mu, whose coefficients oscillate and fall until kT cuts them off."""
+    ratios = []
+    for dimension, meshes, dense in ((2, range(10, 34, 3), 97), (3, range(8, 20, 3), 51)):
+        for n in meshes:
+            mu = np.linspace(-1.2, 1.7, 15)
+            scan = [bar_and_error(band(m), 0.0, dense, dimension)[1] for m in mu]
+            found = [bar_and_error(band(m), exact, n, dimension) for m, exact in zip(mu, scan, strict=True)]
+            ratios += [bar / error for bar, error in found]
+            assert max(error for _, error in found) > 1e-6
+    assert np.mean(np.array(ratios) > 1) >= 0.85
+    assert 1.5 < np.median(ratios) < 12
+
+
+def band(mu):
+    """f of a band of cosines of different strength at kT = 0.05."""
+    return lambda *x: 0.5 - 0.5 * np.tanh((sum(a * np.cos(y) for a, y in zip((1.0, 0.7, 0.45), x, strict=False)) - mu) / 0.1)
+
+
+def test_bars_of_exponentials():
+    """A function that a mesh integrates to many digits: the bar falls with the error, from above."""
+    found = [bar_and_error(lambda x, y: 1 / (1.3 - np.cos(x)) + np.cos(y), 1 / (1.3**2 - 1) ** 0.5, n, 2) for n in (8, 16, 32)]
+    bars, errors = np.array(found).T
+    assert errors[1] > 1e-6
+    assert (bars > errors).all()
+    assert bars[2] < 1e-3 * bars[0]
+
+
+def test_no_mesh_no_star():
+    assert stars((1, 1, 1), NO_SHIFT, np.eye(3), ALL) is None
+    assert stars((1, 1, 9), NO_SHIFT, np.eye(3), (True, True, False)) is None
+    small = stars((2, 2, 2), NO_SHIFT, np.eye(3), ALL)
+    assert [len(rows) for rows in small.outer] == [1, 1, 1]
+    assert [len(rows) for rows in small.inner] == [0, 0, 0]  # no decay can be known: the amplitude itself is the bar
+
+
+def test_decay_is_pooled_but_for_outliers():
+    """Twenty points of a scan that fall by 2^3 an octave, one large one that does not fall."""
+    rng = np.random.default_rng(1)
+    outer = rng.normal(size=(6, 20, 2))
+    inner = 8 * outer
+    outer[:, 7] *= 3 * OUTLIER
+    inner[:, 7] = outer[:, 7]
+    found = decay_per_octave(inner, outer)
+    assert found[7] == pytest.approx(0, abs=1e-12)
+    assert np.delete(found, 7) == pytest.approx(3 * 19 / 20, rel=1e-12)
+    assert not decay_per_octave(inner[:0], outer).any()
+    assert not decay_per_octave(outer, 2 * outer).any()  # no growth is continued
+
+
+def test_bars_scale_with_the_function():
+    one, two = (bar_and_error(lambda x, a=a: a * np.abs(np.sin(x)), 2 * a / np.pi, 20, 1) for a in (1.0, 3.0))
+    assert two == pytest.approx(tuple(3 * x for x in one), rel=1e-10)
+    assert 0 < KAPPA < 1

@@ -1,0 +1,204 @@
+"""Error bars of one uniform mesh from the decay of its own Fourier coefficients.
+
+A mesh with points N_1, N_2, N_3 makes the error  sum over D of F_D, where F_R = mean over k of F(k) cos(2 pi k.R) and D are the
+vectors of the superlattice N_i a_i. The mesh itself knows F_R inside the Wigner-Seitz cell of the superlattice. Along the ray to
+each of the shortest D (a shell: all D of one length, added with their signs, as they enter the error) its root mean square over
+an outer and an inner window half as far out is continued to D as a power of the distance.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Real = NDArray[np.float64]
+Integer = NDArray[np.int64]
+NEAR = 1.8  # of the shortest vector: three shells are too few in low symmetry, see `_shells`
+SHELLS = 4  # at most: of nearly equal lengths they are made one
+WINDOW, SAMPLES = (0.6, 1.0), 6  # of the way to the boundary of the Wigner-Seitz cell, and how many vectors in it
+OUTLIER = 8.0  # times the geometric mean of the scan: from here on a point of the scan has a decay of its own
+NEGLIGIBLE = 1e-6  # of the largest amplitude: its decay says nothing
+KAPPA = 0.85  # of the estimate: chosen once on platinum, see docs/validation.md
+
+
+@dataclass(frozen=True)
+class Shell:
+    """vectors : (D, 3) the D of one length, one of each pair +-D, in lattice vectors. reach : of each, the part of the way to D at
+    which the ray leaves the Wigner-Seitz cell.
+    """
+
+    vectors: Integer
+    reach: Real
+
+    def rays(self, window: tuple[float, float]) -> list[Integer]:
+        """Lattice vectors (D, 3) next to the rays at some distances within a window of the reach, each set once."""
+        found = {}
+        steps = np.gcd.reduce(self.vectors, axis=1, keepdims=True)  # to D on lattice vectors that lie on the ray
+        on_ray, unit = steps * self.reach[:, None] >= 1, self.vectors // steps  # else there is none but D
+        for x in np.linspace(*window, SAMPLES):
+            part = x * self.reach[:, None]
+            along = np.minimum(_inwards(part * steps), np.floor(self.reach[:, None] * steps + 1e-9)).astype(np.int64)
+            R = np.where(on_ray, along * unit, _inwards(part * self.vectors))
+            if R.any(axis=1).all():
+                found[R.tobytes()] = R
+        return list(found.values())
+
+    @property
+    def octaves(self) -> float:
+        """From the middle of the outer window to D."""
+        return float(-np.log2(np.mean(WINDOW) * self.reach.mean()))
+
+
+def _inwards(x: Real) -> Integer:
+    """To whole numbers, halves towards zero: inside the cell."""
+    return np.asarray(np.sign(x) * np.ceil(np.abs(x) - 0.5 - 1e-9), np.int64)
+
+
+@dataclass(frozen=True)
+class Stars:
+    """Sets of lattice vectors over which cosines are added.
+
+    vectors : (j, D, 3), padded with zeros; factors : (j, D), 2 for a pair +-R and 0 for padding. outer, inner : for each shell its
+    rows j, none where the mesh is too small for a window. octaves : of each shell. angles : (j, D) of a shifted mesh, on which
+    F_D enters with the phase 2 pi k.D: then sums of cos(2 pi k.R - angle) stand behind those of cos(2 pi k.R).
+    """
+
+    vectors: Integer
+    factors: Real
+    outer: tuple[tuple[int, ...], ...]
+    inner: tuple[tuple[int, ...], ...]
+    octaves: tuple[float, ...]
+    angles: Real | None = None
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.vectors) * (1 if self.angles is None else 2)
+
+    def phases(self, k1: float, k2: Real, k3: Real, used: NDArray[np.bool_] | None, axes: tuple[int, int, int]) -> Real:
+        """Sums of cosines at the points of a block, whose coordinates are those along `axes`: (rows, points)."""
+        R = 2j * np.pi * self.vectors[..., axes]
+        first = self.factors * np.exp(R[..., 0] * k1)
+        second, third = np.exp(R[:, None, :, 1] * k2[None, :, None]), np.exp(R[..., 2, None] * k3)
+        turned = [first] if self.angles is None else [first, first * np.exp(-1j * self.angles)]
+        sums = np.concatenate([(factor[:, None, :] * second @ third).real for factor in turned])  # (rows, k2, k3)
+        return np.ascontiguousarray(sums.reshape(len(sums), -1) if used is None else sums[:, used])
+
+    def scaled(self, sums: Real, judged: Sequence[Real]) -> tuple[Real, list[Real]]:
+        """Contributions to the error, to be added in quadrature: rows (J, ...) of the outer windows, and their factors.
+
+        sums : (rows, ...) means of F times `phases`. judged : for each response (rows, w, components), w all points of the scan at
+        one temperature. Returns the rows of the outer windows, and for each response factors (J, w) for them.
+        """
+        rows = [self._doubled(rows) for rows in self.outer]
+        factors = [np.concatenate([self._factors(shell, found) for shell in range(len(rows))]) for found in judged]
+        return sums[np.concatenate(rows).astype(int)], factors
+
+    def _doubled(self, rows: Sequence[int]) -> Integer:
+        """Rows of a window, with those of a shifted mesh."""
+        found = np.array(rows, dtype=np.int64)
+        return np.concatenate([found, found + len(self.vectors)]) if self.angles is not None else found
+
+    def _factors(self, shell: int, sums: Real) -> Real:
+        """Of the rows of a shell: decay from the window to D, over the root of the number of R: (rows of the shell, w)."""
+        outer = self._doubled(self.outer[shell])
+        decay = decay_per_octave(sums[self._doubled(self.inner[shell])], sums[outer])
+        factor = KAPPA * 2.0 ** (-decay * self.octaves[shell]) / math.sqrt(len(self.outer[shell]))
+        return np.broadcast_to(factor, (len(outer), len(factor)))
+
+
+def decay_per_octave(inner: Real, outer: Real) -> Real:
+    """log2 of inner over outer amplitudes, both (rows, w, components), for every point of the scan: (w,).
+
+    The mean over all points and components that are not negligible; for a point whose amplitude is an outlier its own.
+    """
+    if not len(inner):
+        return np.zeros(outer.shape[1])
+    near, far = (np.sqrt((x**2).mean(axis=0)) for x in (inner, outer))
+    counts = far > NEGLIGIBLE * far.max(initial=0.0)
+    if not counts.any():
+        return np.zeros(outer.shape[1])
+    tiny = np.finfo(float).tiny
+    octave = np.log2(np.maximum(near, tiny) / np.maximum(far, tiny))
+    pooled = max(float(octave[counts].mean()), 0.0)
+    size = np.sqrt((far**2).sum(axis=1))
+    typical = np.exp(np.log(np.maximum(size, tiny))[counts.any(axis=1)].mean())
+    own = np.log2(np.maximum(np.sqrt((near**2).sum(axis=1)), tiny) / np.maximum(size, tiny))
+    return np.where(size > OUTLIER * typical, np.clip(own, 0.0, pooled), pooled)
+
+
+def stars(points: Sequence[int], shift: Sequence[float], lattice: Real, periodic: Sequence[bool]) -> Stars | None:
+    """The stars of a mesh; None where it has one point along every periodic direction. lattice : rows are lattice vectors.
+
+    Directions with one point are left out: nothing is known of them.
+    """
+    used = [i for i in range(3) if periodic[i] and points[i] > 1]
+    if not used:
+        return None
+    shells = _merged(_shells(np.array([[n if i == j else 0 for j in range(3)] for i, n in enumerate(points)])[used], lattice))
+    sets: list[Integer] = []
+    superlattice: list[Integer] = []
+    windows: tuple[list[tuple[int, ...]], list[tuple[int, ...]]] = ([], [])
+    for shell in shells:
+        for half, found in zip((1.0, 0.5), windows, strict=True):
+            rays = shell.rays((half * WINDOW[0], half * WINDOW[1]))
+            found.append(tuple(range(len(sets), len(sets) + len(rays))))
+            sets.extend(rays)
+            superlattice += [shell.vectors] * len(rays)
+    widest = max(map(len, sets))
+    vectors, factors, angles = np.zeros((len(sets), widest, 3), np.int64), *np.zeros((2, len(sets), widest))
+    for row, (R, D) in enumerate(zip(sets, superlattice, strict=True)):
+        vectors[row, : len(R)], factors[row, : len(R)] = R, 2.0
+        angles[row, : len(R)] = 2 * np.pi * (D / np.array(points)) @ np.array(shift)
+    real = all(abs(2 * shift[i] - round(2 * shift[i])) < 1e-9 for i in used)
+    octaves = tuple(shell.octaves for shell in shells)
+    return Stars(vectors, factors, tuple(windows[0]), tuple(windows[1]), octaves, None if real else angles)
+
+
+def _shells(basis: Integer, lattice: Real) -> list[Shell]:
+    """Shells of the superlattice with this basis (d, 3), the shortest first.
+
+    In a space of one, two, three dimensions that the shortest vectors span one after the other, vectors that are not NEAR times
+    longer than the shortest that is new there.
+    """
+    multiples = np.array(list(itertools.product(range(-2, 3), repeat=len(basis))))
+    D = multiples[np.gcd.reduce(multiples, axis=1) == 1] @ basis
+    length = np.linalg.norm(D @ lattice, axis=1)
+    order = np.argsort(np.round(length / length.min(), 6), kind="stable")
+    D, length = D[order], length[order]
+    kept, spanned, limits = [], np.zeros((0, 3)), []
+    for vector, size in zip(D, length, strict=True):
+        ranks = [np.linalg.matrix_rank(np.vstack([spanned[:i], vector[None]])) for i in range(len(spanned) + 1)]
+        level = next((i for i in range(1, len(spanned) + 1) if np.linalg.matrix_rank(spanned[:i]) == ranks[i]), None)
+        if level is None:
+            spanned, level = np.vstack([spanned, vector[None]]), len(spanned) + 1
+            limits.append(NEAR * size)
+        if size < limits[level - 1]:
+            kept.append((size, vector))
+    result: dict[float, list[Integer]] = {}
+    for size, vector in kept:
+        same = next((s for s in result if abs(s - size) < 1e-3 * size), size)
+        result.setdefault(same, []).append(vector)
+    return [_shell(np.array(found), D, lattice) for found in result.values()]
+
+
+def _shell(found: Integer, D: Integer, lattice: Real) -> Shell:
+    """One of each pair, and where their rays leave the Wigner-Seitz cell: |t D| = |t D - G|."""
+    half = np.array([v for v in found if tuple(v) > tuple(-v)])
+    dots = (half @ lattice) @ (D @ lattice).T
+    squares = ((D @ lattice) ** 2).sum(axis=1)
+    reach = np.where(dots > 1e-12 * squares, squares / np.maximum(2 * dots, 1e-300), np.inf).min(axis=1)
+    return Shell(half, np.minimum(reach, 0.5))
+
+
+def _merged(shells: list[Shell]) -> list[Shell]:
+    """At most SHELLS: the last ones, least in weight, together."""
+    if len(shells) <= SHELLS:
+        return shells
+    rest = shells[SHELLS - 1 :]
+    last = Shell(np.concatenate([s.vectors for s in rest]), np.concatenate([s.reach for s in rest]))
+    return [*shells[: SHELLS - 1], last]
