@@ -236,7 +236,7 @@ def test_memory_does_not_change_the_answer(monkeypatch):
     monkeypatch.setattr("wannier_spin.integrals.mesh.LEAST_BLOCKS", 1)  # the memory decides
     model = models.random_model(n=4, seed=1)
     results = []
-    for memory in (1.0, 2e-2, 1e-2):
+    for memory in (1.0, 4e-2, 2e-2):
         results.append(compute(model, "all", grid=(6, 6, 6), omega=0.1, broadening=0.1, memory=memory, **OPTIONS))
     assert len(set(sizes)) == 3
     assert min(sizes) < 36 < max(sizes)

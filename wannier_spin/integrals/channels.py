@@ -164,7 +164,7 @@ def combinations(plan: Plan, sums: Real, relaxation: str, tau: float) -> dict[st
     form = "paper" if plan.form == "paper" else f"full {relaxation}"
     found = {}
     for r in plan.responses:
-        recipe = r.recipes(plan.form)[form]
+        recipe = plan.recipes(r)[form]
         found[r.name] = _combination(plan, sums, r, recipe, tau)
         n_parts = len(plan.sites_of(r) or plan.definitions_of(r))
         if n_parts:
