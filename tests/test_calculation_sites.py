@@ -166,7 +166,7 @@ def test_irreducible_points_give_what_all_give(name, shift):
             if not shift:  # the whole mesh has the symmetry already
                 assert np.abs(part.values - raw[response].site(site).values).max() < 1e-10 * scale + floor, (response, site)
         total = tensor.uniform(*tensor.sites)
-        assert np.abs(total.values - tensor.values).max() < 1e-12 * scale + floor
+        assert np.abs(total.values - tensor.values).max() < 1e-10 * scale + floor  # 1/gap^4, and gaps of 2 meV
         sizes.append(scale)
     assert max(sizes) > 1e-3
     assert len(sites.functions) == model.n_bands / 2
