@@ -167,3 +167,57 @@ def test_a_pair_of_spin_channels(tmp_path: Path, wannier_spin: Command) -> None:
         calculation.open_model({"up": 1})
     with pytest.raises(ws.InputError, match="functions have a spin already"):
         calculation.open_model(path)
+
+
+# --- options of figures are those of a request ---------------------------------------------------------------------------
+
+
+def test_options_are_made_from_the_request() -> None:
+    from dataclasses import fields
+
+    from wannier_spin.cli.options import MODEL, OF_RESPONSE
+    from wannier_spin.config import ModelSection
+    from wannier_spin.request import OfResponse, Request
+
+    assert set(OF_RESPONSE) <= {f.name for f in fields(Request)}
+    left_out = {"units", "blocks"}  # figures are in SI units; a figure of a block is --block
+    assert set(OfResponse.__annotations__) | {"temperature"} == set(OF_RESPONSE) | left_out
+    assert set(MODEL) <= set(ModelSection.model_fields)
+
+
+def test_a_figure_is_of_what_the_input_file_asks_for(
+    wannier_spin: Command, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Temperature, tau, form, ... of the input file; options come before them."""
+    from wannier_spin.analysis import maps
+
+    seen: list[dict[str, Any]] = []
+    original = maps.response_map
+    monkeypatch.setattr(maps, "response_map", lambda *a, **k: seen.append(k) or original(*a, **k))
+    text = INPUT.replace("temperature = 1000", "temperature = [700, 900]\ntau = 25\nform = 'paper'")
+    (folder / "in.toml").write_text(text)
+    figure = ("bands", folder / "in.toml", "--path", "G 0 0 0; M 1/2 1/2 0", "--points", 4, "-o", tmp_path / "b.png")
+    assert wannier_spin(*figure, "-q", "spin_hall").code == 0
+    assert wannier_spin(*figure, "-q", "spin_hall", "--temperature", 50, "--tau", 5, "--fermi-energy", 0.4).code == 0
+    chosen = [{name: k[name] for name in ("mu", "temperature", "tau", "form", "units")} for k in seen]
+    assert chosen[0] == {"mu": 0.25, "temperature": 700.0, "tau": 25.0, "form": "paper", "units": "SI"}
+    assert chosen[1] == {"mu": 0.4, "temperature": 50.0, "tau": 5.0, "form": "paper", "units": "SI"}
+    refused = wannier_spin(*figure, "-q", "spin_berry_curvature", "--spin-current", "ryoo")
+    assert refused.code == 2
+    assert "--spin-current is for responses" in refused.err
+
+
+def test_decompose(wannier_spin: Command, folder: Path) -> None:
+    """The printed parts are those of `decompose`, and the last line is the response of `run`."""
+    done = wannier_spin("decompose", folder / "in.toml", "-q", "spin_hall", "--grid", 4, 4, 1)
+    assert done.code == 0, done.err
+    model = ws.open_model(folder / "in.toml")
+    found = ws.decompose(model, "spin_hall", "xy;z", grid=(4, 4, 1), mu=0.25, temperature=1000, units="SI")
+    printed = {line.split()[0]: float(line.split()[1]) for line in done.out.splitlines()[2:]}
+    assert abs(found.total) > 0
+    assert printed.pop("all") == pytest.approx(found.total, rel=1e-4)
+    assert {name: pytest.approx(value, rel=1e-4) for name, value in printed.items()} == {
+        label: value for label, value in zip(found.labels, found.values.tolist(), strict=True) if value
+    }
+    result = ws.compute(model, "spin_hall", grid=(4, 4, 1), mu=0.25, temperature=1000, units="SI")["spin_hall"]
+    assert found.total == pytest.approx(result.component("xy;z")[0].item(), rel=1e-10)

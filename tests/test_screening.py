@@ -250,6 +250,17 @@ def test_warnings_of_a_material_are_in_the_table(screen: Command, sheets: Path) 
     assert "warning: strong" not in done.out
 
 
+def test_a_result_that_another_run_is_writing(screen: Command, sheets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wannier_spin.locks import locked
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(sheets / "cache"))
+    with locked(sheets / "screening_results" / "weak.h5"):
+        done = screen("weak", "strong", "--settings", "common.toml")
+    rows = rows_of(sheets / "screening.csv")
+    assert "is being written by another run" in rows["weak"]["error"], done.out
+    assert rows["strong"]["status"] == "computed"
+
+
 # --- what fails ---------------------------------------------------------------------------------------------------------
 
 FAILURES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {

@@ -223,9 +223,12 @@ def taking_request(keywords: Any) -> Callable[[Function], Function]:
     def named(function: Function) -> Function:
         signature = inspect.signature(function)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        kind, none = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
+        kind = inspect.Parameter.KEYWORD_ONLY
+        defaults = {
+            name: DEFAULTS.get(name, None if name not in NEEDED else inspect.Parameter.empty) for name in keywords.__annotations__
+        }
         more = [
-            inspect.Parameter(name, kind, default=DEFAULTS.get(name, none), annotation=getattr(hint, "__forward_arg__", hint))
+            inspect.Parameter(name, kind, default=defaults[name], annotation=getattr(hint, "__forward_arg__", hint))
             for name, hint in keywords.__annotations__.items()
         ]
         function.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]

@@ -10,14 +10,14 @@ By band combination = {"L1surf": 1} tells more: the same response on the Fermi s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Unpack, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.analysis.point import Point, point_of
+from wannier_spin.analysis.point import InParts, Point, point_of
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
@@ -26,7 +26,7 @@ from wannier_spin.integrals.sums import Progress, batch_size
 from wannier_spin.integration.grid import Block, Mesh, Partial, mean_over_mesh
 from wannier_spin.integration.parallel import SERIAL, Communicator, one_blas_thread
 from wannier_spin.model import KPModel, TightBindingModel
-from wannier_spin.request import OnMesh, Request, taking_request
+from wannier_spin.request import Request, taking_request
 
 Real = NDArray[np.float64]
 By = Literal["band", "band_pair", "energy", "energy_pair"]
@@ -54,7 +54,7 @@ class Decomposition:
     model: str
 
 
-@taking_request(OnMesh)
+@taking_request(InParts)
 def decompose(
     model: TightBindingModel | KPModel,
     response: str | Request,
@@ -62,11 +62,9 @@ def decompose(
     *,
     by: By = "band",
     edges: Sequence[float] = (),
-    part: str | None = None,
-    combination: Mapping[str, float] | None = None,
     comm: Communicator | None = None,
     progress: Progress = lambda done, total: None,
-    **asked: Unpack[OnMesh],
+    **asked: Unpack[InParts],
 ) -> Decomposition:
     """One component of a response on a uniform mesh, in parts.
 
@@ -74,14 +72,14 @@ def decompose(
     ----------
     by : "band" n, "energy" of n, "band_pair" and "energy_pair" of (n, m). Pairs cost one evaluation for each part.
     edges : eV, ascending: windows of energy are between them, below the first and above the last.
-    response : its name, or a `Request`; part, combination, asked (grid, mu, temperature, ...) : see `point.point_of`. Here grid,
+    response : its name, or a `Request`; asked (grid, part, combination, mu, temperature, ...) : see `point.point_of`. Here grid,
         shift and memory do count. comm, progress : as in `compute`.
 
     Raises
     ------
     InputError : unknown names, impossible requests, no edges or edges that do not ascend.
     """
-    point = point_of(model, response, component, part=part, combination=combination, **asked)
+    point = point_of(model, response, component, **asked)
     prepared, request = point.prepared, point.prepared.request
     if request.grid is None:
         raise InputError("a decomposition is a sum over a uniform mesh: give a grid")

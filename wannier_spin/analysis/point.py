@@ -36,6 +36,13 @@ from wannier_spin.results import ResponseTensor
 Real = NDArray[np.float64]
 
 
+class InParts(OnMesh, total=False):
+    """Keywords of a request on a mesh, and of `point_of`."""
+
+    part: str | None
+    combination: Mapping[str, float] | None
+
+
 @dataclass(frozen=True)
 class Point:
     """One component of one response at one mu, temperature, tau and frequency, whose integrand can be had in parts.

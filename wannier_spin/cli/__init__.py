@@ -13,7 +13,7 @@ import traceback
 import warnings
 from typing import Any
 
-from wannier_spin.cli import figures, files, lists, models, results, run, screen  # noqa: F401  (they register with the application)
+from wannier_spin.cli import figures, files, lists, models, parts, results, run, screen  # noqa: F401  (they register with the application)
 from wannier_spin.cli.app import app
 from wannier_spin.cli.lists import responses_table
 from wannier_spin.errors import InputError, Interrupted

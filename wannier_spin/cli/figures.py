@@ -58,9 +58,9 @@ def bands(
     from wannier_spin.analysis.kpath import k_path
 
     plotting.check_ending(output)
-    asked = _asked(options, quantity)
+    asked = asked_of(options, quantity)
     inputs = opened(seedname, options)
-    fermi_energy = _fermi_energy(inputs, fermi_energy)
+    fermi_energy = fermi_energy_of(inputs, fermi_energy)
     data = _map_of(inputs, k_path(inputs.model, path, points), quantity, component, fermi_energy, asked)
     plotting.plot_bands(data, output, fermi_energy=fermi_energy, energy_range=energies)
     print(f"written to {output}")
@@ -92,9 +92,9 @@ def plane(
     from wannier_spin.analysis.kpath import k_plane
 
     plotting.check_ending(output)
-    asked = _asked(options, quantity)
+    asked = asked_of(options, quantity)
     inputs = opened(seedname, options)
-    fermi_energy = _fermi_energy(inputs, fermi_energy)
+    fermi_energy = fermi_energy_of(inputs, fermi_energy)
     data = _map_of(inputs, k_plane(inputs.model, corners, points, mark), quantity, component, fermi_energy, asked)
     choices: Any = {"fermi_energy": fermi_energy, "band": band, "scale": scale}
     plotting.plot_plane(data, output, **choices)
@@ -125,9 +125,9 @@ def fermi_surface(
 
     check_surface_file(output, len(component or ()))
     check_writable(output)
-    asked = _asked(options, quantity)
+    asked = asked_of(options, quantity)
     inputs = opened(seedname, options)
-    energy = _fermi_energy(inputs, fermi_energy)
+    energy = fermi_energy_of(inputs, fermi_energy)
     if energy is None:
         raise InputError(f"'{seedname}' tells no Fermi energy: give --fermi-energy, in eV")
     if quantity is not None and is_response(quantity):
@@ -139,7 +139,7 @@ def fermi_surface(
     print(f"written to {output}")
 
 
-def _fermi_energy(inputs: Inputs, given: float | None) -> float | None:
+def fermi_energy_of(inputs: Inputs, given: float | None) -> float | None:
     """The one that is given, else that of an input file."""
     return inputs.settings.fermi_energy if given is None and inputs.settings is not None else given
 
@@ -153,13 +153,18 @@ def _map_of(inputs: Inputs, k: Place, quantity: str, component: str, mu: float |
         return band_map(inputs.model, k, quantity, component)
     if mu is None:
         raise InputError(f"'{quantity}' is a response: give --fermi-energy, the mu in eV at which it is drawn")
+    return response_map(inputs.model, k, quantity, component, **keywords_of(inputs, mu, asked))
+
+
+def keywords_of(inputs: Inputs, mu: float, asked: Mapping[str, Any]) -> Any:
+    """Keywords of a response at a point, in SI units; asked : options, which come before what an input file says."""
     keywords: Any = {"mu": mu, "temperature": 300.0, "units": "SI", **_of_input(inputs), **asked}
     if "block" in keywords:
         keywords["combination"] = {keywords.pop("block"): 1.0}
-    return response_map(inputs.model, k, quantity, component, **keywords)
+    return keywords
 
 
-def _asked(options: Mapping[str, Any], quantity: str | None) -> dict[str, Any]:
+def asked_of(options: Mapping[str, Any], quantity: str | None) -> dict[str, Any]:
     """The options of a response that were given. Raises InputError for any where no response is asked for."""
     from wannier_spin.analysis.maps import is_response
 

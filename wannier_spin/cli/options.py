@@ -17,21 +17,9 @@ if TYPE_CHECKING:
     from wannier_spin.calculation import Inputs
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-RESPONSES = Annotated[
-    list[str] | None, typer.Option("-r", "--response", help="Only these responses; may be repeated. Default: all.")
-]
-TAU = Annotated[float | None, typer.Option(help="Another tau: fs for SI units, hbar/eV for natural ones; default: as computed.")]
-FORM = Annotated[str | None, typer.Option(help="full or paper, from the stored blocks; default: as computed.")]
-RELAXATION = Annotated[
-    str | None,
-    typer.Option(help="Of the full form at second order: adiabatic, constant, intraband, gao or static; default: as computed."),
-]
-SITE = Annotated[str | None, typer.Option("--site", help="Spin responses at one site, as the input names it.")]
-STAGGERED = Annotated[tuple[str, str] | None, typer.Option("--staggered", help="Spin responses at one site minus another.")]
 QUANTITIES = "spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric, spin, or a response"
 QUANTITY = Annotated[str, typer.Option("-q", "--quantity", help=f"{QUANTITIES}.")]
 COMPONENT = Annotated[str, typer.Option("-c", "--component", help="Like 'xy;z' (flow, field; spin).")]
-DEFINITION = Annotated[str | None, typer.Option("--spin-current", help="Another definition of the spin current, if it is there.")]
 SEEDNAME = typer.Argument(help="Wannier90 seedname (path without ending), a folder with one, a saved model .h5, or an INPUT.toml.")
 
 
@@ -51,6 +39,19 @@ OF_RESPONSE: dict[str, Any] = {
 IN_PARTS: dict[str, Any] = {
     "part": _optional(str, "Of a response to an alternating field: cos, sin, linear or circular."),
     "block": _optional(str, "Of a response: one building block in place of a form, like L1surf."),
+}
+CHOICE: dict[str, Any] = {  # of what a result has
+    "response": Annotated[
+        list[str] | None, typer.Option("-r", "--response", help="Only these responses; may be repeated. Default: all.")
+    ],
+    "tau": _optional(float, "Another tau: fs for SI units, hbar/eV for natural ones; default: as computed."),
+    "form": _optional(str, "full or paper, from the stored blocks; default: as computed."),
+    "relaxation": _optional(
+        str, "Of the full form at second order: adiabatic, constant, intraband, gao or static; default: as computed."
+    ),
+    "site": _optional(str, "Spin responses at one site, as the input names it."),
+    "staggered": Annotated[tuple[str, str] | None, typer.Option(help="Spin responses at one site minus another.")],
+    "spin_current": _optional(str, "Another definition of the spin current, if it is there."),
 }
 SURFACE = {name: option for name, option in OF_RESPONSE.items() if name not in ("temperature", "omega", "broadening")}
 

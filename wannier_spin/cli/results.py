@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wannier_spin.cli.app import app, examples
-from wannier_spin.cli.options import DEFINITION, FORM, RELAXATION, RESPONSES, SITE, STAGGERED, TAU
+from wannier_spin.cli.options import CHOICE, with_options
 from wannier_spin.cli.words import print_component, print_summary
 from wannier_spin.errors import InputError
 
@@ -28,22 +28,17 @@ if TYPE_CHECKING:
         "wannier-spin show Fe.h5 --relaxation gao --json",
     )
 )
+@with_options(CHOICE)
 def show(
     result_file: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")],
-    response: RESPONSES = None,
     component: Annotated[str | None, typer.Option("-c", "--component", help="One component over the scan, like 'xy;z'.")] = None,
-    tau: TAU = None,
-    form: FORM = None,
-    relaxation: RELAXATION = None,
-    site: SITE = None,
-    staggered: STAGGERED = None,
-    spin_current: DEFINITION = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+    **options: Any,
 ) -> None:
     """Print a result: its largest components, or one over the scan."""
     from wannier_spin.formats.export import as_json as in_json
 
-    result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
+    result = _chosen(result_file, options)
     if component:
         tensors = _fitting(result, lambda t: t if t.component(component) else t)
         result = replace(result, tensors=tensors)
@@ -56,28 +51,20 @@ def show(
         print_summary(result)
 
 
-def _chosen(
-    result_file: Path,
-    responses: Sequence[str] | None,
-    tau: float | None,
-    form: str | None,
-    relaxation: str | None,
-    spin_current: str | None,
-) -> ResultSet:
-    """What a result file has of these responses (None: all), with this tau, in this form and by this definition where they fit."""
+def _chosen(result_file: Path, options: Mapping[str, Any]) -> ResultSet:
+    """What a result file has of what options of CHOICE ask for: tau, form and definition where they fit."""
     from wannier_spin.results import load
 
-    result = load(result_file)
-    unknown = [name for name in responses or [] if name not in result]
+    result, wanted = load(result_file), options["response"]
+    unknown = [name for name in wanted or [] if name not in result]
     if unknown:
         raise InputError(f"'{result_file}' has no response '{unknown[0]}'; it has {', '.join(result)}")
-    chosen = {name: result[name] for name in responses or result}
-    result = replace(result, tensors=_fitting(chosen, lambda t: t.at(tau=tau, form=form, relaxation=relaxation)))
-    return result if spin_current is None else result.definition(spin_current)
-
-
-def _at_sites(result: ResultSet, site: str | None, staggered: tuple[str, str] | None) -> ResultSet:
-    """The whole responses, or what they are at a site, or at one minus another."""
+    chosen = {name: result[name] for name in wanted or result}
+    other = {name: options[name] for name in ("tau", "form", "relaxation")}
+    result = replace(result, tensors=_fitting(chosen, lambda t: t.at(**other)))
+    if options["spin_current"] is not None:
+        result = result.definition(options["spin_current"])
+    site, staggered = options["site"], options["staggered"]
     if site and staggered:
         raise InputError("--site and --staggered: give one of them")
     if site:
@@ -108,38 +95,33 @@ def _fitting(
         "wannier-spin plot Fe.h5 --sheet -o Fe.pdf",
     )
 )
+@with_options(CHOICE)
 def plot(
     result_file: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg; default: OUT.pdf.")] = None,
-    response: RESPONSES = None,
     component: Annotated[list[str] | None, typer.Option("-c", "--component", help="Only these components, like 'xy;z'.")] = None,
     against: Annotated[str | None, typer.Option(help="Horizontal axis: mu, temperature, omega or tau.")] = None,
     lines: Annotated[str | None, typer.Option(help="One curve for each value of this axis.")] = None,
     at: Annotated[
         list[str] | None, typer.Option(help="Where another axis stands, like 'temperature=300'; the nearest value.")
     ] = None,
-    tau: TAU = None,
-    form: FORM = None,
-    relaxation: RELAXATION = None,
-    site: SITE = None,
-    staggered: STAGGERED = None,
-    spin_current: DEFINITION = None,
     sheet: Annotated[bool, typer.Option("--sheet", help="One page: all responses and how they were computed.")] = False,
+    **options: Any,
 ) -> None:
     """Draw responses against mu, T, omega or tau, with error bands. Or, with --sheet, one page about everything."""
     from wannier_spin import plotting
 
     target = output or result_file.with_suffix(".pdf")
     plotting.check_ending(target)
-    if sheet and (response or component or against or lines or at):
+    if sheet and (options["response"] or component or against or lines or at):
         raise InputError("--sheet shows everything: leave out -r, -c, --against, --lines and --at")
-    result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
+    result = _chosen(result_file, options)
     if sheet:
         plotting.summary_sheet(result, target, title=result_file.name)
     else:
-        names = () if response is None else tuple(result)
-        options: Any = {"against": against, "lines": lines, "at": _places(at)}
-        plotting.plot(result, target, responses=names, components=component or (), **options)
+        names = () if options["response"] is None else tuple(result)
+        axes: Any = {"against": against, "lines": lines, "at": _places(at)}
+        plotting.plot(result, target, responses=names, components=component or (), **axes)
     print(f"written to {target}")
 
 
@@ -162,17 +144,12 @@ def _places(texts: Sequence[str] | None) -> dict[str, float]:
         "wannier-spin export Fe.h5 -r magnetic_spin_hall --form paper -o Fe.nc",
     )
 )
+@with_options(CHOICE)
 def export(
     result_file: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="OUT.csv, OUT.json or OUT.nc (netCDF-4).")],
-    response: RESPONSES = None,
-    tau: TAU = None,
-    form: FORM = None,
-    relaxation: RELAXATION = None,
-    site: SITE = None,
-    staggered: STAGGERED = None,
-    spin_current: DEFINITION = None,
     component: Annotated[list[str] | None, typer.Option("-c", "--component", help="CSV: only these, like 'xy;z'.")] = None,
+    **options: Any,
 ) -> None:
     """Write a result as CSV (one number a row; what symmetry allows), JSON or netCDF."""
     from wannier_spin.formats.export import check_ending
@@ -180,7 +157,7 @@ def export(
     from wannier_spin.results.show import not_finite
 
     check_ending(output)
-    result = _at_sites(_chosen(result_file, response, tau, form, relaxation, spin_current), site, staggered)
+    result = _chosen(result_file, options)
     written = write(result, output, component or ())
     for name, tensor in result.items():
         if not_finite(tensor):

@@ -14,6 +14,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -26,6 +27,7 @@ from wannier_spin.errors import AccuracyWarning, InputError, Interrupted
 from wannier_spin.integrals.adaptive import Control
 from wannier_spin.integration import parallel
 from wannier_spin.integration.parallel import SERIAL, Communicator, together
+from wannier_spin.locks import locked
 from wannier_spin.readers import Entry, check_database, fill_database
 from wannier_spin.results import KIND, ResultSet, load
 from wannier_spin.screening.figures import CHARGE, Row, figures
@@ -125,7 +127,9 @@ def _row(item: Material | Failure, request: Request, group: Communicator) -> Row
     target = request.results / f"{item.name}.h5"
     comm = parallel.duplicate(group)
     try:
-        result, status, why = _result(item, target, request, comm)
+        with ExitStack() as held:
+            together(comm, lambda: held.enter_context(locked(target)) if comm.rank == 0 else None)
+            result, status, why = _result(item, target, request, comm)
     except Exception as error:
         if not parallel.all_failed(group):  # the other ranks are somewhere else: nothing but an end of all helps
             raise
