@@ -104,8 +104,9 @@ Names = Annotated[list[str] | Literal["all"], BeforeValidator(_one_name)]
 class ModelSection(Section):
     """How the Wannier90 files become a model."""
 
-    spin: Literal["files", "interleaved", "blocks"] | None = None  # None: the .spn file
+    spin: Literal["files", "interleaved", "blocks", "auto"] | None = None  # None: the .spn file; auto: pure spinors, order found
     ws_distance_tolerance: float | None = Field(default=None, gt=0)  # angstrom; None: the reader's default
+    ws_distance: Literal["auto", "file", "none"] | None = None  # replicas of _tb.dat, _hr.dat; none: the plain sum
     vacuum: Literal["a", "b", "c"] | None = None  # lattice vector across the layer of a 2D system
     thickness: float | None = Field(default=None, gt=0)  # angstrom, of a 2D system
 

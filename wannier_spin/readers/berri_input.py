@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.readers.wannier90_files import Checkpoint, Overlaps, SpinNeighbours
-from wannier_spin.readers.wigner_seitz import distribute, fold
+from wannier_spin.readers.wigner_seitz import Ties, fold, with_ties
 
 NAMES = {  # theirs: ours; of two of theirs with one name of ours the later one counts
     **{"Ham": "hamiltonian", "AA": "position", "SS": "spin", "SH": "spin_hamiltonian"},
@@ -54,6 +54,7 @@ class RMatrices:
     spin_position: NDArray[np.complex128] | None = None
     spin_hamiltonian_position: NDArray[np.complex128] | None = None
     spin_hamiltonian: NDArray[np.complex128] | None = None
+    ties: Ties | None = None
 
     def hermitian(self) -> dict[str, NDArray[np.complex128]]:
         """The Hermitian matrices that are there, by name."""
@@ -181,9 +182,9 @@ def _our_convention(system: Any, checkpoint: Checkpoint, tolerance: float) -> RM
     that is more than the tolerance, and the ties break. Folding undoes its choice exactly.
     """
     folded = fold(matrices_of(system), np.asarray(system.rvec.iRvec, np.int64), checkpoint.mesh)
-    R_vectors, parts = distribute(folded, checkpoint.mesh, checkpoint.lattice, checkpoint.centres, tolerance)
+    R_vectors, parts, ties = with_ties(folded, checkpoint.mesh, checkpoint.lattice, checkpoint.centres, tolerance)
     position = with_centres(parts["position"], R_vectors, checkpoint.centres)
-    return RMatrices(R_vectors, **{**parts, "position": position})
+    return RMatrices(R_vectors, **{**parts, "position": position}, ties=ties)
 
 
 def matrices_of(system: Any) -> dict[str, NDArray[np.complex128]]:

@@ -17,6 +17,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.readers.fitness import Check, Fitness, UnfitError, passed_or_not, stored_fitness, untested
 from wannier_spin.readers.spin_tests import size_and_handedness
+from wannier_spin.readers.wigner_seitz import Ties
 
 __all__ = ["Check", "Fitness", "bands", "bloch_sum", "examined", "fitness_of", "model_checks", "pauli_residuals", "total_moment"]
 
@@ -27,6 +28,7 @@ PAIR_TOLERANCE = 1e-3  # eV: bands split by less are a pair
 MOMENT_TOLERANCE = 0.5  # mu_B; moments in spheres and on a coarse grid are no better
 EVEN_TOLERANCE = 0.02  # eV, rms of E(k) - E(-k): interpolation keeps T and P only so well
 WINDOW = 5.0  # eV around the Fermi energy
+TIES_TOLERANCE = 0.01  # eV
 SEED = 20240611  # of the k-points: the same ones each time
 N_POINTS = 24
 MESH_POINTS = 64  # at most so many mesh points are looked at
@@ -42,6 +44,17 @@ def examined(model: TightBindingModel, checks: Sequence[Check] = ()) -> TightBin
     if fitness.faults:
         raise UnfitError(f"model '{model.name}' is not fit for use. {fitness.told()}", model)
     return model
+
+
+def ties_check(ties: Ties) -> Check:
+    """How much the choice of replicas matters: distances that are nearly equal, in a mesh that is too coarse to ignore them."""
+    name, expected = "ties of replicas", f"bands that move by less than {TIES_TOLERANCE * 1e3:g} meV when the tolerance is halved or doubled"
+    value = f"up to {ties.moved * 1e3:.2f} meV off the mesh ({ties.close} distances near the tolerance of {ties.tolerance:.4g} angstrom)"
+    advice = (
+        "the mesh of the run is so coarse that hoppings which it cannot place matter: take a finer one, or see how results move "
+        "with ws_distance_tolerance"
+    )
+    return passed_or_not(name, ties.moved < TIES_TOLERANCE, value, expected, advice)
 
 
 def fitness_of(model: TightBindingModel) -> Fitness:

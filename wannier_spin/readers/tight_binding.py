@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -24,38 +22,23 @@ from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
 from wannier_spin.readers.checkpoint import read_chk
 from wannier_spin.readers.consistency import check_sizes
-from wannier_spin.readers.files import check_finite, find_file, numbers, read_bytes, require_file, sha256
-from wannier_spin.readers.quality import examined
+from wannier_spin.readers.files import find_file, require_file, sha256
+from wannier_spin.readers.fitness import Check, passed_or_not
+from wannier_spin.readers.hr_companions import add_position, read_cell
+from wannier_spin.readers.quality import examined, ties_check
+from wannier_spin.readers.replicas import infer_mesh, mesh_of
+from wannier_spin.readers.spinors import PAULI, Spin, check_spin, chosen_order, is_pure, pure_spinors, refuse_without_spinors
+from wannier_spin.readers.text_tables import RawTable, read_hr_table, read_tb_table, read_wsvec
 from wannier_spin.readers.wannier90_files import MISSING_SPN, read_spn
-from wannier_spin.readers.wigner_seitz import distribute, fold
-from wannier_spin.readers.win import read_win
+from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE, Ties, fold, with_ties
+from wannier_spin.readers.win import WinFile, read_win
 
-Spin = Literal["interleaved", "blocks", "files"]
+__all__ = ["PAULI", "WS_DISTANCE_TOLERANCE", "RawTable", "Spin", "WSDistance", "check_spin", "hermiticity", "infer_mesh", "pure_spinors", "read_hr", "read_tb", "read_tb_table"]
+
 WSDistance = Literal["auto", "file", "none"]
 Parts = dict[str, NDArray[np.complex128]]
-WS_DISTANCE_TOLERANCE = 1e-2  # angstrom
-
-PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
-"""sigma_a, shape (a, 2, 2)."""
-
-
-@dataclass(frozen=True)
-class RawTable:
-    """What a file holds: degeneracies (R,), H (R, n, n), position and spin (R, n, n, 3) not yet divided by them."""
-
-    lattice: NDArray[np.float64]
-    R_vectors: NDArray[np.int64]
-    degeneracies: NDArray[np.int64]
-    hamiltonian: NDArray[np.complex128]
-    position: NDArray[np.complex128] | None = None
-    spin: NDArray[np.complex128] | None = None
-
-    def divided(self) -> dict[str, NDArray[np.complex128]]:
-        """The matrices that are there, by name, divided by the degeneracies."""
-        parts = {"hamiltonian": self.hamiltonian, "position": self.position, "spin": self.spin}
-        return {
-            key: part / self.degeneracies.reshape(-1, *[1] * (part.ndim - 1)) for key, part in parts.items() if part is not None
-        }
+OUT_OF_PLANE = 0.02  # angstrom: smaller elements of the position do not matter
+LEAST_COSINE = 0.5  # below it elements are too damped to be restored
 
 
 def read_tb(
@@ -85,22 +68,15 @@ def read_hr(
     ws_distance_tolerance: float = WS_DISTANCE_TOLERANCE,
     name: str | None = None,
 ) -> TightBindingModel:
-    """Model from `seed_hr.dat`, `seed_r.dat` if there is one, and the lattice in `seed.win`; else like `read_tb`.
+    """Model from `seed_hr.dat`, `seed_r.dat` if there is one, and the lattice in `seed.win`, wt.in or a structure; else like `read_tb`.
 
-    Without `_r.dat` the position operator is diagonal, with the centres of `_centres.xyz` or `.wout` (InputError
-    without either): Berry connections between orbitals are then left out.
+    Without `_r.dat` the position operator is diagonal, with the centres of `.wout`, `_centres.xyz` or wt.in (InputError
+    without any): Berry connections between orbitals are then left out.
     """
     path, seed = _resolve(path, "_hr.dat", "set write_hr = .true. in the .win and run wannier90.x again")
-    win = require_file(seed, ".win", advice=f"'{path.name}' has no lattice vectors, put the .win beside it")
-    table = read_hr_table(path, read_win(win).lattice())
-    files = [path, win]
-    if (r_path := find_file(seed, "_r.dat")) is not None:
-        table = _with_position(table, r_path)
-    else:
-        r_path = require_file(seed, "_centres.xyz", ".wout", advice="the Wannier centres are needed: write_rmn = .true.")
-        table = _with_centres(table, r_path)
-    files.append(r_path)
-    return _model(table, files, seed, spin, ws_distance, ws_distance_tolerance, name)
+    lattice, win, cell = read_cell(seed, path)
+    table, centres = add_position(read_hr_table(path, lattice), seed, win)
+    return _model(table, [path, cell, centres], seed, spin, ws_distance, ws_distance_tolerance, name)
 
 
 def _resolve(path: str | Path, suffix: str, advice: str) -> tuple[Path, Path]:
@@ -116,148 +92,13 @@ def _resolve(path: str | Path, suffix: str, advice: str) -> tuple[Path, Path]:
     return require_file(seed, suffix, advice=advice), seed
 
 
-# --- parsing ----------------------------------------------------------------------------------------------------
-
-
-def read_tb_table(path: Path) -> RawTable:
-    """Parse `_tb.dat`. Raises InputError: truncated, indices out of order, NaN."""
-    values = numbers(read_bytes(path).split(b"\n", 1)[-1], path)
-    if len(values) < 11:
-        raise InputError(f"'{path}' is truncated: it ends within its header")
-    lattice, n, n_R = values[:9].reshape(3, 3), int(values[9]), int(values[10])
-    size_H, size_r = n_R * (3 + 4 * n * n), n_R * (3 + 8 * n * n)
-    rest = values[11 + n_R :]
-    if len(rest) != size_H + size_r:
-        raise InputError(
-            f"'{path}' is truncated or damaged: {len(rest)} numbers after the header, expected {size_H + size_r} for "
-            f"{n} Wannier functions and {n_R} R vectors; run wannier90.x again (or copy the file again)"
-        )
-    H, r = rest[:size_H].reshape(n_R, -1), rest[size_H:].reshape(n_R, -1)
-    if (H[:, :3] != r[:, :3]).any():
-        raise InputError(f"'{path}': the R vectors of the position differ from those of the Hamiltonian")
-    H_rows, r_rows = H[:, 3:].reshape(n_R, n * n, 4), r[:, 3:].reshape(n_R, n * n, 8)
-    _check_indices(H_rows[:, :, :2], n, path)
-    _check_indices(r_rows[:, :, :2], n, path)
-    table = RawTable(
-        lattice,
-        H[:, :3].astype(np.int64),
-        values[11 : 11 + n_R].astype(np.int64),
-        _elements(H_rows[:, :, 2:], n)[..., 0],
-        _elements(r_rows[:, :, 2:], n),
-    )
-    return _checked(table, path)
-
-
-def read_hr_table(path: Path, lattice: NDArray[np.float64]) -> RawTable:
-    """Parse `_hr.dat`. Raises InputError: truncated, indices out of order, NaN."""
-    values = numbers(read_bytes(path).split(b"\n", 1)[-1], path)
-    if len(values) < 2:
-        raise InputError(f"'{path}' is truncated: it ends within its header")
-    n, n_R = int(values[0]), int(values[1])
-    rest, size = values[2 + n_R :], n_R * n * n * 7
-    if len(rest) != size:
-        raise InputError(
-            f"'{path}' is truncated or damaged: {len(rest) // 7} lines of matrix elements, expected {n_R} R vectors x "
-            f"{n}^2 = {size // 7}; run wannier90.x again (or copy the file again)"
-        )
-    rows = rest.reshape(n_R, n * n, 7)
-    _check_indices(rows[:, :, 3:5], n, path)
-    table = RawTable(
-        lattice,
-        rows[:, 0, :3].astype(np.int64),
-        values[2 : 2 + n_R].astype(np.int64),
-        _elements(rows[:, :, 5:], n)[..., 0],
-    )
-    return _checked(table, path)
-
-
-def _with_position(table: RawTable, path: Path) -> RawTable:
-    """Add the position of `_r.dat`, whose header has the number of R vectors or (older) has not."""
-    values = numbers(read_bytes(path).split(b"\n", 1)[-1], path)
-    n_R, n = len(table.R_vectors), table.hamiltonian.shape[-1]
-    size = n_R * n * n * 11
-    head = len(values) - size
-    if head not in (1, 2) or int(values[0]) != n:
-        raise InputError(
-            f"'{path}' is truncated or of another run: {len(values) // 11} lines, expected {size // 11} for {n} "
-            f"Wannier functions and the {n_R} R vectors of _hr.dat; run wannier90.x again"
-        )
-    rows = values[head:].reshape(n_R, n * n, 11)
-    _check_indices(rows[:, :, 3:5], n, path)
-    if (rows[:, 0, :3] != table.R_vectors).any():
-        raise InputError(f"'{path}': its R vectors differ from those of _hr.dat; both must come from one run")
-    position = _elements(rows[:, :, 5:], n)
-    return _checked(dataclasses.replace(table, position=position), path)
-
-
-def _with_centres(table: RawTable, path: Path) -> RawTable:
-    """Add a position that is diagonal: the centres listed in `_centres.xyz` or in the final state of `.wout`."""
-    text = read_bytes(path).decode("utf-8", "replace")
-    number = r"\s*(-?\d+\.\d+)\s*,?"
-    label = r"^X\s" if path.name.removesuffix(".gz").endswith(".xyz") else r"WF centre and spread\s+\d+\s+\("
-    found = re.findall(label + 3 * number, text.rpartition("Final State")[2], re.MULTILINE)
-    n = table.hamiltonian.shape[-1]
-    if len(found) != n:
-        raise InputError(f"'{path}' lists {len(found)} Wannier centres at its end, expected {n}; run wannier90.x again")
-    position = np.zeros((*table.hamiltonian.shape, 3), complex)
-    origin, diagonal = (table.R_vectors == 0).all(axis=1).argmax(), np.arange(n)
-    position[origin, diagonal, diagonal] = np.array(found, float)
-    return dataclasses.replace(table, position=position)
-
-
-def _elements(columns: NDArray[np.float64], n: int) -> NDArray[np.complex128]:
-    """(R, n * n, 2 c) with the first index fastest -> (R, n, m, c)."""
-    values = np.ascontiguousarray(columns).view(np.complex128)
-    return values.reshape(len(values), n, n, -1).swapaxes(1, 2)
-
-
-def _check_indices(labels: NDArray[np.float64], n: int, path: Path) -> None:
-    second, first = np.divmod(np.arange(n * n), n)
-    wrong = (labels != np.stack([first, second], axis=1) + 1).any(axis=2)
-    if wrong.any():
-        R, line = np.argwhere(wrong)[0]
-        raise InputError(
-            f"'{path}': line {line + 1} of block {R + 1} is of element {labels[R, line].astype(int).tolist()}, "
-            f"expected {[int(first[line]) + 1, int(second[line]) + 1]}; the file is damaged, run wannier90.x again"
-        )
-
-
-def _checked(table: RawTable, path: Path) -> RawTable:
-    check_finite(table.lattice, path, "lattice", ("vector",))
-    check_finite(table.hamiltonian, path, "Hamiltonian", ("R vector", "row", "column"))
-    if table.position is not None:
-        check_finite(table.position, path, "position", ("R vector", "row", "column"))
-    if (table.degeneracies < 1).any():
-        raise InputError(f"'{path}': a degeneracy of an R vector is below 1; the file is damaged")
-    return table
-
-
 # --- replicas ---------------------------------------------------------------------------------------------------
 
 
-def infer_mesh(R_vectors: NDArray[np.int64], degeneracies: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """The mesh whose Wigner-Seitz cell these R vectors are; None if there is none.
-
-    The degeneracies tell: summed over the R of one class modulo the mesh, 1 / degeneracy gives 1.
-    """
-    weights = 1.0 / degeneracies
-    points = int(round(weights.sum()))
-    largest = np.ptp(R_vectors, axis=0) + 1
-    for first in range(1, min(points, int(largest[0])) + 1):
-        for second in range(1, min(points // first, int(largest[1])) + 1):
-            mesh = np.array([first, second, points // (first * second)])
-            if points % (first * second) or mesh[2] > largest[2]:
-                continue
-            classes = np.ravel_multi_index(tuple((R_vectors % mesh).T), tuple(mesh))
-            if np.allclose(np.bincount(classes, weights, points), 1.0, atol=1e-6):
-                return mesh
-    return None
-
-
-def _by_distance(table: RawTable, mesh: NDArray[np.int64], tolerance: float) -> tuple[NDArray[np.int64], Parts]:
+def _by_distance(table: RawTable, mesh: NDArray[np.int64], tolerance: float) -> tuple[NDArray[np.int64], Parts, Ties]:
     """Fold the table to the mesh, then give each element to its nearest replicas."""
     folded = fold(table.divided(), table.R_vectors, mesh)
-    return distribute(folded, mesh, table.lattice, table_centres(table), tolerance)
+    return with_ties(folded, mesh, table.lattice, table_centres(table), tolerance)
 
 
 def table_centres(table: RawTable) -> NDArray[np.float64]:
@@ -280,41 +121,6 @@ def _by_file(table: RawTable, path: Path) -> tuple[NDArray[np.int64], Parts]:
     return R_vectors, out
 
 
-def read_wsvec(path: Path, table: RawTable) -> tuple[NDArray[np.int64], ...]:
-    """Parse `_wsvec.dat`: source R (index), target R (x, 3), row, column, number of replicas; one entry per replica.
-
-    Raises InputError: truncated, or R vectors that the table does not have.
-    """
-    values = numbers(read_bytes(path).split(b"\n", 1)[-1], path).astype(np.int64).tolist()
-    index = {tuple(R): i for i, R in enumerate(table.R_vectors.tolist())}
-    source: list[int] = []
-    target: list[tuple[int, int, int]] = []
-    rows: list[int] = []
-    columns: list[int] = []
-    shares: list[int] = []
-    at = blocks = 0
-    while at < len(values):
-        if at + 6 > len(values) or at + 6 + 3 * values[at + 5] > len(values):
-            break
-        x, y, z, n, m, count = values[at : at + 6]
-        if (x, y, z) not in index:
-            raise InputError(f"'{path}': R = {(x, y, z)} is not in _tb.dat; both must come from one run")
-        at, blocks = at + 6, blocks + 1
-        for i in range(at, at + 3 * count, 3):
-            target.append((x + values[i], y + values[i + 1], z + values[i + 2]))
-        source += [index[x, y, z]] * count
-        rows += [n - 1] * count
-        columns += [m - 1] * count
-        shares += [count] * count
-        at += 3 * count
-    expected = table.hamiltonian.size
-    if blocks != expected or at != len(values):
-        raise InputError(
-            f"'{path}' is truncated or of another run: {blocks} whole blocks, expected {expected}; run wannier90.x again"
-        )
-    return tuple(np.array(column) for column in (source, target, rows, columns, shares))
-
-
 # --- putting it together ------------------------------------------------------------------------------------------
 
 
@@ -328,17 +134,25 @@ def _model(
     name: str | None,
 ) -> TightBindingModel:
     check_spin(spin)
+    win_path = find_file(seed, ".win")
+    win = None if win_path is None else read_win(win_path)
+    refuse_without_spinors(win, spin)
     if spin == "files":
         table, more = _with_spin(table, seed, files[0])
         files = files + more
-    R_vectors, parts, used = _choose_replicas(table, seed, ws_distance, tolerance)
+    mesh, checks = mesh_of(table, files[0], win) if ws_distance != "file" else (infer_mesh(table.R_vectors, table.degeneracies), [])
+    if mesh is not None:
+        table, found = _out_of_plane(table, mesh)
+        checks += found
+    R_vectors, parts, used, ties = _choose_replicas(table, seed, ws_distance, tolerance, mesh)
     files = files + ([used] if isinstance(used, Path) else [])
-    mesh = infer_mesh(table.R_vectors, table.degeneracies)
     errors = hermiticity(R_vectors, parts)
     if "position" in parts and np.isfinite(errors["position"]):
         parts["position"] = hermitian_part(R_vectors, parts["position"])
-    if spin is not None and spin != "files":
-        parts["spin"] = pure_spinors(R_vectors, table.hamiltonian.shape[-1], spin, files[0])
+    if spin is not None and is_pure(spin):
+        order, told = chosen_order(parts["hamiltonian"], spin, files[0])
+        parts["spin"], spin = pure_spinors(R_vectors, table.hamiltonian.shape[-1], order, files[0]), order
+        checks.append(told)
     model = TightBindingModel(
         lattice=table.lattice,
         R_vectors=R_vectors,
@@ -350,50 +164,65 @@ def _model(
             "route": "tb",
             "files": json.dumps({path.name: sha256(path) for path in files}),
             "ws_distance": "file" if isinstance(used, Path) else used,
-            "ws_distance_tolerance": f"{tolerance:g}",
+            "ws_distance_tolerance": f"{ties.tolerance if ties else tolerance:g}",
             "spin": str(spin),
             "hermiticity_error": json.dumps(errors),
         }
         | ({} if mesh is None else {"mesh": " ".join(str(n) for n in mesh)}),
     )
-    return examined(model)
+    return examined(model, [*checks, *([ties_check(ties)] if ties else [])])
 
 
 def _choose_replicas(
-    table: RawTable, seed: Path, ws_distance: WSDistance, tolerance: float
-) -> tuple[NDArray[np.int64], Parts, str | Path]:
-    """R vectors, matrices, and how the replicas were chosen: 'distance', 'none', or the file used."""
-    if ws_distance not in ("auto", "file", "none"):
-        raise InputError(f"ws_distance = '{ws_distance}', expected 'auto', 'file' or 'none'")
+    table: RawTable, seed: Path, ws_distance: WSDistance, tolerance: float, mesh: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], Parts, str | Path, Ties | None]:
+    """R vectors, matrices, how the replicas were chosen ('distance', 'none', or the file used), and how much that matters."""
+    check_ws_distance(ws_distance)
     if ws_distance == "file":
         path = require_file(seed, "_wsvec.dat", advice="set use_ws_distance and write_hr, or use ws_distance = 'auto'")
-        return *_by_file(table, path), path
-    mesh = infer_mesh(table.R_vectors, table.degeneracies) if ws_distance == "auto" else None
-    if mesh is not None:
-        return *_by_distance(table, mesh, tolerance), "distance"
-    if ws_distance == "auto" and (found := find_file(seed, "_wsvec.dat")) is not None:
-        return *_by_file(table, found), found
-    return table.R_vectors, table.divided(), "none"
+        return *_by_file(table, path), path, None
+    if ws_distance == "auto" and mesh is not None:
+        R_vectors, parts, ties = _by_distance(table, mesh, tolerance)
+        return R_vectors, parts, "distance", ties
+    if ws_distance == "auto" and (table.degeneracies > 1).any() and (found := find_file(seed, "_wsvec.dat")) is not None:
+        return *_by_file(table, found), found, None
+    return table.R_vectors, table.divided(), "none", None
 
 
-def check_spin(spin: str | None) -> None:
+def check_ws_distance(ws_distance: str) -> None:
     """Raise InputError unless this is a choice that the readers know."""
-    if spin not in (None, "interleaved", "blocks", "files"):
-        raise InputError(f"spin = '{spin}', expected None, 'interleaved', 'blocks' or 'files'")
+    if ws_distance not in ("auto", "file", "none"):
+        raise InputError(f"ws_distance = '{ws_distance}', expected 'auto', 'file' or 'none'")
 
 
-def pure_spinors(R_vectors: NDArray[np.int64], n: int, order: Spin, path: Path) -> NDArray[np.complex128]:
-    """sigma (R, n, n, 3) at R = 0 only, for Wannier functions that are up or down times an orbital.
+def _out_of_plane(table: RawTable, mesh: NDArray[np.int64]) -> tuple[RawTable, list[Check]]:
+    """The position along a direction with one k-point, restored where Wannier90's finite differences damp it.
 
-    Raises InputError if n is odd.
+    They are i (M(b) - M(-b)) / 2b of M(b) = <0n|exp(-i b.r)|Rm>: off the diagonal of functions around z the element of r_z comes out
+    times cos(b z), b the reciprocal lattice vector. With a slab in the middle of the cell that is -1.
     """
-    if n % 2:
-        raise InputError(f"'{path}' has {n} Wannier functions; spin = '{order}' pairs them up and needs an even number")
-    orbitals = np.eye(n // 2)
-    pair = [np.kron(orbitals, s) if order == "interleaved" else np.kron(s, orbitals) for s in PAULI]
-    spin = np.zeros((len(R_vectors), n, n, 3), complex)
-    spin[(R_vectors == 0).all(axis=1).argmax()] = np.stack(pair, axis=-1)
-    return spin
+    name, expected = "position across the slab", "functions near z = 0, or elements that can be restored"
+    if table.position is None or table.spin is None and not np.abs(table.position).max() > 0:
+        return table, []
+    position, worst = table.position.copy(), 1.0
+    centres, diagonal = table_centres(table), np.arange(table.hamiltonian.shape[-1])
+    middle = (centres[:, None] + centres[None, :]) / 2
+    reciprocal = 2 * np.pi * np.linalg.inv(table.lattice).T
+    for axis in np.flatnonzero(mesh == 1):
+        b = reciprocal[axis]
+        unit = b / np.linalg.norm(b)
+        if np.abs(np.delete(table.lattice, axis, axis=0) @ unit).max() > 1e-6 * np.linalg.norm(table.lattice):
+            continue
+        cosine = np.cos(middle @ b)  # the diagonal is the centre itself and is right
+        cosine[diagonal, diagonal] = 1.0
+        along = position @ unit
+        large = np.abs(along).max(axis=0) > OUT_OF_PLANE
+        worst = min(worst, float(np.abs(cosine)[large].min(initial=1.0)))
+        factor = np.where(np.abs(cosine) > LEAST_COSINE, 1 / np.where(cosine == 0, 1.0, cosine), 1.0)
+        position += ((factor - 1) * along)[..., None] * unit
+    advice = "Wannier90 damped elements of the position across the slab beyond repair: take .chk, or put the slab at z = 0"
+    check = passed_or_not(name, worst > LEAST_COSINE, f"elements damped to {worst:.3f} at worst", expected, advice)
+    return dataclasses.replace(table, position=position), [check] if (mesh == 1).any() else []
 
 
 def _with_spin(table: RawTable, seed: Path, path: Path) -> tuple[RawTable, list[Path]]:
@@ -401,6 +230,10 @@ def _with_spin(table: RawTable, seed: Path, path: Path) -> tuple[RawTable, list[
     chk = require_file(seed, ".chk", ".chk.fmt", advice="spin = 'files' needs it, or give spin = 'interleaved'")
     spn = require_file(seed, ".spn", ".spn.fmt", advice=MISSING_SPN)
     checkpoint, bloch = read_chk(chk), read_spn(spn)
+    everything = checkpoint.n_bands + len(checkpoint.excluded)
+    if bloch.shape[1] == everything:
+        kept = np.setdiff1d(np.arange(everything), np.array(checkpoint.excluded, np.int64) - 1)
+        bloch = bloch[:, kept][:, :, kept]
     check_sizes(chk, checkpoint, spn, bloch.shape[1], bloch.shape[0])
     if checkpoint.n_wannier != table.hamiltonian.shape[-1]:
         raise InputError(

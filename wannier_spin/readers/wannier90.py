@@ -22,17 +22,10 @@ from wannier_spin.readers import berri_input
 from wannier_spin.readers.checkpoint import read_chk
 from wannier_spin.readers.consistency import BlochData, check_files, read_window, without_excluded
 from wannier_spin.readers.files import find_file, require_file, seeds_in, sha256, similar_files
-from wannier_spin.readers.quality import examined
+from wannier_spin.readers.quality import examined, ties_check
 from wannier_spin.readers.spin_tests import check_spin_matrices
-from wannier_spin.readers.tight_binding import (
-    WS_DISTANCE_TOLERANCE,
-    Spin,
-    check_spin,
-    hermiticity,
-    pure_spinors,
-    read_hr,
-    read_tb,
-)
+from wannier_spin.readers.spinors import Spin, check_spin, chosen_order, is_pure, pure_spinors, refuse_without_spinors
+from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE, WSDistance, check_ws_distance, hermiticity, read_hr, read_tb
 from wannier_spin.readers.wannier90_files import MISSING_SPN, SpinNeighbours, read_eig, read_mmn, read_spin_neighbours, read_spn
 from wannier_spin.readers.win import read_win
 
@@ -44,17 +37,21 @@ def read_wannier90(
     ws_distance_tolerance: float = WS_DISTANCE_TOLERANCE,
     name: str | None = None,
     spin_current: str | Sequence[str] = "simple",
+    ws_distance: WSDistance = "auto",
 ) -> TightBindingModel:
     """Read the Wannier90 output of a seedname (a path without extension, or a folder with one seed).
 
     spin: None, matrices from `.spn` where there is a checkpoint, else charge only; "interleaved" or "blocks", pure
-    spinors without `.spn`; "files", `.spn` and `.chk` even for a model from `_tb.dat`.
-    ws_distance_tolerance: angstrom; replicas whose distances differ by less are tied.
+    spinors without `.spn`; "auto", pure spinors in the order that the Hamiltonian tells; "files", `.spn` and `.chk` even for a
+    model from `_tb.dat`.
+    ws_distance_tolerance: angstrom; replicas whose distances differ by less are tied. The default moves into the widest gap
+    between distances near it. ws_distance: for `_tb.dat` and `_hr.dat`, see `tight_binding`; "none" for exact models.
     spin_current: its definitions that will be asked for, "simple", "qiao", "ryoo"; the last two take more memory. With "ryoo"
     alone (or with "simple") `.sIu` and `.sHu` are read where they are; with "qiao" both are made of sums over bands.
-    Raises InputError for every kind of missing, damaged or inconsistent file.
+    Raises InputError for every kind of missing, damaged or inconsistent file, and for one whose tests prove that it is wrong.
     """
     check_spin(spin)
+    check_ws_distance(ws_distance)
     definitions = _definitions(spin_current)
     if not 0 < ws_distance_tolerance < 1:
         raise InputError(f"ws_distance_tolerance = {ws_distance_tolerance}, expected a length between 0 and 1 angstrom")
@@ -65,37 +62,56 @@ def read_wannier90(
             "_tb.dat do not, namely of states outside of the Wannier functions; give the files, or take spin_current = 'simple'"
         )
     if find_file(seed, ".chk", ".chk.fmt") is None:
-        return read_without_checkpoint(seed, spin, ws_distance_tolerance, name)
+        return read_without_checkpoint(seed, spin, ws_distance_tolerance, name, ws_distance)
+    if ws_distance != "auto":
+        raise InputError(
+            f"ws_distance = '{ws_distance}' is about _tb.dat and _hr.dat, and '{seed}' has a checkpoint, which is read with minimal "
+            "distances; leave it out, or name the file _tb.dat or _hr.dat"
+        )
+    return _from_checkpoint(seed, spin, ws_distance_tolerance, name, definitions)
+
+
+def _from_checkpoint(
+    seed: Path, spin: Spin | None, tolerance: float, name: str | None, definitions: tuple[str, ...]
+) -> TightBindingModel:
     data = read_bloch_data(seed, spin, definitions)
+    refuse_without_spinors(data.win, spin)
     checks = [*check_files(data), *check_spin_matrices(data)]
     bloch = (data.checkpoint, data.energies, data.overlaps, data.spin)
-    R = berri_input.build(*bloch, ws_distance_tolerance, seed.name, bool(definitions), data.neighbours)
-    n = data.checkpoint.n_wannier
-    pure = spin in ("interleaved", "blocks")
+    R = berri_input.build(*bloch, tolerance, seed.name, bool(definitions), data.neighbours)
+    spin_R, ties = R.spin, R.ties
+    if spin is not None and is_pure(spin):
+        order, told = chosen_order(R.hamiltonian, spin, data.paths["chk"])
+        spin_R, spin = pure_spinors(R.R_vectors, data.checkpoint.n_wannier, order, data.paths["chk"]), order
+        checks.append(told)
     model = TightBindingModel(
         lattice=data.checkpoint.lattice,
         R_vectors=R.R_vectors,
         hamiltonian_R=R.hamiltonian,
         position_R=R.position,
-        spin_R=pure_spinors(R.R_vectors, n, spin, data.paths["chk"]) if spin and pure else R.spin,
+        spin_R=spin_R,
         centres=data.checkpoint.centres,  # what `spin_position` is relative to
         spin_position_R=R.spin_position,
         spin_hamiltonian_position_R=R.spin_hamiltonian_position,
         spin_hamiltonian_R=R.spin_hamiltonian if data.neighbours is None else None,  # Qiao's takes sums over bands only
         name=name or seed.name,
-        source={
-            "route": "chk",
-            "files": json.dumps({path.name: sha256(path) for path in data.paths.values()}),
-            "ws_distance": "distance",
-            "ws_distance_tolerance": f"{ws_distance_tolerance:g}",
-            "spin": "files" if spin is None else spin,
-            **({"spin_current": _origin(data)} if definitions else {}),
-            "mesh": " ".join(str(n) for n in data.checkpoint.mesh),
-            "wannierberri": berri_input.wannierberri_version(),
-            "hermiticity_error": json.dumps(hermiticity(R.R_vectors, R.hermitian())),
-        },
+        source=_source(data, R, spin, ties.tolerance if ties else tolerance, bool(definitions)),
     )
-    return examined(model, checks)
+    return examined(model, [*checks, *([ties_check(ties)] if ties else [])])
+
+
+def _source(data: BlochData, R: berri_input.RMatrices, spin: Spin | None, tolerance: float, spin_currents: bool) -> dict[str, str]:
+    return {
+        "route": "chk",
+        "files": json.dumps({path.name: sha256(path) for path in data.paths.values()}),
+        "ws_distance": "distance",
+        "ws_distance_tolerance": f"{tolerance:g}",
+        "spin": "files" if spin is None else spin,
+        **({"spin_current": _origin(data)} if spin_currents else {}),
+        "mesh": " ".join(str(n) for n in data.checkpoint.mesh),
+        "wannierberri": berri_input.wannierberri_version(),
+        "hermiticity_error": json.dumps(hermiticity(R.R_vectors, R.hermitian())),
+    }
 
 
 def resolve_seed(seedname: str | Path) -> Path:
@@ -114,12 +130,14 @@ def resolve_seed(seedname: str | Path) -> Path:
     return path
 
 
-def read_without_checkpoint(seed: Path, spin: Spin | None, tolerance: float, name: str | None) -> TightBindingModel:
+def read_without_checkpoint(
+    seed: Path, spin: Spin | None, tolerance: float, name: str | None, ws_distance: WSDistance = "auto"
+) -> TightBindingModel:
     """From _tb.dat, else _hr.dat. Raises InputError where there is neither."""
     if find_file(seed, "_tb.dat") is not None:
-        return read_tb(seed, spin=spin, ws_distance_tolerance=tolerance, name=name)
+        return read_tb(seed, spin=spin, ws_distance=ws_distance, ws_distance_tolerance=tolerance, name=name)
     if find_file(seed, "_hr.dat") is not None:
-        return read_hr(seed, spin=spin, ws_distance_tolerance=tolerance, name=name)
+        return read_hr(seed, spin=spin, ws_distance=ws_distance, ws_distance_tolerance=tolerance, name=name)
     raise InputError(
         f"no Wannier90 output '{seed}.chk', '{seed}.chk.fmt', '{seed}_tb.dat' or '{seed}_hr.dat' (or .gz); "
         f"{similar_files(seed)}; give the path without extension"

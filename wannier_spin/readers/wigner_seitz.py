@@ -9,12 +9,15 @@ of Pt split by 59 meV). References: Wannier90 user guide, `use_ws_distance`; Piz
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+WS_DISTANCE_TOLERANCE = 1e-2  # angstrom, the default: centres carry less noise, and different distances are seldom so close
 SEARCH = 2  # supercells on each side of the one that contains the point
+TRIAL_POINTS = 12  # k-points at which bands are compared
 ROUNDING = 4  # shifts tau_m - tau_n are rounded to tolerance / ROUNDING: it must stay well below the tolerance
 
 
@@ -52,12 +55,14 @@ def distribute(
     lattice: NDArray[np.float64],
     centres: NDArray[np.float64],
     tolerance: float,
+    step: float | None = None,
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.complex128]]]:
     """Give each O (cells, n, n, ...) to its nearest replicas.
 
-    centres (n, 3) Cartesian, angstrom, like the tolerance. Returns R_vectors (R, 3), sorted, and O (R, n, n, ...).
+    centres (n, 3) Cartesian, angstrom, like the tolerance and the step to which shifts are rounded (a quarter of the tolerance).
+    Returns R_vectors (R, 3), sorted, and O (R, n, n, ...).
     """
-    groups = list(_replicas(mesh, lattice, centres, tolerance))
+    groups = list(_replicas(mesh, lattice, centres, tolerance, step or tolerance / ROUNDING))
     R_vectors = np.unique(np.concatenate([group.R_vectors for group in groups]), axis=0)
     index = {tuple(R): i for i, R in enumerate(R_vectors.tolist())}
     out = {key: np.zeros((len(R_vectors), *matrix.shape[1:]), complex) for key, matrix in matrices.items()}
@@ -69,21 +74,88 @@ def distribute(
     return R_vectors, out
 
 
-def _replicas(
+@dataclass(frozen=True)
+class Ties:
+    """tolerance (angstrom) that was used; close: how many distances are within a factor of two of it; moved (eV): how far bands
+    between the mesh points go when it is halved or doubled.
+    """
+
+    tolerance: float
+    close: int
+    moved: float
+
+
+def with_ties(
+    matrices: dict[str, NDArray[np.complex128]],
+    mesh: NDArray[np.int64],
+    lattice: NDArray[np.float64],
+    centres: NDArray[np.float64],
+    tolerance: float,
+) -> tuple[NDArray[np.int64], dict[str, NDArray[np.complex128]], Ties]:
+    """As `distribute`; the default tolerance moves into the widest gap between distances near it, another one is taken as it is.
+
+    Partners under a symmetry have distances that differ by the noise of the centres: a tolerance between the two would tie the one
+    and not the other. Where there is no distance within a factor of two, the choice does not matter and nothing is moved.
+    """
+    step = tolerance / ROUNDING
+    close = near_ties(mesh, lattice, centres, tolerance)
+    used = in_widest_gap(close, tolerance) if tolerance == WS_DISTANCE_TOLERANCE else tolerance
+    R_vectors, out = distribute(matrices, mesh, lattice, centres, used, step)
+    if not len(close):
+        return R_vectors, out, Ties(used, 0, 0.0)
+    k = np.random.default_rng(0).uniform(-0.5, 0.5, (TRIAL_POINTS, 3)) * (mesh > 1)
+    bands = _bands(out["hamiltonian"], R_vectors, k)
+    others = [distribute({"H": matrices["hamiltonian"]}, mesh, lattice, centres, used * x, step) for x in (0.5, 2.0)]
+    moved = max(float(np.abs(_bands(H["H"], R, k) - bands).max()) for R, H in others)
+    return R_vectors, out, Ties(used, len(close), moved)
+
+
+def near_ties(
     mesh: NDArray[np.int64], lattice: NDArray[np.float64], centres: NDArray[np.float64], tolerance: float
-) -> list[Replicas]:
+) -> NDArray[np.float64]:
+    """By how much distances exceed the smallest of their element, angstrom, sorted: those within a factor of two of tolerance."""
+    found = []
+    for _, _, distance in _distances(mesh, lattice, centres, tolerance / ROUNDING):
+        excess = distance - distance.min(axis=1, keepdims=True)
+        found.append(excess[(excess > tolerance / 2) & (excess < 2 * tolerance)])
+    return np.sort(np.concatenate(found))
+
+
+def in_widest_gap(close: NDArray[np.float64], tolerance: float) -> float:
+    """The middle of the widest gap between these distances; the tolerance itself if it lies in it, or if there are none."""
+    if not len(close):
+        return tolerance
+    edges = np.concatenate([[tolerance / 2], close, [2 * tolerance]])
+    widest = int(np.diff(edges).argmax())
+    low, high = float(edges[widest]), float(edges[widest + 1])
+    return tolerance if low < tolerance < high else (low + high) / 2
+
+
+def _bands(H: NDArray[np.complex128], R_vectors: NDArray[np.int64], k: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.eigvalsh(np.tensordot(np.exp(2j * np.pi * k @ R_vectors.T), H, axes=1)), float)
+
+
+def _distances(
+    mesh: NDArray[np.int64], lattice: NDArray[np.float64], centres: NDArray[np.float64], step: float
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
+    """For each group of pairs with one shift tau_m - tau_n: the pairs, candidates R (cell, T, 3) and their distances (cell, T)."""
     cells = mesh_cells(mesh)
     around = np.array(list(itertools.product(range(-SEARCH, SEARCH + 1), repeat=3)))
     shifts = centres[None, :] - centres[:, None]  # (n, m, 3)
-    step = tolerance / ROUNDING
     rounded, group = np.unique(np.rint(shifts / step).reshape(-1, 3), axis=0, return_inverse=True)
     members = np.split(np.argsort(group.ravel(), kind="stable"), np.cumsum(np.bincount(group.ravel()))[:-1])
-    out = []
     for shift, pairs in zip(rounded * step, members, strict=True):
         reduced = shift @ np.linalg.inv(lattice)
         nearest = -np.rint((cells + reduced) / mesh).astype(np.int64)
         candidates = cells[:, None] + mesh * (nearest[:, None] + around)  # (cell, T, 3)
-        distance = np.linalg.norm((candidates + reduced) @ lattice, axis=-1)
+        yield pairs, candidates, np.linalg.norm((candidates + reduced) @ lattice, axis=-1)
+
+
+def _replicas(
+    mesh: NDArray[np.int64], lattice: NDArray[np.float64], centres: NDArray[np.float64], tolerance: float, step: float
+) -> list[Replicas]:
+    out = []
+    for pairs, candidates, distance in _distances(mesh, lattice, centres, step):
         tied = distance < distance.min(axis=1, keepdims=True) + tolerance
         cell, T = np.nonzero(tied)
         rows, columns = np.divmod(pairs, len(centres))
