@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
 from wannier_spin.readers import read_hr, read_tb, read_wannier90
 from wannier_spin.readers.tight_binding import infer_mesh, read_tb_table
@@ -66,14 +67,13 @@ def test_interleaved_is_the_order_of_wannier90(
     assert exact is not None
     origin = int((models(material).R_vectors == 0).all(axis=1).argmax())
 
-    def distance(order: str) -> float:
-        model = read_tb(seed, spin=order)  # type: ignore[arg-type]
-        assert model.spin_R is not None
-        guess = model.spin_R[int((model.R_vectors == 0).all(axis=1).argmax())]
-        return float(np.linalg.norm(guess - exact[origin]) / np.linalg.norm(exact[origin]))
-
-    assert distance("interleaved") < error
-    assert distance("blocks") > 1.0
+    model = read_tb(seed, spin="auto")
+    assert model.source["spin"] == "interleaved"
+    assert model.spin_R is not None
+    guess = model.spin_R[int((model.R_vectors == 0).all(axis=1).argmax())]
+    assert np.linalg.norm(guess - exact[origin]) < error * np.linalg.norm(exact[origin])
+    with pytest.raises(InputError, match="spin = 'blocks' contradicts the Hamiltonian"):
+        read_tb(seed, spin="blocks")
 
 
 def test_hr_with_centres_equals_tb(seed_with: SeedWith, bloch: Bloch, off_mesh: NDArray[np.float64]) -> None:

@@ -70,7 +70,8 @@ def open_model(path: str | Path | Mapping[str, Any], **options: Any) -> TightBin
     ----------
     path : a seedname, a folder with one run, _tb.dat, _hr.dat, a saved model (.h5), or an input file (.toml).
     options : keys of [model] and [symmetry] of an input file, and spin_current; they come before those of an input file.
-        spin ("files", "interleaved", "blocks"), ws_distance_tolerance (angstrom), vacuum ("a", "b", "c"), thickness (angstrom),
+        spin ("files", "interleaved", "blocks", "auto"), ws_distance_tolerance (angstrom), ws_distance ("auto", "file", "none"),
+        vacuum ("a", "b", "c"), thickness (angstrom),
         spin_current (definitions that will be asked for), structure, magnetic_moments (mu_B), average_model, projections,
         spin_order.
 
@@ -147,8 +148,10 @@ def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
     if isinstance(settings.seedname, SpinChannels):
         model = _read_channels(settings.seedname, settings, folder)
     elif _seed(path := folder / settings.seedname) is None:
-        if options.spin is not None or options.ws_distance_tolerance is not None:
-            raise InputError(f"'{path}' is a finished model: leave out model.spin and model.ws_distance_tolerance")
+        if any(x is not None for x in (options.spin, options.ws_distance, options.ws_distance_tolerance)):
+            raise InputError(
+                f"'{path}' is a finished model: leave out model.spin and model.ws_distance_tolerance (and model.ws_distance)"
+            )
         model = load_model(path)
     else:
         model = _read_files(path, settings)
@@ -173,6 +176,7 @@ def _read_files(path: Path, settings: Settings) -> TightBindingModel:
     """A model from files of Wannier90: from the one that is named, else by the best route."""
     given = settings.model.ws_distance_tolerance
     how: Any = {"spin": settings.model.spin, "ws_distance_tolerance": WS_DISTANCE_TOLERANCE if given is None else given}
+    how["ws_distance"] = settings.model.ws_distance or "auto"
     named = path.name.removesuffix(".gz")
     if path.is_file() and settings.spin_current == "simple":
         for ending, read in (("_tb.dat", read_tb), ("_hr.dat", read_hr)):

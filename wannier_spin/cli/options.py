@@ -28,8 +28,9 @@ def _optional(kind: Any, text: str) -> Any:
 
 
 MODEL: dict[str, Any] = {  # keys of [model] of an input file
-    "spin": _optional(str, "files, interleaved or blocks; default: the .spn file."),
+    "spin": _optional(str, "files, interleaved, blocks or auto (pure spinors, order found); default: the .spn file."),
     "ws_distance_tolerance": _optional(float, "angstrom; replicas whose distances differ by less are tied."),
+    "ws_distance": _optional(str, "auto, file or none: replicas of _tb.dat and _hr.dat; none: the plain sum."),
     "vacuum": _optional(str, "a, b or c: the lattice vector across a layer."),
     "thickness": _optional(float, "angstrom, of a layer."),
 }
@@ -80,7 +81,7 @@ def opened(path: Path, options: Mapping[str, Any], **more: Any) -> Inputs:
     from wannier_spin.calculation import open_inputs
 
     spin = options.get("spin")
-    if spin not in (None, "files", "interleaved", "blocks"):
-        raise InputError(f"--spin {spin}: expected files, interleaved or blocks")
+    if spin not in (None, "files", "interleaved", "blocks", "auto"):
+        raise InputError(f"--spin {spin}: expected files, interleaved, blocks or auto")
     named = given(options, MODEL) | given(options, {"spin_current": None}) | given(more, more)
     return open_inputs(path, **named)

@@ -219,7 +219,7 @@ def _check_cell(lattice: NDArray[np.float64], reciprocal: NDArray[np.float64], p
     check_finite(reciprocal, path, "reciprocal lattice", ("vector",))
     with np.errstate(over="ignore", invalid="ignore"):
         volume, error = abs(np.linalg.det(lattice)), np.abs(lattice @ reciprocal.T / (2 * np.pi) - np.eye(3)).max()
-    if not (SMALLEST_CELL < volume < np.inf and error < RECIPROCAL_TOLERANCE):
+    if not (SMALLEST_CELL < volume < np.inf and np.abs(lattice).max() < 1e6 and error < RECIPROCAL_TOLERANCE):
         raise InputError(
             f"'{path}': its lattice vectors {np.round(lattice, 4).tolist()} (angstrom) and its reciprocal lattice contradict each "
             f"other, |A B^T / 2 pi - 1| = {error:.2g}: one of them was changed (unit, order, transposition), or the file is "

@@ -51,7 +51,8 @@ def add_position(table: RawTable, seed: Path, win: WinFile | None) -> tuple[RawT
     if xyz is not None:
         if win is not None and win.flag("translate_home_cell"):
             raise InputError(
-                f"'{win.path}' has translate_home_cell = true: '{xyz.name}' has the centres moved by lattice vectors that '{seed.name}"
+                f"'{win.path}' has translate_home_cell = true: '{xyz.name}' has the centres moved by lattice vectors that "
+                f"'{seed.name}"
                 "_hr.dat' does not know of; give the .wout of the run, or _tb.dat, or run wannier90.x without it"
             )
         return with_centres(table, _from_xyz(xyz, n)), xyz
@@ -109,7 +110,7 @@ class WannierToolsInput:
 
     def lattice(self) -> NDArray[np.float64]:
         """Rows, angstrom."""
-        rows = self._card("LATTICE")
+        rows = self._rows("LATTICE", 4)
         scale = BOHR if rows and rows[0][0].lower().startswith("bohr") else 1.0
         return scale * self._numbers(rows[1:4], "LATTICE")
 
@@ -117,7 +118,7 @@ class WannierToolsInput:
         """(n, 3) angstrom: WANNIER_CENTRES, else each projector at its atom, all for spin up, then all for spin down."""
         if rows := self._card("WANNIER_CENTRES", optional=True) or self._card("WANNIER_CENTERS", optional=True):
             return self._cartesian(rows[0], self._numbers(rows[1 : n + 1], "WANNIER_CENTRES"))
-        rows = self._card("ATOM_POSITIONS")
+        rows = self._rows("ATOM_POSITIONS", 3)
         atoms = self._integers(rows[:1])[0]
         places = self._cartesian(rows[1], self._numbers([row[1:] for row in rows[2 : atoms + 2]], "ATOM_POSITIONS"))
         per_atom = self._integers(self._card("PROJECTORS")[:1])
@@ -133,6 +134,12 @@ class WannierToolsInput:
         if optional:
             return []
         raise InputError(f"'{self.path}' has no card {name}; give a .win, or _r.dat and a structure file")
+
+    def _rows(self, name: str, least: int) -> list[list[str]]:
+        rows = self._card(name)
+        if len(rows) < least:
+            raise InputError(f"'{self.path}': the card {name} is cut off; expected {least} lines or more")
+        return rows
 
     def _cartesian(self, unit: list[str], values: NDArray[np.float64]) -> NDArray[np.float64]:
         return values @ self.lattice() if unit[0].lower().startswith("dir") else values

@@ -48,8 +48,11 @@ def examined(model: TightBindingModel, checks: Sequence[Check] = ()) -> TightBin
 
 def ties_check(ties: Ties) -> Check:
     """How much the choice of replicas matters: distances that are nearly equal, in a mesh that is too coarse to ignore them."""
-    name, expected = "ties of replicas", f"bands that move by less than {TIES_TOLERANCE * 1e3:g} meV when the tolerance is halved or doubled"
-    value = f"up to {ties.moved * 1e3:.2f} meV off the mesh ({ties.close} distances near the tolerance of {ties.tolerance:.4g} angstrom)"
+    name, expected = (
+        "ties of replicas",
+        f"bands that move by less than {TIES_TOLERANCE * 1e3:g} meV when the tolerance is halved or doubled",
+    )
+    value = f"up to {ties.moved * 1e3:.2f} meV off the mesh ({ties.close} distances near the {ties.tolerance:.4g} angstrom used)"
     advice = (
         "the mesh of the run is so coarse that hoppings which it cannot place matter: take a finer one, or see how results move "
         "with ws_distance_tolerance"

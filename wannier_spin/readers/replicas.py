@@ -92,7 +92,7 @@ def _meshes(points: int, largest: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 def _class_sums(R_vectors: NDArray[np.int64], weights: NDArray[np.float64], mesh: NDArray[np.int64]) -> NDArray[np.float64]:
     classes = np.ravel_multi_index(tuple((R_vectors % mesh).T), tuple(mesh))
-    return np.bincount(classes, weights, int(mesh.prod()))
+    return np.asarray(np.bincount(classes, weights, int(mesh.prod())), float)
 
 
 def _check_pairs(R_vectors: NDArray[np.int64], degeneracies: NDArray[np.int64], path: Path) -> None:
@@ -102,7 +102,8 @@ def _check_pairs(R_vectors: NDArray[np.int64], degeneracies: NDArray[np.int64], 
         j = index.get((-R[0], -R[1], -R[2]))
         if j is not None and degeneracies[i] != degeneracies[j]:
             raise InputError(
-                f"'{path}': R = {list(R)} has the degeneracy {degeneracies[i]}, and -R has {degeneracies[j]}; one of them is damaged, "
+                f"'{path}': R = {list(R)} has the degeneracy {degeneracies[i]}, and -R has {degeneracies[j]}; one of them is "
+                "damaged, "
                 "run wannier90.x again (or copy the file again)"
             )
 
@@ -118,12 +119,14 @@ def _refuse_nearly(
     for mesh in candidates:
         sums = _class_sums(R_vectors, weights, mesh)
         wrong = np.abs(sums - 1) > EXACT
-        if 0 < wrong.sum() <= max(2, (1 - NEARLY) * len(sums)) and not (sums[wrong] == 0).any():
+        few = 0 < wrong.sum() <= max(1, (1 - NEARLY) * len(sums)) and (~wrong).sum() >= 3
+        if few and not (sums[wrong] == 0).any():
             classes = np.ravel_multi_index(tuple((R_vectors % mesh).T), tuple(mesh))
             members = [f"{R.tolist()} ({d})" for R, d in zip(R_vectors, degeneracies, strict=True)]
             named = [members[i] for i in np.flatnonzero(wrong[classes])][:6]
             raise InputError(
-                f"'{path}': the degeneracies are those of a mesh of {_words(mesh)} k-points but for R = {', '.join(named)}; the file "
+                f"'{path}': the degeneracies are those of a mesh of {_words(mesh)} k-points but for R = {', '.join(named)}; the "
+                "file "
                 "is damaged, run wannier90.x again (or copy the file again)"
             )
 

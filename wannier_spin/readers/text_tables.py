@@ -116,7 +116,8 @@ def _in_order(rows: NDArray[np.float64], n: int, n_R: int, path: Path) -> tuple[
     at = place[index.ravel()] * n * n + ij[:, 1] * n + ij[:, 0]
     if len(vectors) != n_R or not inside.all() or len(np.unique(at)) != len(at):
         raise InputError(
-            f"'{path}' is damaged: its lines have {len(vectors)} different R vectors (expected {n_R}), and not every element from [1, 1] "
+            f"'{path}' is damaged: its lines have {len(vectors)} different R vectors (expected {n_R}), and not every element "
+            "from [1, 1] "
             f"to [{n}, {n}] once for each; run wannier90.x again (or copy the file again)"
         )
     ordered = np.empty_like(rows)
@@ -163,7 +164,7 @@ def _check_indices(labels: NDArray[np.float64], n: int, path: Path) -> None:
     if wrong.any():
         R, line = np.argwhere(wrong)[0]
         raise InputError(
-            f"'{path}': line {line + 1} of block {R + 1} is of element {labels[R, line].tolist()}, "
+            f"'{path}': line {line + 1} of block {R + 1} is of element [{labels[R, line, 0]:g}, {labels[R, line, 1]:g}], "
             f"expected {[int(first[line]) + 1, int(second[line]) + 1]}; the file is damaged, run wannier90.x again"
         )
 
@@ -177,10 +178,12 @@ def checked(table: RawTable, path: Path) -> RawTable:
         check_finite(values, path, what, ("R vector", "row", "column"))
         if np.abs(values).max() > LARGEST:
             where = table.R_vectors[int(np.abs(values).reshape(len(values), -1).max(axis=1).argmax())].tolist()
-            raise InputError(f"'{path}': the {what} has an element of {np.abs(values).max():.3g} at R = {where}; the file is damaged")
+            raise InputError(
+                f"'{path}': the {what} has an element of {np.abs(values).max():.3g} at R = {where}; the file is damaged"
+            )
     with np.errstate(over="ignore", invalid="ignore"):
         volume = abs(np.linalg.det(table.lattice))
-    if not SMALLEST_CELL < volume < np.inf:
+    if not SMALLEST_CELL < volume < np.inf or np.abs(table.lattice).max() > LARGEST:
         raise InputError(f"'{path}': its lattice vectors span a volume of {volume:.3g} angstrom^3; they are no cell")
     if (table.degeneracies < 1).any():
         raise InputError(f"'{path}': a degeneracy of an R vector is below 1; the file is damaged")
@@ -205,7 +208,8 @@ def read_wsvec(path: Path, table: RawTable) -> tuple[NDArray[np.int64], ...]:
             raise InputError(f"'{path}': R = {(x, y, z)} is not in _tb.dat; both must come from one run")
         if not (1 <= n <= size and 1 <= m <= size and count >= 1):
             raise InputError(
-                f"'{path}': the block of R = {(x, y, z)} is of element [{n}, {m}] with {count} replicas, expected [1, 1] to [{size}, {size}] "
+                f"'{path}': the block of R = {(x, y, z)} is of element [{n}, {m}] with {count} replicas, expected [1, 1] to "
+                f"[{size}, {size}] "
                 "with at least one; the file is damaged or of another run, run wannier90.x again"
             )
         if at + 6 + 3 * count > len(values):

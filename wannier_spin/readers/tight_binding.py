@@ -31,9 +31,22 @@ from wannier_spin.readers.spinors import PAULI, Spin, check_spin, chosen_order, 
 from wannier_spin.readers.text_tables import RawTable, read_hr_table, read_tb_table, read_wsvec
 from wannier_spin.readers.wannier90_files import MISSING_SPN, read_spn
 from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE, Ties, fold, with_ties
-from wannier_spin.readers.win import WinFile, read_win
+from wannier_spin.readers.win import read_win
 
-__all__ = ["PAULI", "WS_DISTANCE_TOLERANCE", "RawTable", "Spin", "WSDistance", "check_spin", "hermiticity", "infer_mesh", "pure_spinors", "read_hr", "read_tb", "read_tb_table"]
+__all__ = [
+    "PAULI",
+    "WS_DISTANCE_TOLERANCE",
+    "RawTable",
+    "Spin",
+    "WSDistance",
+    "check_spin",
+    "hermiticity",
+    "infer_mesh",
+    "pure_spinors",
+    "read_hr",
+    "read_tb",
+    "read_tb_table",
+]
 
 WSDistance = Literal["auto", "file", "none"]
 Parts = dict[str, NDArray[np.complex128]]
@@ -68,7 +81,7 @@ def read_hr(
     ws_distance_tolerance: float = WS_DISTANCE_TOLERANCE,
     name: str | None = None,
 ) -> TightBindingModel:
-    """Model from `seed_hr.dat`, `seed_r.dat` if there is one, and the lattice in `seed.win`, wt.in or a structure; else like `read_tb`.
+    """Model from `seed_hr.dat`, `seed_r.dat` if there is one, the lattice of `seed.win`, wt.in or a structure; else like `read_tb`.
 
     Without `_r.dat` the position operator is diagonal, with the centres of `.wout`, `_centres.xyz` or wt.in (InputError
     without any): Berry connections between orbitals are then left out.
@@ -198,8 +211,8 @@ def check_ws_distance(ws_distance: str) -> None:
 def _out_of_plane(table: RawTable, mesh: NDArray[np.int64]) -> tuple[RawTable, list[Check]]:
     """The position along a direction with one k-point, restored where Wannier90's finite differences damp it.
 
-    They are i (M(b) - M(-b)) / 2b of M(b) = <0n|exp(-i b.r)|Rm>: off the diagonal of functions around z the element of r_z comes out
-    times cos(b z), b the reciprocal lattice vector. With a slab in the middle of the cell that is -1.
+    They are i (M(b) - M(-b)) / 2b of M(b) = <0n|exp(-i b.r)|Rm>: between functions around z the element of r_z comes out times
+    cos(b z), b the reciprocal lattice vector. With a slab in the middle of the cell that is -1.
     """
     name, expected = "position across the slab", "functions near z = 0, or elements that can be restored"
     if table.position is None or table.spin is None and not np.abs(table.position).max() > 0:

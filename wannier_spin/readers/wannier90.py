@@ -65,7 +65,8 @@ def read_wannier90(
         return read_without_checkpoint(seed, spin, ws_distance_tolerance, name, ws_distance)
     if ws_distance != "auto":
         raise InputError(
-            f"ws_distance = '{ws_distance}' is about _tb.dat and _hr.dat, and '{seed}' has a checkpoint, which is read with minimal "
+            f"ws_distance = '{ws_distance}' is about _tb.dat and _hr.dat, and '{seed}' has a checkpoint, which is read with "
+            "minimal "
             "distances; leave it out, or name the file _tb.dat or _hr.dat"
         )
     return _from_checkpoint(seed, spin, ws_distance_tolerance, name, definitions)

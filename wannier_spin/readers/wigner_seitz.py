@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 WS_DISTANCE_TOLERANCE = 1e-2  # angstrom, the default: centres carry less noise, and different distances are seldom so close
 SEARCH = 2  # supercells on each side of the one that contains the point
+NOISE = 3e-4  # angstrom: by so much distances of partners under a symmetry differ (Mn2Au: 1.3e-4)
 TRIAL_POINTS = 12  # k-points at which bands are compared
 ROUNDING = 4  # shifts tau_m - tau_n are rounded to tolerance / ROUNDING: it must stay well below the tolerance
 
@@ -122,13 +123,13 @@ def near_ties(
 
 
 def in_widest_gap(close: NDArray[np.float64], tolerance: float) -> float:
-    """The middle of the widest gap between these distances; the tolerance itself if it lies in it, or if there are none."""
+    """The middle of the widest gap between these distances; the tolerance itself if it lies well in it, or if there are none."""
     if not len(close):
         return tolerance
     edges = np.concatenate([[tolerance / 2], close, [2 * tolerance]])
     widest = int(np.diff(edges).argmax())
     low, high = float(edges[widest]), float(edges[widest + 1])
-    return tolerance if low < tolerance < high else (low + high) / 2
+    return tolerance if low + NOISE < tolerance < high - NOISE else (low + high) / 2
 
 
 def _bands(H: NDArray[np.complex128], R_vectors: NDArray[np.int64], k: NDArray[np.float64]) -> NDArray[np.float64]:

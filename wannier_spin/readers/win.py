@@ -52,7 +52,7 @@ class WinFile:
         lattice = scale * np.array(vectors)
         with np.errstate(over="ignore", invalid="ignore"):
             volume = abs(np.linalg.det(lattice))
-        if not SMALLEST_CELL < volume < np.inf:
+        if not SMALLEST_CELL < volume < np.inf or np.abs(lattice).max() > 1e6:
             raise InputError(
                 f"'{self.path}': the vectors of unit_cell_cart span a volume of {volume:.3g} angstrom^3; they are no cell"
             )

@@ -170,7 +170,7 @@ def _without_options_of_files(data: Mapping[str, Any], own: Mapping[str, Any]) -
     """Common options for reading Wannier90 files do not concern a saved model."""
     if not _first_seed(data).endswith(".h5") or "model" in own or "model" not in data:
         return dict(data)
-    options = {key: value for key, value in data["model"].items() if key not in ("spin", "ws_distance_tolerance")}
+    options = {key: value for key, value in data["model"].items() if key not in ("spin", "ws_distance", "ws_distance_tolerance")}
     return {**data, "model": options}
 
 

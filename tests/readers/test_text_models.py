@@ -1,0 +1,259 @@
+"""Text files of other makers, exact models, companions of _hr.dat, pure spinors: small files made here."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from wannier_spin.errors import InputError
+from wannier_spin.readers import fitness_of, read_hr, read_tb, read_wannier90
+from wannier_spin.readers.spinors import pure_spinors, violation
+from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE, in_widest_gap, near_ties, with_ties
+
+HEXAGONAL = np.array([[1.0, 0, 0], [0.5, np.sqrt(3) / 2, 0], [0, 0, 10.0]])
+Complex = NDArray[np.complex128]
+
+
+def box(half: int = 1) -> NDArray[np.int64]:
+    steps = np.arange(-half, half + 1)
+    return np.array([(x, y, 0) for x in steps for y in steps])
+
+
+def random_hoppings(n: int = 2, seed: int = 0) -> tuple[NDArray[np.int64], Complex]:
+    """R vectors of a 3 x 3 box and Hermitian H(R), the farther the smaller."""
+    rng, R = np.random.default_rng(seed), box()
+    H = rng.normal(size=(len(R), n, n, 2)).view(complex)[..., 0] * np.exp(-np.abs(R).sum(axis=1))[:, None, None]
+    partner = [int((R == -r).all(axis=1).argmax()) for r in R]
+    return R, (H + H[partner].conj().swapaxes(1, 2)) / 2
+
+
+def hr_lines(R: NDArray[np.int64], H: Complex, head: str = "made by a test", degeneracies: list[int] | None = None) -> list[str]:
+    n = H.shape[-1]
+    lines = [head, str(n), str(len(R)), " ".join(map(str, degeneracies or [1] * len(R)))]
+    for r, block in zip(R.tolist(), H, strict=True):
+        lines += [
+            f"{r[0]} {r[1]} {r[2]} {i + 1} {j + 1} {block[i, j].real:.12f} {block[i, j].imag:.12f}"
+            for j in range(n)
+            for i in range(n)
+        ]
+    return lines
+
+
+def write_seed(folder: Path, lines: list[str], lattice: NDArray[np.float64] = HEXAGONAL, n: int = 2, win: str = "") -> Path:
+    (folder / "x_hr.dat").write_text("\n".join(lines) + "\n")
+    rows = "\n".join(" ".join(f"{x:.10f}" for x in row) for row in lattice)
+    (folder / "x.win").write_text(f"{win}\nbegin\tunit_cell_cart\n{rows}\nend unit_cell_cart\n")
+    (folder / "x_centres.xyz").write_text(f"{n}\n\n" + "X 0.0 0.0 0.0\n" * n)
+    return folder / "x"
+
+
+def bands(R: NDArray[np.int64], H: Complex) -> NDArray[np.float64]:
+    k = np.random.default_rng(3).random((20, 3)) * [1, 1, 0]
+    return np.linalg.eigvalsh(np.tensordot(np.exp(2j * np.pi * k @ R.T), H, axes=1))
+
+
+# --- exact models, degeneracies -------------------------------------------------------------------------------------
+
+
+def test_an_exact_model_is_summed_as_it_is(tmp_path: Path) -> None:
+    """A box on a hexagonal lattice is no Wigner-Seitz cell: its hoppings stay where they are."""
+    R, H = random_hoppings()
+    model = read_hr(write_seed(tmp_path, hr_lines(R, H)))
+    assert model.source["ws_distance"] == "none"
+    np.testing.assert_allclose(bands(model.R_vectors, model.hamiltonian_R), bands(R, H), atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("head", "win", "route"), [("exact", "", "none"), ("written on 1Jan", "", "distance"), ("exact", "mp_grid 3 3 1", "distance")]
+)
+def test_where_the_box_is_a_wigner_seitz_cell_words_decide(head: str, win: str, route: str, tmp_path: Path) -> None:
+    """On a square lattice 3 x 3 vectors may be an exact model or a mesh; Wannier90's own words, or mp_grid, tell."""
+    R, H = random_hoppings()
+    seed = write_seed(tmp_path, hr_lines(R, H, head), np.diag([1.0, 1.0, 10.0]), win=win)
+    assert read_hr(seed).source["ws_distance"] == route
+    assert read_wannier90(seed, ws_distance="none").source["ws_distance"] == "none"
+
+
+def mesh_of_two() -> tuple[NDArray[np.int64], Complex, list[int]]:
+    """A chain of four k-points: R = -2 and 2 share."""
+    R = np.array([(x, 0, 0) for x in range(-2, 3)])
+    H = np.array([0.1, -1, 0.3, -1, 0.1])[:, None, None] * np.eye(2)
+    return R, H.astype(complex), [2, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(("wrong", "named"), [([1, 1, 1, 1, 2], "-R has"), ([2, 1, 2, 1, 2], r"R = \[0, 0, 0\] \(2\)")])
+def test_a_wrong_degeneracy_is_named(wrong: list[int], named: str, tmp_path: Path) -> None:
+    R, H, right = mesh_of_two()
+    assert read_hr(write_seed(tmp_path, hr_lines(R, H, degeneracies=right))).source["mesh"] == "4 1 1"
+    with pytest.raises(InputError, match=named):
+        read_hr(write_seed(tmp_path, hr_lines(R, H, degeneracies=wrong)))
+
+
+def test_degeneracies_of_no_mesh_are_a_doubt(tmp_path: Path) -> None:
+    """R vectors that were cut off: summed plainly, and every result says so."""
+    R, H, right = mesh_of_two()
+    model = read_hr(write_seed(tmp_path, hr_lines(R[[0, 2, 4]], H[[0, 2, 4]], degeneracies=[right[i] for i in (0, 2, 4)])))
+    assert any("of no mesh" in text for text in fitness_of(model).warnings)
+
+
+# --- _hr.dat of others ------------------------------------------------------------------------------------------------
+
+
+def test_comments_few_degeneracies_and_any_order_of_lines(tmp_path: Path) -> None:
+    R, H = random_hoppings()
+    plain = hr_lines(R, H)
+    rng = np.random.default_rng(1)
+    rows = [plain[4 + i].replace(".", ".", 1) + " ! hopping" for i in rng.permutation(len(plain) - 4)]
+    lines = ["by hand", "# another comment", "2 ! num_wann", "9 ! nrpts", "1 1 1", *rows]
+    model = read_hr(write_seed(tmp_path, lines))
+    np.testing.assert_allclose(bands(model.R_vectors, model.hamiltonian_R), bands(R, H), atol=1e-11)
+    with pytest.raises(InputError, match="truncated or damaged"):
+        read_hr(write_seed(tmp_path, lines[:-1]))
+    with pytest.raises(InputError, match="once for each"):
+        read_hr(write_seed(tmp_path, [*lines[:-1], lines[-2]]))
+
+
+def test_fortran_exponents(tmp_path: Path) -> None:
+    R, H = random_hoppings()
+    lines = hr_lines(R, H)
+    lines[4:] = [
+        " ".join([*line.split()[:5], *(f"{float(x):.15E}".replace("E", "D") for x in line.split()[5:])]) for line in lines[4:]
+    ]
+    model = read_hr(write_seed(tmp_path, lines))
+    np.testing.assert_allclose(bands(model.R_vectors, model.hamiltonian_R), bands(R, H), atol=1e-11)
+
+
+def test_hr_without_win(tmp_path: Path) -> None:
+    """Lattice from a POSCAR, or everything from the wt.in of WannierTools."""
+    R, H = random_hoppings()
+    (tmp_path / "x_hr.dat").write_text("\n".join(hr_lines(R, H)) + "\n")
+    with pytest.raises(InputError, match="put the .win, wt.in, POSCAR or one .cif beside it"):
+        read_hr(tmp_path / "x")
+    (tmp_path / "x_centres.xyz").write_text("2\n\nX 0.0 0.0 0.0\nX 0.0 0.0 0.0\n")
+    rows = "\n".join(" ".join(f"{x:.10f}" for x in row) for row in HEXAGONAL)
+    (tmp_path / "POSCAR").write_text(f"cell\n1.0\n{rows}\nFe\n1\nDirect\n0 0 0\n")
+    np.testing.assert_allclose(read_hr(tmp_path / "x").lattice, HEXAGONAL, atol=1e-9)
+    (tmp_path / "x_centres.xyz").unlink()
+    (tmp_path / "wt.in").write_text(
+        f"&TB_FILE\nHrfile = 'x_hr.dat'\n/\nLATTICE\nAngstrom\n{rows}\nATOM_POSITIONS\n1\nDirect\nFe 0.5 0.0 "
+        "0.1\nPROJECTORS\n1\nFe s\n"
+    )
+    model = read_hr(tmp_path / "x", spin="blocks")
+    np.testing.assert_allclose(model.centres, [[0.5, 0.0, 1.0]] * 2, atol=1e-9)
+
+
+# --- centres ------------------------------------------------------------------------------------------------------------
+
+
+def wout(centres: NDArray[np.float64], unit: str = "Ang") -> str:
+    scale = 1 / 0.529177210903 if unit == "Bohr" else 1.0
+    rows = [
+        f"  WF centre and spread {i + 1:4d}  ({x:10.6f},{y:10.6f},{z:10.6f} )  1.0" for i, (x, y, z) in enumerate(scale * centres)
+    ]
+    return f" |  Length Unit               :               {unit}             |\n Final State\n" + "\n".join(rows) + "\n"
+
+
+def test_centres_of_wout_come_first_and_in_its_unit(tmp_path: Path) -> None:
+    """translate_home_cell moves _centres.xyz by lattice vectors, and not _hr.dat."""
+    R, H = random_hoppings()
+    centres = np.array([[0.0, 0.0, 0.0], [-0.25, 0.1, 0.3]])
+    seed = write_seed(tmp_path, hr_lines(R, H), win="translate_home_cell = .true.")
+    seed.with_name("x_centres.xyz").write_text("2\n\nX 0.0 0.0 0.0\nX 0.75 0.1 0.3\n")
+    with pytest.raises(InputError, match="translate_home_cell"):
+        read_hr(seed)
+    for unit in ("Ang", "Bohr"):
+        seed.with_name("x.wout").write_text(wout(centres, unit))
+        np.testing.assert_allclose(read_hr(seed).centres, centres, atol=2e-6)
+    seed.with_name("x.wout").write_text(wout(centres + [0.05, 0, 0]))
+    with pytest.raises(InputError, match="different runs"):
+        read_hr(seed)
+
+
+def write_tb(path: Path, z: float, damping: float) -> None:
+    """A slab of two orbitals at height z of a cell of 10, with an element 0.4 of r_z as finite differences have it."""
+    lines = ["written on 1Jan2026", "2.0 0 0", "0 2.0 0", "0 0 10.0", "2", "1", "1", "", "0 0 0"]
+    lines += ["1 1 -1.0 0", "2 1 0.2 0", "1 2 0.2 0", "2 2 1.0 0", "", "0 0 0"]
+    for i, j in ((1, 1), (2, 1), (1, 2), (2, 2)):
+        lines.append(f"{i} {j} 0 0 0 0 {z if i == j else 0.4 * damping:.10f} 0")
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("height", [0.0, 4.5, 5.5])
+def test_position_across_a_slab_in_the_middle_of_the_cell(height: float, tmp_path: Path) -> None:
+    """Elements between functions at z come out times cos(2 pi z / c): -1 in mid-cell, restored here."""
+    write_tb(tmp_path / "slab_tb.dat", height, np.cos(2 * np.pi * height / 10))
+    model = read_tb(tmp_path / "slab")
+    assert model.position_R is not None
+    np.testing.assert_allclose(model.position_R[0][..., 2], [[height, 0.4], [0.4, height]], atol=1e-8)
+    assert not fitness_of(model).warnings
+
+
+def test_position_across_a_slab_beyond_repair(tmp_path: Path) -> None:
+    write_tb(tmp_path / "slab_tb.dat", 2.5, 0.1)  # the cosine is zero
+    (told,) = fitness_of(read_tb(tmp_path / "slab")).warnings
+    assert "position across the slab" in told
+
+
+# --- pure spinors --------------------------------------------------------------------------------------------------------
+
+
+def spinful(order: str, exchange: float = 0.0) -> tuple[NDArray[np.int64], Complex]:
+    """Three orbitals with weak spin-orbit coupling, in an order."""
+    R, H = random_hoppings(3)
+    up_down = np.kron(H, np.eye(2)) + np.kron(H * 0, np.eye(2))
+    coupling = 0.05 * np.kron(np.array([[0, 1j, 0], [-1j, 0, 1j], [0, -1j, 0]]), np.array([[0, 1], [1, 0]]))
+    origin = int((R == 0).all(axis=1).argmax())
+    up_down[origin] += coupling + exchange * np.kron(np.eye(3), np.diag([1, -1]))
+    to_blocks = [0, 2, 4, 1, 3, 5]
+    return R, up_down if order == "interleaved" else up_down[:, to_blocks][:, :, to_blocks]
+
+
+@pytest.mark.parametrize("exchange", [0.0, 0.8])
+@pytest.mark.parametrize("order", ["interleaved", "blocks"])
+def test_order_of_spinors_is_found_and_the_wrong_one_refused(order: str, exchange: float, tmp_path: Path) -> None:
+    R, H = spinful(order, exchange)
+    seed = write_seed(tmp_path, hr_lines(R, H), n=6)
+    wrong = "blocks" if order == "interleaved" else "interleaved"
+    model = read_hr(seed, spin="auto")
+    assert model.source["spin"] == order
+    np.testing.assert_array_equal(model.spin_R, pure_spinors(model.R_vectors, 6, order, seed))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=f"say spin = '{order}'"):
+        read_hr(seed, spin=wrong)  # type: ignore[arg-type]
+
+
+def test_an_order_that_cannot_be_told_is_not_guessed(tmp_path: Path) -> None:
+    R, H = random_hoppings(4)
+    assert abs(violation(H, "interleaved") - violation(H, "blocks")) < 0.2
+    with pytest.raises(InputError, match="does not tell the order"):
+        read_hr(write_seed(tmp_path, hr_lines(R, H), n=4), spin="auto")
+
+
+@pytest.mark.parametrize("win", ["spin = up", "spinors = .false.", "mp_grid = 3 3 1"])
+def test_pure_spinors_of_a_run_without_spin_are_refused(win: str, tmp_path: Path) -> None:
+    seed = write_seed(tmp_path, hr_lines(*spinful("interleaved")), n=6, win=win)
+    with pytest.raises(InputError, match="no spin index"):
+        read_hr(seed, spin="interleaved")
+    assert read_hr(seed).spin_R is None
+
+
+# --- ties of replicas -------------------------------------------------------------------------------------------------------
+
+
+def test_tolerance_moves_out_of_a_cloud_of_distances() -> None:
+    close = np.array([0.0060, 0.0098, 0.0099, 0.0101, 0.0102])
+    assert in_widest_gap(close, 0.01) == pytest.approx((0.0102 + 0.02) / 2)
+    assert in_widest_gap(np.array([0.006, 0.018]), 0.01) == 0.01
+    assert in_widest_gap(np.zeros(0), 0.01) == 0.01
+
+
+def test_near_ties_of_partners_are_tied_alike() -> None:
+    """A chain of two k-points, two partners at +-(half a cell + half the tolerance, with noise): one fate for both."""
+    lattice, mesh = np.diag([4.0, 30.0, 30.0]), np.array([2, 1, 1])
+    centres = np.array([[0.0, 0, 0], [4.0 + 0.00498, 0, 0], [-4.0 - 0.00504, 0, 0]])
+    H = np.ones((2, 3, 3), complex)
+    close = near_ties(mesh, lattice, centres, WS_DISTANCE_TOLERANCE)
+    assert len(close) > 0
+    _, _, ties = with_ties({"hamiltonian": H}, mesh, lattice, centres, WS_DISTANCE_TOLERANCE)
+    assert np.abs(close - ties.tolerance).min() > 1e-3
+    assert ties.close == len(close)
