@@ -147,7 +147,7 @@ def test_sites_survive_being_written(tmp_path: Path, written: str) -> None:
         ("[grid]\nspacing = 0", ("grid.spacing = 0", "greater than 0")),
         ("[numerics]\nmemory = 0", ("numerics.memory = 0", "greater than 0")),
         ("[numerics]\nmemory = '1 GiB'", ("numerics.memory = '1 GiB'", "number")),
-        ("[model]\nspin = 'spn'", ("model.spin = 'spn'", "'files', 'interleaved' or 'blocks'")),
+        ("[model]\nspin = 'spn'", ("model.spin = 'spn'", "'files', 'interleaved', 'blocks' or 'auto'")),
         ("[model]\nvacuum = 'z'", ("model.vacuum = 'z'", "'a', 'b' or 'c'")),
         ("[grid]\npoints = [8, 8, 8]\nspacing = 0.1", ("[grid]", "either points or spacing")),
         ("tolerance = 1e-2\n[grid]\nspacing = 0.1", ("[grid]", "tolerance", "not both")),
