@@ -9,6 +9,7 @@ import pytest
 from rotations import rotated
 
 import wannier_spin as ws
+from wannier_spin import observables
 from wannier_spin import responses as resp
 from wannier_spin.analysis.kpath import k_mesh
 from wannier_spin.analysis.point import Point, point_of
@@ -29,7 +30,7 @@ def conditions(name: str, **more: Any) -> dict[str, Any]:
 
 def component_of(name: str) -> str:
     law = resp.get(name).tensor
-    return "zxy"[: law.rank] if law.observable == "spin" else {3: "xy;z", 4: "xyx;z"}[law.rank]
+    return "zxy"[: law.rank] if observables.get(law.observable).local else {3: "xy;z", 4: "xyx;z"}[law.rank]
 
 
 @pytest.mark.filterwarnings("ignore::wannier_spin.errors.AccuracyWarning")
