@@ -24,6 +24,8 @@ _HOME = {
     "read_tb": "readers",
     "read_hr": "readers",
     "read_collinear": "readers",
+    "read_projections": "readers",
+    "add_spin_orbit": "symmetry",
     "ChannelOverlaps": "readers",
     "read_structure": "readers",
     "band_geometry": "geometry",
@@ -67,6 +69,7 @@ __all__ = [
     "Structure",
     "TightBindingModel",
     "Tolerance",
+    "add_spin_orbit",
     "atomic_sites",
     "band_geometry",
     "band_map",
@@ -86,6 +89,7 @@ __all__ = [
     "plot_plane",
     "read_collinear",
     "read_hr",
+    "read_projections",
     "read_structure",
     "read_tb",
     "read_wannier90",
@@ -112,10 +116,19 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.model import KPModel, Structure, TightBindingModel, load_model
     from wannier_spin.plotting import plot, plot_bands, plot_plane, summary_sheet
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
-    from wannier_spin.readers import ChannelOverlaps, read_collinear, read_hr, read_structure, read_tb, read_wannier90
+    from wannier_spin.readers import (
+        ChannelOverlaps,
+        read_collinear,
+        read_hr,
+        read_projections,
+        read_structure,
+        read_tb,
+        read_wannier90,
+    )
     from wannier_spin.request import Request
     from wannier_spin.results import ResponseTensor, ResultSet, load
     from wannier_spin.sites import atomic_sites, projected_sites
+    from wannier_spin.symmetry import add_spin_orbit
 
 
 def __getattr__(name: str) -> Any:

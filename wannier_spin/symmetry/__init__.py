@@ -33,6 +33,7 @@ from wannier_spin.symmetry.spin_groups import (
     spin_only_operations,
     symmetry_group,
 )
+from wannier_spin.symmetry.spin_orbit import add_spin_orbit, angular_momentum
 from wannier_spin.symmetry.table import format_table, law_kind, parities, table_one
 from wannier_spin.symmetry.violation import group_violation
 
@@ -50,6 +51,8 @@ __all__ = [
     "ModelChange",
     "group_violation",
     "SpinGroup",
+    "add_spin_orbit",
+    "angular_momentum",
     "check_axis",
     "collinear_axis",
     "spin_group",
