@@ -110,7 +110,7 @@ def test_toml_of_the_pages_is_valid():
 
 def commands_in(text):
     """(command, its options) of every `wannier-spin WORD ...` in a text."""
-    for line in re.findall(r"wannier-spin ([a-z]+[^\n`]*)", text):
+    for line in re.findall(r"wannier-spin ([a-z]+[^\n`&]*)", text):
         word, *rest = line.split("#")[0].split()
         yield word, [part.split("=")[0] for part in rest if re.fullmatch(r"--?[a-z][a-z-]*", part.split("=")[0])]
 
