@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("observables", "tensors", "storage", "locks"),
     ("model", "orbitals", "components", "results"),
     ("readers", "models", "bloch"),
-    ("geometry", "quantum_geometry", "occupation"),
+    ("geometry", "quantum_geometry", "occupation", "weights"),
     ("responses", "integration", "symmetry"),
     ("integrals",),
     ("sites", "request", "prepared", "config", "analysis", "calculation"),

@@ -29,7 +29,7 @@ def test_laws(law, observable, labels, kinds, fields):
         "",
         "J_a;c",
         "J_a;c = sigma_ab;c",  # no field
-        "K_a = beta_ab E_b",  # neither J nor M
+        "X_a = beta_ab E_b",  # the letter of no observable
         "M_a = beta_ab B_b",
         "M_ab = beta_ab E_b",
         "J_a;c=sigma_ab;c E_b",
@@ -100,6 +100,8 @@ SYMBOLS = {
     "injection_spin_magnetization": "beta(1)_abc(omega)",
     "shift_spin_current": "sigma(0)_abd;c(omega)",
     "shift_spin_magnetization": "beta(0)_abc(omega)",
+    "orbital_hall": "sigma(0)_ab;c",
+    "orbital_edelstein": "beta(1)_ab",
 }
 EQUATIONS = [
     "(4)",
@@ -112,6 +114,7 @@ EQUATIONS = [
     "(5) + (6b) + (8)",
     *(f"({i})" for i in range(9, 15)),
     *4 * ["light"],
+    *2 * ["orbital"],
 ]
 
 
@@ -124,6 +127,6 @@ def test_the_responses():
         assert record.tau_powers == ((0, 1) if alternating else (int(SYMBOLS[name].partition("(")[2][0]),))
         assert record.tau_power == record.tau_powers[0]
         second = "nonlinear" in name or light
-        current = name.endswith("current") or name in ("spin_hall", "magnetic_spin_hall")
+        current = name.endswith("current") or name in ("spin_hall", "magnetic_spin_hall", "orbital_hall")
         assert record.tensor.labels == {(0, 1): "abc", (0, 0): "ab", (1, 1): "abdc", (1, 0): "abc"}[second, current]
         assert record.dynamic == (alternating or light or name.startswith("displacement"))

@@ -32,6 +32,9 @@ class Occupation:
     mu: Real
     kT: Real
 
+    sharp = True  # at T = 0 the weight of the surface is a delta function
+    below = 1.0  # weight of the sea far below every mu
+
     def __post_init__(self) -> None:
         for name, values in (("mu", self.mu), ("temperature", self.kT)):
             if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
@@ -82,10 +85,15 @@ class Occupation:
             wide = (change > LINEAR * kT) & (centre - near < self.mu.max()) & (centre + near > self.mu.min())
             if wide.any():
                 rows = np.arange(len(self.mu)) * len(self.kT) + i
-                mean, density = _over_boxes(self.mu, kT, centre[wide], spread[wide])
+                mean, density = self._over_boxes(kT, centre[wide], spread[wide])
                 f[np.ix_(rows, np.flatnonzero(wide))] = mean
                 slope[np.ix_(rows, np.flatnonzero(wide))] = -density
         return f, slope
+
+    def _over_boxes(self, kT: float, energies: Real, spread: Real) -> tuple[Real, Real]:
+        """Means of f and -f' over boxes: (mu, s) each. The share at x is 1 - that at -x."""
+        x, share, density = box_means(self.mu, kT, energies, spread, fermi_integrals)
+        return np.where(x > 0, 1 - share, share), density
 
     def weights(self, energies: Real) -> tuple[Real, Real]:
         """f and f' at energies (s,): (w, s) each; f' = 0 at T = 0."""
@@ -138,15 +146,20 @@ _FLATTEST = 5e-3  # of the largest spread: thinner boxes are taken as this thick
 _SMALL = 0.05  # in kT: across smaller spreads, derivatives of f to fourth order instead of differences, both to 1e-9
 
 
-def _over_boxes(mu: Real, kT: float, energies: Real, spread: Real) -> tuple[Real, Real]:
-    """Means of f and -f' over boxes in d dimensions in which the energy is linear: (mu, s) each, x = mu - energy.
+Integrals = Callable[[int, Real], tuple[Real, Real]]
+
+
+def box_means(mu: Real, kT: float, energies: Real, spread: Real, family: Integrals) -> tuple[Real, Real, Real]:
+    """x = mu - energy, and means at -|x| of f and -f' over boxes in d dimensions in which the energy is linear: (mu, s) each.
+
+    family : the d-fold integral of f, or (above 0 K) of another weight, and its derivative.
 
     Along edges with half widths a, b, ... above _SMALL kT exactly: with F_m the m-fold integral of f over mu, the mean of f is
 
         sum over signs  s_a s_b ... F_m(x + s_a a + s_b b + ...) / (2^m a b ...),      F_m = x_+^m / m!  at T = 0.
 
     Along the others, where that is a quotient of two small numbers, by the series of sinh(a D)/(a D) in D = d/dx. The mean of -f'
-    is the derivative with respect to x. Evaluated at -|x|, where nothing large cancels; the share at x is 1 - that at -x.
+    is the derivative with respect to x. Evaluated at -|x|, where nothing large cancels.
     """
     unit = kT if kT > 0 else max(float(spread.max()), np.finfo(float).tiny)
     widths = -np.sort(-spread, axis=1) / unit
@@ -156,19 +169,19 @@ def _over_boxes(mu: Real, kT: float, energies: Real, spread: Real) -> tuple[Real
     for m in np.unique(wide):
         chosen = wide == m
         at = -np.abs(x[:, chosen])
-        found = _linear_means(at, widths[chosen], int(m)) if kT > 0 else _step_means(at, widths[chosen], int(m))
+        found = _linear_means(at, widths[chosen], int(m), family) if kT > 0 else _step_means(at, widths[chosen], int(m))
         share[:, chosen], density[:, chosen] = found
-    return np.where(x > 0, 1 - share, share), density / unit
+    return x, share, density / unit
 
 
-def _linear_means(x: Real, widths: Real, m: int) -> tuple[Real, Real]:
+def _linear_means(x: Real, widths: Real, m: int, family: Integrals) -> tuple[Real, Real]:
     """At T > 0, in units of kT: the first m of the widths (s, d), in descending order, are wide, the others small."""
     second = (widths[:, m:] ** 2).sum(axis=1) / 6
     fourth = second**2 / 2 - (widths[:, m:] ** 4).sum(axis=1) / 180  # log(sinh(y)/y) = y^2/6 - y^4/180 + ...
     series = (np.ones_like(second), second, fourth) if m < widths.shape[1] else (np.ones_like(second),)
 
     def integrals(x: Real) -> tuple[Real, Real]:
-        terms = [(c * F, c * slope) for k, c in enumerate(series) for F, slope in [fermi_integrals(m - 2 * k, x)]]
+        terms = [(c * F, c * slope) for k, c in enumerate(series) for F, slope in [family(m - 2 * k, x)]]
         return sum(F for F, _ in terms), sum(slope for _, slope in terms)
 
     return _corner_sums(integrals, x, widths[:, :m])
@@ -204,7 +217,7 @@ def _step_integrals(d: int, x: Real) -> tuple[Real, Real]:
 
 
 def fermi_integrals(d: int, x: Real) -> tuple[Real, Real]:
-    """F_d(x) = -Li_d(-e^x), the d-fold integral of 1/(1 + e^-x) from minus infinity, d <= 3, and its derivative F_{d-1}.
+    """F_d(x) = -Li_d(-e^x), the d-fold integral of 1/(1 + e^-x) from minus infinity, d <= 4, and its derivative F_{d-1}.
 
     Up to d = 0 it is f or a derivative of f, a polynomial in f. Above, between the points of a table by the polynomial of degree
     five that has the right value and derivatives at both ends: to 1e-13.
@@ -251,7 +264,9 @@ def _fermi_above(order: int, x: Real) -> Real:
         return x
     if order == 2:
         return np.asarray(x**2 / 2 + np.pi**2 / 6)
-    return np.asarray(x**3 / 6 + np.pi**2 * x / 6)
+    if order == 3:
+        return np.asarray(x**3 / 6 + np.pi**2 * x / 6)
+    return np.asarray(x**4 / 24 + np.pi**2 * x**2 / 12 + 7 * np.pi**4 / 360)
 
 
 _TABLE, _DENSITY = 40, 32  # reach of the table, and its points per unit
@@ -259,7 +274,7 @@ _TABLE, _DENSITY = 40, 32  # reach of the table, and its points per unit
 
 @functools.cache
 def _fermi_table() -> Real:
-    """F_-2, F_-1, F_0, F_1, F_2, F_3 on the table's points: (6, points)."""
+    """F_-2, F_-1, F_0, ..., F_4 on the table's points: (7, points)."""
     from scipy.special import spence
 
     x = np.arange(-_TABLE * _DENSITY, _TABLE * _DENSITY + 1) / _DENSITY
@@ -274,5 +289,7 @@ def _fermi_table() -> Real:
     nodes, weights = np.polynomial.legendre.leggauss(10)
     inner = x[:-1, None] + (nodes + 1) / (2 * _DENSITY)
     steps = dilogarithm(inner) @ weights / (2 * _DENSITY)
-    trilogarithm = np.exp(x[0]) + np.concatenate([[0.0], np.cumsum(steps)])
-    return np.stack([slope * (1 - 2 * f), slope, f, np.logaddexp(0, x), dilogarithm(x), trilogarithm])
+    third = np.exp(x[0]) + np.concatenate([[0.0], np.cumsum(steps)])
+    steps = third[:-1] / _DENSITY + ((x[1:, None] - inner) * dilogarithm(inner)) @ weights / (2 * _DENSITY)
+    fourth = np.exp(x[0]) + np.concatenate([[0.0], np.cumsum(steps)])
+    return np.stack([slope * (1 - 2 * f), slope, f, np.logaddexp(0, x), dilogarithm(x), third, fourth])

@@ -38,6 +38,16 @@ class Prepared:
     occupation: Occupation
     degeneracy_tolerance: float
 
+    def by_weight(self) -> tuple[Prepared, ...]:
+        """One for each weight that densities have: responses to a field, and to a gradient of T."""
+        weights = list(dict.fromkeys(record.weight for record in self.plan.responses))
+        parts = []
+        for weight in weights:
+            records = tuple(record for record in self.plan.responses if record.weight is weight)
+            occupation = weight.occupation(self.occupation.mu, self.occupation.kT)
+            parts.append(replace(self, plan=replace(self.plan, responses=records), occupation=occupation))
+        return tuple(parts)
+
     def with_sites(self, sites: Sites) -> Prepared:
         """The same with spin responses at sites. Raises InputError where no response would be projected on them."""
         plan = replace(self.plan, sites=sites.functions)
@@ -107,6 +117,7 @@ class Prepared:
             "omega": request.omega if record.dynamic else np.empty(0),
             "tau": tuple(request.tau.tolist()),
             "units": request.units,
+            "drive": law.drive,
             "dimension": model.dimension,
             "thickness": None if isinstance(model, KPModel) else model.thickness,
         }
@@ -148,7 +159,8 @@ def prepare(model: TightBindingModel | KPModel, request: Request) -> Prepared:
         for definition in request.spin_current:
             model.check_spin_current(definition)
         plan = replace(plan, spin_currents=request.spin_current)
-    occupation = Occupation(request.mu, np.array([un.thermal_energy(T) for T in request.temperature]))
+    kT = np.array([un.thermal_energy(T) for T in request.temperature])
+    occupation = plan.responses[0].weight.occupation(request.mu, kT)
     return Prepared(model, request, plan, occupation, _degeneracy_tolerance(model, request.degeneracy_tolerance))
 
 

@@ -90,7 +90,7 @@ class Request:
 
     Parameters
     ----------
-    responses : names (`wannier_spin.responses.names()`), or "all".
+    responses : names (`wannier_spin.responses.names()`, `.thermal_names()`), or "all": all responses to a field.
     mu : eV, absolute: on the scale of the model's energies. (In an input file mu counts from fermi_energy.)
     temperature : K; 0 is allowed for Fermi-sea responses, within a tolerance, and for everything on a k·p model.
     grid : three numbers of k-points, k = (i + shift)/n; one along a vacuum direction. For a k·p model two numbers:
@@ -307,7 +307,7 @@ def _definitions(spin_current: str | Sequence[str]) -> tuple[SpinCurrent, ...]:
 def _names(responses: str | Sequence[str]) -> tuple[str, ...]:
     names = resp.names() if responses == "all" else (responses,) if isinstance(responses, str) else tuple(responses or ())
     if not names:
-        raise InputError(f"no response was asked for; choose from {', '.join(resp.names())}, or 'all'")
+        raise InputError(f"no response was asked for; choose from {', '.join((*resp.names(), *resp.thermal_names()))}, or 'all'")
     return tuple(resp.get(name).name for name in dict.fromkeys(names))
 
 

@@ -19,9 +19,13 @@ from wannier_spin import observables
 from wannier_spin.observables import IndexKind as IndexKind
 from wannier_spin.observables import Observable
 from wannier_spin.observables.charge_current import CHARGE_CURRENT
+from wannier_spin.units import Drive
 
 Channel = Literal["spin", "charge"]
-_LAW = re.compile(r"(?P<output>[A-Z]+)_(?P<first>\w)(;(?P<rest>\w+))? = (?P<symbol>\w+?)_(?P<indices>[\w;]+)(?P<fields>( E_\w)+)")
+_LAW = re.compile(
+    r"(?P<output>[A-Z]+)_(?P<first>\w)(;(?P<rest>\w+))? = (?P<symbol>\w+?)_(?P<indices>[\w;]+)"
+    r"(?P<fields>( E_\w)+| d_\w T)"
+)
 
 
 SEA_MINUS_SURFACE = "sea - surface"  # a recipe: the difference of two forms of a response, an error bar
@@ -44,12 +48,16 @@ def parts_of(field_order: int) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class TensorLaw:
-    """What a law says. `labels` are the Cartesian axes of the tensor in the paper's order, for instance "abdc"."""
+    """What a law says. `labels` are the Cartesian axes of the tensor in the paper's order, for instance "abdc".
+
+    drive : what the response is to; d_b T is the gradient of the temperature.
+    """
 
     observable: str
     labels: str
     kinds: tuple[IndexKind, ...]
     fields: str
+    drive: Drive = "E"
 
     @property
     def rank(self) -> int:
@@ -75,19 +83,20 @@ def parse_law(law: str) -> TensorLaw:
     if match is None:
         raise ValueError(f"cannot read the law '{law}'; expected 'J_a;c = sigma_ab;c E_b' or 'M_a = beta_ab E_b'")
     observable = observables.by_symbol(match["output"])
-    first, rest, fields = match["first"], match["rest"] or "", match["fields"].replace(" E_", "")
+    drive: Drive = "E" if match["fields"].startswith(" E_") else "grad T"
+    first, rest, fields = match["first"], match["rest"] or "", re.sub(" E_| d_| T", "", match["fields"])
     before, _, behind = match["indices"].partition(";")
     if before != first + fields or behind != rest or len(first + rest) != len(observable.indices):
         raise ValueError(f"the indices of '{law}' do not match")
-    return _law_of(observable, first + fields + rest, fields)
+    return _law_of(observable, first + fields + rest, fields, drive)
 
 
 def charge_counterpart(law: TensorLaw) -> TensorLaw:
     """The identity channel: the observable is the velocity, the electric current up to the electron's charge."""
-    return _law_of(CHARGE_CURRENT, law.labels[: 1 + law.field_order], law.fields)
+    return _law_of(CHARGE_CURRENT, law.labels[: 1 + law.field_order], law.fields, law.drive)
 
 
-def _law_of(observable: Observable, labels: str, fields: str) -> TensorLaw:
+def _law_of(observable: Observable, labels: str, fields: str, drive: Drive) -> TensorLaw:
     polar: IndexKind = "polar"
     first, *rest = observable.indices
-    return TensorLaw(observable.name, labels, (first, *(polar for _ in fields), *rest), fields)
+    return TensorLaw(observable.name, labels, (first, *(polar for _ in fields), *rest), fields, drive)

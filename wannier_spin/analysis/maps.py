@@ -76,7 +76,7 @@ def surface_map(
 
 def is_response(quantity: str) -> bool:
     """Whether it is a response, and no geometric quantity. Raises InputError where it is neither."""
-    known = (*QUANTITIES, *resp.names())
+    known = (*QUANTITIES, *resp.names(), *resp.thermal_names())
     if quantity not in known:
         near = difflib.get_close_matches(quantity, known, n=1, cutoff=0.0)[0]
         raise InputError(f"quantity '{quantity}' is not available; did you mean '{near}'? All: {', '.join(known)}")

@@ -7,6 +7,9 @@ alpha = (pi^2 k_B^2 T/3e) d sigma/d mu. It is the coefficient of +grad T, at con
 charge -e: where a field shifts occupations by tau f' v.(e E), a gradient does by tau f' v.grad T (E - mu)/T. Others print
 the coefficient of -grad T.
 
+The same responses integrated directly, level by level, are `responses.THERMAL_RESPONSES` ("spin_nernst", ...), at any temperature
+and without a scan; this integral is a check of them, and serves results that are there already.
+
 For responses of order tau it is the Boltzmann equation with a constant tau. For those of order tau^0 it is the transport part: the
 current or spin density minus what the equilibrium dipole density of the observable contributes in a gradient
 (Dong, Xiao, Xiong, Niu, Phys. Rev. Lett. 124, 066601 (2020); the magnetization currents of the anomalous Nernst effect). Phonons,
@@ -21,17 +24,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin import responses as resp
 from wannier_spin.errors import InputError
 from wannier_spin.results import ResponseTensor
 from wannier_spin.units import BOLTZMANN
 
 Real = NDArray[np.float64]
-COUNTERPARTS = {
-    "spin_hall": ("spin_nernst", "spin Nernst effect"),
-    "magnetic_spin_hall": ("magnetic_spin_nernst", "magnetic spin Nernst effect"),
-    "edelstein": ("thermal_edelstein", "thermal Edelstein effect"),
-    "intrinsic_spin_magnetization": ("intrinsic_thermal_spin_magnetization", "intrinsic thermal spin magnetization"),
-}
 SPAN = 15.0  # kT on each side of mu: beyond it lie 1e-5 of what a constant slope gives
 FINEST = 0.5  # kT, largest step of mu: then the weight of a step is known to 1e-5
 COLDEST = 5.0  # least ratio of T to the temperature of the data, whose own width matters with the square of its inverse
@@ -58,8 +56,10 @@ def thermal_counterpart(
     InputError : where the scan does not reach far enough, is too coarse or too warm, and for other responses.
     """
     response, at, site = tensor.name.partition("@")
-    if response not in COUNTERPARTS or tensor.drive != "E":
-        raise InputError(f"'{tensor.name}' has no thermal counterpart; static linear responses have: {', '.join(COUNTERPARTS)}")
+    record = resp.RESPONSES.get(response)
+    if record is None or record.thermal is None or tensor.drive != "E":
+        having = [r.name for r in resp.RESPONSES.values() if r.thermal]
+        raise InputError(f"'{tensor.name}' has no thermal counterpart; static linear responses have: {', '.join(having)}")
     T = np.atleast_1d(np.asarray(temperature, float))
     coldest = int(np.argmin(tensor.temperature))
     _check(tensor, T, float(tensor.temperature[coldest]))
@@ -77,7 +77,7 @@ def thermal_counterpart(
     def of_each(stacked: Mapping[str, Real]) -> dict[str, Real]:
         return {name: np.stack([integrated({name: block})[name] for block in blocks]) for name, blocks in stacked.items()}
 
-    name, title = COUNTERPARTS[response]
+    name, title = record.thermal
     return dataclasses.replace(
         tensor,
         name=name + at + site,

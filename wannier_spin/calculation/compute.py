@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Unpack
 
-from wannier_spin.calculation.cautions import check_finite, warn
+from wannier_spin.calculation.cautions import check_finite
 from wannier_spin.calculation.facts import run_facts
-from wannier_spin.calculation.integrate import Task, check_accuracy, integrate, with_other_blocks
+from wannier_spin.calculation.integrate import Task, carry_out, check_accuracy
 from wannier_spin.errors import AccuracyWarning
 from wannier_spin.integrals.adaptive import Control
 from wannier_spin.integrals.sums import Progress
@@ -54,13 +54,12 @@ def compute(
     with warnings.catch_warnings(record=True) as caught, one_blas_thread():
         warnings.simplefilter("always", AccuracyWarning)
         task = Task.of(prepared)
-        sums = integrate(task, comm, progress, control)
-        warn(prepared, sums)
-        tried = with_other_blocks(task, comm, progress) if prepared.request.degeneracy_check else []
+        done = carry_out(task, comm, progress, control)
     messages = tuple(str(w.message) for w in caught if issubclass(w.category, AccuracyWarning))
     for message in messages:
         warnings.warn(message, AccuracyWarning, stacklevel=2)
-    facts = run_facts(task, sums, tried, comm.size, time.monotonic() - start)
-    result = ResultSet(task.tensors(sums), facts, messages)
+    facts = run_facts(task, done, comm.size, time.monotonic() - start)
+    found = {name: tensor for part in done for name, tensor in part.task.tensors(part.sums).items()}
+    result = ResultSet({record.name: found[record.name] for record in prepared.plan.responses}, facts, messages)
     check_finite(result)
     return result

@@ -6,12 +6,12 @@ import platform
 import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.calculation.integrate import Task
-from wannier_spin.integrals.sums import Sums
+from wannier_spin.calculation.integrate import Done, Task
 from wannier_spin.request import Request
 from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, RunFacts
 from wannier_spin.results.facts import MeshFacts, ToleranceFacts
@@ -19,10 +19,9 @@ from wannier_spin.results.facts import MeshFacts, ToleranceFacts
 PACKAGES = ("wannier-spin", "numpy", "scipy", "h5py", "wannierberri", "spglib", "numba", "fortio")
 
 
-def run_facts(task: Task, sums: Sums, tried: Sequence[Sums], ranks: int, seconds: float) -> RunFacts:
-    """tried : sums with other degeneracy tolerances, the first with the same on the same mesh. seconds : of wall time."""
+def run_facts(task: Task, done: Sequence[Done], ranks: int, seconds: float) -> RunFacts:
+    """Of a task whose parts are done. seconds : of wall time."""
     prepared, plan, request = task.prepared, task.prepared.plan, task.prepared.request
-    changed = [task.tensors(one) for one in tried]
     return RunFacts(
         model=prepared.model.name,
         model_source=dict(prepared.model.source),
@@ -35,16 +34,31 @@ def run_facts(task: Task, sums: Sums, tried: Sequence[Sums], ranks: int, seconds
         sampling=_sampling(request),
         degeneracy_tolerance=float(prepared.degeneracy_tolerance),
         broadening=float(request.broadening),
-        k_points=sums.evaluations,
+        k_points=sum(part.sums.evaluations for part in done),
         ranks=ranks,
         wall_seconds=seconds,
         finished=time.strftime("%Y-%m-%d %H:%M:%S %z"),
         versions=_versions(),
         symmetry=None if task.group is None else task.group.facts(plan, task.sites),
         sites={name: tuple(f + 1 for f in own) for name, own in plan.sites.items()},
-        degeneracy_change={name: _largest_change([v[name].values for v in changed]) for name in (changed[0] if changed else ())},
-        notes=sums.notes,
+        degeneracy_change={name: change for part in done for name, change in _changes(part).items()},
+        notes=_notes(done),
     )
+
+
+def _changes(part: Done) -> dict[str, float]:
+    """By response, how much the degeneracy tolerance matters."""
+    changed = [part.task.tensors(one) for one in part.tried]
+    return {name: _largest_change([v[name].values for v in changed]) for name in (changed[0] if changed else ())}
+
+
+def _notes(done: Sequence[Done]) -> dict[str, Any]:
+    """Of the first part; what is told by response, of all."""
+    notes: dict[str, Any] = {}
+    for part in reversed(done):
+        for key, value in part.sums.notes.items():
+            notes[key] = {**notes.get(key, {}), **value} if isinstance(value, dict) else value
+    return notes
 
 
 def _sampling(request: Request) -> MeshFacts | ToleranceFacts:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from wannier_spin.calculation.cautions import warn
 from wannier_spin.calculation.symmetrize import VerifiedGroup, irreducible_mesh, symmetrized, verified_group
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.adaptive import Control, integrate_adaptive
@@ -43,6 +44,10 @@ class Task:
         permuted = site_group(structure, group.group, chosen.atoms) if structure and group and chosen.functions else None
         return cls(prepared.with_sites(chosen), group, permuted)
 
+    def by_weight(self) -> tuple[Task, ...]:
+        """One for responses to a field, one for those to a gradient of T: they weigh states differently."""
+        return tuple(replace(self, prepared=part) for part in self.prepared.by_weight())
+
     @property
     def reducing(self) -> tuple[Operation, ...]:
         """Operations that k-points are reduced with."""
@@ -56,6 +61,38 @@ class Task:
         operations, keep = self.group.group.point_operations, not self.prepared.request.reduce_k
         records = {record.name: record for record in self.prepared.plan.responses}
         return {name: symmetrized(tensor, records[name], operations, keep, self.sites) for name, tensor in found.items()}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A task with its sums; tried : sums with other degeneracy tolerances, the first with the same on the same mesh."""
+
+    task: Task
+    sums: Sums
+    tried: tuple[Sums, ...]
+
+
+def carry_out(task: Task, comm: Communicator, progress: Progress, control: Control) -> tuple[Done, ...]:
+    """Everything that a request asks for, one weight of states after the other. Raises InputError, and Interrupted."""
+    done: list[Done] = []
+    for part in task.by_weight():
+        sums = integrate(part, comm, progress, _control(control, len(done)))
+        warn(part.prepared, sums)
+        tried = with_other_blocks(part, comm, progress) if part.prepared.request.degeneracy_check else []
+        done.append(Done(part, sums, tuple(tried)))
+    for number, one in enumerate(done[1:], 1):
+        checkpoint = _control(control, number).checkpoint
+        if checkpoint is not None and comm.rank == 0 and all(one.sums.converged.values()):
+            checkpoint.unlink(missing_ok=True)
+    return tuple(done)
+
+
+def _control(control: Control, number: int) -> Control:
+    """Of the first weight as it is; the checkpoints of others lie beside the first one."""
+    if not number or control.checkpoint is None:
+        return control
+    beside = control.checkpoint.with_name(f"{control.checkpoint.stem}.{number + 1}{control.checkpoint.suffix}")
+    return replace(control, checkpoint=beside, resume=control.resume and beside.exists())
 
 
 def check_accuracy(prepared: Prepared) -> None:
@@ -113,6 +150,7 @@ def _on_boxes(task: Task, wanted: Tolerance, comm: Communicator, control: Contro
     identity = {
         "model": f"{model.name} ({fingerprint(model)})",
         **request.identity(),
+        "summed": ", ".join(record.name for record in plan.responses),
         "operations": short([op.rotation * (-1) ** op.time_reversal for op in operations]) if operations else "none",
         "degeneracy_tolerance": f"{tolerance:g}",
         "sites": str(dict(plan.sites)),

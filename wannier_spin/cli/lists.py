@@ -39,7 +39,7 @@ def responses_table(markdown: bool = False) -> str:
             _parity(r.tensor.space_parity),
             _parity(r.tensor.time_parity(r.tau_power)),
         )
-        for r in resp.RESPONSES.values()
+        for r in (*resp.RESPONSES.values(), *resp.THERMAL_RESPONSES.values())
     ]
     head = ("name", "symbol", "law", "eq.", "order", "P", "T")
     if not markdown:

@@ -126,7 +126,7 @@ class CellIntegrand:
         f, slope = self.occupation.linear_weights(energies[active], centre[active], spread[active], change[active])
         weights = np.broadcast_to(part.weights[:, None], energies.shape)
         sea, surface = states.sea[part.points], states.surface[part.points]
-        by_sea = (f * weights[active]) @ sea[active] + weights[filled] @ sea[filled]
+        by_sea = (f * weights[active]) @ sea[active] + self.occupation.below * (weights[filled] @ sea[filled])
         return np.concatenate([by_sea, (slope * weights[active]) @ surface[active]], axis=1)
 
     def _suspect(self, energies: Real, group: NDArray[np.int64], size: Real) -> float:

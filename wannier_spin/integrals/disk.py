@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,13 +39,13 @@ def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[i
 
     rows, minima, evaluations = [], [], 0
     for mu, kT in zip(*occupation.points, strict=True):
-        point = Occupation(np.array([mu]), np.array([kT]))
+        point = replace(occupation, mu=np.array([mu]), kT=np.array([kT]))
         reach = (abs(mu) + CUTOFF * kT) / np.abs(model.linear).max()
         nodes, line = Disk(model.cutoff, scale, *grid, reach=reach).nodes(bands, mu, kT)
         geometry = plan.geometry(kp_matrices(model, nodes.k), tolerance)
         sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, point.window))
         sea, surface = (X * nodes.weight[:, None, None] for X in (sea, surface))
-        if kT > 0:
+        if kT > 0 or not occupation.sharp:
             row = sum_states(point, geometry.block_energies, sea, surface)[0]
         else:
             row = sum_states(point, geometry.block_energies, sea, surface[..., :0])[0]

@@ -36,15 +36,17 @@ AUXILIARY = 0.6 * CUTOFF  # in kT: how far they are from mu; their tails are sti
 class Judged:
     """What the error bars of a mesh are judged by: the responses with this relaxation and tau (hbar/eV).
 
-    operations : of the group that the responses are projected on, none without symmetry; sites : how it permutes the sites of the
-    plan. reduced : whether the mesh has irreducible points only.
+    operations : of the group that the mesh is reduced with, none for all points; sites : how it permutes the sites of the plan.
     """
 
     relaxation: str
     tau: float
     operations: Sequence[Operation] = ()
     sites: SiteGroup | None = None
-    reduced: bool = False
+
+    @property
+    def group(self) -> tuple[float, Sequence[Operation], SiteGroup | None]:
+        return self.tau, self.operations, self.sites
 
 
 def integrate_mesh(
@@ -65,8 +67,7 @@ def integrate_mesh(
     oriented = mesh.transposed(source.axes)
     scan = with_auxiliary(occupation)
     found = stars(mesh.points, mesh.shift, model.lattice, model.periodic)
-    invariant = _channels(plan, judged)
-    channels = invariant if judged.reduced else None
+    channels = _channels(plan, judged)
     parts = _Parts(plan, occupation, scan, channels, found, source)
 
     def integrand(block: Block) -> Partial:
@@ -84,10 +85,7 @@ def integrate_mesh(
     sums = Sums(expand(mean.fine), difference, mean.minima, oriented.n_evaluated)
     if found is None:
         return sums
-    rows = expand(mean.further)
-    if invariant is not None and channels is None:
-        rows = invariant.projected(rows)
-    harmonics, decays = _bars(found, rows, plan, scan, judged)
+    harmonics, decays = _bars(found, expand(mean.further), plan, scan, judged)
     n = occupation.n_points
     return replace(sums, harmonics=harmonics[:, :n], decays={name: factors[:, :n] for name, factors in decays.items()})
 
@@ -96,8 +94,7 @@ def _channels(plan: Plan, judged: Judged) -> Channels | None:
     """Coordinates of what the group leaves invariant, which sums over irreducible points are made of; None: all densities."""
     if not judged.operations:
         return None
-    scale = dict.fromkeys((r.name for r in plan.responses), 1.0)
-    return make_channels(plan, judged.relaxation, scale, judged.tau, judged.operations, judged.sites)
+    return make_channels(plan, judged.relaxation, dict.fromkeys((r.name for r in plan.responses), 1.0), *judged.group)
 
 
 def check_directions(model: TightBindingModel, mesh: Mesh) -> None:
@@ -109,7 +106,7 @@ def check_directions(model: TightBindingModel, mesh: Mesh) -> None:
 
 def _check_temperature(plan: Plan, occupation: Occupation) -> None:
     """Raise InputError for Fermi-surface terms at T = 0."""
-    if plan.has_surface and (occupation.kT == 0).any():
+    if plan.has_surface and occupation.sharp and (occupation.kT == 0).any():
         surface = [
             r.name for r in plan.responses if any(b.fermi == "surface" and b.name in plan.blocks_of(r) for b in plan.static_blocks)
         ]

@@ -17,12 +17,14 @@ from wannier_spin.responses.registry import (
     DYNAMIC_BLOCKS,
     RELAXATIONS,
     RESPONSES,
+    THERMAL_RESPONSES,
     Block,
     DynamicBlock,
     Response,
     block,
     get,
     names,
+    thermal_names,
     time_odd,
 )
 
@@ -31,6 +33,7 @@ __all__ = [
     "DYNAMIC_BLOCKS",
     "RELAXATIONS",
     "RESPONSES",
+    "THERMAL_RESPONSES",
     "BandPairs",
     "Block",
     "DynamicBlock",
@@ -38,6 +41,7 @@ __all__ = [
     "block",
     "get",
     "names",
+    "thermal_names",
     "time_odd",
 ]
 _EFFECTS = (_4_5, _6, _7_8, _ac, _9_10, _11_12, _13_14, _light, _orbital)

@@ -41,6 +41,7 @@ register(
         paper={"L1": 1},
         full={"L1": 1, "L1dir": 1},
         surface={"L1surf": 1},
+        thermal=("magnetic_spin_nernst", "magnetic spin Nernst effect"),
     ),
     Response(
         name="edelstein",
@@ -52,5 +53,6 @@ register(
         paper={"L1": 1},
         full={"L1": 1, "L1dir": 1},
         surface={"L1surf": 1},
+        thermal=("thermal_edelstein", "thermal Edelstein effect"),
     ),
 )

@@ -25,6 +25,7 @@ register(
         tau_power=0,
         geometry=("spin curvature",),
         paper={"L0": 1},
+        thermal=("spin_nernst", "spin Nernst effect"),
     ),
     Response(
         name="intrinsic_spin_magnetization",
@@ -34,5 +35,6 @@ register(
         tau_power=0,
         geometry=("Zeeman metric",),
         paper={"L0": 1},
+        thermal=("intrinsic_thermal_spin_magnetization", "intrinsic thermal spin magnetization"),
     ),
 )

@@ -20,6 +20,7 @@ register(
         geometry=(),
         paper={"L0": 1},
         reference=REFERENCE,
+        thermal=("orbital_nernst", "orbital Nernst effect"),
     ),
     Response(
         name="orbital_edelstein",
@@ -32,5 +33,6 @@ register(
         full={"L1": 1, "L1dir": 1},
         surface={"L1surf": 1},
         reference=REFERENCE,
+        thermal=("thermal_orbital_edelstein", "thermal orbital Edelstein effect"),
     ),
 )

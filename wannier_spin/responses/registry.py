@@ -8,8 +8,9 @@ of this package and import that module in `__init__`; tables, command line, unit
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -17,6 +18,7 @@ from wannier_spin import observables
 from wannier_spin.errors import InputError
 from wannier_spin.responses.pairs import BandPairs, Real
 from wannier_spin.tensors import SEA_MINUS_SURFACE, Channel, TensorLaw, charge_counterpart, parse_law, parts_of
+from wannier_spin.weights import WEIGHTS, Weight
 
 PAPER = "arXiv:2406.02257v3"
 Form = Literal["paper", "full"]
@@ -96,8 +98,9 @@ class Response:
     (for a dynamic linear response those of its two parts under time reversal, see `time_odd`). paper : the printed combination of
     blocks. full : the exact one, with coefficients of the relaxation model by name; None: the same. surface : the full one with
     terms of the Fermi surface in place of those of the sea, where there are such blocks. companions : blocks that are stored
-    besides. tau_power : the lowest power of tau. In a dynamic response a static block of order tau^p stands
-    for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`.
+    besides. thermal : name and title of the response to a gradient of T that goes with it; its record is made of this one, and
+    its densities have the weights of `weights` in place of f and f'. tau_power : the lowest power of tau. In a dynamic response
+    a static block of order tau^p stands for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`.
     """
 
     name: str
@@ -110,6 +113,7 @@ class Response:
     full: Mapping[str, float | Coefficient] | None = None
     companions: tuple[str, ...] = ()
     surface: Mapping[str, float] | None = None
+    thermal: tuple[str, str] | None = None
     reference: str = PAPER
     dynamic: bool = field(default=False)
 
@@ -119,6 +123,19 @@ class Response:
 
     def channel_tensor(self, channel: Channel) -> TensorLaw:
         return self.tensor if channel == "spin" else charge_counterpart(self.tensor)
+
+    @property
+    def weight(self) -> Weight:
+        """What its densities are multiplied by."""
+        return WEIGHTS[self.tensor.drive]
+
+    def thermal_record(self) -> Response | None:
+        """The record of its counterpart in a gradient of T, coefficient of +grad T."""
+        if self.thermal is None:
+            return None
+        name, title = self.thermal
+        law = re.sub(r" = [a-z]+_", " = alpha_", self.law).replace("E_b", "d_b T")
+        return replace(self, name=name, title=title, law=law, geometry=(), thermal=None)
 
     @property
     def symbol(self) -> str:
@@ -180,6 +197,7 @@ class Response:
 BLOCKS: dict[str, Block] = {}
 DYNAMIC_BLOCKS: dict[str, DynamicBlock] = {}
 RESPONSES: dict[str, Response] = {}
+THERMAL_RESPONSES: dict[str, Response] = {}  # to a gradient of T: made of those to a field, asked for by name
 
 
 def register(*items: Block | DynamicBlock | Response) -> None:
@@ -191,6 +209,10 @@ def register(*items: Block | DynamicBlock | Response) -> None:
         if isinstance(item, Response):
             _check(item)
         table[item.name] = item
+        if isinstance(item, Response) and (thermal := item.thermal_record()):
+            if thermal.name in RESPONSES or thermal.name in THERMAL_RESPONSES:
+                raise ValueError(f"'{thermal.name}' is registered twice")
+            THERMAL_RESPONSES[thermal.name] = thermal
 
 
 def _check(response: Response) -> None:
@@ -218,13 +240,19 @@ def time_odd(name: str) -> bool:
 
 
 def names() -> tuple[str, ...]:
-    """The names of all responses."""
+    """The names of all responses to a field; those to a gradient of T: `thermal_names`."""
     return tuple(RESPONSES)
+
+
+def thermal_names() -> tuple[str, ...]:
+    """The names of the responses to a gradient of the temperature."""
+    return tuple(THERMAL_RESPONSES)
 
 
 def get(name: str) -> Response:
     """A response by its name. Raises InputError naming the nearest valid one."""
-    if name in RESPONSES:
-        return RESPONSES[name]
-    near = difflib.get_close_matches(str(name), RESPONSES, n=1, cutoff=0.0)
-    raise InputError(f"unknown response '{name}'; did you mean '{near[0]}'? All: {', '.join(RESPONSES)}")
+    known = RESPONSES | THERMAL_RESPONSES
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
+    raise InputError(f"unknown response '{name}'; did you mean '{near[0]}'? All: {', '.join(known)}")
