@@ -190,7 +190,9 @@ def test_what_is_refused(flat):
             thermal_counterpart(tensor, wrong)
     with pytest.raises(InputError, match="mu must be a number or a list"):
         thermal_counterpart(tensor, T, mu=[np.nan])
-    with pytest.raises(InputError, match="'spin_nernst' has no thermal counterpart; static linear responses have: spin_hall, "):
+    with pytest.raises(
+        InputError, match="'spin_nernst' has no thermal counterpart; static linear responses have: magnetic_spin_hall, "
+    ):
         thermal_counterpart(thermal_counterpart(tensor, T), T)
     sheet = models.random_model(n=2, seed=1, periodic=(True, True, False))
     nonlinear = compute(sheet, "nonlinear_drude_spin_current", grid=(2, 2, 1), mu=0, temperature=3000)

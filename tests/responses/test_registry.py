@@ -12,7 +12,7 @@ from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import batch_size
 from wannier_spin.model import Operator
 from wannier_spin.occupation import Occupation
-from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, RESPONSES, Block, Response, register
+from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, RESPONSES, THERMAL_RESPONSES, Block, Response, register
 from wannier_spin.units import BOLTZMANN, Measure
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
@@ -23,7 +23,7 @@ SETTINGS = {"grid": (3, 3, 3), "mu": 0.2, "temperature": 0.3 / BOLTZMANN}
 @pytest.fixture
 def registry():
     """Registries that a test may add to: what it adds is taken out again."""
-    tables = (BLOCKS, DYNAMIC_BLOCKS, RESPONSES, observables.OBSERVABLES)
+    tables = (BLOCKS, DYNAMIC_BLOCKS, RESPONSES, THERMAL_RESPONSES, observables.OBSERVABLES)
     kept = [dict(table) for table in tables]
     yield
     for table, before in zip(tables, kept, strict=True):
@@ -87,6 +87,7 @@ def test_forms_of_a_renamed_response(registry):
             paper={"myL1": 1},
             full={"myL1": 1, "myL1dir": 1},
             surface={"myL1surf": 1},
+            thermal=("my_thermal", "mine in a gradient of T"),
         )
     )
     assert RESPONSES["mine"].direct == ("myL1dir",)
