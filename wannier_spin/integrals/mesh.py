@@ -36,17 +36,15 @@ AUXILIARY = 0.6 * CUTOFF  # in kT: how far they are from mu; their tails are sti
 class Judged:
     """What the error bars of a mesh are judged by: the responses with this relaxation and tau (hbar/eV).
 
-    operations : of the group that the mesh is reduced with, none for all points; sites : how it permutes the sites of the plan.
+    operations : of the group that the responses are projected on, none without symmetry; sites : how it permutes the sites of the
+    plan. reduced : whether the mesh has irreducible points only.
     """
 
     relaxation: str
     tau: float
     operations: Sequence[Operation] = ()
     sites: SiteGroup | None = None
-
-    @property
-    def group(self) -> tuple[float, Sequence[Operation], SiteGroup | None]:
-        return self.tau, self.operations, self.sites
+    reduced: bool = False
 
 
 def integrate_mesh(
@@ -67,7 +65,8 @@ def integrate_mesh(
     oriented = mesh.transposed(source.axes)
     scan = with_auxiliary(occupation)
     found = stars(mesh.points, mesh.shift, model.lattice, model.periodic)
-    channels = _channels(plan, judged)
+    invariant = _channels(plan, judged)
+    channels = invariant if judged.reduced else None
     parts = _Parts(plan, occupation, scan, channels, found, source)
 
     def integrand(block: Block) -> Partial:
@@ -85,7 +84,10 @@ def integrate_mesh(
     sums = Sums(expand(mean.fine), difference, mean.minima, oriented.n_evaluated)
     if found is None:
         return sums
-    harmonics, decays = _bars(found, expand(mean.further), plan, scan, judged)
+    rows = expand(mean.further)
+    if invariant is not None and channels is None:
+        rows = invariant.projected(rows)
+    harmonics, decays = _bars(found, rows, plan, scan, judged)
     n = occupation.n_points
     return replace(sums, harmonics=harmonics[:, :n], decays={name: factors[:, :n] for name, factors in decays.items()})
 
@@ -94,7 +96,8 @@ def _channels(plan: Plan, judged: Judged) -> Channels | None:
     """Coordinates of what the group leaves invariant, which sums over irreducible points are made of; None: all densities."""
     if not judged.operations:
         return None
-    return make_channels(plan, judged.relaxation, dict.fromkeys((r.name for r in plan.responses), 1.0), *judged.group)
+    scale = dict.fromkeys((r.name for r in plan.responses), 1.0)
+    return make_channels(plan, judged.relaxation, scale, judged.tau, judged.operations, judged.sites)
 
 
 def check_directions(model: TightBindingModel, mesh: Mesh) -> None:
