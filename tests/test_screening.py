@@ -25,7 +25,7 @@ from command_line import Command, entry_point
 from rounding import same
 
 import wannier_spin as ws
-from wannier_spin import calculation, config, units
+from wannier_spin import calculation, config, plotting, units
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.readers import read_structure
 from wannier_spin.screening import figures
@@ -688,6 +688,21 @@ def test_noise_is_no_record() -> None:
     assert abs(float(row["edelstein"] or 0)) > float(row["edelstein.error"] or 0)
     rows = tuple({"material": m, "x": x, "x.error": e} for m, x, e in (("a", 9.0, 10.0), ("b", 1.0, 0.1), ("c", 2.0, None)))
     assert [row["material"] for row in Table(("material", "x"), rows).ranked("x").rows] == ["c", "b", "a"]
+
+
+def test_the_ranking_as_a_figure(screen: Command, sheets: Path) -> None:
+    """In the order of the ranking, pale where the value is below its bar."""
+    done = screen("weak", "strong", "nothing", "--settings", "common.toml", "--rank-by", "spin_hall", "--figure", "rank.png")
+    assert done.code == 0, done.err
+    assert (sheets / "rank.png").read_bytes().startswith(b"\x89PNG")
+    assert screen("weak", "--settings", "common.toml", "--figure", "rank.txt").code == 2
+    rows = tuple({"material": m, "x": x, "x.error": e} for m, x, e in (("a", 9.0, 10.0), ("b", 1.0, 0.1), ("c", -2.0, None)))
+    names, values, errors, _ = Table(("material", "x"), rows).numbers("x")
+    assert (names, values.tolist()) == (["c", "b", "a"], [-2.0, 1.0, 9.0])
+    axes = plotting.plot_ranking(names, values, errors, "x", "S m^-1").axes[0]
+    assert [patch.get_width() for patch in axes.patches] == [-2.0, 1.0, 9.0]
+    assert [patch.get_alpha() == 1.0 for patch in axes.patches] == [True, True, False]
+    assert axes.get_xlim()[1] <= 4.0  # what is noise does not set the scale
 
 
 def test_the_json_table_is_read_by_others(screen: Command, sheets: Path) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wannier_spin.cli.app import app, examples
 from wannier_spin.errors import InputError
 from wannier_spin.integration import parallel
+
+if TYPE_CHECKING:
+    from wannier_spin.screening import Table
 
 
 @app.command(
@@ -34,23 +37,49 @@ def screen(
     time_limit: Annotated[
         float, typer.Option(metavar="SECONDS", help="Of each material: one that takes longer is a failed line.")
     ] = math.inf,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the column of --rank-by (default: the first response): .pdf, .png or .svg.")
+    ] = None,
     ase_db: Annotated[Path | None, typer.Option("--ase-db", help="Also fill an ase database: .db or .json.")] = None,
 ) -> None:
     """Many materials, one table. A folder that fails is one line of it; the exit code is 0 nevertheless."""
-    from wannier_spin.screening import Request, check_table
+    from wannier_spin.screening import Request
     from wannier_spin.screening import screen as screen_folders
 
     if not time_limit > 0:
         raise InputError(f"--time-limit {time_limit:g}: expected a positive number of seconds")
     comm = parallel.world()
     chief = comm.rank == 0
-    parallel.together(comm, lambda: check_table(output) if chief else None)
+    parallel.together(comm, lambda: _check(output, figure) if chief else None)
     results = output.with_name(f"{output.stem}_results")
     request = Request(tuple(folders), results, settings, overrule, rank_by, resume, ranks_per_material, ase_db, time_limit)
     table = screen_folders(request, comm, lambda line: print(line, file=sys.stderr, flush=True))
     parallel.together(comm, lambda: table.save(output) if chief else None)
+    if figure is not None:
+        parallel.together(comm, lambda: _draw(table, rank_by, figure) if chief else None)
     print(table.text())
     for line in table.warnings():
         print(f"warning: {line}")
     done, failed = len(table.rows) - table.count("failed"), table.count("failed")
     print(f"{done} materials done ({table.count('reused')} reused), {failed} failed; table {output}, results in {results}")
+
+
+def _check(output: Path, figure: Path | None) -> None:
+    """Raise InputError now for what cannot be written later."""
+    from wannier_spin import plotting
+    from wannier_spin.screening import check_table
+
+    check_table(output)
+    if figure is not None:
+        plotting.check_ending(figure)
+
+
+def _draw(table: Table, column: str | None, figure: Path) -> None:
+    """The ranking as a figure."""
+    from wannier_spin import plotting
+
+    responses = [name.removesuffix(".component") for name in table.columns if name.endswith(".component")]
+    chosen = column or next(iter(responses), "")
+    names, values, errors, unit = table.numbers(chosen)
+    plotting.plot_ranking(names, values, errors, chosen, unit, figure)
+    print(f"written to {figure}")

@@ -121,8 +121,9 @@ def _draw_sum(axes: Axes, bands: BandMap[KPath], fermi_energy: float) -> None:
 
     total = occupied_sum(bands, fermi_energy)
     top, usual = float(np.abs(total).max()), float(np.percentile(np.abs(total), 75))
-    logarithmic = top > SPIKY * usual > 0
-    power = 0 if logarithmic else power_of_ten(top)
+    nothing = bands.quantity == "spin" and top < NO_SPIN
+    logarithmic = top > SPIKY * usual > 0 and not nothing
+    power = 0 if logarithmic or nothing else power_of_ten(top)
     for part in np.split(np.arange(len(total)), bands.k.breaks):
         axes.plot(bands.k.distance[part], total[part] / 10.0**power, color=COLOURS[0], lw=1.0)
     axes.axhline(0, color="0.6", lw=0.6, zorder=0)
@@ -133,5 +134,7 @@ def _draw_sum(axes: Axes, bands: BandMap[KPath], fermi_energy: float) -> None:
         axes.set_ylim(min(1.6 * float(total.min()), -linear), max(1.6 * float(total.max()), linear))
         axes.minorticks_off()
         axes.yaxis.set_major_formatter(LogFormatterSciNotation())
+    if nothing:
+        axes.set_ylim(-1, 1)  # rounding is no curve
     words = "sum, E < E$_F$" if bands.mu is None else "sum over bands"
     axes.set_title(f"{words}{map_unit(bands, power)}", loc="left")

@@ -28,7 +28,7 @@ Real = NDArray[np.float64]
 Panel = tuple[ResponseTensor, View]
 MARKED = 12  # points: with more, markers hide the line
 FEW = 5  # points: up to so many are drawn as points with error bars
-BEYOND = 0.35  # of the range of the values
+BEYOND = 0.5  # of the range of the values
 ROW = {1: 4.2, 2: 3.2, 3: 3.1}  # inches, height of a row of so many panels on the summary sheet
 WRAP = 145  # letters in a line of the summary sheet
 
@@ -63,7 +63,7 @@ def plot(
         check_ending(path)
     result = _result(result)
     panels = _panels(result, _names(responses), View(_names(components), against, lines, at))
-    columns = min(len(panels), 1 if len(panels) == 1 else 2 if len(panels) <= 4 else 3)
+    columns = 2 if len(panels) in (2, 4) else min(len(panels), 3)
     rows = -(-len(panels) // columns)
     with own_style():
         figure = new_figure((COLUMN * columns, 2.75 * rows))

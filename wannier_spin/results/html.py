@@ -51,6 +51,8 @@ def _rows(tensor: ResponseTensor, facts: RunFacts) -> list[str]:
     found = entries(tensor, facts)
     if not found:
         return [_row(tensor.name, "forbidden by symmetry" if is_forbidden(tensor, facts) else "zero", "", "", "")]
+    if len(found) > MOST:
+        found = tuple(sorted(found, key=lambda entry: -abs(entry.value) if np.isfinite(entry.value) else 0.0))
     rows = []
     for i, entry in enumerate(found[:MOST]):
         rows.append(_row(tensor.name if i == 0 else "", entry.name, entry.text, entry.unit, curve(tensor, entry)))

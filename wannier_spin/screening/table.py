@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
 from wannier_spin.described import described
@@ -50,6 +51,20 @@ class Table:
             return self
         check_column(column, self.columns)
         return replace(self, rows=tuple(sorted(self.rows, key=lambda row: _rank(row.get(column), row.get(f"{column}.error")))))
+
+    def numbers(self, column: str) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64], str]:
+        """Materials that have a number in a column, as they are ranked: names with components, values (n,), errors (n,), unit.
+
+        Raises InputError for a column that is not there, or that holds words.
+        """
+        check_column(column, self.columns)
+        if is_text(column):
+            raise InputError(f"column '{column}' holds words; name one of numbers to draw, for instance a response")
+        rows = [row for row in self.ranked(column).rows if isinstance(row.get(column), float)]
+        names = [" ".join(str(row[key]) for key in ("material", f"{column}.component") if row.get(key)) for row in rows]
+        found = [[np.nan if row.get(key) is None else row[key] for row in rows] for key in (column, f"{column}.error")]
+        units = {str(row[f"{column}.unit"]) for row in rows if row.get(f"{column}.unit")}
+        return names, np.array(found[0], float), np.array(found[1], float), " or ".join(sorted(units))
 
     def count(self, status: str) -> int:
         """Number of rows with this status: computed, reused or failed."""
