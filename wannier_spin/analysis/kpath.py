@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.components import component_index
+from wannier_spin.components import component_index, written
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE, BandGeometry, band_geometry
@@ -255,7 +255,7 @@ def _checked(quantity: str, component: str) -> tuple[Quantity, str]:
     letters = component.replace(";", "")
     if len(letters) != record.rank or not set(letters) <= set("xyz"):
         raise InputError(f"component '{component}' of '{quantity}': expected {record.rank} letter(s) x, y or z")
-    return record, f"{letters[:2]};{letters[2]}" if record.rank == 3 else letters
+    return record, written(letters, field_order=1)
 
 
 def _to_cartesian(model: TightBindingModel | KPModel) -> Real:

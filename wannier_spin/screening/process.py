@@ -250,15 +250,14 @@ def _older(target: Path, material: Material) -> tuple[ResultSet | None, str]:
 
 
 def _about(result: ResultSet) -> Row:
-    p, any_tensor = result.provenance, next(iter(result.values())).at(units="SI")
-    symmetry = p.get("symmetry")
+    facts, any_tensor = result.facts, next(iter(result.values())).at(units="SI")
     return {
-        "fermi_energy": result.facts.fermi_energy,
+        "fermi_energy": facts.fermi_energy,
         "temperature": float(any_tensor.temperature[0]),
         "tau": float(any_tensor.tau[0]),
-        "group": symmetry["bns_number"] if isinstance(symmetry, dict) else "",
-        "grid": "x".join(str(n) for n in p.get("grid", [])),
-        "seconds": float(p["screening_seconds"]),
+        "group": facts.symmetry.bns_number if facts.symmetry else "",
+        "grid": str(facts.sampling).removeprefix("grid "),
+        "seconds": facts.screening_seconds,
         "warnings": " | ".join(result.warnings),
     }
 
