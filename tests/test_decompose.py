@@ -206,3 +206,8 @@ def test_refusals(options: dict[str, Any], message: str) -> None:
 def test_a_sheet_has_one_point_across() -> None:
     with pytest.raises(InputError, match="not periodic; expected 1"):
         ws.decompose(CHIRAL, "edelstein", "xy", grid=(2, 2, 2), **POINT)
+
+
+def test_bands_are_counted_from_one() -> None:
+    found = ws.decompose(CHIRAL, "spin_hall", "xyz", grid=(2, 2, 1), by="band", **POINT)
+    assert found.labels == tuple(str(n) for n in range(1, CHIRAL.n_bands + 1))

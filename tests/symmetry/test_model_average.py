@@ -192,6 +192,20 @@ def test_a_symmetric_model_stays(name):
     assert np.abs(found.centres - model.centres).max() < 1e-12
 
 
+def test_the_position_of_a_symmetric_model_stays():
+    """Its diagonal at R = 0 are the centres, which are real."""
+    name = next(iter(CASES))
+    model, structure = CASES[name]
+    position = np.zeros((*model.hamiltonian_R.shape, 3), complex)
+    origin, diagonal = int(np.flatnonzero((model.R_vectors == 0).all(axis=1))[0]), np.arange(model.n_bands)
+    position[origin, diagonal, diagonal] = model.centres
+    found, _ = symmetrize_model(replace(model, position_R=position), s_orbitals(structure), magnetic_group(structure).operations)
+    assert np.abs(model.centres).max() > 0.1
+    assert np.abs(found.centres - model.centres).max() < 1e-9
+    there = found.position_R[int(np.flatnonzero((found.R_vectors == 0).all(axis=1))[0]), diagonal, diagonal]
+    assert np.abs(there - model.centres).max() < 1e-9
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_noise_is_averaged_away(name):
     model, structure = CASES[name]

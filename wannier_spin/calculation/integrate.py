@@ -151,13 +151,18 @@ def _on_boxes(task: Task, wanted: Tolerance, comm: Communicator, control: Contro
         "model": f"{model.name} ({fingerprint(model)})",
         **request.identity(),
         "summed": ", ".join(record.name for record in plan.responses),
-        "operations": short([op.rotation * (-1) ** op.time_reversal for op in operations]) if operations else "none",
+        "operations": operations_text(operations),
         "degeneracy_tolerance": f"{tolerance:g}",
         "sites": str(dict(plan.sites)),
         "replicas": str(wanted.replicas),
         "boxes": f"{cells[0].tiling.counts.tolist()} of {cells[0].rule.n_points} points",
     }
     return integrate_adaptive(cells, wanted, comm, control, identity)
+
+
+def operations_text(operations: Sequence[Operation]) -> str:
+    """A group in a few words: two that differ in what reverses time have different ones."""
+    return short([op.rotation * (-1) ** op.time_reversal for op in operations]) if operations else "none"
 
 
 def _three(name: str, values: object, kind: type) -> Any:
