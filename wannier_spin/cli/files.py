@@ -15,7 +15,7 @@ from wannier_spin.errors import InputError
 @app.command(
     epilog=examples(
         "wannier-spin init Pt                         # writes Pt.toml",
-        "wannier-spin init runs/Fe -o Fe.toml && wannier-spin run Fe.toml --dry-run",
+        "wannier-spin init runs/Fe -o Fe.toml",
     )
 )
 @with_options(MODEL)
