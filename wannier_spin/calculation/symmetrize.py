@@ -38,6 +38,7 @@ from wannier_spin.symmetry import (
     symmetry_group,
     table_one,
 )
+from wannier_spin.symmetry.spin_frame import spin_frame
 
 Real = NDArray[np.float64]
 Projection = Callable[[Real, str], Real]  # of arrays (tensor of the list, ...), by name of the block
@@ -100,6 +101,9 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
     group = symmetry_group(structure)
     violation = group_violation(model, group.operations, tolerance)
     energies, spins, zeeman = violation["bands_meV"] / 1e3, violation.get("spin", 0.0), violation.get("zeeman", 0.0)
+    if energies <= BAND_RESIDUAL and (fault := about_spin_matrices(model, group.operations, tolerance)):
+        other = f"; or {_about_moments(structure)}" if structure.magnetic_moments.any() else ""
+        raise InputError(f"model '{model.name}': {fault}; correct the file that they come from (or its converter){other}")
     if energies > BAND_RESIDUAL or spins > SPIN_RESIDUAL or zeeman > ZEEMAN_RESIDUAL:
         name = f"magnetic group {group.bns_number}" if structure.spin_orbit else group.bns_number
         raise InputError(
@@ -108,6 +112,12 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
             f"{100 * zeeman:.3g} %; {_about_moments(structure)}"
         )
     return VerifiedGroup(group, energies, spins)
+
+
+def about_spin_matrices(model: TightBindingModel, operations: Sequence[Operation], tolerance: float) -> str:
+    """What is wrong with the components of the spin matrices, where the crystal proves that; else empty."""
+    frame = spin_frame(model, operations, tolerance) if model.spin_axis is None else None
+    return "" if frame is None or frame.fits or not frame.others else frame.told()
 
 
 def _about_moments(structure: Structure) -> str:

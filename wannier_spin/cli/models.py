@@ -15,6 +15,7 @@ from wannier_spin.errors import InputError
 
 if TYPE_CHECKING:
     from wannier_spin.model import Structure, TightBindingModel
+    from wannier_spin.readers import Check
     from wannier_spin.symmetry import MagneticGroup
 
 
@@ -48,10 +49,10 @@ def check(
     if fermi_energy is None and inputs.settings is not None:
         fermi_energy = inputs.settings.fermi_energy
     checks = check_model(model, inputs.seed, crystal, fermi_energy)
+    if crystal:
+        checks += _group_checks(model, crystal)
     marks = {True: "ok", False: "FAIL", None: "info"}
     rows = [(marks[c.ok], c.name, c.value, c.expected) for c in checks]
-    if crystal:
-        rows.append(_group_row(model, crystal))
     print(table(("", "check", "found", "expected"), rows))
     for c in checks:
         if c.ok is False:
@@ -122,16 +123,24 @@ def moments(text: str | None) -> list[list[float]] | None:
     return moments
 
 
-def _group_row(model: TightBindingModel, crystal: Structure) -> tuple[str, str, str, str]:
-    """How far bands and spins are from the magnetic group of the structure."""
+def _group_checks(model: TightBindingModel, crystal: Structure) -> list[Check]:
+    """How far bands and spins are from the magnetic group of the structure, by the limits of `run`; which way the spins point."""
+    from wannier_spin.calculation.symmetrize import BAND_RESIDUAL, SPIN_RESIDUAL, ZEEMAN_RESIDUAL
+    from wannier_spin.readers.fitness import passed_or_not
     from wannier_spin.symmetry import group_violation, symmetry_group
+    from wannier_spin.symmetry.spin_frame import spin_frame
 
     group = symmetry_group(crystal)
     violation = group_violation(model, group.operations)
-    found = f"bands differ by {violation['bands_meV']:.3g} meV rms, spins by {violation.get('spin', 0.0):.2g}"
-    return (
-        "info",
-        f"magnetic group {group.bns_number}" if crystal.spin_orbit else group.bns_number,
-        found,
-        "a few meV and 0.01 at most; more: wrong moments, or broken symmetry",
-    )
+    bands, spins, zeeman = violation["bands_meV"], violation.get("spin", 0.0), violation.get("zeeman", 0.0)
+    name = f"magnetic group {group.bns_number}" if crystal.spin_orbit else group.bns_number
+    fits = bands <= 1e3 * BAND_RESIDUAL and spins <= SPIN_RESIDUAL and zeeman <= ZEEMAN_RESIDUAL
+    found = f"bands differ by {bands:.3g} meV rms, spins by {spins:.2g}, the Zeeman metric by {100 * zeeman:.2g} %"
+    expected = f"below {1e3 * BAND_RESIDUAL:g} meV, {SPIN_RESIDUAL:g} and {100 * ZEEMAN_RESIDUAL:g} %; a few meV and 0.01 at most"
+    advice = "the moments of the structure are not those of the run, or symmetry is broken (see the other checks)"
+    checks = [passed_or_not(name, fits, found, expected, advice)]
+    frame = spin_frame(model, group.operations) if model.spin_axis is None and bands <= 1e3 * BAND_RESIDUAL else None
+    if frame is not None:
+        value = f"off by {100 * frame.misfit:.2g} %" + ("" if frame.right_handed else ", left-handed")
+        checks.append(passed_or_not("components of the spin", frame.fits, value, "axial vectors of the crystal", frame.told()))
+    return checks
