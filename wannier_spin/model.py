@@ -15,7 +15,7 @@ currents of Qiao and Ryoo, which apply H to states that leave the Wannier space 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
-from wannier_spin.observables import IndexKind
+from wannier_spin.operators import KNOWN, check_operator, unknown_operator
+from wannier_spin.operators import Operator as Operator
 from wannier_spin.storage import Array, Each, Schema, Value, check_tree, read_tree, write_tree
 
 HERMITICITY_TOLERANCE = 1e-6  # of the largest element; Wannier90's text files carry six decimals
@@ -41,35 +42,6 @@ SPIN_CURRENT_OPERATORS: dict[SpinCurrent, tuple[str, ...]] = {  # what each defi
 SPIN_CURRENT_KEYS = SPIN_CURRENT_OPERATORS["qiao"]
 
 
-@described()
-@dataclass(frozen=True)
-class Operator:
-    """Matrices <0n|O|Rm> of one operator, with as many Cartesian indices as it has `indices`.
-
-    matrices : (R, n, m, x...) of a TightBindingModel, (x..., n, m) of a KPModel, x of length 3 each, complex. hermitian : whether
-    O(-R) = O(R)^+. indices, time_parity : how it transforms.
-    """
-
-    matrices: NDArray[np.complex128]
-    indices: tuple[IndexKind, ...] = ()
-    time_parity: int = 1
-    hermitian: bool = True
-
-    @property
-    def rank(self) -> int:
-        return len(self.indices)
-
-
-_KNOWN: dict[
-    str, tuple[tuple[IndexKind, ...], int, bool]
-] = {  # the operators that have a keyword of their own: indices, T parity, Hermitian
-    "spin": (("axial",), -1, True),
-    "spin_position": (("polar", "axial"), -1, False),
-    "spin_hamiltonian_position": (("polar", "axial"), -1, False),
-    "spin_hamiltonian": (("axial",), -1, False),
-}
-
-
 _TEXT = Value((str,))
 _TENSORS = (("R", "n", "n", 3), ("R", "n", "n", 3, 3))
 _MODEL_FILE = Schema(
@@ -80,7 +52,7 @@ _MODEL_FILE = Schema(
         "R_vectors": Array("i", (("R", 3),)),
         "hamiltonian_R": Array("c", (("R", "n", "n"),)),
         "centres": Array("f", (("n", 3),)),
-        **{key: Array("c", _TENSORS, optional=True) for key in ("position_R", *(f"{name}_R" for name in _KNOWN))},
+        **{key: Array("c", _TENSORS, optional=True) for key in ("position_R", *(f"{name}_R" for name in KNOWN))},
         "periodic": Array("b", ((3,),), optional=True),
         "thickness": Value((float, int), optional=True),
         "spin_axis": Array("f", ((3,),), optional=True),
@@ -207,8 +179,8 @@ class TightBindingModel:
     @cached_property
     def operators(self) -> Mapping[str, Operator]:
         """All operators besides H and the position, by name: "spin", those of the spin currents, and `extra_operators`."""
-        found = {name: getattr(self, f"{name}_R") for name in _KNOWN}
-        known = {name: Operator(X, *_KNOWN[name]) for name, X in found.items() if X is not None}
+        found = {name: getattr(self, f"{name}_R") for name in KNOWN}
+        known = {name: Operator(X, *KNOWN[name]) for name, X in found.items() if X is not None}
         return {**known, **self.extra_operators}
 
     def require(self, names: Sequence[str], purpose: str) -> None:
@@ -223,7 +195,7 @@ class TightBindingModel:
             if missing and missing[0] in (key.removesuffix("_R") for key in keys):
                 self.check_spin_current(definition)
         if missing:
-            raise InputError(_unknown_operator(self.name, missing, purpose, self.operators))
+            raise InputError(unknown_operator(self.name, missing, purpose, self.operators))
 
     @property
     def transverse_spin_known(self) -> bool:
@@ -279,7 +251,7 @@ class TightBindingModel:
             if found != shape:
                 raise InputError(f"model '{self.name}': {key} has shape {found}, expected {shape}")
         for name, operator in self.extra_operators.items():
-            _check_operator(self.name, name, operator, (R, n, n, *(3,) * operator.rank))
+            check_operator(self.name, name, operator, (R, n, n, *(3,) * operator.rank))
 
     def _checked_axis(self, axis: NDArray[np.float64]) -> NDArray[np.float64]:
         """The unit vector. Raises InputError unless it is a direction and H conserves the spin along it."""
@@ -390,7 +362,7 @@ class KPModel:
                 raise InputError(f"model '{self.name}': {key} is not Hermitian")
             object.__setattr__(self, key, value)
         for key, operator in self.extra_operators.items():
-            _check_operator(self.name, key, operator, (*(3,) * operator.rank, n, n))
+            check_operator(self.name, key, operator, (*(3,) * operator.rank, n, n))
         if not self.cutoff > 0:
             raise InputError(f"model '{self.name}': cutoff is {self.cutoff}, expected a positive number")
 
@@ -401,7 +373,7 @@ class KPModel:
     @property
     def operators(self) -> Mapping[str, Operator]:
         """The spin and `extra_operators`, by name: matrices that do not depend on k."""
-        return {"spin": Operator(self.spin, *_KNOWN["spin"]), **self.extra_operators}
+        return {"spin": Operator(self.spin, *KNOWN["spin"]), **self.extra_operators}
 
     def require(self, names: Sequence[str], purpose: str) -> None:
         """Raise InputError where an operator is missing that `purpose` needs."""
@@ -410,7 +382,7 @@ class KPModel:
             if missing and missing[0] in (key.removesuffix("_R") for key in keys):
                 self.check_spin_current(definition)
         if missing:
-            raise InputError(_unknown_operator(self.name, missing, purpose, self.operators))
+            raise InputError(unknown_operator(self.name, missing, purpose, self.operators))
 
     def check_spin_current(self, definition: SpinCurrent) -> None:
         """Raise InputError for anything but `simple`."""
@@ -419,23 +391,6 @@ class KPModel:
                 f"model '{self.name}' is a k·p model, whose bands are all that there is: spin_current = 'simple' is exact, and "
                 f"'{definition}' is not there"
             )
-
-
-def _check_operator(model: str, name: str, operator: Operator, shape: tuple[int, ...]) -> None:
-    """Raise InputError for a name that is taken, a wrong shape, NaN."""
-    if name in _KNOWN:
-        raise InputError(f"model '{model}': operator '{name}' has a keyword of its own, not extra_operators")
-    if operator.matrices.shape != shape:
-        raise InputError(f"model '{model}': operator '{name}' has shape {operator.matrices.shape}, expected {shape}")
-    if not np.isfinite(operator.matrices).all():
-        raise InputError(f"model '{model}': operator '{name}' has NaN or infinity")
-
-
-def _unknown_operator(model: str, missing: Sequence[str], purpose: str, there: Iterable[str]) -> str:
-    return (
-        f"model '{model}' has no operator {', '.join(missing)}, which {purpose} needs; it has {', '.join(there) or 'none'}; "
-        f"give its matrices to the model: extra_operators = {{'{missing[0]}': Operator(...)}}"
-    )
 
 
 def _whole_numbers(R_vectors: object, name: str) -> NDArray[np.int64]:
