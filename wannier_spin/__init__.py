@@ -21,6 +21,7 @@ _HOME = {
     "Structure": "model",
     "load_model": "model",
     "read_wannier90": "readers",
+    "from_hoppings": "models",
     "read_tb": "readers",
     "read_hr": "readers",
     "read_collinear": "readers",
@@ -77,6 +78,7 @@ __all__ = [
     "decompose",
     "export",
     "fermi_surface",
+    "from_hoppings",
     "k_mesh",
     "k_path",
     "k_plane",
@@ -114,6 +116,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.integrals.adaptive import Control
     from wannier_spin.integrals.channels import Tolerance
     from wannier_spin.model import KPModel, Structure, TightBindingModel, load_model
+    from wannier_spin.models import from_hoppings
     from wannier_spin.plotting import plot, plot_bands, plot_plane, summary_sheet
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
     from wannier_spin.readers import (

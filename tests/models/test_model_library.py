@@ -73,3 +73,12 @@ def test_builder_adds_conjugates_and_places_sites():
 def test_builder_rejects(hoppings, message):
     with pytest.raises(InputError, match=message):
         build(hoppings)
+
+
+def test_hoppings_from_the_top() -> None:
+    """`ws.from_hoppings`: what is in memory becomes a model without a file."""
+    import wannier_spin as ws
+
+    model = ws.from_hoppings(lattice=np.eye(3), sites=[[0, 0, 0]], hoppings={(0, 0, (1, 0, 0)): -np.eye(2)})
+    assert model.n_bands == 2
+    assert model.R_vectors.tolist() == [[-1, 0, 0], [0, 0, 0], [1, 0, 0]]
