@@ -92,7 +92,7 @@ def largest(tensor: ResponseTensor, rows: Sequence[int]) -> tuple[int, ...]:
     """
     values, errors = tensor.values[list(rows), 0], tensor.error[list(rows), 0]
     size = np.where(np.isfinite(values), np.abs(values), 0.0)
-    resolved = size > np.nan_to_num(errors, nan=0.0, posinf=np.inf)
+    resolved = size > np.maximum(np.nan_to_num(errors, nan=0.0, posinf=np.inf), EQUAL * size.max())  # rounding is no number
     size = np.where(resolved, size, 0.0) if resolved.any() else size
     scan = tuple(range(size.ndim - len(tensor.labels)))
     component = np.unravel_index(int(np.argmax(size.max(axis=scan) >= (1 - EQUAL) * size.max())), (3,) * len(tensor.labels))
