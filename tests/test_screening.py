@@ -102,6 +102,11 @@ def expected(name: str, runs: Path, responses: list[str], **options: Any) -> ws.
         )
 
 
+def _with_small_bars(tensor: ws.ResponseTensor) -> ws.ResponseTensor:
+    errors = {name: 1e-6 * block for name, block in tensor.blocks.items()}
+    return replace(tensor, block_errors=errors, block_spreads=None, block_harmonics=None)
+
+
 # --- the table ----------------------------------------------------------------------------------------------------------
 
 
@@ -137,17 +142,20 @@ def test_table(screen: Command, runs: Path) -> None:
                 assert abs(values[place, 0]) == pytest.approx(np.abs(tensor.values[rows_of_mu])[known].max(), rel=1e-9)
                 assert float(row[f"{key}.error"]) == pytest.approx(errors[place, 0], rel=1e-9)
             assert row[f"{response}.unit"] == tensor.unit
-    iron, drude = rows["Fe"], expected("Fe", runs, names)["nonlinear_drude_spin_magnetization"]
-    intrinsic = expected("Fe", runs, names)["nonlinear_intrinsic_spin_magnetization"]
-    letters = iron["nonlinear_drude_spin_magnetization.component"]
-    place = int(np.argmin(np.abs(drude.mu - FERMI["Fe"] - float(iron["nonlinear_drude_spin_magnetization.mu"]))))
-    ratio = drude.component(letters)[0][place, 0] / intrinsic.component(letters)[0][place, 0]
-    assert float(iron["nonlinear_drude_spin_magnetization.to_intrinsic"]) == pytest.approx(ratio, rel=1e-10)
+    # the mesh is too coarse for the ratio: the same with small bars
+    assert rows["Fe"]["nonlinear_drude_spin_magnetization.to_intrinsic"] == ""
+    sharp = expected("Fe", runs, names)
+    tensors = {name: _with_small_bars(tensor) for name, tensor in sharp.items()}
+    iron = figures.figures(replace(sharp, tensors=tensors).with_facts(fermi_energy=FERMI["Fe"]))
+    letters = str(iron["nonlinear_drude_spin_magnetization.component"])
+    drude, intrinsic = (sharp[name].component(letters)[0][1, 0] for name in names[1:])
+    assert iron["nonlinear_drude_spin_magnetization.to_intrinsic"] == pytest.approx(drude / intrinsic, rel=1e-10)
+    assert abs(drude) > 0
 
 
 def test_spin_hall_angle_of_iron(screen: Command, runs: Path) -> None:
     """2 sigma_ab;c / sigma_bb with sigma_bb from the identity channel, at the mu of the spin Hall conductivity."""
-    text = COMMON.replace("[4, 4, 4]", "[6, 6, 6]").replace("mu = [-0.1, 0.0, 0.1]", "mu = -1.0")
+    text = COMMON.replace("[4, 4, 4]", "[12, 12, 12]").replace("mu = [-0.1, 0.0, 0.1]", "mu = -1.0")
     (runs / "common.toml").write_text(text.replace("temperature = 1000", "temperature = 3000"))
     assert screen("Fe", "--settings", "common.toml", "--overrule", "-o", "t.csv").code == 0
     row = rows_of(runs / "t.csv")["Fe"]
@@ -155,7 +163,7 @@ def test_spin_hall_angle_of_iron(screen: Command, runs: Path) -> None:
     charge = ws.compute(
         model,
         "magnetic_spin_hall",
-        grid=(6, 6, 6),
+        grid=(12, 12, 12),
         mu=16.6048,
         temperature=3000,
         tau=20,
@@ -225,9 +233,9 @@ def test_rank_by(screen: Command, sheets: Path) -> None:
     assert list(rows_of(sheets / "screening.csv")) == list(folders)
     done = screen(*folders, "--settings", "common.toml", "--resume", "--rank-by", "spin_hall")
     rows = rows_of(sheets / "screening.csv")
-    sizes = [abs(float(row["spin_hall"])) for row in rows.values() if row["spin_hall"]]
-    assert sizes == sorted(sizes, reverse=True)
-    assert len(set(sizes)) == 3
+    numbers = [(abs(float(row["spin_hall"])), float(row["spin_hall.error"])) for row in rows.values() if row["spin_hall"]]
+    assert numbers == sorted(numbers, key=lambda number: (number[0] <= number[1], -number[0]))  # noise behind the others
+    assert len(set(numbers)) == 3
     assert list(rows)[-1] == "nothing"
     lines = done.out.splitlines()
     first = lines.index(next(line for line in lines if line.startswith("material ")))
