@@ -14,7 +14,7 @@ import pytest
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "units", "described", "arrays"),
     ("observables", "tensors", "storage", "locks"),
-    ("operators", "model", "orbitals", "components", "results"),
+    ("operators", "model", "continuum", "orbitals", "components", "results"),
     ("readers", "models", "bloch"),
     ("geometry", "quantum_geometry", "occupation", "weights"),
     ("responses", "integration", "symmetry"),

@@ -17,7 +17,7 @@ _HOME = {
     "InputError": "errors",
     "AccuracyWarning": "errors",
     "TightBindingModel": "model",
-    "KPModel": "model",
+    "KPModel": "continuum",
     "Structure": "model",
     "load_model": "model",
     "read_wannier90": "readers",
@@ -110,12 +110,13 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.analysis.thermal import thermal_counterpart
     from wannier_spin.calculation.compute import compute
     from wannier_spin.calculation.open_model import open_model
+    from wannier_spin.continuum import KPModel
     from wannier_spin.errors import AccuracyWarning, InputError
     from wannier_spin.formats.export import export
     from wannier_spin.geometry import band_geometry
     from wannier_spin.integrals.adaptive import Control
     from wannier_spin.integrals.channels import Tolerance
-    from wannier_spin.model import KPModel, Structure, TightBindingModel, load_model
+    from wannier_spin.model import Structure, TightBindingModel, load_model
     from wannier_spin.models import from_hoppings
     from wannier_spin.plotting import plot, plot_bands, plot_plane, summary_sheet
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt

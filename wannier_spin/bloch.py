@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.described import described
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import TightBindingModel
 
 Complex = NDArray[np.complex128]
 Mask = NDArray[np.bool_]
@@ -340,15 +341,13 @@ def _moments(
                 yield (i, j, k), (third[k] @ lines).reshape(-1, size)
 
 
-def kp_matrices(model: KPModel, k: NDArray[np.float64]) -> BlochMatrices:
+def kp_matrices(model: ContinuumModel, k: NDArray[np.float64]) -> BlochMatrices:
     """The matrices of a k·p model at Cartesian k (nk, 3), 1/angstrom."""
-    quadratic = np.einsum("kb,banm->kanm", k, model.quadratic)
-    hamiltonian = model.constant + np.einsum("ka,kanm->knm", k, model.linear + quadratic / 2)
-    every_k = (len(k), 1, 1, 1)
+    hamiltonian, gradient, hessian = model.series(k)
     return BlochMatrices(
         hamiltonian=hamiltonian,
-        gradient=model.linear + quadratic,
-        hessian=np.tile(model.quadratic, (*every_k, 1)),
+        gradient=gradient,
+        hessian=hessian,
         operators={name: _at_every_k(X.matrices, (len(k),)) for name, X in model.operators.items()},
         slopes={name: _at_every_k(np.zeros_like(X.matrices), (len(k), 3)) for name, X in model.operators.items()},
     )

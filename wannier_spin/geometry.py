@@ -22,8 +22,9 @@ from wannier_spin import observables
 from wannier_spin.arrays import Complex, Real, bracket, eigh, rotate
 from wannier_spin.arrays import adjoint as adjoint
 from wannier_spin.bloch import BlochMatrices, BlochSum, kp_matrices
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import InputError
-from wannier_spin.model import KPModel, SpinCurrent, TightBindingModel
+from wannier_spin.model import SpinCurrent, TightBindingModel
 from wannier_spin.observables import Observable
 
 DEGENERACY_TOLERANCE = 5e-4  # eV; docs/theory.md, section 4: real materials' pairs split by 1e-5 to 2e-4 eV
@@ -262,7 +263,7 @@ def geometry_of(
 
 
 def band_geometry(
-    model: TightBindingModel | KPModel,
+    model: TightBindingModel | ContinuumModel,
     k: NDArray[np.float64],
     *,
     degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
@@ -274,7 +275,7 @@ def band_geometry(
 
     Parameters
     ----------
-    k : (nk, 3), reduced coordinates for a TightBindingModel, 1/angstrom (Cartesian) for a KPModel.
+    k : (nk, 3), reduced coordinates for a TightBindingModel, 1/angstrom (Cartesian) for a k·p model.
     degeneracy_tolerance : eV.
     derivatives : with D_b v^a, D_b sigma^c and those of all observables. sites : Wannier functions of each, for the spin projected
         on them. spin_current : its definition; InputError where the model lacks the matrices for it.
@@ -283,7 +284,7 @@ def band_geometry(
     if k.ndim != 2 or k.shape[1] != 3:
         raise InputError(f"k has shape {k.shape}, expected (nk, 3)")
     model.check_spin_current(spin_current)
-    if isinstance(model, KPModel):
+    if isinstance(model, ContinuumModel):
         bloch = kp_matrices(model, k)
     else:
         bloch = BlochSum(model, derivatives, tuple(model.operators)).at_points(k)

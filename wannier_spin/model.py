@@ -1,4 +1,4 @@
-"""What a calculation starts from: Wannier models in R space, k·p models, crystal structures.
+"""What a calculation starts from: Wannier models in R space, crystal structures. (k·p models: `continuum`.)
 
 Units: eV and angstrom. Lattice vectors are rows. Spin matrices are Pauli matrices sigma (not hbar sigma/2).
 
@@ -326,71 +326,6 @@ def load_model(path: str | Path) -> TightBindingModel:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"'{path}' is not a whole model file: {error!r}; save the model again") from error
     return TightBindingModel(**tree)
-
-
-@described(constant="eV", linear="eV angstrom", quadratic="eV angstrom^2", cutoff="1/angstrom")
-@dataclass(frozen=True)
-class KPModel:
-    """A k·p model on the plane, H(k) = H0 + k_a H1_a + k_a k_b H2_ab / 2, with spin matrices that do not depend on k.
-
-    constant (n, n) eV; linear (3, n, n) eV angstrom; quadratic (3, 3, n, n) eV angstrom^2;
-    spin (3, n, n) Pauli; cutoff: radius of the disk that is integrated over, 1/angstrom (inf allowed where the
-    integrals converge); name. Only k_x and k_y are used.
-    """
-
-    constant: NDArray[np.complex128]
-    linear: NDArray[np.complex128]
-    quadratic: NDArray[np.complex128]
-    spin: NDArray[np.complex128]
-    cutoff: float = np.inf
-    name: str = "k.p"
-    source: dict[str, str] = field(default_factory=dict)
-    extra_operators: Mapping[str, Operator] = field(default_factory=dict)
-
-    dimension = 2
-
-    def __post_init__(self) -> None:
-        n = np.shape(self.constant)[-1]
-        shapes = {"constant": (n, n), "linear": (3, n, n), "quadratic": (3, 3, n, n), "spin": (3, n, n)}
-        for key, shape in shapes.items():
-            value = np.asarray(getattr(self, key), complex)
-            if value.shape != shape:
-                raise InputError(f"model '{self.name}': {key} has shape {value.shape}, expected {shape}")
-            if not np.isfinite(value).all():
-                raise InputError(f"model '{self.name}': {key} has NaN or infinity")
-            if np.abs(value - value.swapaxes(-1, -2).conj()).max() > 1e-12 * max(1.0, np.abs(value).max()):
-                raise InputError(f"model '{self.name}': {key} is not Hermitian")
-            object.__setattr__(self, key, value)
-        for key, operator in self.extra_operators.items():
-            check_operator(self.name, key, operator, (*(3,) * operator.rank, n, n))
-        if not self.cutoff > 0:
-            raise InputError(f"model '{self.name}': cutoff is {self.cutoff}, expected a positive number")
-
-    @property
-    def n_bands(self) -> int:
-        return int(self.constant.shape[-1])
-
-    @property
-    def operators(self) -> Mapping[str, Operator]:
-        """The spin and `extra_operators`, by name: matrices that do not depend on k."""
-        return {"spin": Operator(self.spin, *KNOWN["spin"]), **self.extra_operators}
-
-    def require(self, names: Sequence[str], purpose: str) -> None:
-        """Raise InputError where an operator is missing that `purpose` needs."""
-        missing = [name for name in names if name not in self.operators]
-        for definition, keys in SPIN_CURRENT_OPERATORS.items():
-            if missing and missing[0] in (key.removesuffix("_R") for key in keys):
-                self.check_spin_current(definition)
-        if missing:
-            raise InputError(unknown_operator(self.name, missing, purpose, self.operators))
-
-    def check_spin_current(self, definition: SpinCurrent) -> None:
-        """Raise InputError for anything but `simple`."""
-        if definition != "simple":
-            raise InputError(
-                f"model '{self.name}' is a k·p model, whose bands are all that there is: spin_current = 'simple' is exact, and "
-                f"'{definition}' is not there"
-            )
 
 
 def _whole_numbers(R_vectors: object, name: str) -> NDArray[np.int64]:

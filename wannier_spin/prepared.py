@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from wannier_spin import observables
 from wannier_spin import responses as resp
 from wannier_spin import units as un
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.integrals.channels import parts_name
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Sums
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.request import Request
 from wannier_spin.responses.registry import Response
@@ -32,7 +33,7 @@ LEAST_TOLERANCE = 1e-12  # eV
 class Prepared:
     """What a request is on a model. degeneracy_tolerance : eV."""
 
-    model: TightBindingModel | KPModel
+    model: TightBindingModel | ContinuumModel
     request: Request
     plan: Plan
     occupation: Occupation
@@ -119,7 +120,7 @@ class Prepared:
             "units": request.units,
             "drive": law.drive,
             "dimension": model.dimension,
-            "thickness": None if isinstance(model, KPModel) else model.thickness,
+            "thickness": None if isinstance(model, ContinuumModel) else model.thickness,
         }
 
     def _numbers(self, record: Response, sums: Sums, occupation: Occupation, part: int | None) -> dict[str, Any]:
@@ -148,7 +149,7 @@ class Prepared:
         }
 
 
-def prepare(model: TightBindingModel | KPModel, request: Request) -> Prepared:
+def prepare(model: TightBindingModel | ContinuumModel, request: Request) -> Prepared:
     """Hold a request against a model. Raises InputError: no model, one without what the responses need."""
     check_is_model(model)
     frequencies = tuple(complex(w, request.broadening) for w in request.omega) if any(r.dynamic for r in request.records) else ()
@@ -164,13 +165,13 @@ def prepare(model: TightBindingModel | KPModel, request: Request) -> Prepared:
     return Prepared(model, request, plan, occupation, _degeneracy_tolerance(model, request.degeneracy_tolerance))
 
 
-def prepare_point(model: TightBindingModel | KPModel, request: Request) -> Prepared:
+def prepare_point(model: TightBindingModel | ContinuumModel, request: Request) -> Prepared:
     """The same for one response at one mu, T, tau and frequency, as a mean over the cell in k.
 
     Raises InputError also for k·p models, whose responses are no means over a cell, for surface terms at 0 K, and for sites.
     """
     check_is_model(model)
-    if isinstance(model, KPModel):
+    if isinstance(model, ContinuumModel):
         raise InputError(f"model '{model.name}' is a k·p model: its responses are no means over a cell in k; take a crystal")
     prepared = prepare(model, request.single())
     if prepared.plan.has_surface and request.temperature[0] == 0:
@@ -184,7 +185,7 @@ def prepare_point(model: TightBindingModel | KPModel, request: Request) -> Prepa
 
 def check_is_model(model: object) -> None:
     """Raise InputError for what is no model, naming the way to one."""
-    if isinstance(model, TightBindingModel | KPModel):
+    if isinstance(model, TightBindingModel | ContinuumModel):
         return
     if isinstance(model, str) or hasattr(model, "__fspath__"):
         raise InputError(f"model = {str(model)!r} is a name, not a model: read it first, wannier_spin.open_model({str(model)!r})")
@@ -195,16 +196,16 @@ def check_is_model(model: object) -> None:
     )
 
 
-def _check_operators(model: TightBindingModel | KPModel, plan: Plan) -> None:
+def _check_operators(model: TightBindingModel | ContinuumModel, plan: Plan) -> None:
     for record in plan.responses:
         observable = observables.get(record.channel_tensor(plan.channel).observable)
         model.require(observable.needs, f"'{record.name}' ({observable.title})")
 
 
-def _degeneracy_tolerance(model: TightBindingModel | KPModel, given: float | None) -> float:
+def _degeneracy_tolerance(model: TightBindingModel | ContinuumModel, given: float | None) -> float:
     """In eV."""
     if given is not None:
         return given
-    if isinstance(model, KPModel):
-        return max(KP_TOLERANCE * float(np.abs(model.constant).max()), LEAST_TOLERANCE)
+    if isinstance(model, ContinuumModel):
+        return max(KP_TOLERANCE * model.energy_scale, LEAST_TOLERANCE)
     return DEGENERACY_TOLERANCE

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from wannier_spin import models
+from wannier_spin.continuum import KPModel
 from wannier_spin.errors import InputError
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import TightBindingModel
 from wannier_spin.models.hoppings import S0, SX, SY, SZ
 
 

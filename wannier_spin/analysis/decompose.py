@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.analysis.point import InParts, Point, point_of
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
@@ -25,7 +26,7 @@ from wannier_spin.integrals.mesh import LEAST_BLOCKS, check_directions
 from wannier_spin.integrals.sums import Progress, batch_size
 from wannier_spin.integration.grid import Block, Mesh, Partial, mean_over_mesh
 from wannier_spin.integration.parallel import SERIAL, Communicator, one_blas_thread
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import TightBindingModel
 from wannier_spin.request import Request, taking_request
 
 Real = NDArray[np.float64]
@@ -56,7 +57,7 @@ class Decomposition:
 
 @taking_request(InParts)
 def decompose(
-    model: TightBindingModel | KPModel,
+    model: TightBindingModel | ContinuumModel,
     response: str | Request,
     component: str,
     *,

@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from wannier_spin.analysis.kpath import BATCH, BandMap, KMesh, band_map, k_mesh
 from wannier_spin.analysis.maps import is_response, surface_map
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import TightBindingModel
 from wannier_spin.request import AtPoint, OfResponse, taking_request
 from wannier_spin.storage import write_text
 
@@ -74,7 +75,7 @@ def check_surface_file(path: str | Path, n_colours: int) -> None:
 
 @taking_request(OfResponse)
 def fermi_surface(
-    model: TightBindingModel | KPModel,
+    model: TightBindingModel | ContinuumModel,
     grid: Sequence[int],
     fermi_energy: float,
     quantity: str | None = None,
@@ -91,7 +92,7 @@ def fermi_surface(
     ------
     InputError : no band crosses the Fermi energy; unknown names; a response of the Fermi sea; a k·p model.
     """
-    if isinstance(model, KPModel):
+    if isinstance(model, ContinuumModel):
         raise InputError(f"model '{model.name}' is a k·p model: it has no cell in k, which a Fermi surface file holds")
     wanted = (components,) if isinstance(components, str) else tuple(components)
     if (quantity is None) == bool(wanted):

@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.components import component_index, written
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE, BandGeometry, band_geometry
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import TightBindingModel
 from wannier_spin.quantum_geometry import curvature, metric, spin_qgt, zeeman_qgt
 
 Real = NDArray[np.float64]
@@ -119,10 +120,10 @@ QUANTITIES = {
 }
 
 
-def k_path(model: TightBindingModel | KPModel, corners: str, points: int = 300) -> KPath:
+def k_path(model: TightBindingModel | ContinuumModel, corners: str, points: int = 300) -> KPath:
     """A path like "G 0 0 0; X .5 0 .5 | K .375 .375 .75; G 0 0 0": lines between ';', a jump at '|'.
 
-    points : about how many k-points in all. Reduced coordinates; 1/angstrom for a KPModel. Raises InputError.
+    points : about how many k-points in all. Reduced coordinates; 1/angstrom for a k·p model. Raises InputError.
     """
     branches = [_corners(branch, corners) for branch in corners.split("|")]
     to_cartesian = _to_cartesian(model)
@@ -150,11 +151,13 @@ def k_path(model: TightBindingModel | KPModel, corners: str, points: int = 300) 
     return KPath(np.concatenate(k), np.concatenate(distance), tuple(map(float, ticks)), tuple(labels), tuple(breaks[1:]))
 
 
-def k_plane(model: TightBindingModel | KPModel, corners: str, points: tuple[int, int] = (101, 101), marks: str = "") -> KPlane:
+def k_plane(
+    model: TightBindingModel | ContinuumModel, corners: str, points: tuple[int, int] = (101, 101), marks: str = ""
+) -> KPlane:
     """A plane like "G 0 0 0; X 1/2 0 1/2; L 1/2 1/2 1/2": a corner, and the ends of the two edges that start there.
 
     points : along the two edges, both ends included. marks : further points of the plane to be named, written alike; a
-    corner called "." has no name. Reduced coordinates; 1/angstrom for a KPModel. Raises InputError.
+    corner called "." has no name. Reduced coordinates; 1/angstrom for a k·p model. Raises InputError.
     """
     names, ends = _named_points(corners, f"plane '{corners}'")
     if len(ends) != 3:
@@ -177,7 +180,7 @@ def k_plane(model: TightBindingModel | KPModel, corners: str, points: tuple[int,
         names, ends = [*names, *more], np.concatenate([ends, others])
     positions = ends @ to_cartesian @ axes.T
     named = tuple((name, float(x), float(y)) for name, (x, y) in zip(names, positions, strict=True) if name != ".")
-    reciprocal = np.empty((0, 3)) if isinstance(model, KPModel) else to_cartesian[list(model.periodic)]
+    reciprocal = np.empty((0, 3)) if isinstance(model, ContinuumModel) else to_cartesian[list(model.periodic)]
     cartesian = k @ to_cartesian
     return KPlane(k, (n1, n2), cartesian, axes, cartesian @ axes.T, named, reciprocal)
 
@@ -195,7 +198,7 @@ def k_mesh(points: Sequence[int]) -> KMesh:
 
 
 def band_map(
-    model: TightBindingModel | KPModel,
+    model: TightBindingModel | ContinuumModel,
     k: Place,
     quantity: str,
     component: str,
@@ -258,9 +261,9 @@ def _checked(quantity: str, component: str) -> tuple[Quantity, str]:
     return record, written(letters, field_order=1)
 
 
-def _to_cartesian(model: TightBindingModel | KPModel) -> Real:
+def _to_cartesian(model: TightBindingModel | ContinuumModel) -> Real:
     """From the coordinates of k-points, in rows, to 1/angstrom: (3,3)."""
-    return np.eye(3) if isinstance(model, KPModel) else np.asarray(2 * np.pi * np.linalg.inv(model.lattice).T)
+    return np.eye(3) if isinstance(model, ContinuumModel) else np.asarray(2 * np.pi * np.linalg.inv(model.lattice).T)
 
 
 def _orthonormal(edges: Real) -> Real | None:

@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from wannier_spin import responses as resp
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.components import checked_name, component_index
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.sums import cell_volume
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import TightBindingModel
 from wannier_spin.prepared import Prepared, prepare_point
 from wannier_spin.request import OnMesh, Request
 from wannier_spin.responses import BandPairs
@@ -137,7 +138,7 @@ class Point:
 
 
 def point_of(
-    model: TightBindingModel | KPModel,
+    model: TightBindingModel | ContinuumModel,
     response: str | Request,
     component: str,
     *,

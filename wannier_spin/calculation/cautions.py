@@ -8,19 +8,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import NEAR_FERMI, Minima, Sums
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.prepared import Prepared
 from wannier_spin.readers import fitness_warnings
 from wannier_spin.results import ResultSet
 
 NO_BROADENING = 1e-5  # eV: no mesh has states so dense that a resonance of this width is met
-
-DIRECTIONS = 180
-FLAT = 1e-6  # of the largest curvature: a band that is flat in some direction has no bottom
 
 
 def warn(prepared: Prepared, sums: Sums) -> None:
@@ -64,9 +62,11 @@ def _uncertain(sums: Sums) -> Iterator[str]:
         )
 
 
-def _about_energies(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, m: Minima, sums: Sums) -> Iterator[str]:
+def _about_energies(
+    model: TightBindingModel | ContinuumModel, plan: Plan, occupation: Occupation, m: Minima, sums: Sums
+) -> Iterator[str]:
     """mu outside of the bands; a temperature that a mesh cannot resolve (boxes see every Fermi surface)."""
-    if isinstance(model, KPModel):
+    if isinstance(model, ContinuumModel):
         return
     mu = occupation.mu
     if mu.max() > m.highest or mu.min() < m.lowest:
@@ -87,10 +87,10 @@ def _about_energies(model: TightBindingModel | KPModel, plan: Plan, occupation: 
         )
 
 
-def _about_responses(model: TightBindingModel | KPModel, plan: Plan, occupation: Occupation, m: Minima) -> Iterator[str]:
+def _about_responses(model: TightBindingModel | ContinuumModel, plan: Plan, occupation: Occupation, m: Minima) -> Iterator[str]:
     """Divergences: with the cut-off, at resonances, at small gaps."""
     diverging = any(r.surface for r in plan.responses)
-    if isinstance(model, KPModel) and np.isinf(model.cutoff) and diverging and not _has_a_bottom(model):
+    if isinstance(model, ContinuumModel) and np.isinf(model.region.size) and diverging and not model.rises_everywhere:
         yield (
             "the Fermi-sea form of the linear responses of order tau (block L1) diverges with the cut-off of a k·p model, which "
             "is infinite here: add blocks = ('L1surf',) and take at(combination={'L1surf': 1}), or subtract the "
@@ -111,14 +111,6 @@ def _about_responses(model: TightBindingModel | KPModel, plan: Plan, occupation:
             f"{NEAR_FERMI:g} kT of mu (smallest: {m.gap_at_mu.min():.2g} eV): second-order responses of order tau^0 "
             "scale like 1/gap^4 and are outside perturbation theory there"
         )
-
-
-def _has_a_bottom(model: KPModel) -> bool:
-    """Whether all bands rise without bound in all directions: what is occupied is then a finite disk, and no cut-off matters."""
-    angles = np.linspace(0, np.pi, DIRECTIONS, endpoint=False)
-    n = np.stack([np.cos(angles), np.sin(angles)])
-    far_out = np.einsum("at,bt,abij->tij", n, n, model.quadratic[:2, :2]) / 2
-    return bool(np.linalg.eigvalsh(far_out).min() > FLAT * np.abs(far_out).max())
 
 
 def _has_intrinsic(plan: Plan) -> bool:

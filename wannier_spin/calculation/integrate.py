@@ -10,6 +10,7 @@ import numpy as np
 
 from wannier_spin.calculation.cautions import warn
 from wannier_spin.calculation.symmetrize import VerifiedGroup, irreducible_mesh, symmetrized, verified_group
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.adaptive import Control, integrate_adaptive
 from wannier_spin.integrals.boxes import cell_integrands
@@ -20,7 +21,7 @@ from wannier_spin.integrals.mesh import Judged, integrate_mesh
 from wannier_spin.integrals.sums import Progress, Sums
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import Communicator
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import TightBindingModel
 from wannier_spin.prepared import Prepared
 from wannier_spin.results import ResponseTensor
 from wannier_spin.sites import resolved_sites
@@ -102,7 +103,7 @@ def check_accuracy(prepared: Prepared) -> None:
         raise InputError("expected either a grid (uniform mesh) or a tolerance (adaptive boxes), found neither")
     if request.tolerance is None:
         return
-    if isinstance(model, KPModel):
+    if isinstance(model, ContinuumModel):
         raise InputError(f"model '{model.name}' is a k·p model: give grid = (radial points, angles), a tolerance needs a crystal")
     if not any(model.periodic):
         raise InputError(f"model '{model.name}' is not periodic: there is nothing to integrate over")
@@ -119,7 +120,7 @@ def integrate(task: Task, comm: Communicator, progress: Progress, control: Contr
 def on_points(task: Task, points: Sequence[int], degeneracy_tolerance: float, comm: Communicator, progress: Progress) -> Sums:
     """Sums on a mesh of the crystal, or on the disk of a k·p model."""
     prepared, model = task.prepared, task.prepared.model
-    if isinstance(model, KPModel):
+    if isinstance(model, ContinuumModel):
         return integrate_disk(model, prepared.plan, prepared.occupation, tuple(points), degeneracy_tolerance)
     request = prepared.request
     mesh = Mesh(_three("grid", points, int), _three("shift", request.shift, float))
@@ -133,7 +134,7 @@ def on_points(task: Task, points: Sequence[int], degeneracy_tolerance: float, co
 
 def with_other_blocks(task: Task, comm: Communicator, progress: Progress) -> list[Sums]:
     """On half the mesh with the degeneracy tolerance, a tenth and ten times of it."""
-    least = 4 if isinstance(task.prepared.model, KPModel) else 1
+    least = 4 if isinstance(task.prepared.model, ContinuumModel) else 1
     half = [max(least, -(-int(n) // 2)) for n in task.prepared.request.grid or ()]
     return [on_points(task, half, factor * task.prepared.degeneracy_tolerance, comm, progress) for factor in (1, 0.1, 10)]
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from wannier_spin import observables
 from wannier_spin import responses as resp
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.kinds import block_kind, response_kinds
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integration.grid import Mesh
-from wannier_spin.model import KPModel, Structure, TightBindingModel
+from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import ResponseTensor, SymmetryFacts, at_site
 from wannier_spin.sites import atom_names
@@ -78,7 +79,9 @@ class VerifiedGroup:
         )
 
 
-def verified_group(model: TightBindingModel | KPModel, structure: Structure | None, tolerance: float) -> VerifiedGroup | None:
+def verified_group(
+    model: TightBindingModel | ContinuumModel, structure: Structure | None, tolerance: float
+) -> VerifiedGroup | None:
     """The magnetic group of the structure, held against bands and spins of the model at some k and their images; without
     spin-orbit coupling (of the structure, or of a model with a spin axis) the spin group.
 
@@ -88,7 +91,7 @@ def verified_group(model: TightBindingModel | KPModel, structure: Structure | No
         return None
     if not isinstance(structure, Structure):
         raise InputError(f"symmetry = {structure!r}, expected a Structure: read_structure('file') makes one")
-    if isinstance(model, KPModel):
+    if isinstance(model, ContinuumModel):
         raise InputError("symmetry needs a crystal; a k·p model has none")
     if np.abs(structure.lattice - model.lattice).max() > LATTICE_TOLERANCE:
         raise InputError(

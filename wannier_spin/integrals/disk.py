@@ -9,29 +9,33 @@ from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
 from wannier_spin.bloch import kp_matrices
+from wannier_spin.continuum import Ball, ContinuumModel, KPModel
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import geometry_of
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Sums, minima_of, sum_states
 from wannier_spin.integration.rays import Disk
-from wannier_spin.model import KPModel
 from wannier_spin.occupation import CUTOFF, Occupation
 
 Real = NDArray[np.float64]
 
 
-def integrate_disk(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[int, ...], tolerance: float) -> Sums:
+def integrate_disk(model: ContinuumModel, plan: Plan, occupation: Occupation, grid: tuple[int, ...], tolerance: float) -> Sums:
     """Polar quadrature, once for each (mu, T); the estimate is the same with three quarters of the points."""
+    if not isinstance(model.region, Ball) or model.dimension != 2:
+        raise InputError(f"model '{model.name}' is integrated over no disk of the plane: give a tolerance in place of a grid")
     if len(grid) != 2 or not all(isinstance(n, int | float | np.integer) for n in grid) or any(n != int(n) or n < 4 for n in grid):
         raise InputError(f"grid = {grid}: a k·p model takes two numbers, points per radial panel and angles, at least 4 each")
     fine = _disk_sums(model, plan, occupation, (grid[0], grid[1]), tolerance)
     coarse = _disk_sums(model, plan, occupation, (max(3, grid[0] * 3 // 4), max(3, grid[1] * 3 // 4)), tolerance)
     evaluations = fine.evaluations + coarse.evaluations
-    return Sums(fine.fine, fine.fine - coarse.fine, fine.minima, evaluations, {"cutoff": float(model.cutoff)})
+    return Sums(fine.fine, fine.fine - coarse.fine, fine.minima, evaluations, {"cutoff": float(model.region.size)})
 
 
-def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[int, int], tolerance: float) -> Sums:
-    scale = _wave_vector_scale(model)
+def _disk_sums(model: ContinuumModel, plan: Plan, occupation: Occupation, grid: tuple[int, int], tolerance: float) -> Sums:
+    region = model.region
+    assert isinstance(region, Ball)
+    scale, steepest = _scales(model)
 
     def bands(k: Real) -> tuple[Real, Real]:
         geometry = geometry_of(kp_matrices(model, k), tolerance)
@@ -40,8 +44,8 @@ def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[i
     rows, minima, evaluations = [], [], 0
     for mu, kT in zip(*occupation.points, strict=True):
         point = replace(occupation, mu=np.array([mu]), kT=np.array([kT]))
-        reach = (abs(mu) + CUTOFF * kT) / np.abs(model.linear).max()
-        nodes, line = Disk(model.cutoff, scale, *grid, reach=reach).nodes(bands, mu, kT)
+        reach = (abs(mu) + CUTOFF * kT) / steepest
+        nodes, line = Disk(region.radius, scale, *grid, reach=reach).nodes(bands, mu, kT)
         geometry = plan.geometry(kp_matrices(model, nodes.k), tolerance)
         sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, point.window))
         sea, surface = (X * nodes.weight[:, None, None] for X in (sea, surface))
@@ -56,7 +60,7 @@ def _disk_sums(model: KPModel, plan: Plan, occupation: Occupation, grid: tuple[i
     return Sums(np.stack(rows), None, np.min(minima, axis=0), evaluations)
 
 
-def _on_fermi_line(model: KPModel, plan: Plan, k: Real, band: NDArray[np.int64], weight: Real, tolerance: float) -> Real:
+def _on_fermi_line(model: ContinuumModel, plan: Plan, k: Real, band: NDArray[np.int64], weight: Real, tolerance: float) -> Real:
     """Surface densities of the crossing bands, summed with their weights: (c_surface,)."""
     if not len(k):
         return np.zeros(plan.n_surface_channels)
@@ -65,9 +69,12 @@ def _on_fermi_line(model: KPModel, plan: Plan, k: Real, band: NDArray[np.int64],
     return np.asarray(weight @ surface[np.arange(len(k)), band])
 
 
-def _wave_vector_scale(model: KPModel) -> float:
-    """The wave vector on which the bands of a k·p model change: |H0|/|H1|, 1/angstrom."""
-    constant, linear = np.abs(model.constant).max(), np.abs(model.linear).max()
-    if linear == 0:
-        raise InputError(f"model '{model.name}' has no term linear in k; its wave-vector scale is not defined")
-    return float(max(constant, 1e-6) / linear)
+def _scales(model: ContinuumModel) -> tuple[float, float]:
+    """The wave vector on which the bands change, 1/angstrom, and how fast they change at most near k = 0, eV angstrom."""
+    if isinstance(model, KPModel):
+        return model.wave_vector, float(np.abs(model.linear).max())
+    steepest = float(np.abs(model.series(model.samples())[1]).max())
+    if not steepest > 0:
+        raise InputError(f"H(k) of model '{model.name}' does not depend on k")
+    size = model.region.size
+    return min(max(model.energy_scale, 1e-6) / steepest, size), steepest

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from wannier_spin.continuum import KPModel
 from wannier_spin.errors import InputError
-from wannier_spin.model import KPModel
 from wannier_spin.models.hoppings import PAULI, S0, SX, SY, SZ, Matrix
 from wannier_spin.models.registry import library_model
 from wannier_spin.units import HBAR

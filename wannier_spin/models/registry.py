@@ -9,8 +9,9 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from wannier_spin.continuum import KPModel
 from wannier_spin.errors import InputError
-from wannier_spin.model import KPModel, TightBindingModel
+from wannier_spin.model import TightBindingModel
 
 Parameters = ParamSpec("Parameters")
 Model = TypeVar("Model", TightBindingModel, KPModel)
