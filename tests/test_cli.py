@@ -563,7 +563,7 @@ def test_responses(wannier_spin: Command) -> None:
     done = wannier_spin("responses")
     assert done.code == 0
     lines = done.out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == list(ws.responses.names())
+    assert [line.split()[0] for line in lines[1:]] == [*ws.responses.names(), *ws.responses.thermal_names()]
     assert wannier_spin("responses", "--markdown").out.count("\n") == len(lines) + 1
 
 

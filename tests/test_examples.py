@@ -27,6 +27,7 @@ ALLOWED = {
     "Fe": {
         "spin_hall",
         "magnetic_spin_hall",
+        "orbital_hall",
         "displacement_spin_current",
         "ac_spin_current",
         "nonlinear_drude_spin_magnetization",

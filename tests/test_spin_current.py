@@ -306,8 +306,9 @@ def test_with_symmetry(pt, example_inputs):
 @pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
 def test_from_an_input_file(pt, example_inputs):
     """spin_current is read with the model, and the model keeps it."""
-    data = {"seedname": "Pt/Pt", "responses": "spin_hall", "mu": 22.4839, "spin_current": ["qiao", "simple"], "temperature": 3000}
-    settings = settings_from({**data, "grid": {"points": [3, 3, 3], "shift": [0.1, 0.2, 0.3]}}, "test")
+    data = {"seedname": "Pt/Pt", "responses": "spin_hall", "mu": 22.4839, "fermi_energy": 0.0, "temperature": 3000}
+    definitions, grid = ["qiao", "simple"], {"points": [3, 3, 3], "shift": [0.1, 0.2, 0.3]}
+    settings = settings_from({**data, "spin_current": definitions, "grid": grid}, "test")
     found = run(settings, "", example_inputs, SERIAL)
     options = {"grid": (3, 3, 3), "shift": (0.1, 0.2, 0.3), "mu": 22.4839, "temperature": 3000, "units": "SI"}
     expected = compute(pt, "spin_hall", spin_current=("qiao", "simple"), **options)["spin_hall"].values

@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 
 import wannier_spin as ws
+from wannier_spin.components import component_name
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "example_inputs"
 N_LARGEST = 12
+ROUNDING = 1e-12  # of the largest value: what is smaller is none
 
 
 def run_example(name: str, output: Path) -> str:
@@ -41,8 +43,7 @@ def at_fermi_level(result: ws.ResultSet, name: str) -> np.ndarray:
 
 def entry_name(tensor: ws.ResponseTensor, index: tuple[int, ...]) -> str:
     """'xy;z', or 'xy;z cos omega=0.1', of an index behind (mu, T)."""
-    letters = "".join("xyz"[i] for i in index[-len(tensor.labels) :])
-    name = f"{letters[:-1]};{letters[-1]}" if tensor.output == "spin_current" else letters
+    name = component_name(tensor, index[-len(tensor.labels) :])
     return f"{name} {tensor.parts[index[1]]} omega={tensor.omega[index[0]]:.6g}" if len(tensor.omega) else name
 
 
@@ -63,8 +64,9 @@ def summary(result: ws.ResultSet) -> dict[str, Any]:
     for name, tensor in sorted(result.items()):
         values = at_fermi_level(result, name)
         order = np.argsort(-np.abs(values), axis=None, kind="stable")[:N_LARGEST]
+        rounding = ROUNDING * np.abs(values).max()
         indices = [tuple(map(int, np.unravel_index(flat, values.shape))) for flat in order]
-        largest = {entry_name(tensor, index): float(values[index]) for index in indices if values[index] != 0}
+        largest = {entry_name(tensor, index): float(values[index]) for index in indices if abs(values[index]) > rounding}
         found[name] = {"unit": tensor.unit, "largest": largest, "scan_maximum": float(np.abs(tensor.values).max())}
     return found
 

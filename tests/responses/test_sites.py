@@ -17,6 +17,7 @@ from wannier_spin.units import BOLTZMANN
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse meshes, gaps below kT: identities
 
 SPIN = [name for name in responses.names() if responses.RESPONSES[name].tensor.observable == "spin"]
+DENSITIES = [*SPIN, "orbital_edelstein"]
 STATIC = [name for name in SPIN if not responses.RESPONSES[name].dynamic]
 SITES = {"A": [0, 2], "B": [3], "C": [1]}  # of four functions
 OPTIONS = {"mu": [-0.9, 0.2], "temperature": 0.3 / BOLTZMANN, "omega": [0.15, 0.4], "broadening": 0.1}
@@ -116,10 +117,10 @@ def whole(how, form):
 @pytest.mark.parametrize("form", ["full", "paper"])
 @pytest.mark.parametrize("how", ["mesh", "tolerance"])
 def test_sum_over_sites_is_the_whole(how, form):
-    """Values and signed errors of all spin responses; spin currents have no sites."""
+    """Values and signed errors of all responses of densities; spin currents have no sites."""
     result = whole(how, form)
     for name, tensor in result.items():
-        if name not in SPIN:
+        if name not in DENSITIES:
             assert not tensor.sites
             continue
         assert list(tensor.sites) == list(SITES)

@@ -124,8 +124,11 @@ def test_charge_channel(name):
 def test_result_does_not_depend_on_the_size_of_the_blocks(monkeypatch):
     monkeypatch.setattr("wannier_spin.integrals.mesh.LEAST_BLOCKS", 1)  # the memory decides
     model, structure, _ = MODELS["weyl 42'2'"]
+    with pytest.raises(InputError, match="is the least") as refused:
+        run(model, structure, n=6, memory=1e-9)
+    least = float(str(refused.value).partition("points: ")[2].split()[0])
     sizes, found = [], []
-    for memory in (1.0, 0.002):
+    for memory in (1.0, 1.01 * least):
         seen = []
         found.append(run(model, structure, n=6, memory=memory, progress=lambda done, total, seen=seen: seen.append(total)))
         sizes.append(seen[-1])

@@ -39,7 +39,7 @@ def _check_tensor(where: str, tree: Mapping[str, Any]) -> None:
 def _fault_of_names(tree: Mapping[str, Any]) -> str | None:
     """Blocks that are named and not there, words that nobody knows."""
     blocks = set(tree["blocks"])
-    for key in ("block_errors", "block_residuals", "block_spreads", "block_replicas"):
+    for key in ("block_errors", "block_residuals", "block_spreads", "block_replicas", "block_harmonics"):
         if key in tree and set(tree[key]) != blocks:
             return f"'{key}' has {', '.join(sorted(tree[key])) or 'nothing'}, expected {', '.join(sorted(blocks))}"
     recipes, powers = json.loads(tree["recipes"]), json.loads(tree["tau_powers"])
@@ -74,6 +74,7 @@ def _tensor(rank: int) -> Schema:
             "block_residuals": Each(blocks, optional=True),
             "block_spreads": Each(blocks, optional=True),
             "block_replicas": Each(replicas, optional=True),
+            "block_harmonics": Each(replicas, optional=True),
             "thickness": _NUMBER,
             "converged": Value((bool,), optional=True),
             **dict.fromkeys(PARTS, Each(Schema({}), optional=True)),
