@@ -11,13 +11,14 @@ import pytest
 import wannier_spin as ws
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ["Fe", "GaAs", "KV2Se2O", "Mn2Au", "Pt"]
+NAMES = ["Fe", "GaAs", "KV2Se2O", "Mn2Au", "MnBi2Te4", "Pt"]
 
 # Responses that the magnetic group allows (Pt m-3m1', GaAs -43m1', Fe 4/mm'm', Mn2Au: PT): PHYSICS of the inputs, not fits.
 ALLOWED = {
     "Pt": {"spin_hall"},
     "GaAs": {"spin_hall", "displacement_spin_current"},
     "KV2Se2O": {"magnetic_spin_hall"},  # the spin group of a d-wave altermagnet
+    "MnBi2Te4": {"spin_hall", "magnetic_spin_hall", "ac_spin_current"},  # P and not T: both parities of a spin current
     "Mn2Au": {
         "spin_hall",
         "intrinsic_spin_magnetization",
@@ -131,6 +132,16 @@ def test_the_spin_splitter_of_an_altermagnet(examples, example_inputs: Path) -> 
     charge = ws.compute(model, "magnetic_spin_hall", **how)["magnetic_spin_hall"].values[0, 0]
     assert charge[0, 0] == pytest.approx(charge[1, 1], rel=1e-3)
     assert -2 * spin / charge[0, 0] == pytest.approx(0.78, abs=0.05)
+
+
+def test_each_spin_current_of_the_ferromagnetic_layer_has_one_time_parity(examples) -> None:
+    """P-3m'1: xy;z is made of the spin curvature alone, xx;z of the spin metric alone."""
+    tensor = examples("MnBi2Te4").result["ac_spin_current"]
+    even, odd = (tensor.at(combination=recipe) for recipe in ({"L0": 1, "AC1": 1}, {"AC2": 1, "L1": 1, "L1dir": 1}))
+    for own, other, component in ((even, odd, "xy;z"), (odd, even, "xx;z")):
+        scale = np.abs(own.component(component)[0]).max()
+        assert scale > 1e-6  # (hbar/e) S
+        assert np.abs(other.component(component)[0]).max() < 1e-9 * scale
 
 
 # --- numbers that nobody here made ------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Run the examples and write what they must give, example_inputs/*/expected.json; `tests/test_examples.py` compares.
 
-    python workflows/expected.py [Pt GaAs Fe Mn2Au]
+    python workflows/expected.py [Pt GaAs Fe Mn2Au ...]
 
 For each response: its unit, the largest entries (at most 12) at the mu nearest the Fermi level and the first temperature, by
 name, such as "xy;z" or "xy;z cos omega=0.1"; and the largest |value| of the whole scan, to which deviations are compared.

@@ -12,10 +12,31 @@ import pytest
 pytest.importorskip("matplotlib")
 
 FOLDER = Path(__file__).resolve().parents[2] / "workflows" / "paper"
-CHECKS = {"fig1a": 11, "fig1b": 14, "table1": 3, "displacement_model": 12, "displacement_gaas": 3}  # lines of the report
-TOLERANCE = {"fig1a": 1e-4, "fig1b": 1e-4, "table1": 1e-10, "displacement_model": 1e-8, "displacement_gaas": 1e-6}
+CHECKS = {
+    "fig1a": 11,
+    "fig1b": 14,
+    "table1": 3,
+    "displacement_model": 12,
+    "displacement_gaas": 3,
+    "ac_mnbi2te4": 4,
+}  # lines of the report
+TOLERANCE = {
+    "fig1a": 1e-4,
+    "fig1b": 1e-4,
+    "table1": 1e-10,
+    "displacement_model": 1e-8,
+    "displacement_gaas": 1e-6,
+    "ac_mnbi2te4": 1e-9,
+}
 KINDS = {".pdf": b"%PDF", ".png": b"\x89PNG", ".svg": b"<?xml"}
-ENDINGS = {"fig1a": ".pdf", "fig1b": ".png", "table1": ".svg", "displacement_model": ".pdf", "displacement_gaas": ".png"}
+ENDINGS = {
+    "fig1a": ".pdf",
+    "fig1b": ".png",
+    "table1": ".svg",
+    "displacement_model": ".pdf",
+    "displacement_gaas": ".png",
+    "ac_mnbi2te4": ".png",
+}
 
 
 def script(name, *arguments, cwd):
