@@ -561,7 +561,10 @@ BAD = {
     "missing model": (("sheet.model", "shet.model"), ("shet.model.h5' does not exist",)),
     "unknown response": (('"edelstein"', '"edelstien"'), ("did you mean 'edelstein'?",)),
     "no folder for the output": (("tolerance", 'output = "no/out.h5"\ntolerance'), ("/no' does not exist", "create it")),
-    "degeneracy check": (("tolerance", "numerics.degeneracy_check = true\ntolerance"), ("degeneracy_check", "give a grid")),
+    "degeneracy tolerance": (
+        ("tolerance", "numerics.degeneracy_tolerance = 1000.0\ntolerance"),
+        ("degeneracy_tolerance = 1000 eV", "at most"),
+    ),
 }
 
 

@@ -344,7 +344,6 @@ def test_memory_does_not_change_the_answer(small):
         ({"tolerance": float("nan")}, r"tolerance \(relative\) = nan"),
         ({"tolerance": "1e-3"}, r"tolerance \(relative\) = '1e-3'"),
         ({"tolerance": True}, r"tolerance \(relative\) = True"),
-        ({"tolerance": 1e-2, "degeneracy_check": True}, "degeneracy_check compares meshes"),
         ({"tolerance": 1e-2, "memory": 0.0}, "memory = 0.0"),
         ({"tolerance": Tolerance(max_evaluations=10)}, "max_evaluations = 10 does not suffice for the first"),
     ],

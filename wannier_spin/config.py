@@ -193,7 +193,7 @@ class NumericsSection(Section):
     """What a user rarely changes."""
 
     degeneracy_tolerance: float = Field(default=DEGENERACY_TOLERANCE, gt=0)  # eV
-    degeneracy_check: bool = False  # also with a tenth and ten times of it, on half the mesh: how much does the answer move?
+    degeneracy_check: bool | None = None  # how much the answer moves with a tenth and ten times of it; None: if bands are so close
     memory: float = Field(default=1.0, gt=0)  # GiB per rank
 
 

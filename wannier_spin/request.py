@@ -73,7 +73,7 @@ class Keywords(OnMesh, total=False):
     symmetry: Structure | None
     reduce_k: bool
     sites: SitesLike | None
-    degeneracy_check: bool
+    degeneracy_check: bool | None
 
 
 def _told(**meanings: Any) -> Any:
@@ -118,8 +118,10 @@ class Request:
         returns. With `symmetry` they are whole atoms, and all equivalent ones.
     degeneracy_tolerance : eV; bands closer than this are one block. None: 5e-4, for a k·p model 1e-6 of its largest energy
         at k = 0 (its bands are exact, and may be meV apart on purpose).
-    degeneracy_check : also compute with a tenth and with ten times of that tolerance, on a mesh of half the density, and
-        record how much each response moves (relative to its maximum) in the provenance.
+    degeneracy_check : True: also compute with a tenth and with ten times of that tolerance, on a mesh of half the density (within
+        a tolerance: on the first boxes), and record how much each response moves, relative to its maximum, in the provenance.
+        None: with that tolerance and none, on a few points, where more than a hundredth of the states at mu is in bands that
+        are closer than it, not degenerate, and not pairs by the symmetry of the structure. False: never.
     memory : GiB per rank that batches may fill, next to the model itself.
 
     Lists are kept as arrays, a single response as a tuple of one.
@@ -150,7 +152,7 @@ class Request:
     degeneracy_tolerance: float | None = _told(
         default=None, identity=False, kind=float, help="eV; bands closer than this are one block."
     )
-    degeneracy_check: bool = _told(default=False, identity=False)
+    degeneracy_check: bool | None = _told(default=None, identity=False)
     memory: float = _told(default=1.0, identity=False)
 
     def __init__(self, responses: str | Sequence[str], **given: Unpack[Keywords]) -> None:
@@ -253,8 +255,6 @@ def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str,
     _check_choices(asked)
     if asked["grid"] is not None and asked["tolerance"] is not None:
         raise InputError("expected either a grid (uniform mesh) or a tolerance (adaptive boxes), found both")
-    if asked["tolerance"] is not None and asked["degeneracy_check"]:
-        raise InputError("degeneracy_check compares meshes: give a grid for it, and no tolerance")
     asked["grid"] = None if asked["grid"] is None else _as_tuple(asked["grid"])
     asked["shift"] = _as_tuple(asked["shift"])
     if asked["tolerance"] is not None and not isinstance(asked["tolerance"], Tolerance):

@@ -222,6 +222,8 @@ def written(tmp_path_factory):
     model, point = ws.models.pt_antiferromagnet(), {"mu": [-0.9], "temperature": [2000.0]}
     options = {"omega": [0.1], "broadening": 0.1, "tau": [1.0, 2.0], "sites": {"A": [0, 1], "B": [2, 3]}, "units": "SI"}
     found = [ws.compute(model, "all", grid=(4, 4, 1), degeneracy_check=True, **options, **point)]
+    weak = ws.models.rashba_exchange(rashba=3e-4, dresselhaus=0, exchange=(0, 0, 0))
+    found.append(ws.compute(weak, "spin_hall", grid=(12, 12, 1), mu=-3.7, temperature=300))
     tolerance = ws.Tolerance(0.3, {"spin_hall": 1.0}, replicas=2)
     found.append(ws.compute(model, ["edelstein", "spin_hall"], tolerance=tolerance, blocks=["L1surf"], **point))
     sheet = replace(model, thickness=3.0)

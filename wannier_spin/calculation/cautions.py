@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -27,13 +27,17 @@ def warn(prepared: Prepared, sums: Sums) -> None:
     m = Minima.of(sums.minima, len(occupation.mu))
     sums.notes.update(lowest_energy_eV=float(m.lowest), highest_energy_eV=float(m.highest))
     about = (_about_energies(model, plan, occupation, m, sums), _about_responses(model, plan, occupation, m), _uncertain(sums))
-    found = (fitness_warnings(model.source), *about)
-    for message in itertools.chain(*found):
-        warnings.warn(message, AccuracyWarning, stacklevel=2)
+    caution(itertools.chain(fitness_warnings(model.source), *about))
     if plan.frequencies:
         sums.notes["lowest_transition_eV"] = float(m.transition)
     if _has_intrinsic(plan):
         sums.notes["smallest_gap_at_fermi_level_eV"] = m.gap_at_mu
+
+
+def caution(messages: Iterable[str]) -> None:
+    """Tell each of them."""
+    for message in messages:
+        warnings.warn(message, AccuracyWarning, stacklevel=2)
 
 
 def check_finite(result: ResultSet) -> None:

@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from wannier_spin.calculation.integrate import Done, Task
 from wannier_spin.request import Request
 from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, RunFacts
@@ -41,15 +38,9 @@ def run_facts(task: Task, done: Sequence[Done], ranks: int, seconds: float) -> R
         versions=_versions(),
         symmetry=None if task.group is None else task.group.facts(plan, task.sites),
         sites={name: tuple(f + 1 for f in own) for name, own in plan.sites.items()},
-        degeneracy_change={name: change for part in done for name, change in _changes(part).items()},
+        degeneracy_change={name: change.relative for part in done for name, change in part.changes.items()},
         notes=_notes(done),
     )
-
-
-def _changes(part: Done) -> dict[str, float]:
-    """By response, how much the degeneracy tolerance matters."""
-    changed = [part.task.tensors(one) for one in part.tried]
-    return {name: _largest_change([v[name].values for v in changed]) for name in (changed[0] if changed else ())}
 
 
 def _notes(done: Sequence[Done]) -> dict[str, Any]:
@@ -68,13 +59,6 @@ def _sampling(request: Request) -> MeshFacts | ToleranceFacts:
         return MeshFacts(tuple(int(n) for n in request.grid or ()), tuple(float(s) for s in request.shift))
     limits = (wanted.replicas, int(wanted.max_evaluations), float(wanted.max_seconds))
     return ToleranceFacts(float(wanted.relative), dict(wanted.absolute or {}), *limits)
-
-
-def _largest_change(values: Sequence[NDArray[np.float64]]) -> float:
-    """Largest difference from the first array, relative to its maximum."""
-    scale = np.abs(values[0]).max()
-    change = max(np.abs(other - values[0]).max() for other in values[1:])
-    return float(change / scale) if scale else float(change)
 
 
 def _versions() -> dict[str, str]:

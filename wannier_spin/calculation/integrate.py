@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from wannier_spin.calculation.cautions import warn
+from wannier_spin.calculation.cautions import caution, warn
+from wannier_spin.calculation.degenerate import MOVED, Change, Merged, about_merged, changes, merged_pairs
 from wannier_spin.calculation.symmetrize import VerifiedGroup, irreducible_mesh, symmetrized, verified_group
 from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.adaptive import Control, integrate_adaptive
-from wannier_spin.integrals.boxes import cell_integrands
-from wannier_spin.integrals.channels import Tolerance, make_channels
+from wannier_spin.integrals.boxes import CellIntegrand, cell_integrands
+from wannier_spin.integrals.channels import Tolerance, make_channels, whole
 from wannier_spin.integrals.checkpoint import fingerprint, short
 from wannier_spin.integrals.disk import integrate_disk
 from wannier_spin.integrals.mesh import Judged, integrate_mesh
 from wannier_spin.integrals.sums import Progress, Sums
 from wannier_spin.integration.grid import Mesh
-from wannier_spin.integration.parallel import Communicator
+from wannier_spin.integration.parallel import Communicator, together
 from wannier_spin.model import TightBindingModel
-from wannier_spin.prepared import Prepared
+from wannier_spin.prepared import LEAST_TOLERANCE, Prepared
 from wannier_spin.results import ResponseTensor
 from wannier_spin.sites import resolved_sites
 from wannier_spin.symmetry import Operation, SiteGroup, site_group
+
+PARTS, ENOUGH = 20.0, 1000  # comparing two tolerances takes this part of the points of a mesh each time, but that many points
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,13 @@ class Task:
         """Operations that k-points are reduced with."""
         return tuple(self.group.group.point_operations) if self.group and self.prepared.request.reduce_k else ()
 
+    def allowed(self, name: str, scale: float) -> float:
+        """By how much a response with this largest value may move before that is told, in its unit."""
+        wanted = self.prepared.request.tolerance
+        if wanted is None:
+            return MOVED * scale
+        return max(wanted.relative * scale, (wanted.absolute or {}).get(name, 0.0))
+
     def tensors(self, sums: Sums) -> dict[str, ResponseTensor]:
         """All responses out of the sums, symmetrized."""
         found = {record.name: self.prepared.tensor(record, sums) for record in self.prepared.plan.responses}
@@ -66,11 +77,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """A task with its sums; tried : sums with other degeneracy tolerances, the first with the same on the same mesh."""
+    """A task with its sums. changes : by response, how far it moves with other degeneracy tolerances, where that was tried."""
 
     task: Task
     sums: Sums
-    tried: tuple[Sums, ...]
+    changes: Mapping[str, Change]
 
 
 def carry_out(task: Task, comm: Communicator, progress: Progress, control: Control) -> tuple[Done, ...]:
@@ -79,13 +90,38 @@ def carry_out(task: Task, comm: Communicator, progress: Progress, control: Contr
     for part in task.by_weight():
         sums = integrate(part, comm, progress, _control(control, len(done)))
         warn(part.prepared, sums)
-        tried = with_other_blocks(part, comm, progress) if part.prepared.request.degeneracy_check else []
-        done.append(Done(part, sums, tuple(tried)))
+        done.append(_judged(part, sums, comm, progress, control))
     for number, one in enumerate(done[1:], 1):
         checkpoint = _control(control, number).checkpoint
         if checkpoint is not None and comm.rank == 0 and all(one.sums.converged.values()):
             checkpoint.unlink(missing_ok=True)
     return tuple(done)
+
+
+def _judged(task: Task, sums: Sums, comm: Communicator, progress: Progress, control: Control) -> Done:
+    """With what bands that count as degenerate do to the answer: a response that depends on it is not converged."""
+    merged = _merged(task, sums, comm)
+    sums.notes.update(merged.as_notes())
+    tried = with_other_blocks(task, merged, comm, progress, control)
+    found = changes([task.tensors(one) for one in tried], {r.name: task.prepared.factor(r) for r in task.prepared.plan.responses})
+    moved = {name: change for name, change in found.items() if change.largest > task.allowed(name, change.scale)}
+    measured = any(change.scale > 0 for change in found.values())
+    caution(about_merged(merged, task.prepared.degeneracy_tolerance, moved, measured))
+    converged = {name: reached and whole(name) not in moved for name, reached in sums.converged.items()}
+    return Done(task, replace(sums, converged=converged if merged.matters else sums.converged), found)
+
+
+def _merged(task: Task, sums: Sums, comm: Communicator) -> Merged:
+    """As rank 0 finds it: what follows is done by all ranks or by none."""
+    prepared, paired = task.prepared, task.group is not None and task.group.group.has_pt
+
+    def sampled() -> Merged | None:
+        if comm.rank:
+            return None
+        return merged_pairs(prepared.model, prepared.occupation, prepared.degeneracy_tolerance, paired, sums.evaluations)
+
+    found: Merged = comm.bcast(together(comm, sampled))
+    return found
 
 
 def _control(control: Control, number: int) -> Control:
@@ -132,33 +168,61 @@ def on_points(task: Task, points: Sequence[int], degeneracy_tolerance: float, co
     return integrate_mesh(model, plan, prepared.occupation, mesh, degeneracy_tolerance, memory, comm, progress, judged)
 
 
-def with_other_blocks(task: Task, comm: Communicator, progress: Progress) -> list[Sums]:
-    """On half the mesh with the degeneracy tolerance, a tenth and ten times of it."""
-    least = 4 if isinstance(task.prepared.model, ContinuumModel) else 1
-    half = [max(least, -(-int(n) // 2)) for n in task.prepared.request.grid or ()]
-    return [on_points(task, half, factor * task.prepared.degeneracy_tolerance, comm, progress) for factor in (1, 0.1, 10)]
+def with_other_blocks(task: Task, merged: Merged, comm: Communicator, progress: Progress, control: Control) -> list[Sums]:
+    """On fewer points with the degeneracy tolerance, a tenth and ten times of it; or, where nobody said whether to check and pairs
+    of bands are merged, with the tolerance and none.
+    """
+    request, tolerance = task.prepared.request, task.prepared.degeneracy_tolerance
+    asked = request.degeneracy_check
+    if asked is False or (asked is None and not merged.matters):
+        return []
+    tolerances = [tolerance, max(merged.exact, LEAST_TOLERANCE)] if asked is None else [tolerance, 0.1 * tolerance, 10 * tolerance]
+    if request.tolerance is not None:
+        return [_on_first_boxes(task, request.tolerance, one, comm, control) for one in tolerances]
+    few = _fewer(task.prepared.model, request.grid or (), asked is True)
+    return [on_points(task, few, one, comm, progress if asked else lambda done, total: None) for one in tolerances]
+
+
+def _fewer(model: TightBindingModel | ContinuumModel, grid: Sequence[int], asked: bool) -> list[int]:
+    """A mesh with half the points along each direction; where nobody asked, with a small part of all, but no fewer than ENOUGH."""
+    active = max(1, sum(int(n) > 1 for n in grid))
+    divisor, enough = (2.0, 1) if asked else (PARTS ** (1 / active), round(ENOUGH ** (1 / active)))
+    least = 4 if isinstance(model, ContinuumModel) else 1
+    return [max(least, math.ceil(int(n) / divisor), min(int(n), enough)) for n in grid]
+
+
+def _on_first_boxes(task: Task, wanted: Tolerance, degeneracy_tolerance: float, comm: Communicator, control: Control) -> Sums:
+    """On the boxes that an adaptive integral begins with."""
+    cells = _cells(task, wanted, degeneracy_tolerance)[:1]
+    once = replace(wanted, replicas=1, max_evaluations=len(cells[0].tiling.first()) * cells[0].rule.n_points)
+    return integrate_adaptive(cells, once, comm, Control(stop=control.stop), {})
 
 
 def _on_boxes(task: Task, wanted: Tolerance, comm: Communicator, control: Control) -> Sums:
+    prepared, request = task.prepared, task.prepared.request
+    cells = _cells(task, wanted, prepared.degeneracy_tolerance)
+    identity = {
+        "model": f"{prepared.model.name} ({fingerprint(cells[0].model)})",
+        **request.identity(),
+        "summed": ", ".join(record.name for record in prepared.plan.responses),
+        "operations": operations_text(task.reducing),
+        "degeneracy_tolerance": f"{prepared.degeneracy_tolerance:g}",
+        "sites": str(dict(prepared.plan.sites)),
+        "replicas": str(wanted.replicas),
+        "boxes": f"{cells[0].tiling.counts.tolist()} of {cells[0].rule.n_points} points",
+    }
+    return integrate_adaptive(cells, wanted, comm, control, identity)
+
+
+def _cells(task: Task, wanted: Tolerance, degeneracy_tolerance: float) -> list[CellIntegrand]:
+    """The integrand, once for each replica."""
     prepared, operations = task.prepared, task.reducing
     plan, request, model = prepared.plan, prepared.request, prepared.model
     assert isinstance(model, TightBindingModel)
     scale = {record.name: prepared.factor(record) for record in plan.responses}
     sites = task.sites if request.reduce_k else None
     channels = make_channels(plan, request.relaxation, scale, request.natural_tau, operations, sites)
-    tolerance = prepared.degeneracy_tolerance
-    cells = cell_integrands(model, plan, channels, prepared.occupation, tolerance, wanted, operations, request.memory)
-    identity = {
-        "model": f"{model.name} ({fingerprint(model)})",
-        **request.identity(),
-        "summed": ", ".join(record.name for record in plan.responses),
-        "operations": operations_text(operations),
-        "degeneracy_tolerance": f"{tolerance:g}",
-        "sites": str(dict(plan.sites)),
-        "replicas": str(wanted.replicas),
-        "boxes": f"{cells[0].tiling.counts.tolist()} of {cells[0].rule.n_points} points",
-    }
-    return integrate_adaptive(cells, wanted, comm, control, identity)
+    return cell_integrands(model, plan, channels, prepared.occupation, degeneracy_tolerance, wanted, operations, request.memory)
 
 
 def operations_text(operations: Sequence[Operation]) -> str:
