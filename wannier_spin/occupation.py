@@ -131,14 +131,20 @@ class Occupation:
         """(w, c_sea + c_surface) from energies (s,), sea densities (s, c_sea), surface densities (s, c_surface)."""
         low, high = self.window
         filled, active = energies < low, (energies >= low) & (energies <= high)
-        weights = self.fermi(energies[active])
+        result = self.weighted(energies[active], sea[active], surface[active])
+        if self.below:
+            result[:, : sea.shape[1]] += self.below * sea[filled].sum(axis=0)
+        return result
+
+    def weighted(self, energies: Real, sea: Real, surface: Real) -> Real:
+        """The same for states near mu, with weights of all of them."""
+        weights = self.fermi(energies)
         result = np.empty((self.n_points, sea.shape[1] + surface.shape[1]))
-        result[:, : sea.shape[1]] = weights @ sea[active] + sea[filled].sum(axis=0)
+        result[:, : sea.shape[1]] = weights @ sea
         if surface.shape[1]:
-            kT = self.points[1]
             weights *= 1 - weights
-            weights *= (-1 / kT)[:, None]
-            result[:, sea.shape[1] :] = weights @ surface[active]
+            weights *= (-1 / self.points[1])[:, None]
+            result[:, sea.shape[1] :] = weights @ surface
         return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -131,18 +132,17 @@ class Prepared:
             tensors = {name: plan.block_tensor(array, name, record, part) for name in plan.blocks_of(record)}
             return {name: np.ascontiguousarray(t.reshape(*scan, *t.shape[1:])) for name, t in tensors.items()}
 
-        def harmonics_of(rows: Real) -> dict[str, Real]:
+        def harmonics_of(rows: Iterable[Real]) -> dict[str, Real]:
             found = [blocks_of(row) for row in rows]
             return {block: np.stack([blocks[block] for blocks in found]) for block in found[0]}
 
         name = record.name if part is None else parts_name(plan, record)
-        rows = sums.harmonics_of(name)
         difference = np.full_like(sums.fine, np.nan) if sums.difference is None else sums.difference
         replicas = [blocks_of(replica) for replica in sums.replicas]
         return {
             "blocks": blocks_of(sums.fine),
             "block_errors": blocks_of(difference),
-            "block_harmonics": None if rows is None else harmonics_of(rows),
+            "block_harmonics": None if sums.rows is None else harmonics_of(sums.harmonics_of(name)),
             "block_spreads": None if sums.spread is None else blocks_of(sums.spread),
             "block_replicas": {name: np.stack([r[name] for r in replicas]) for name in replicas[0]} if replicas else None,
             "converged": sums.converged.get(name),

@@ -45,12 +45,10 @@ class Entropy(Occupation):
         s, slope = entropy_integrals(0, x)
         return np.where(cold, 0.0, BOLTZMANN * s), np.where(cold, 0.0, -BOLTZMANN * slope / unit)
 
-    def sums(self, energies: Real, sea: Real, surface: Real) -> Real:
-        """See `Occupation.sums`: states far from every mu have no weight."""
-        low, high = self.window
-        active = (energies >= low) & (energies <= high)
-        W, slope = self.weights(energies[active])
-        return np.concatenate([W @ sea[active], slope @ surface[active]], axis=1)
+    def weighted(self, energies: Real, sea: Real, surface: Real) -> Real:
+        """See `Occupation.weighted`."""
+        W, slope = self.weights(energies)
+        return np.concatenate([W @ sea, slope @ surface], axis=1)
 
     def sums_by_point(self, energies: Real, sea: Real, surface: Real) -> Real:
         """Sums over bands: energies (k, n), densities (k, n, c_sea), (k, n, c_surface) -> (k, w, c_sea + c_surface)."""

@@ -55,7 +55,7 @@ def check_finite(result: ResultSet) -> None:
 
 def _uncertain(sums: Sums) -> Iterator[str]:
     """Responses that are not within their tolerance; a mesh that says nothing of its error."""
-    if sums.difference is None and sums.harmonics is None and not sums.converged:
+    if sums.difference is None and sums.rows is None and not sums.converged:
         yield "the mesh has one point along every direction: no error can be estimated, `error` is NaN; take a mesh"
     excess = sums.notes.get("error_over_tolerance", {})
     found = [f"{name} ({excess[name]:.2g} times its tolerance)" for name, converged in sums.converged.items() if not converged]

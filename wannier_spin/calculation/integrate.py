@@ -15,11 +15,12 @@ from wannier_spin.calculation.symmetrize import VerifiedGroup, irreducible_mesh,
 from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.adaptive import Control, integrate_adaptive
+from wannier_spin.integrals.bars import Judged
 from wannier_spin.integrals.boxes import CellIntegrand, cell_integrands
 from wannier_spin.integrals.channels import Tolerance, make_channels, whole
 from wannier_spin.integrals.checkpoint import fingerprint, short
 from wannier_spin.integrals.disk import integrate_disk
-from wannier_spin.integrals.mesh import Judged, integrate_mesh
+from wannier_spin.integrals.mesh import integrate_mesh
 from wannier_spin.integrals.sums import Progress, Sums
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import Communicator, together

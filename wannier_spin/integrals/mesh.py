@@ -6,7 +6,6 @@ channel by channel: whatever is combined of the channels has as its bar the root
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,37 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
-from wannier_spin.bloch import BlochMatrices, BlochSum
+from wannier_spin.bloch import BlochSum
 from wannier_spin.errors import InputError
-from wannier_spin.integrals.channels import Channels, combinations, make_channels
+from wannier_spin.geometry import BandGeometry
+from wannier_spin.integrals.bars import Bars, Judged
+from wannier_spin.integrals.channels import Channels
 from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.scan import Scan, make_scan
 from wannier_spin.integrals.sums import Progress, Sums, batch_size, cell_volume, minima_of, not_finite
-from wannier_spin.integration.grid import Block, Mesh, MeshMean, Partial, mean_over_mesh
+from wannier_spin.integration.grid import Block, Mesh, MeshMean, Partial, mean_over_runs
 from wannier_spin.integration.parallel import Communicator
-from wannier_spin.integration.stars import Stars, stars
+from wannier_spin.integration.stars import stars
 from wannier_spin.model import TightBindingModel
-from wannier_spin.occupation import CUTOFF, Occupation
-from wannier_spin.symmetry import Operation, SiteGroup
+from wannier_spin.occupation import Occupation
 
 Real = NDArray[np.float64]
 LEAST_BLOCKS = 64  # so that a small mesh can be dealt to many ranks, cut alike for any number of them
-LEAST_SCAN = 12  # values of mu from which a decay is taken: for shorter scans there are further ones within the window
-AUXILIARY = 0.6 * CUTOFF  # in kT: how far they are from mu; their tails are still inside the window
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What the error bars of a mesh are judged by: the responses with this relaxation and tau (hbar/eV).
-
-    operations : of the group that the responses are projected on, none without symmetry; sites : how it permutes the sites of the
-    plan. reduced : whether the mesh has irreducible points only.
-    """
-
-    relaxation: str
-    tau: float
-    operations: Sequence[Operation] = ()
-    sites: SiteGroup | None = None
-    reduced: bool = False
+MOST_RUNS = 1024  # of a large mesh: after each the sums are added up with care, which costs as much as some points
 
 
 def integrate_mesh(
@@ -63,41 +48,25 @@ def integrate_mesh(
     _check_temperature(plan, occupation)
     source = plan.bloch_sum(model)
     oriented = mesh.transposed(source.axes)
-    scan = with_auxiliary(occupation)
-    found = stars(mesh.points, mesh.shift, model.lattice, model.periodic)
-    invariant = _channels(plan, judged)
+    invariant = judged.channels(plan)
     channels = invariant if judged.reduced else None
-    parts = _Parts(plan, occupation, scan, channels, found, source)
-
-    def integrand(block: Block) -> Partial:
-        bloch = source.on_block(block.k1, block.k2, block.k3, block.used)
-        return parts.partial(bloch, tolerance, block)
-
-    batch = batch_size(source, plan, scan, memory, found.n_rows if found else 0)
-    mean: MeshMean = mean_over_mesh(oriented, integrand, min(batch, -(-oriented.n_evaluated // LEAST_BLOCKS)), comm, progress)
+    found = stars(mesh.points, mesh.shift, model.lattice, model.periodic)
+    bars = Bars.of(found, plan, judged, occupation, model.n_bands, invariant) if found else None
+    most = -(-oriented.n_evaluated // LEAST_BLOCKS)
+    scan = make_scan(occupation, most)
+    parts = _Parts(plan, occupation, scan, channels, bars, source, tolerance)
+    largest = min(parts.batch(memory, 2 if mesh.nested else 1), most)
+    runs = oriented.runs(largest, max(scan.least_run, -(-oriented.n_evaluated // MOST_RUNS)))
+    mean: MeshMean = mean_over_runs(oriented, runs, parts.partial, comm, progress)
     density = 1 / cell_volume(model)
 
     def expand(means: Real) -> Real:
-        return (means if channels is None else channels.expand(means)) * density
+        sums = parts.scan.sums(means, parts.n_sea)
+        return (sums if channels is None else channels.expand(sums)) * density
 
     difference = None if mean.coarse is None else expand(mean.fine - mean.coarse)
     sums = Sums(expand(mean.fine), difference, mean.minima, oriented.n_evaluated)
-    if found is None:
-        return sums
-    rows = expand(mean.further)
-    if invariant is not None and channels is None:
-        rows = invariant.projected(rows)
-    harmonics, decays = _bars(found, rows, plan, scan, judged)
-    n = occupation.n_points
-    return replace(sums, harmonics=harmonics[:, :n], decays={name: factors[:, :n] for name, factors in decays.items()})
-
-
-def _channels(plan: Plan, judged: Judged) -> Channels | None:
-    """Coordinates of what the group leaves invariant, which sums over irreducible points are made of; None: all densities."""
-    if not judged.operations:
-        return None
-    scale = dict.fromkeys((r.name for r in plan.responses), 1.0)
-    return make_channels(plan, judged.relaxation, scale, judged.tau, judged.operations, judged.sites)
+    return sums if bars is None else replace(sums, rows=bars.rows(mean.further, density))
 
 
 def check_directions(model: TightBindingModel, mesh: Mesh) -> None:
@@ -119,55 +88,67 @@ def _check_temperature(plan: Plan, occupation: Occupation) -> None:
         )
 
 
-def with_auxiliary(occupation: Occupation) -> Occupation:
-    """A short scan with further mu behind it, so that decays are means over many Fermi surfaces."""
-    missing = math.ceil(max(LEAST_SCAN - len(occupation.mu), 0) / len(occupation.mu))
-    if not missing or not occupation.kT.max() > 0:
-        return occupation
-    steps = np.arange(1, missing // 2 + 2) / (missing // 2 + 1) * AUXILIARY * occupation.kT.max()
-    offsets = np.concatenate([steps, -steps])[:missing]
-    return replace(occupation, mu=np.concatenate([occupation.mu, *(occupation.mu + x for x in offsets)]))
-
-
 @dataclass(frozen=True)
 class _Parts:
-    """Sums over the points of a block. scan : the occupation with its auxiliary mu."""
+    """Sums over the points of a run of blocks."""
 
     plan: Plan
     occupation: Occupation
-    scan: Occupation
+    scan: Scan
     channels: Channels | None
-    stars: Stars | None
+    bars: Bars | None
     source: BlochSum
+    tolerance: float
 
-    def partial(self, bloch: BlochMatrices, tolerance: float, block: Block) -> Partial:
-        """Sums over each part of a block, and with the phases of the stars; the minima of `minima_of`."""
-        plan, window = self.plan, self.occupation.window
-        geometry = plan.geometry(bloch, tolerance)
-        densities = plan.densities(resp.BandPairs(geometry, plan.observables, window))
-        energies = geometry.block_energies
+    @property
+    def n_sea(self) -> int:
+        return self.plan.n_channels - self.plan.n_surface_channels if self.channels is None else self.channels.sea.shape[1]
+
+    @property
+    def n_channels(self) -> int:
+        return self.plan.n_channels if self.channels is None else self.n_sea + self.channels.surface.shape[1]
+
+    def batch(self, memory: float, parts: int) -> int:
+        """Points per block. What is held besides: three times what is summed, and the results."""
+        summed = parts * self.scan.rows * self.n_channels + (0 if self.bars is None else self.bars.size)
+        held = 3 * summed + 4 * self.occupation.n_points * self.plan.n_channels
+        by_point = 0 if self.bars is None else sum(points * channels for _, points, channels in self.bars.shapes)
+        return batch_size(self.source, self.plan, self.occupation, memory, held, by_point)
+
+    def partial(self, run: Sequence[Block]) -> Partial:
+        """Sums over each part of the blocks, and with the phases of the stars; the minima of `minima_of`."""
+        sums = np.zeros((len(run[0].parts), self.scan.rows, self.n_channels))
+        further = np.zeros(0 if self.bars is None else self.bars.size)
+        minima: Real = np.array(np.inf)
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
-            reduced = densities if self.channels is None else self.channels.reduced(*densities)
-            by_point = self.scan.sums_by_point(energies, *reduced)
-            weighted = by_point * block.weights[:, None, None]
-            rows = np.stack(block.parts).astype(float)
-            sums = np.tensordot(rows, weighted[:, : self.occupation.n_points], 1)
+            for block in run:
+                geometry, sea, surface = self._densities(block)
+                self._add(sums, block, geometry.block_energies, sea, surface)
+                if self.bars is not None:
+                    self.bars.add(further, block, self.source.axes, geometry.block_energies, sea, surface)
+                minima = np.minimum(minima, minima_of(geometry.block_energies, geometry.group, self.occupation))
         if not np.isfinite(sums).all():
-            k = self.source.block_points(block.k1, block.k2, block.k3, block.used)
-            raise not_finite(k, energies, np.concatenate(densities, axis=-1))
-        minima = minima_of(energies, geometry.group, self.occupation)
-        if self.stars is None:
-            return Partial(sums, minima)
-        phases = self.stars.phases(block.k1, block.k2, block.k3, block.used, self.source.axes)
-        return Partial(sums, minima, np.tensordot(phases, weighted, 1))
+            raise self._not_finite(run)
+        return Partial(sums, minima, further)
 
+    def _densities(self, block: Block) -> tuple[BandGeometry, Real, Real]:
+        bloch = self.source.on_block(block.k1, block.k2, block.k3, block.used)
+        geometry = self.plan.geometry(bloch, self.tolerance)
+        densities = self.plan.densities(resp.BandPairs(geometry, self.plan.observables, self.occupation.window))
+        return (geometry, *(densities if self.channels is None else self.channels.reduced(*densities)))
 
-def _bars(found: Stars, sums: Real, plan: Plan, scan: Occupation, judged: Judged) -> tuple[Real, dict[str, Real]]:
-    """Rows of the outer windows (J, w, channels), and their decay (J, w) for every response; each temperature has its own."""
-    rows, shape = len(sums), (len(scan.mu), len(scan.kT))
-    combined = combinations(plan, sums.reshape(-1, sums.shape[-1]), judged.relaxation, judged.tau)
-    components = [x.reshape(rows, *shape, -1) for x in combined.values()]
-    by_temperature = [found.scaled(sums, [x[:, :, t] for x in components]) for t in range(shape[1])]
-    outer = by_temperature[0][0]
-    factors = [np.stack([f[i] for _, f in by_temperature], axis=-1).reshape(len(outer), -1) for i in range(len(components))]
-    return outer, dict(zip(combined, factors, strict=True))
+    def _add(self, sums: Real, block: Block, energies: Real, sea: Real, surface: Real) -> None:
+        states = [X.reshape(energies.size, X.shape[-1]) for X in (sea, surface)]
+        for total, part in zip(sums, block.parts, strict=True):
+            if part.any():
+                self.scan.add(total, energies.ravel(), np.repeat(block.weights * part, energies.shape[1]), *states)
+
+    def _not_finite(self, run: Sequence[Block]) -> InputError:
+        """What to say of a run with sums that are not finite: the first point with such densities."""
+        for block in run:
+            with np.errstate(invalid="ignore", over="ignore"):
+                geometry, *densities = self._densities(block)
+            energies, X = geometry.block_energies, np.concatenate(densities, axis=-1)
+            if block is run[-1] or not np.isfinite(X).all() or not np.isfinite(energies).all():
+                break
+        return not_finite(self.source.block_points(block.k1, block.k2, block.k3, block.used), energies, X)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,10 +24,21 @@ NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Contributions to the errors of a mesh, see `bars`: rows (J, points, channels) of a sample of the scan; for every point of
+    the scan which of them it has; by response its factors (J, w).
+    """
+
+    sample: Real
+    of_point: NDArray[np.int64]
+    factors: dict[str, Real]
+
+
+@dataclass(frozen=True)
 class Sums:
     """Integrals of all channels (w, channels) and what is known of their errors; minima, and points evaluated.
 
-    difference : fine - coarse, or None. harmonics : of a mesh (J, w, channels), see `mesh`, and their decay (J, w) by response.
+    difference : fine - coarse, or None. rows : of a mesh, what its error bars are made of.
     spread : of an adaptive integral, the root of the sum of squared differences. replicas :
     further estimates of the integral. converged : by response, where a tolerance was asked for.
     """
@@ -40,12 +51,13 @@ class Sums:
     spread: Real | None = None
     replicas: tuple[Real, ...] = ()
     converged: dict[str, bool] = field(default_factory=dict)
-    harmonics: Real | None = None
-    decays: dict[str, Real] = field(default_factory=dict)
+    rows: Rows | None = None
 
-    def harmonics_of(self, name: str) -> Real | None:
-        """Contributions to the error of a response, which add in quadrature after they are combined: (J, w, channels)."""
-        return None if self.harmonics is None else self.harmonics * self.decays[name][..., None]
+    def harmonics_of(self, name: str) -> Iterator[Real]:
+        """Contributions to the error of a response, which add in quadrature after they are combined: (w, channels) each."""
+        if self.rows is not None:
+            for row, factor in zip(self.rows.sample, self.rows.factors[name], strict=True):
+                yield row[self.rows.of_point] * factor[:, None]
 
 
 def sum_states(occupation: Occupation, energies: Real, sea: Real, surface: Real) -> Real:
@@ -82,11 +94,20 @@ def minima_of(energies: Real, group: NDArray[np.int64], occupation: Occupation) 
     nearest = np.full(energies.shape, np.inf)
     nearest[:, :-1] = gap
     np.minimum(nearest[:, 1:], gap, out=nearest[:, 1:])
-    reach = NEAR_FERMI * occupation.kT.max()
-    distance = np.abs(energies.ravel()[None] - occupation.mu[:, None])
-    at_fermi = np.where(distance <= reach, nearest.ravel()[None], np.inf).min(axis=1)
+    at_fermi, distance = _about_mu(energies.ravel(), nearest.ravel(), occupation.mu, NEAR_FERMI * occupation.kT.max())
     extremes = [energies.min(axis=0), -energies.max(axis=0)]
-    return np.concatenate([[energies.min(), -energies.max(), transition], at_fermi, distance.min(axis=1), *extremes])
+    return np.concatenate([[energies.min(), -energies.max(), transition], at_fermi, distance, *extremes])
+
+
+def _about_mu(energies: Real, gaps: Real, mu: Real, reach: float) -> tuple[Real, Real]:
+    """For each mu the smallest gap of states within reach of it, and the distance of the nearest state; inf where there is none."""
+    order = np.argsort(energies)
+    sorted_energies, sorted_gaps = energies[order], np.append(gaps[order], np.inf)
+    ends = np.stack([np.searchsorted(sorted_energies, mu - reach), np.searchsorted(sorted_energies, mu + reach, side="right")])
+    smallest = np.minimum.reduceat(sorted_gaps, ends.T.ravel())[::2]  # between pairs of positions
+    after = np.searchsorted(sorted_energies, mu)
+    padded = np.concatenate([[-np.inf], sorted_energies, [np.inf]])
+    return np.where(ends[0] < ends[1], smallest, np.inf), np.minimum(mu - padded[after], padded[after + 1] - mu)
 
 
 @dataclass(frozen=True)
@@ -108,10 +129,12 @@ class Minima:
         return cls(values[0], -values[1], values[2], values[3 : 3 + n_mu], values[3 + n_mu : 3 + 2 * n_mu], ranges)
 
 
-def batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: float, rows: int = 0) -> int:
+def batch_size(
+    source: BlochSum, plan: Plan, occupation: Occupation, memory: float, held: int | None = None, by_point: int = 0
+) -> int:
     """Points per block that fit into the memory (GiB), at most what keeps the working set near the cache.
 
-    rows : further sums for which the channels of every point are needed.
+    held : numbers that are kept all the time; None: some sums of all channels. by_point : further numbers for each point.
     """
     if not 0 < memory < np.inf:
         raise InputError(f"memory = {memory}, expected a positive number of GiB")
@@ -119,9 +142,8 @@ def batch_size(source: BlochSum, plan: Plan, occupation: Occupation, memory: flo
     pairs = 30 + (60 if plan.has_surface or plan.derivatives else 0)
     pairs += 18 * observables * len(plan.held)  # matrices with indices d, o
     matrices = 2 * source.n_operators + 3 * observables + pairs
-    per_point = 16 * n**2 * matrices + 8 * n * (3 * plan.n_channels + 2 * occupation.n_points)
-    per_point += 8 * (occupation.n_points * plan.n_channels if rows else 0)
-    fixed = 2 * source.plane_bytes() + (48 + 24 * rows) * occupation.n_points * plan.n_channels
+    per_point = 16 * n**2 * matrices + 8 * n * (3 * plan.n_channels + 2 * occupation.n_points) + 8 * by_point
+    fixed = 2 * source.plane_bytes() + 8 * (6 * occupation.n_points * plan.n_channels if held is None else held)
     free = memory * GIB - fixed
     if free < per_point:
         raise InputError(

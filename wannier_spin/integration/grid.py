@@ -20,6 +20,7 @@ from wannier_spin.integration.parallel import Communicator, minimum_over_ranks, 
 
 Real = NDArray[np.float64]
 MOST_POINTS = 10**10  # a mesh of more would take years
+PIECE = 2**14  # numbers that are added at once: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Block:
 
 @dataclass(frozen=True)
 class Partial:
-    """What an integrand returns for a block: sums (parts, ...) over its points, minima (m,) over its points, and further sums whose
-    last digits do not matter.
+    """What an integrand returns for a block, or for a run of blocks: sums (parts, ...) and minima (m,) over its points, and further
+    sums whose last digits do not matter.
     """
 
     sums: Real
@@ -108,6 +109,18 @@ class Mesh:
         pieces = np.array_split(np.arange(n3), -(-n3 // max(1, largest)))
         return [self._block(i, lines, piece) for i in range(n1) for piece in pieces for lines in self._lines(i, piece, largest)]
 
+    def runs(self, largest: int, points: int) -> list[list[Block]]:
+        """The blocks in runs of neighbours, of as many points as given or of one block more."""
+        runs: list[list[Block]] = []
+        room = 0
+        for block in self.blocks(largest):
+            if room <= 0:
+                runs.append([])
+                room = points
+            runs[-1].append(block)
+            room -= block.n_points
+        return runs
+
     def _lines(self, i: int, piece: NDArray[np.int64], largest: int) -> list[NDArray[np.int64]]:
         """Runs of lines (i, j, piece) of at most `largest` points in all; lines without points are left out."""
         every = np.full(self.points[1], len(piece))
@@ -150,22 +163,25 @@ class CompensatedSum:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.high, self.low = np.zeros(shape), np.zeros(shape)
-        self._work = [np.empty(shape) for _ in range(3)]  # these arrays may be large: no new ones for every term
+        self._work = np.empty((3, min(self.high.size, PIECE)))
 
     def add(self, term: Real) -> None:
-        """Add a term of the same shape.
+        """Add a term of the same shape, piece by piece: these arrays may be large, and each is read once.
 
         total = high + term,  virtual = total - high,  low += (high - (total - virtual)) + (term - virtual)
         """
-        total, virtual, error = self._work
-        np.add(self.high, term, out=total)
-        np.subtract(total, self.high, out=virtual)
-        np.subtract(term, virtual, out=error)
-        np.subtract(total, virtual, out=virtual)
-        np.subtract(self.high, virtual, out=virtual)
-        error += virtual
-        self.low += error
-        self.high, self._work[0] = total, self.high
+        arrays = (self.high.reshape(-1), self.low.reshape(-1), np.ascontiguousarray(term).reshape(-1))
+        for start in range(0, self.high.size, PIECE):
+            high, low, new = (X[start : start + PIECE] for X in arrays)
+            total, virtual, error = self._work[:, : len(high)]
+            np.add(high, new, out=total)
+            np.subtract(total, high, out=virtual)
+            np.subtract(new, virtual, out=error)
+            np.subtract(total, virtual, out=virtual)
+            np.subtract(high, virtual, out=virtual)
+            error += virtual
+            low += error
+            high[...] = total
 
 
 def mean_over_mesh(
@@ -175,14 +191,24 @@ def mean_over_mesh(
     comm: Communicator,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> MeshMean:
-    """Mean over the mesh of an integrand that maps a Block to partial sums.
+    """Mean over the mesh of an integrand that maps a Block to partial sums. See `mean_over_runs`."""
+    return mean_over_runs(mesh, mesh.runs(largest_block, 1), lambda run: integrand(run[0]), comm, progress)
 
-    comm : blocks are dealt whole, in runs, so that neighbours share the sums along the first axis.
-    progress : called with the number of blocks done and to do on this rank.
+
+def mean_over_runs(
+    mesh: Mesh,
+    runs: Sequence[Sequence[Block]],
+    integrand: Callable[[Sequence[Block]], Partial],
+    comm: Communicator,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> MeshMean:
+    """Mean over the mesh of an integrand that maps a run of Blocks to partial sums.
+
+    comm : runs are dealt whole, neighbours to one rank, so that they share the sums along the first axis.
+    progress : called with the number of runs done and to do on this rank.
     """
-    blocks = mesh.blocks(largest_block)
-    mine = blocks[len(blocks) * comm.rank // comm.size : len(blocks) * (comm.rank + 1) // comm.size]
-    total, minima, further = together(comm, lambda: _sum_blocks(mine, blocks[0], integrand, progress))
+    mine = runs[len(runs) * comm.rank // comm.size : len(runs) * (comm.rank + 1) // comm.size]
+    total, minima, further = together(comm, lambda: _sum_runs(mine, runs[0], integrand, progress))
     sums = sum_over_ranks(comm, total.high, total.low)
     minima = minimum_over_ranks(comm, minima)
     n = mesh.n_points
@@ -192,14 +218,17 @@ def mean_over_mesh(
     return MeshMean((sums[0] + sums[1]) / n, sums[0] / math.prod(mesh.coarse[0]), minima, further)
 
 
-def _sum_blocks(
-    mine: Sequence[Block], template: Block, integrand: Callable[[Block], Partial], progress: Callable[[int, int], None]
+def _sum_runs(
+    mine: Sequence[Sequence[Block]],
+    template: Sequence[Block],
+    integrand: Callable[[Sequence[Block]], Partial],
+    progress: Callable[[int, int], None],
 ) -> tuple[CompensatedSum, Real, Real]:
-    """Sums, minima and further sums over the blocks of this rank; a rank without blocks has zeros of the right shape."""
+    """Sums, minima and further sums over the runs of this rank; a rank without runs has zeros of the right shape."""
     first = integrand(mine[0] if mine else template)
     total, minima, further = CompensatedSum(first.sums.shape), first.minima, np.zeros_like(first.further)
-    for done, block in enumerate(mine, start=1):
-        partial = first if done == 1 else integrand(block)
+    for done, run in enumerate(mine, start=1):
+        partial = first if done == 1 else integrand(run)
         total.add(partial.sums)
         minima = np.minimum(minima, partial.minima)
         further += partial.further

@@ -79,6 +79,11 @@ class Stars:
     def n_rows(self) -> int:
         return len(self.vectors) * (1 if self.angles is None else 2)
 
+    @property
+    def outer_rows(self) -> Integer:
+        """Rows of the outer windows, in the order of `scaled`."""
+        return np.concatenate([self._doubled(rows) for rows in self.outer]).astype(np.int64)
+
     def phases(self, k1: float, k2: Real, k3: Real, used: NDArray[np.bool_] | None, axes: tuple[int, int, int]) -> Real:
         """Sums of cosines at the points of a block, whose coordinates are those along `axes`: (rows, points)."""
         R = 2j * np.pi * self.vectors[..., axes]
@@ -94,9 +99,8 @@ class Stars:
         sums : (rows, ...) means of F times `phases`. judged : for each response (rows, w, components), w all points of the scan at
         one temperature. Returns the rows of the outer windows, and for each response factors (J, w) for them.
         """
-        rows = [self._doubled(rows) for rows in self.outer]
-        factors = [np.concatenate([self._factors(shell, found) for shell in range(len(rows))]) for found in judged]
-        return sums[np.concatenate(rows).astype(int)], factors
+        factors = [np.concatenate([self._factors(shell, found) for shell in range(len(self.outer))]) for found in judged]
+        return sums[self.outer_rows], factors
 
     def _doubled(self, rows: Sequence[int]) -> Integer:
         """Rows of a window, with those of a shifted mesh."""

@@ -1,0 +1,66 @@
+"""Error bars of long scans: made of a sample of its points and a profile, they are as good as those made of every point."""
+
+import numpy as np
+import pytest
+
+import wannier_spin as ws
+from wannier_spin.integrals import bars
+from wannier_spin.integrals.bars import subset
+from wannier_spin.occupation import Occupation
+
+MU, TEMPERATURES = np.linspace(-2, 2, 64), [300.0, 150.0, 1000.0]
+RESPONSES = ["spin_hall", "edelstein"]
+
+
+def test_a_subset_spans_the_scan() -> None:
+    scan = Occupation(np.array([0.3, -1.0, 2.0, 0.0, 1.0]), np.array([0.03, 0.01, 0.02]))
+    few = subset(scan, 6, 2)
+    assert few.scan.mu[few.mu].tolist() == [-1.0, 0.3, 2.0]
+    assert few.scan.kT[few.kT].tolist() == [0.01, 0.03]
+    assert few.kT_below.tolist() == [1, 0, 0]  # never a higher temperature: its bars are smaller
+    assert few.nearest_mu.tolist() == [1, 0, 2, 1, 1]
+    before, after = few.mu_around
+    assert before.tolist() == [1, 0, 2, 0, 1] and after.tolist() == [1, 0, 2, 1, 2]
+    assert few.occupation.n_points == 6 and not few.dense
+    more = subset(scan, 1, 1, few)
+    assert set(few.mu) <= set(more.mu) and set(few.kT) <= set(more.kT)
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, ws.ResultSet]:
+    """The truth, and a coarse mesh with bars of every point and of a sample."""
+    model = ws.models.altermagnet(rashba=0.2)
+    scan = {"mu": MU, "temperature": TEMPERATURES}
+    result = {"truth": ws.compute(model, RESPONSES, grid=(256, 256, 1), shift=(0.3, 0.2, 0), **scan)}
+    for name, affordable in (("all", 10**6), ("sample", 0)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bars, "AFFORDABLE", affordable)
+            result[name] = ws.compute(model, RESPONSES, grid=(32, 32, 1), **scan)
+    return result
+
+
+@pytest.mark.parametrize("response", RESPONSES)
+def test_bars_of_a_sample_are_as_good(found: dict[str, ws.ResultSet], response: str) -> None:
+    truth = found["truth"][response].values
+    counts = np.abs(truth).max(axis=(0, 1)) > 1e-3 * np.abs(truth).max()
+    assert counts.any()
+    assert np.array_equal(found["all"][response].values, found["sample"][response].values)
+    error = np.abs(found["all"][response].values - truth)[..., counts]
+    of_all, of_sample = (found[name][response].error[..., counts] for name in ("all", "sample"))
+    covered = [(error <= bar).mean() for bar in (of_all, of_sample)]
+    ratio = of_sample / of_all
+    assert error.max() > 0 and covered[0] > 0.9
+    assert covered[1] > covered[0] - 0.02
+    assert 0.7 < np.median(ratio) < 1.8
+    assert np.quantile(ratio, 0.1) > 0.3 and np.quantile(ratio, 0.9) < 5
+
+
+def test_a_short_scan_has_all_rows() -> None:
+    model = ws.models.altermagnet(rashba=0.2)
+    settings = {"grid": (12, 12, 1), "temperature": 300.0}
+    long = ws.compute(model, "spin_hall", mu=MU[:12], **settings)["spin_hall"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bars, "AFFORDABLE", 0)
+        short = ws.compute(model, "spin_hall", mu=MU[:12], **settings)["spin_hall"]
+    assert long.error.max() > 0
+    assert np.array_equal(long.error, short.error)

@@ -1,0 +1,256 @@
+"""The error bars of a mesh: Fourier sums of all channels where a scan can afford them, their size everywhere.
+
+The sums that bars are made of (`integration.stars`) cost as much as all else if they are taken of every channel at every (mu, T)
+of a long scan. So there are three sets of points:
+
+    all of the scan   values
+    the profile       of each response two combinations of its components with random signs: how large the sums are
+    the sample        all channels, with their signs: which part of it each component has, and how fast it decays
+
+A short scan is its own sample, and has no profile. In a long one a point has the rows of the sample's nearest point (at the next
+lower temperature), times how much larger the profile is here; and where the sample is as dense as kT, there is nothing to add.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.integrals.channels import Channels, combinations, make_channels
+from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.sums import Rows
+from wannier_spin.integration.grid import Block
+from wannier_spin.integration.stars import Stars
+from wannier_spin.occupation import CUTOFF, Occupation
+from wannier_spin.symmetry import Operation, SiteGroup
+
+Real = NDArray[np.float64]
+Integer = NDArray[np.int64]
+LEAST_SCAN = 12  # values of mu from which a decay is taken: for shorter scans there are further ones within the window
+AUXILIARY = 0.6 * CUTOFF  # in kT: how far they are from mu; their tails are still inside the window
+AFFORDABLE = 9  # times n_bands^2: channels times points of a sample, a twentieth of what the geometry costs
+PROFILE, TEMPERATURES = 256, 4  # points of a profile, and temperatures
+DENSE = 2.0  # in kT: distances of mu below which nothing lies between
+PROBES = 2  # combinations of each response
+SEED = 14
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the error bars of a mesh are judged by: the responses with this relaxation and tau (hbar/eV).
+
+    operations : of the group that the responses are projected on, none without symmetry; sites : how it permutes the sites of the
+    plan. reduced : whether the mesh has irreducible points only.
+    """
+
+    relaxation: str
+    tau: float
+    operations: Sequence[Operation] = ()
+    sites: SiteGroup | None = None
+    reduced: bool = False
+
+    def channels(self, plan: Plan) -> Channels | None:
+        """Coordinates of what the group leaves invariant; None without symmetry."""
+        if not self.operations:
+            return None
+        scale = dict.fromkeys((r.name for r in plan.responses), 1.0)
+        return make_channels(plan, self.relaxation, scale, self.tau, self.operations, self.sites)
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some values of mu and of kT of a scan: positions on both axes, ascending in value, the lowest temperature among them."""
+
+    scan: Occupation
+    mu: Integer
+    kT: Integer
+
+    @property
+    def occupation(self) -> Occupation:
+        return replace(self.scan, mu=self.scan.mu[self.mu], kT=self.scan.kT[self.kT])
+
+    @property
+    def dense(self) -> bool:
+        """Whether features of the scan do not fit between its values of mu."""
+        steps = np.diff(self.scan.mu[self.mu])
+        return len(self.mu) == len(self.scan.mu) or bool(steps.max(initial=0.0) <= DENSE * self.scan.kT.min())
+
+    def position(self, mu: Integer, kT: Integer) -> Integer:
+        """Of points (mu, kT) of the subset, by their positions in it, among its points."""
+        return np.asarray(mu[:, None] * len(self.kT) + kT).ravel()
+
+    @property
+    def nearest_mu(self) -> Integer:
+        """For every mu of the scan."""
+        return np.abs(self.scan.mu[:, None] - self.scan.mu[self.mu]).argmin(axis=1)
+
+    @property
+    def mu_around(self) -> tuple[Integer, Integer]:
+        """For every mu of the scan those on both sides, or itself twice."""
+        own = self.scan.mu[self.mu]
+        after = np.searchsorted(own, self.scan.mu).clip(max=len(own) - 1)
+        return np.where(own[after] == self.scan.mu, after, (after - 1).clip(0)), after
+
+    @property
+    def kT_below(self) -> Integer:
+        """For every kT of the scan the next lower one."""
+        return np.searchsorted(self.scan.kT[self.kT], self.scan.kT, side="right") - 1
+
+
+def subset(scan: Occupation, points: int, temperatures: int, beside: Subset | None = None) -> Subset:
+    """About so many points of a scan, evenly spread, the lowest temperature among them. beside : another one that is part of it."""
+    kT = _spread(scan.kT, temperatures, None if beside is None else beside.kT)
+    mu = _spread(scan.mu, max(points // len(kT), 1), None if beside is None else beside.mu)
+    return Subset(scan, mu, kT)
+
+
+def _spread(values: Real, most: int, beside: Integer | None) -> Integer:
+    """Positions of at most so many of the values, and of others, in the order of the values."""
+    order = np.argsort(values, kind="stable")
+    chosen = order[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(np.int64))]
+    together = chosen if beside is None else np.union1d(chosen, beside)
+    return np.asarray(together[np.argsort(values[together], kind="stable")])
+
+
+def with_auxiliary(occupation: Occupation) -> Occupation:
+    """A short scan with further mu behind it, so that decays are means over many Fermi surfaces."""
+    missing = math.ceil(max(LEAST_SCAN - len(occupation.mu), 0) / len(occupation.mu))
+    if not missing or not occupation.kT.max() > 0:
+        return occupation
+    steps = np.arange(1, missing // 2 + 2) / (missing // 2 + 1) * AUXILIARY * occupation.kT.max()
+    offsets = np.concatenate([steps, -steps])[:missing]
+    return replace(occupation, mu=np.concatenate([occupation.mu, *(occupation.mu + x for x in offsets)]))
+
+
+@dataclass(frozen=True)
+class Bars:
+    """What a mesh sums for its bars. channels : coordinates that the densities are given in; None: as they are."""
+
+    stars: Stars
+    plan: Plan
+    judged: Judged
+    sample: Subset
+    profile: Subset | None
+    invariant: Channels | None
+
+    @classmethod
+    def of(cls, stars: Stars, plan: Plan, judged: Judged, scan: Occupation, n_bands: int, invariant: Channels | None) -> Bars:
+        """Choose the sample, and a profile where one is needed."""
+        most = max(AFFORDABLE * n_bands**2 // max(plan.n_channels, 1), LEAST_SCAN)
+        if scan.n_points <= most:
+            return cls(stars, plan, judged, subset(scan, scan.n_points, len(scan.kT)), None, invariant)
+        sample = subset(scan, most, max(most // max(len(scan.mu), LEAST_SCAN), 1))
+        if sample.dense and len(sample.kT) == len(scan.kT):
+            return cls(stars, plan, judged, sample, None, invariant)
+        return cls(stars, plan, judged, sample, subset(scan, PROFILE, TEMPERATURES, sample), invariant)
+
+    @cached_property
+    def at_sample(self) -> Occupation:
+        return with_auxiliary(self.sample.occupation)
+
+    @cached_property
+    def at_profile(self) -> Occupation | None:
+        return None if self.profile is None else self.profile.occupation
+
+    @property
+    def _reduced(self) -> Channels | None:
+        return self.invariant if self.judged.reduced else None
+
+    @cached_property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Of what is summed of the sample (rows, points, channels), and of the profile (outer rows, points, probes)."""
+        reduced, profile = self._reduced, self.at_profile
+        channels = self.plan.n_channels if reduced is None else reduced.sea.shape[1] + reduced.surface.shape[1]
+        of_profile = (0, 0, 0) if profile is None else (len(self.stars.outer_rows), profile.n_points, self._probes[0].shape[1])
+        return (self.stars.n_rows, self.at_sample.n_points, channels), of_profile
+
+    @property
+    def size(self) -> int:
+        return sum(math.prod(shape) for shape in self.shapes)
+
+    @cached_property
+    def _probes(self) -> tuple[Real, Real]:
+        """Random signs of the components of each response, as columns over sea and surface channels: (C, responses * PROBES)."""
+        plan, random, signs = self.plan, np.random.default_rng(SEED), dict[str, Real]()
+        C, parts = plan.n_channels, []
+        for first in range(0, C, 256):
+            units = np.eye(min(256, C - first), C, first)
+            found = combinations(plan, units, self.judged.relaxation, self.judged.tau)
+            for name, X in found.items():
+                signs.setdefault(name, random.choice([-1.0, 1.0], (X.shape[1], PROBES)))
+            parts.append(np.concatenate([X @ signs[name] for name, X in found.items()], axis=1))
+        n_sea = C - plan.n_surface_channels
+        whole = np.concatenate(parts)
+        sea, surface = whole[:n_sea], whole[n_sea:]
+        if self.invariant is None:
+            return sea, surface
+        sea, surface = self.invariant.sea.T @ sea, self.invariant.surface.T @ surface
+        return (sea, surface) if self.judged.reduced else (self.invariant.sea @ sea, self.invariant.surface @ surface)
+
+    def add(self, total: Real, block: Block, axes: tuple[int, int, int], energies: Real, sea: Real, surface: Real) -> None:
+        """Add the points of a block to the sums (size,): energies (k,n), densities (k,n,c_sea), (k,n,c_surface)."""
+        phases = self.stars.phases(block.k1, block.k2, block.k3, block.used, axes) * block.weights
+        of_sample, of_profile = self.shapes
+        by_point = self.at_sample.sums_by_point(energies, sea, surface)
+        total[: math.prod(of_sample)] += (phases @ by_point.reshape(len(by_point), -1)).ravel()
+        if self.at_profile is None:
+            return
+        probes = self._probes
+        both = self.at_profile.sums_by_point(energies, sea @ probes[0], surface @ probes[1])
+        by_point = both[..., : of_profile[2]]
+        if surface.shape[2]:
+            by_point = by_point + both[..., of_profile[2] :]
+        total[math.prod(of_sample) :] += (phases[self.stars.outer_rows] @ by_point.reshape(len(by_point), -1)).ravel()
+
+    def rows(self, means: Real, density: float) -> Rows:
+        """From the means over the mesh (size,)."""
+        of_sample, of_profile = self.shapes
+        sums = means[: math.prod(of_sample)].reshape(of_sample) * density
+        if self._reduced is not None:
+            sums = self._reduced.expand(sums)
+        elif self.invariant is not None:
+            sums = self.invariant.projected(sums)
+        outer, factors = self._decays(sums)
+        sample, n = self.sample, self.sample.occupation.n_points
+        point = sample.position(sample.nearest_mu, sample.kT_below)
+        factors = {name: f[:, :n] for name, f in factors.items()}
+        sizes = means[math.prod(of_sample) :].reshape(of_profile) * density
+        found = {name: f[:, point] * self._growth(sizes, number, f) for number, (name, f) in enumerate(factors.items())}
+        return Rows(outer[:, :n], point, found)
+
+    def _decays(self, sums: Real) -> tuple[Real, dict[str, Real]]:
+        """Rows of the outer windows (J, points, channels), and their decay (J, points) for every response; each temperature has
+        its own.
+        """
+        scan, rows = self.at_sample, len(sums)
+        shape = (len(scan.mu), len(scan.kT))
+        combined = combinations(self.plan, sums.reshape(-1, sums.shape[-1]), self.judged.relaxation, self.judged.tau)
+        components = [x.reshape(rows, *shape, -1) for x in combined.values()]
+        by_temperature = [self.stars.scaled(sums, [x[:, :, t] for x in components]) for t in range(shape[1])]
+        outer = by_temperature[0][0]
+        factors = [np.stack([f[i] for _, f in by_temperature], axis=-1).reshape(len(outer), -1) for i in range(len(components))]
+        return outer, dict(zip(combined, factors, strict=True))
+
+    def _growth(self, sizes: Real, number: int, factors: Real) -> Real:
+        """By how much the bar of a response is larger at the points of the scan than at those of the sample that they have: (w,).
+
+        Between two points of the profile the larger one counts.
+        """
+        if self.profile is None:
+            return np.ones(self.sample.scan.n_points)
+        profile, sample = self.profile, self.sample
+        probes = sizes[..., number * PROBES : (number + 1) * PROBES]  # (J, points, probes)
+        nearest = np.searchsorted(sample.scan.kT[sample.kT], profile.scan.kT[profile.kT], side="right") - 1
+        own = np.abs(profile.scan.mu[profile.mu][:, None] - sample.scan.mu[sample.mu]).argmin(axis=1)
+        weighted = probes * factors[:, sample.position(own, nearest)][..., None]
+        size = np.sqrt((weighted**2).sum(axis=(0, 2)))
+        before, after = (size[profile.position(mu, profile.kT_below)] for mu in profile.mu_around)
+        at_mu = np.searchsorted(profile.scan.mu[profile.mu], sample.scan.mu[sample.mu])
+        at_kT = np.searchsorted(profile.scan.kT[profile.kT], sample.scan.kT[sample.kT])
+        reference = size[profile.position(at_mu, at_kT)][sample.position(sample.nearest_mu, sample.kT_below)]
+        return np.divide(np.maximum(before, after), reference, out=np.ones_like(reference), where=reference > 0)
