@@ -25,6 +25,7 @@ with quietly():
     import wannierberri as wb
 
     from wannier_spin import berri
+    from wannier_spin.berri import plugin
 
 LIMIT = 1e-10  # of the largest element
 # The same for real crystals. Rounding errors of energies are multiplied by up to 1/gap^4, in every integrator: on the 6^3
@@ -111,7 +112,7 @@ def test_two_requests_in_one_run(tmp_path: Path) -> None:
 def test_batches_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, names = models.random_model(), ["spin_hall", "nonlinear_intrinsic_spin_current"]
     expected = ours(model, names, (3, 3, 3), 0.1, 900.0)
-    monkeypatch.setattr(berri, "BATCH_BYTES", 1.0)
+    monkeypatch.setattr(plugin, "BATCH_BYTES", 1.0)
     wanted = berri.calculators(names, Efermi=0.1, temperature=900.0)
     assert_same(integrate(berri.to_system_R(model), wanted, tmp_path, [1, 1, 1], [3, 3, 3]), expected)
 
@@ -382,12 +383,12 @@ def test_tbmodels() -> None:
         ("spin_hall", {"spin_current": "ryoo"}, "spin_current = 'ryoo' is not available inside wannierberri.run, only 'simple'"),
         ("spin_hall", {"relaxation": "none"}, "relaxation = 'none' is not available"),
         ("edelstein", {"relaxation": "static"}, "has no terms with tau: leave out edelstein"),
-        ("spin_hall", {"Efermi": [0.1, np.nan]}, "mu must be a list of finite numbers"),
-        ("spin_hall", {"Efermi": "E_F"}, "Efermi must be a number"),
+        ("spin_hall", {"Efermi": [0.1, np.nan]}, "mu must be a number or a list of finite numbers"),
+        ("spin_hall", {"Efermi": "E_F"}, "mu must be a number"),
         ("spin_hall", {"temperature": -1}, "must not be negative"),
         ("nonlinear_intrinsic_spin_current", {"temperature": 0}, r"0 K with Fermi-surface terms \(F\)"),
-        ("edelstein", {"tau": 0}, "tau = 0, expected a positive number"),
-        ("edelstein", {"degeneracy_tolerance": -1.0}, "degeneracy_tolerance = -1.0, expected"),
+        ("edelstein", {"tau": 0}, "tau must be positive, found 0"),
+        ("edelstein", {"degeneracy_tolerance": -1.0}, "degeneracy_tolerance = -1.0, expected a positive energy"),
     ],
 )
 def test_requests_that_make_no_sense(names: Any, changes: dict[str, Any], message: str) -> None:

@@ -13,8 +13,10 @@ from wannier_spin import compute
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
 from wannier_spin.readers import Check, Fitness, UnfitError, check_model, examined, fitness_of, read_wannier90
-from wannier_spin.readers.consistency import BlochData, check_files, shell_weights, without_excluded
+from wannier_spin.readers.bloch_data import BlochData, without_excluded
+from wannier_spin.readers.consistency import check_files
 from wannier_spin.readers.fitness import stored_fitness
+from wannier_spin.readers.overlap_tests import shell_weights
 from wannier_spin.readers.spin_tests import check_spin_matrices
 from wannier_spin.readers.wannier90 import read_bloch_data
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel, load_model
 from wannier_spin.readers import berri_input, read_wannier90
-from wannier_spin.readers.consistency import BlochData, kinetic_energies
+from wannier_spin.readers.bloch_data import BlochData
+from wannier_spin.readers.energy_tests import kinetic_energies
 from wannier_spin.readers.files import FortranRecords, find_file, read_bytes, sha256
 from wannier_spin.readers.wannier90 import read_bloch_data, resolve_seed
 from wannier_spin.readers.wannier90_files import Checkpoint, Overlaps, read_chk, read_eig, read_spn, read_win

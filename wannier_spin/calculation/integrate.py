@@ -20,7 +20,7 @@ from wannier_spin.integrals.boxes import CellIntegrand, cell_integrands
 from wannier_spin.integrals.channels import Tolerance, make_channels, whole
 from wannier_spin.integrals.checkpoint import fingerprint, short
 from wannier_spin.integrals.disk import integrate_disk
-from wannier_spin.integrals.mesh import integrate_mesh
+from wannier_spin.integrals.mesh import Execution, integrate_mesh
 from wannier_spin.integrals.sums import Progress, Sums
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import Communicator, together
@@ -165,8 +165,8 @@ def on_points(task: Task, points: Sequence[int], degeneracy_tolerance: float, co
         mesh = irreducible_mesh(mesh, task.reducing)
     operations = tuple(task.group.group.point_operations) if task.group else ()
     judged = Judged(request.relaxation, request.natural_tau, operations, task.sites, bool(task.reducing))
-    plan, memory = prepared.plan, request.memory
-    return integrate_mesh(model, plan, prepared.occupation, mesh, degeneracy_tolerance, memory, comm, progress, judged)
+    execution = Execution(request.memory, comm, progress)
+    return integrate_mesh(model, prepared.plan, prepared.occupation, mesh, degeneracy_tolerance, judged, execution)
 
 
 def with_other_blocks(task: Task, merged: Merged, comm: Communicator, progress: Progress, control: Control) -> list[Sums]:

@@ -13,6 +13,7 @@ from wannier_spin.cli.options import (
     COMPONENT,
     IN_PARTS,
     MODEL,
+    OF_PLANE,
     OF_RESPONSE,
     QUANTITIES,
     QUANTITY,
@@ -73,7 +74,7 @@ def bands(
         "--block L1surf --fermi-energy 17.6 -o Fe-plane.png",
     )
 )
-@with_options(MODEL, OF_RESPONSE, IN_PARTS)
+@with_options(OF_PLANE, MODEL, OF_RESPONSE, IN_PARTS)
 def plane(
     seedname: Annotated[Path, SEEDNAME],
     corners: Annotated[str, typer.Option(help="A corner and the ends of the edges from it: '. 0 0 0; . 1 0 0; . 0 1 0'.")],
@@ -81,10 +82,7 @@ def plane(
     quantity: QUANTITY = "spin_berry_curvature",
     component: COMPONENT = "xy;z",
     fermi_energy: Annotated[float | None, typer.Option(help="eV; bands below it are summed; of a response mu.")] = None,
-    band: Annotated[int | None, typer.Option(help="The number of one band, from 1, in place of the sum.")] = None,
     points: Annotated[tuple[int, int], typer.Option(help="k-points along the two edges.")] = (101, 101),
-    mark: Annotated[str, typer.Option(help="Points of the plane to be named: 'G 0 0 0; X 1/2 0 0'.")] = "",
-    scale: Annotated[str, typer.Option(help="Of the colours: auto, linear or symlog.")] = "auto",
     **options: Any,
 ) -> None:
     """Draw a geometric quantity or what makes a response on a plane in k. Lines are where bands cross the Fermi energy."""
@@ -95,9 +93,8 @@ def plane(
     asked = asked_of(options, quantity)
     inputs = opened(seedname, options)
     fermi_energy = fermi_energy_of(inputs, fermi_energy)
-    data = _map_of(inputs, k_plane(inputs.model, corners, points, mark), quantity, component, fermi_energy, asked)
-    choices: Any = {"fermi_energy": fermi_energy, "band": band, "scale": scale}
-    plotting.plot_plane(data, output, **choices)
+    data = _map_of(inputs, k_plane(inputs.model, corners, points, options["mark"] or ""), quantity, component, fermi_energy, asked)
+    plotting.plot_plane(data, output, fermi_energy=fermi_energy, **given(options, {"band": None, "scale": None}))
     print(f"written to {output}")
 
 

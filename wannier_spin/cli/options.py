@@ -41,6 +41,19 @@ IN_PARTS: dict[str, Any] = {
     "part": _optional(str, "Of a response to an alternating field: cos, sin, linear or circular."),
     "block": _optional(str, "Of a response: one building block in place of a form, like L1surf."),
 }
+OF_PLANE: dict[str, Any] = {
+    "band": _optional(int, "The number of one band, from 1, in place of the sum."),
+    "mark": _optional(str, "Points of the plane to be named: 'G 0 0 0; X 1/2 0 0'."),
+    "scale": _optional(str, "Of the colours: auto (default), linear or symlog."),
+}
+OF_SCREEN: dict[str, Any] = {  # fields of a screening's request
+    "rank_by": _optional(str, "Sort by a column of the table, for instance spin_hall_angle."),
+    "ranks_per_material": _optional(int, "MPI: work on several materials at once; default: one."),
+    "time_limit": Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Of each material: one that takes longer is a failed line.")
+    ],
+    "database": Annotated[Path | None, typer.Option("--ase-db", help="Also fill an ase database: .db or .json.")],
+}
 CHOICE: dict[str, Any] = {  # of what a result has
     "response": Annotated[
         list[str] | None, typer.Option("-r", "--response", help="Only these responses; may be repeated. Default: all.")

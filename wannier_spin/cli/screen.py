@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wannier_spin.cli.app import app, examples
+from wannier_spin.cli.options import OF_SCREEN, given, with_options
 from wannier_spin.errors import InputError
 from wannier_spin.integration import parallel
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         "mpirun -n 64 wannier-spin screen runs/* --settings common.toml --resume --ranks-per-material 16",
     )
 )
+@with_options(OF_SCREEN)
 def screen(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders with finished Wannier90 runs.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Table: .csv, .json or .h5.")] = Path("screening.csv"),
@@ -31,32 +32,28 @@ def screen(
         bool,
         typer.Option("--overrule", help="COMMON.toml overrides input.toml, but for seedname, fermi_energy, [model], [symmetry]."),
     ] = False,
-    rank_by: Annotated[str | None, typer.Option(help="Sort by a column of the table, for instance spin_hall_angle.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Reuse finished results whose input is unchanged.")] = False,
-    ranks_per_material: Annotated[int | None, typer.Option(help="MPI: work on several materials at once; default: one.")] = None,
-    time_limit: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Of each material: one that takes longer is a failed line.")
-    ] = math.inf,
     figure: Annotated[
         Path | None, typer.Option(help="Draw the column of --rank-by (default: the first response): .pdf, .png or .svg.")
     ] = None,
-    ase_db: Annotated[Path | None, typer.Option("--ase-db", help="Also fill an ase database: .db or .json.")] = None,
+    **options: Any,
 ) -> None:
     """Many materials, one table. A folder that fails is one line of it; the exit code is 0 nevertheless."""
     from wannier_spin.screening import Request
     from wannier_spin.screening import screen as screen_folders
 
-    if not time_limit > 0:
-        raise InputError(f"--time-limit {time_limit:g}: expected a positive number of seconds")
+    limit = options["time_limit"]
+    if limit is not None and not limit > 0:
+        raise InputError(f"--time-limit {limit:g}: expected a positive number of seconds")
     comm = parallel.world()
     chief = comm.rank == 0
     parallel.together(comm, lambda: _check(output, figure) if chief else None)
     results = output.with_name(f"{output.stem}_results")
-    request = Request(tuple(folders), results, settings, overrule, rank_by, resume, ranks_per_material, ase_db, time_limit)
+    request = Request(tuple(folders), results, settings, overrule, resume=resume, **given(options, OF_SCREEN))
     table = screen_folders(request, comm, lambda line: print(line, file=sys.stderr, flush=True))
     parallel.together(comm, lambda: table.save(output) if chief else None)
     if figure is not None:
-        parallel.together(comm, lambda: _draw(table, rank_by, figure) if chief else None)
+        parallel.together(comm, lambda: _draw(table, request.rank_by, figure) if chief else None)
     print(table.text())
     for line in table.warnings():
         print(f"warning: {line}")

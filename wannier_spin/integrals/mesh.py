@@ -32,16 +32,23 @@ LEAST_BLOCKS = 64  # so that a small mesh can be dealt to many ranks, cut alike 
 MOST_RUNS = 1024  # of a large mesh: after each the sums are added up with care, which costs as much as some points
 
 
+@dataclass(frozen=True)
+class Execution:
+    """On which ranks a sum is made, in batches of how many GiB per rank, and who is told how far it is. It changes no number."""
+
+    memory: float
+    comm: Communicator
+    progress: Progress
+
+
 def integrate_mesh(
     model: TightBindingModel,
     plan: Plan,
     occupation: Occupation,
     mesh: Mesh,
     tolerance: float,
-    memory: float,
-    comm: Communicator,
-    progress: Progress,
     judged: Judged,
+    execution: Execution,
 ) -> Sums:
     """Mean over the mesh divided by the volume of the cell: int d^dk/(2 pi)^d."""
     check_directions(model, mesh)
@@ -55,9 +62,9 @@ def integrate_mesh(
     most = -(-oriented.n_evaluated // LEAST_BLOCKS)
     scan = make_scan(occupation, most)
     parts = _Parts(plan, occupation, scan, channels, bars, source, tolerance)
-    largest = min(parts.batch(memory, 2 if mesh.nested else 1), most)
+    largest = min(parts.batch(execution.memory, 2 if mesh.nested else 1), most)
     runs = oriented.runs(largest, max(scan.least_run, -(-oriented.n_evaluated // MOST_RUNS)))
-    mean: MeshMean = mean_over_runs(oriented, runs, parts.partial, comm, progress)
+    mean: MeshMean = mean_over_runs(oriented, runs, parts.partial, execution.comm, execution.progress)
     density = 1 / cell_volume(model)
 
     def expand(means: Real) -> Real:

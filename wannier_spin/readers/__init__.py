@@ -11,7 +11,7 @@ structure        crystal structures with moments (imports ase); magnetic_cif (im
 fermi            the Fermi energy, from the outputs beside the Wannier90 files
 database         structures with numbers into an ase database (imports ase)
 fitness          what was tested of a model: kept with it and with every result
-consistency      files of a run against one another
+consistency      files of a run (bloch_data) against one another: overlap_tests, energy_tests
 spin_tests       spin matrices against states and algebra
 quality          tests of a model alone
 model_check      all of them as a table, for `check`

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.readers.checkpoint import Checkpoint, read_chk
-from wannier_spin.readers.consistency import contained, distance_to_bands
+from wannier_spin.readers.energy_tests import contained, distance_to_bands
 from wannier_spin.readers.files import find_file, is_text
 from wannier_spin.readers.fitness import Check, Fitness, passed_or_not, stored_fitness, untested
 from wannier_spin.readers.quality import bands, model_checks, moment_check

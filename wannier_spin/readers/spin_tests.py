@@ -14,7 +14,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.readers.consistency import BlochData
+from wannier_spin.readers.bloch_data import BlochData
 from wannier_spin.readers.fitness import Check, passed_or_not, untested
 
 COMMUTATOR_TOLERANCE = 0.4  # relative, of one k-point. Right files: 0.13 and below; of another run or order: 0.8 and above

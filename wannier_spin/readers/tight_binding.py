@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
+from wannier_spin.readers.bloch_data import check_sizes
 from wannier_spin.readers.checkpoint import read_chk
-from wannier_spin.readers.consistency import check_sizes
 from wannier_spin.readers.files import find_file, require_file, sha256
 from wannier_spin.readers.fitness import Check, passed_or_not
 from wannier_spin.readers.hr_companions import add_position, read_cell
@@ -158,7 +158,6 @@ def _model(
         table, found = _out_of_plane(table, mesh)
         checks += found
     R_vectors, parts, used, ties = _choose_replicas(table, seed, ws_distance, tolerance, mesh)
-    files = files + ([used] if isinstance(used, Path) else [])
     errors = hermiticity(R_vectors, parts)
     if "position" in parts and np.isfinite(errors["position"]):
         parts["position"] = hermitian_part(R_vectors, parts["position"])
@@ -166,6 +165,7 @@ def _model(
         order, told = chosen_order(parts["hamiltonian"], spin, files[0])
         parts["spin"], spin = pure_spinors(R_vectors, table.hamiltonian.shape[-1], order, files[0]), order
         checks.append(told)
+    source = _source(files, used, ties.tolerance if ties else tolerance, mesh)
     model = TightBindingModel(
         lattice=table.lattice,
         R_vectors=R_vectors,
@@ -173,17 +173,20 @@ def _model(
         position_R=parts.get("position"),
         spin_R=parts.get("spin"),
         name=name or seed.name,
-        source={
-            "route": "tb",
-            "files": json.dumps({path.name: sha256(path) for path in files}),
-            "ws_distance": "file" if isinstance(used, Path) else used,
-            "ws_distance_tolerance": f"{ties.tolerance if ties else tolerance:g}",
-            "spin": str(spin),
-            "hermiticity_error": json.dumps(errors),
-        }
-        | ({} if mesh is None else {"mesh": " ".join(str(n) for n in mesh)}),
+        source=source | {"spin": str(spin), "hermiticity_error": json.dumps(errors)},
     )
     return examined(model, [*checks, *([ties_check(ties)] if ties else [])])
+
+
+def _source(files: list[Path], used: str | Path, tolerance: float, mesh: NDArray[np.int64] | None) -> dict[str, str]:
+    """Where a model comes from; used : the file of the replicas, or how they were chosen, with this tolerance (angstrom)."""
+    everything = [*files, used] if isinstance(used, Path) else files
+    return {
+        "route": "tb",
+        "files": json.dumps({path.name: sha256(path) for path in everything}),
+        "ws_distance": "file" if isinstance(used, Path) else used,
+        "ws_distance_tolerance": f"{tolerance:g}",
+    } | ({} if mesh is None else {"mesh": " ".join(str(n) for n in mesh)})
 
 
 def _choose_replicas(

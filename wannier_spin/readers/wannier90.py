@@ -19,8 +19,10 @@ from pathlib import Path
 from wannier_spin.errors import InputError
 from wannier_spin.model import SPIN_CURRENT_OPERATORS, TightBindingModel
 from wannier_spin.readers import berri_input
+from wannier_spin.readers.bloch_data import BlochData, without_excluded
 from wannier_spin.readers.checkpoint import read_chk
-from wannier_spin.readers.consistency import BlochData, check_files, read_window, without_excluded
+from wannier_spin.readers.consistency import check_files
+from wannier_spin.readers.energy_tests import read_window
 from wannier_spin.readers.files import find_file, require_file, seeds_in, sha256, similar_files
 from wannier_spin.readers.quality import examined, ties_check
 from wannier_spin.readers.spin_tests import check_spin_matrices

@@ -90,22 +90,7 @@ def symmetrize_model(
     ------
     InputError : orbitals that fit neither the model nor the operations; operations that are no group; too large a change.
     """
-    if model.extra_operators:
-        raise InputError(
-            f"model '{model.name}' has {', '.join(model.extra_operators)}, which are not averaged: leave the average out"
-        )
-    if any(getattr(model, key) is not None for key in SPIN_CURRENT_OPERATORS["qiao"]):
-        raise InputError(
-            f"model '{model.name}' has matrices for the spin currents 'qiao' and 'ryoo', which are not averaged: leave the average "
-            "out (symmetry.average_model), or read the model with spin_current = 'simple'"
-        )
-    if model.spin_axis is not None and not np.allclose(model.spin_axis, [0, 0, 1]):
-        raise InputError(
-            f"model '{model.name}' has its spins along {model.spin_axis.round(4).tolist()}; what is averaged are functions "
-            "with spin up and down along z: read the channels with the axis (0, 0, 1), as good as any without spin-orbit coupling"
-        )
-    if len(orbitals) != model.n_bands:
-        raise InputError(f"model '{model.name}' has {model.n_bands} Wannier functions, the projections give {len(orbitals)}")
+    _check_averaged(model, orbitals)
     _check_periodicity(model, operations)
     orbitals = _in_the_cells_of(model, orbitals)
     group = [represent(orbitals, model.lattice, operation) for operation in operations]
@@ -123,6 +108,26 @@ def symmetrize_model(
     )
     _judge(model, change, limit_meV)
     return replace(averaged, source={**model.source, "symmetrized": str(change)}), change
+
+
+def _check_averaged(model: TightBindingModel, orbitals: Orbitals) -> None:
+    """Raise InputError for a model with matrices that are not averaged, or that the orbitals do not describe."""
+    if model.extra_operators:
+        raise InputError(
+            f"model '{model.name}' has {', '.join(model.extra_operators)}, which are not averaged: leave the average out"
+        )
+    if any(getattr(model, key) is not None for key in SPIN_CURRENT_OPERATORS["qiao"]):
+        raise InputError(
+            f"model '{model.name}' has matrices for the spin currents 'qiao' and 'ryoo', which are not averaged: leave the average "
+            "out (symmetry.average_model), or read the model with spin_current = 'simple'"
+        )
+    if model.spin_axis is not None and not np.allclose(model.spin_axis, [0, 0, 1]):
+        raise InputError(
+            f"model '{model.name}' has its spins along {model.spin_axis.round(4).tolist()}; what is averaged are functions "
+            "with spin up and down along z: read the channels with the axis (0, 0, 1), as good as any without spin-orbit coupling"
+        )
+    if len(orbitals) != model.n_bands:
+        raise InputError(f"model '{model.name}' has {model.n_bands} Wannier functions, the projections give {len(orbitals)}")
 
 
 # --- the average ----------------------------------------------------------------------------------------------
