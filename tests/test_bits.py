@@ -44,6 +44,7 @@ cli.main()
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     ws.models.random_model(n=6, seed=2).save(tmp_path / "random.h5")
+    ws.models.random_model(n=4, seed=2, periodic=(True, True, False)).save(tmp_path / "sheet.h5")
     (tmp_path / "in.toml").write_text(INPUT)
     return tmp_path
 
@@ -60,6 +61,36 @@ def test_any_number_of_ranks_gives_the_same_bits(mpirun: Callable[..., str], fol
                 assert np.abs(tensor.blocks[block]).max() > 0
                 assert tensor.blocks[block].tobytes() == other.blocks[block].tobytes(), (ranks, name, block)
                 assert tensor.block_errors[block].tobytes() == other.block_errors[block].tobytes(), (ranks, name, block)
+            assert tensor.block_harmonics is not None
+            for block, rows in tensor.block_harmonics.items():
+                assert np.abs(rows).max() > 0
+                assert rows.tobytes() == other.block_harmonics[block].tobytes(), (ranks, name, block)
+
+
+ON_BOXES = (
+    INPUT.replace("[grid]\npoints = [6, 4, 6]", "[tolerance]\nrelative = 1e-9\nmax_evaluations = 9000")
+    .replace('"spin_hall", "nonlinear_drude_spin_current", "ac_spin_current"', '"spin_hall", "edelstein"')
+    .replace("random.h5", "sheet.h5")
+)
+
+
+def test_on_boxes_too(mpirun: Callable[..., str], folder: Path) -> None:
+    """Boxes, rounds, sums and bars."""
+    (folder / "boxes.toml").write_text(ON_BOXES)
+    found = {}
+    for ranks in (1, 2, 3, 7):
+        mpirun(ranks, "-c", RUN, "run", folder / "boxes.toml", "-o", folder / f"{ranks}.h5", timeout=120)
+        found[ranks] = ws.load(folder / f"{ranks}.h5")
+    assert found[1].facts.notes["rounds"] == found[7].facts.notes["rounds"]
+    assert found[1].facts.notes["rounds"][0] > 1
+    for ranks in (2, 3, 7):
+        for name, tensor in found[1].items():
+            assert tensor.block_spreads is not None
+            for block in tensor.blocks:
+                assert np.abs(tensor.blocks[block]).max() > 0
+                for kind in ("blocks", "block_errors", "block_spreads"):
+                    ours, theirs = (getattr(one[name], kind)[block] for one in (found[1], found[ranks]))
+                    assert ours.tobytes() == theirs.tobytes(), (ranks, name, kind, block)
 
 
 def test_a_rank_killed_by_the_system_ends_all(mpirun: Callable[..., str], folder: Path) -> None:

@@ -325,7 +325,10 @@ def load_model(path: str | Path) -> TightBindingModel:
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"'{path}' is not a whole model file: {error!r}; save the model again") from error
-    return TightBindingModel(**tree)
+    try:
+        return TightBindingModel(**tree)
+    except InputError as error:
+        raise InputError(f"'{path}': {error}") from error
 
 
 def _whole_numbers(R_vectors: object, name: str) -> NDArray[np.int64]:

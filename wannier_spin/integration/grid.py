@@ -212,10 +212,10 @@ def mean_over_runs(
     sums = sum_over_ranks(comm, total.high, total.low)
     minima = minimum_over_ranks(comm, minima)
     n = mesh.n_points
-    further = sum_over_ranks(comm, further, np.zeros_like(further)) / n
+    further_sums = sum_over_ranks(comm, further.high, further.low) / n
     if not mesh.nested:
-        return MeshMean(sums[0] / n, None, minima, further)
-    return MeshMean((sums[0] + sums[1]) / n, sums[0] / math.prod(mesh.coarse[0]), minima, further)
+        return MeshMean(sums[0] / n, None, minima, further_sums)
+    return MeshMean((sums[0] + sums[1]) / n, sums[0] / math.prod(mesh.coarse[0]), minima, further_sums)
 
 
 def _sum_runs(
@@ -223,14 +223,14 @@ def _sum_runs(
     template: Sequence[Block],
     integrand: Callable[[Sequence[Block]], Partial],
     progress: Callable[[int, int], None],
-) -> tuple[CompensatedSum, Real, Real]:
+) -> tuple[CompensatedSum, Real, CompensatedSum]:
     """Sums, minima and further sums over the runs of this rank; a rank without runs has zeros of the right shape."""
     first = integrand(mine[0] if mine else template)
-    total, minima, further = CompensatedSum(first.sums.shape), first.minima, np.zeros_like(first.further)
+    total, minima, further = CompensatedSum(first.sums.shape), first.minima, CompensatedSum(first.further.shape)
     for done, run in enumerate(mine, start=1):
         partial = first if done == 1 else integrand(run)
         total.add(partial.sums)
         minima = np.minimum(minima, partial.minima)
-        further += partial.further
+        further.add(partial.further)
         progress(done, len(mine))
     return total, minima, further
