@@ -1,7 +1,8 @@
 """The command line: `wannier-spin COMMAND`.
 
-run, rerun, results (show, plot, export), figures (bands, plane, fermi-surface), models (check, symmetry), lists (responses,
-schema), screen: one module for each group of commands. Exit codes: 0 done (a warning is still 0), 2 bad input, 1 anything else.
+run, rerun, converge, results (show, plot, export), figures (bands, plane, fermi-surface), models (check, symmetry), lists
+(responses, schema), screen: one module for each group of commands. Exit codes: 0 done (a warning is still 0), 2 bad input,
+1 anything else.
 Under MPI rank 0 alone prints.
 """
 
@@ -13,7 +14,7 @@ import traceback
 import warnings
 from typing import Any
 
-from wannier_spin.cli import figures, files, lists, models, parts, rerun, results, run, screen  # noqa: F401  (they register)
+from wannier_spin.cli import converge, figures, files, lists, models, parts, rerun, results, run, screen  # noqa: F401  (they register)
 from wannier_spin.cli.app import app
 from wannier_spin.cli.lists import responses_table
 from wannier_spin.errors import InputError, Interrupted
@@ -50,7 +51,7 @@ def _world() -> parallel.Communicator:
     try:
         return parallel.world()
     except InputError:
-        if sys.argv[1:2] in (["run"], ["screen"], ["rerun"]):
+        if sys.argv[1:2] in (["run"], ["screen"], ["rerun"], ["converge"]):
             raise
         return parallel.SERIAL
 

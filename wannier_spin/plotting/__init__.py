@@ -6,8 +6,19 @@ The only place that imports matplotlib. What is drawn is made first, by function
 
 from wannier_spin.plotting.bands import plot_bands
 from wannier_spin.plotting.canvas import check_ending, save
+from wannier_spin.plotting.convergence import plot_convergence
 from wannier_spin.plotting.plane import plot_plane
 from wannier_spin.plotting.ranking import plot_ranking
 from wannier_spin.plotting.responses import draw_response, plot, summary_sheet
 
-__all__ = ["check_ending", "draw_response", "plot", "plot_bands", "plot_plane", "plot_ranking", "save", "summary_sheet"]
+__all__ = [
+    "check_ending",
+    "draw_response",
+    "plot",
+    "plot_bands",
+    "plot_convergence",
+    "plot_plane",
+    "plot_ranking",
+    "save",
+    "summary_sheet",
+]

@@ -9,6 +9,7 @@ import inspect
 import io
 import json
 import re
+import sys
 import tempfile
 import tokenize
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -336,6 +337,30 @@ def plane(path: Path) -> None:
     ws.plot_plane(ws.response_map(model, corners, "magnetic_spin_hall", "xy;z", mu=-2.0, temperature=1200), path)
 
 
+def verification() -> str:
+    """The cases of the verification set, with what was found and what others have."""
+    folder = str(ROOT / "workflows" / "verification")
+    sys.path.insert(0, folder)
+    try:
+        import verify
+    finally:
+        sys.path.remove(folder)
+    found = {row["case"]: row for row in json.loads(verify.RESULTS.read_text())}
+    rows = []
+    for case in verify.read_cases():
+        row = found[case.key]
+        number = verify.Found(**{key: row[key] for key in ("value", "error", "unit", "k_points")})
+        where = ", ".join(f"{key} {value}" for key, value in case.options.items() if key in ("form", "relaxation"))
+        what = f"{code(case.response)} {case.component}" + (f" ({where})" if where else "")
+        theirs = "<br>".join(
+            f"{reference.value:.9g}, off by {verify.deviation(number, reference):.1e} ({reference.kind}: {reference.source})"
+            for reference in case.references
+        )
+        value = f"{verify.with_bar(number.value, number.error)} {number.unit}"
+        rows.append((case.name, what, value, f"{number.k_points:,}", row["verdict"], theirs))
+    return table(("case", "what", "value(bar)", "k-points", "", "others"), rows)
+
+
 FIGURES: dict[str, Callable[[Path], None]] = {
     "platinum.svg": platinum,
     "bands.svg": bands,
@@ -358,4 +383,5 @@ PARTS: dict[str, Callable[[], str]] = {
     "forms": forms,
     "gallium_arsenide": gallium_arsenide,
     "accuracy": accuracy,
+    "verification": verification,
 }

@@ -1,0 +1,130 @@
+"""`converge`: steps are what a run gives, the verdict follows from them, and wrong requests are refused."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Command, entry_point
+
+import wannier_spin as ws
+from wannier_spin.calculation import open_inputs
+from wannier_spin.calculation.converge import Convergence, converge, grid_steps, tolerance_steps
+
+INPUT = """
+seedname = "weyl.model.h5"
+responses = ["spin_hall", "magnetic_spin_hall"]
+fermi_energy = 0.2
+mu = [-0.1, 0.0]
+temperature = 3000
+grid = [16, 16, 8]
+"""
+
+
+@pytest.fixture
+def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return entry_point(monkeypatch, capsys)
+
+
+@pytest.fixture
+def input_file(tmp_path: Path) -> Path:
+    ws.models.get("weyl").save(tmp_path / "weyl.model.h5")
+    (tmp_path / "weyl.toml").write_text(INPUT)
+    return tmp_path / "weyl.toml"
+
+
+def test_steps_are_what_runs_give(input_file: Path) -> None:
+    inputs = open_inputs(input_file)
+    steps = grid_steps(inputs, (8, 16))
+    assert [label for label, _ in steps] == ["8x8x4", "16x16x8"]
+    (one,) = converge(inputs, steps, ["xy;z"])[:1]
+    assert one.response == "spin_hall"
+    for n, value, error in zip((8, 16), one.values, one.errors, strict=True):
+        run = ws.compute(inputs.model, one.response, grid=(n, n, n // 2), mu=[0.1, 0.2], temperature=3000, units="SI")[one.response]
+        expected, bar = (x[1, 0] for x in run.component("xy;z"))
+        assert abs(expected) > 1
+        assert value == pytest.approx(expected, rel=1e-9)
+        assert error == pytest.approx(bar, rel=1e-6)
+    assert list(one.points) == [256, 2048]
+
+
+def test_default_steps_end_with_the_input(input_file: Path) -> None:
+    inputs = open_inputs(input_file)
+    assert [label for label, _ in grid_steps(inputs)] == ["4x4x2", "8x8x4", "16x16x8"]
+    input_file.write_text(INPUT.replace("grid = [16, 16, 8]", "tolerance = 0.02"))
+    assert [label for label, _ in tolerance_steps(open_inputs(input_file))] == ["tolerance 0.2", "tolerance 0.06", "tolerance 0.02"]
+
+
+RECORD = Convergence("r", "r", "xy;z", "1", ("a", "b"), np.array([1, 8]), np.array([2.0, 1.0]), np.array([1.5, 0.01]))
+
+
+@pytest.mark.parametrize(
+    ("values", "errors", "converged", "honest"),
+    [
+        ([2.0, 1.0], [1.5, 0.01], False, True),  # the last change is large
+        ([1.01, 1.0], [0.02, 0.01], True, True),
+        ([1.01, 1.0], [0.001, 0.001], True, False),  # the first bar is ten times too small
+        ([1.01, 1.0], [0.02, 0.2], False, True),  # the last bar is large
+        ([1.01, 1.0], [np.nan, np.nan], True, True),
+        ([0.0, 0.0], [0.0, 0.0], False, True),
+    ],
+)
+def test_verdict(values: list[float], errors: list[float], converged: bool, honest: bool) -> None:
+    one = replace(RECORD, values=np.array(values), errors=np.array(errors))
+    assert (one.converged, one.honest) == (converged, honest)
+
+
+def test_command(wannier_spin: Command, input_file: Path) -> None:
+    figure = input_file.with_name("scan.png")
+    done = wannier_spin("converge", input_file, "--grid", "4", "--grid", "8", "-o", figure)
+    assert done.code == 0, done.err
+    assert done.out.count("8x8x4") == 2  # one table for each response
+    assert "value(bar)" in done.out
+    assert "converged within 5 %" in done.out
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_command_with_tolerances(wannier_spin: Command, tmp_path: Path) -> None:
+    ws.models.get("kane_mele").save(tmp_path / "sheet.model.h5")
+    (tmp_path / "sheet.toml").write_text('seedname = "sheet.model.h5"\nresponses = ["spin_hall"]\nfermi_energy = 0.0\nmu = 1.2\n')
+    done = wannier_spin("converge", tmp_path / "sheet.toml", "--tolerance", "0.5", "--tolerance", "0.2", "-c", "xy;z")
+    assert done.code == 0, done.err
+    assert done.out.index("tolerance 0.5") < done.out.index("tolerance 0.2")
+
+
+def test_what_is_forbidden_is_said(wannier_spin: Command, tmp_path: Path, example_inputs: Path) -> None:
+    """Inversion forbids a spin density in iron."""
+    lines = [
+        f'seedname = "{example_inputs / "Fe" / "Fe.model.h5"}"',
+        'responses = ["edelstein"]',
+        "fermi_energy = 17.6048",
+        "mu = 0",
+    ]
+    lines += ["[symmetry]", f'structure = "{example_inputs / "Fe" / "Fe.win"}"', "magnetic_moments = [[0, 0, 2.2]]"]
+    (tmp_path / "Fe.toml").write_text("\n".join(lines))
+    done = wannier_spin("converge", tmp_path / "Fe.toml", "--grid", "2", "--grid", "4")
+    assert done.code == 0, done.err
+    assert "forbidden by symmetry" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--grid", "8", "--tolerance", "0.1"], "give one of them"),
+        (["--grid", "8"], "two different numbers"),
+        (["--grid", "1", "--grid", "8"], "from 2 on"),
+        (["--tolerance", "0.1", "--tolerance", "-1"], "up to 1"),
+        (["--grid", "2", "--grid", "4", "-c", "xq;z"], "no response of spin_hall, magnetic_spin_hall has a component xq;z"),
+        (["-o", "scan.gif"], ".pdf, .png, .svg"),
+    ],
+)
+def test_wrong_requests(wannier_spin: Command, input_file: Path, arguments: list[str], message: str) -> None:
+    done = wannier_spin("converge", input_file, *arguments)
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_a_seedname_is_no_input_file(wannier_spin: Command, input_file: Path) -> None:
+    done = wannier_spin("converge", input_file.with_name("weyl.model.h5"))
+    assert done.code == 2
+    assert "wannier-spin init" in done.err
