@@ -160,7 +160,7 @@ def table(size, suspect=None, edge=None):
     boxes = Boxes(np.zeros((n, 3)), np.ones((n, 3)) if edge is None else np.array(edge, float), np.ones(n))
     suspect = np.zeros(n) if suspect is None else np.array(suspect, float)
     totals = Totals(np.zeros((3, 1)), np.zeros(1), np.zeros(size.shape[1]))
-    return State(boxes, size, size, np.zeros(n, int), suspect, np.full(n, -1), totals, 0, (n,))
+    return State(boxes, size, size, np.zeros(n, int), suspect, np.full(n, -1), np.zeros_like(size), totals, 0, (n,))
 
 
 def verdict_of(excess, tolerance=None):

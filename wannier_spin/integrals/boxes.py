@@ -13,6 +13,7 @@ from wannier_spin import responses as resp
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.channels import Channels, Tolerance
+from wannier_spin.integrals.hidden import NearestGaps
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import NEAR_FERMI, batch_size, cell_volume, minima_of, not_finite
 from wannier_spin.integration.adaptive import Sample
@@ -63,7 +64,8 @@ class CellIntegrand:
 
     def _batch(self, boxes: Boxes) -> Iterator[Sample]:
         lower, size = self.tiling.bounds(boxes)
-        parts = [self._points(bloch, size.max(axis=0)) for bloch in self._bloch(lower, size)]
+        pieces = [self._points(bloch, size.max(axis=0)) for bloch in self._bloch(lower, size)]
+        parts, gaps = [part for part, _ in pieces], NearestGaps.joined([gaps for _, gaps in pieces])
         found = _Points(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Points.__dataclass_fields__))
         minima = minima_of(found.energies, found.group, self.occupation)
         volume = self._density * boxes.weight * size.prod(axis=1)
@@ -73,13 +75,14 @@ class CellIntegrand:
             change = (np.abs(slope) @ self.rule.fine.halves.max(axis=0)).max(axis=0)
             states = _States(energies, slope, change, volume[i] * found.sea[points], volume[i] * found.surface[points])
             with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
-                sample = self._sample(states, self._suspect(energies, found.group[points], size[i]), minima)
+                suspect, hidden = self._suspect(energies, found.group[points], size[i]), self._hidden(states, gaps[points], size[i])
+                sample = self._sample(states, suspect, minima, hidden)
             if not np.isfinite([*sample.size, *sample.magnitude]).all():
                 k = lower[i] + size[i] * np.stack(np.meshgrid(*self.rule.nodes, indexing="ij"), axis=-1).reshape(-1, 3)
                 raise not_finite(k @ self.axes.basis, energies, np.concatenate([states.sea, states.surface], axis=-1))
             yield sample
 
-    def _points(self, bloch: BlochMatrices, size: Real) -> _Points:
+    def _points(self, bloch: BlochMatrices, size: Real) -> tuple[_Points, NearestGaps]:
         """What is kept of a batch of points. size : of the largest box."""
         plan = self.plan
         geometry = plan.geometry(bloch, self.degeneracy_tolerance)
@@ -88,7 +91,8 @@ class CellIntegrand:
         low, high = self.occupation.window  # of energies at which a state may be partly filled, also beside the point
         pairs = resp.BandPairs(geometry, plan.observables, (low - reach, high + reach))
         sea, surface = self.channels.reduced(*plan.densities(pairs))
-        return _Points(geometry.block_energies, geometry.group, slopes, sea, surface)
+        found = _Points(geometry.block_energies, geometry.group, slopes, sea, surface)
+        return found, NearestGaps.of(geometry, self._axis_vectors)
 
     def _bloch(self, lower: Real, size: Real) -> Iterator[BlochMatrices]:
         """All points of the boxes, in order: in one piece if they fit into memory, else in slices of a box."""
@@ -105,14 +109,25 @@ class CellIntegrand:
                 points = [np.stack(np.meshgrid(*x, indexing="ij"), axis=-1).reshape(-1, 3) for x in group]
                 yield self.source.at_points(np.concatenate(points) @ self.axes.basis)
 
-    def _sample(self, states: _States, suspect: float, minima: Real) -> Sample:
+    def _hidden(self, states: _States, gaps: NearestGaps, size: Real) -> Real:
+        """What small gaps between the points may add to each response: (r,)."""
+        part = self.rule.fine
+        growth = gaps.growth(part, size, self.occupation)
+        point, band = np.nonzero(growth)
+        if not len(point):
+            return np.zeros(len(self.channels.names))
+        densities = np.maximum(np.abs(states.sea[point, band]), np.abs(states.sea[point, band + 1]))
+        rows = (growth[point, band] * part.weights[point])[:, None] * densities
+        return self.channels.sizes(np.concatenate([rows, np.zeros((len(rows), states.surface.shape[-1]))], axis=1))
+
+    def _sample(self, states: _States, suspect: float, minima: Real, hidden: Real) -> Sample:
         fine = self._sum(self.rule.fine, states)
         difference = fine - self._sum(self.rule.coarse, states)
         one_axis = np.array([self.channels.sizes(fine - self._sum(part, states)) for part in self.rule.along.values()])
         share = one_axis / np.maximum(one_axis.max(axis=0), np.finfo(float).tiny)
         axis = tuple(self.rule.along)[int(np.argmax(np.round(share.sum(axis=1), 9)))]
         sizes = self.channels.sizes
-        return Sample(fine, difference, sizes(difference), sizes(fine), axis, suspect, minima)
+        return Sample(fine, difference, sizes(difference), sizes(fine), axis, suspect, minima, hidden)
 
     def _sum(self, part: Part, states: _States) -> Real:
         """One rule on one box: (w, c)."""

@@ -21,7 +21,7 @@ _STATE = Schema(
     {
         **{name: Array("f", (("boxes", 3),), finite=True) for name in ("corner", "edge")},
         **{name: Array("f", (("boxes",),), finite=True) for name in ("weight", "suspect")},
-        **{name: Array("f", (("boxes", "responses"),), finite=True) for name in ("size", "magnitude")},
+        **{name: Array("f", (("boxes", "responses"),), finite=True) for name in ("size", "magnitude", "hidden")},
         "axis": Array("i", (("boxes",),)),
         "sums": Array("f", ((3, "points", "channels"),), finite=True),
         "minima": Array("f", (("minima",),)),

@@ -31,6 +31,7 @@ Real = NDArray[np.float64]
 Integer = NDArray[np.int64]
 PART = 0.5  # of the sum of errors that is split in a round
 LEAST = 0.1  # of all boxes: where a few hold PART of the errors, rounds would be many, and most ranks idle
+DOUBT = 3.0  # what is predicted to hide between points may be so many times larger than predicted
 SCOUTS = 0.1  # boxes that are split because a feature may hide in them, for every one that is split for its error
 _DIGITS = 20  # binary digits of errors that count for decisions: rounding must not decide
 _SMALLEST_EDGE = 2.0**-36
@@ -41,7 +42,8 @@ class Sample:
     """What the integrand gives for one box, weight included.
 
     value, difference : (...) fine sum, fine - coarse. size, magnitude : (r,) largest difference and value of each response.
-    axis : along which to split. suspect : part of the box in which something may hide. minima : (m,).
+    axis : along which to split. suspect : part of the box in which something may hide. minima : (m,). hidden : (r,) how large
+    what is predicted to lie between the points may be; None: nothing.
     """
 
     value: Real
@@ -51,6 +53,7 @@ class Sample:
     axis: int
     suspect: float
     minima: Real
+    hidden: Real | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class State:
-    """After a round: the table (boxes, size, magnitude, axis, suspect, holder), the totals, and what it took.
+    """After a round: the table (boxes, size, magnitude, axis, suspect, holder, hidden), the totals, and what it took.
 
     holder : (b,) rank that remembers the sums of a box, or -1. rounds : boxes evaluated in each one.
     """
@@ -112,6 +115,7 @@ class State:
     axis: Integer
     suspect: Real
     holder: Integer
+    hidden: Real
     totals: Totals
     evaluations: int
     rounds: tuple[int, ...]
@@ -125,7 +129,7 @@ class State:
 
     def as_tree(self) -> dict[str, Any]:
         """For a checkpoint."""
-        table = {name: getattr(self, name) for name in ("size", "magnitude", "axis", "suspect")}
+        table = {name: getattr(self, name) for name in ("size", "magnitude", "axis", "suspect", "hidden")}
         boxes = {field.name: getattr(self.boxes, field.name) for field in fields(Boxes)}
         totals = {"sums": self.totals.sums, "minima": self.totals.minima}
         return {**table, **boxes, **totals, "evaluations": self.evaluations, "rounds": np.array(self.rounds)}
@@ -137,11 +141,11 @@ class State:
         totals = Totals(tree["sums"], tree["minima"], tree["magnitude"].sum(axis=0))
         nobody = np.full(len(boxes), -1)
         rounds = tuple(int(n) for n in tree["rounds"])
-        table = (tree["size"], tree["magnitude"], tree["axis"], tree["suspect"], nobody)
+        table = (tree["size"], tree["magnitude"], tree["axis"], tree["suspect"], nobody, tree["hidden"])
         return cls(boxes, *table, totals, int(tree["evaluations"]), rounds)
 
 
-Table = tuple[Real, Real, Integer, Real, Integer]  # size, magnitude, axis, suspect, holder
+Table = tuple[Real, Real, Integer, Real, Integer, Real]  # size, magnitude, axis, suspect, holder, hidden
 Integrand = Callable[[Boxes], Iterator[Sample]]
 
 
@@ -176,16 +180,23 @@ def adapt(problem: Problem, state: State | None = None) -> tuple[State, Verdict]
         state = worker.begin(problem.tiling.first())
     else:
         worker.resume(state)
-    verdict = problem.judge(state.totals)
+    verdict = _judged(problem, state)
     problem.after_round(state, verdict)
     while not (verdict.converged and len(state.rounds) >= problem.limits.least_rounds):
         marked = _affordable(mark(state, verdict), state, problem)
         if not len(marked) or _out_of_time(problem, start):
             break
         state = worker.refine(state, marked)
-        verdict = problem.judge(state.totals)
+        verdict = _judged(problem, state)
         problem.after_round(state, verdict)
     return state, verdict
+
+
+def _judged(problem: Problem, state: State) -> Verdict:
+    """With what may hide: nothing is converged as long as that is larger than a tolerance."""
+    verdict = problem.judge(state.totals)
+    hidden = DOUBT * np.sqrt((state.hidden**2).sum(axis=0))
+    return Verdict(verdict.tolerance, np.maximum(verdict.excess, hidden / verdict.tolerance))
 
 
 def mark(state: State, verdict: Verdict) -> Integer:
@@ -195,7 +206,8 @@ def mark(state: State, verdict: Verdict) -> Integer:
     Only responses that are not within their tolerance matter, as long as there are any.
     """
     open_ = verdict.excess > 1 if (verdict.excess > 1).any() else np.ones(len(verdict.excess), bool)
-    error = _coarsened((state.size[:, open_] / verdict.tolerance[open_]).max(axis=1))
+    size = np.maximum(state.size, DOUBT * state.hidden)
+    error = _coarsened((size[:, open_] / verdict.tolerance[open_]).max(axis=1))
     too_small = state.boxes.edge.min(axis=1) < _SMALLEST_EDGE
     error[too_small] = 0
     order = np.argsort(-error, kind="stable")
@@ -272,12 +284,12 @@ class _Worker:
         kept = np.ones(len(state), bool)
         kept[marked] = False
         boxes = Boxes(*(np.concatenate([getattr(state.boxes, f.name)[kept], getattr(halves, f.name)]) for f in fields(Boxes)))
-        old = (state.size, state.magnitude, state.axis, state.suspect, state.holder)
-        size, magnitude, axis, suspect, holder = (np.concatenate([x[kept], new]) for x, new in zip(old, table, strict=True))
+        old = (state.size, state.magnitude, state.axis, state.suspect, state.holder, state.hidden)
+        size, magnitude, axis, suspect, holder, hidden = (np.concatenate([x[kept], new]) for x, new in zip(old, table, strict=True))
         n = len(halves) + len(forgotten)
         evaluations = state.evaluations + n * self.problem.points
         totals = self._totals(magnitude)
-        return State(boxes, size, magnitude, axis, suspect, holder, totals, evaluations, (*state.rounds, n))
+        return State(boxes, size, magnitude, axis, suspect, holder, hidden, totals, evaluations, (*state.rounds, n))
 
     def _remove(self, held: Boxes, forgotten: Boxes) -> None:
         """Subtract the sums of boxes that are about to be split: remembered ones, and this rank's share of the others."""
@@ -301,15 +313,15 @@ class _Worker:
                 raise Interrupted("told to stop")
 
     def _evaluate(self, boxes: Boxes) -> Table:
-        """Evaluate this rank's share and add it; on all ranks the table of all: size, magnitude, axis, suspect, holder."""
+        """Evaluate this rank's share and add it; on all ranks the table of all: size, magnitude, axis, suspect, holder, hidden."""
         mine = self._share(boxes)
         rows = together(self.comm, lambda: self._add(mine, boxes[:1]))
         start = len(boxes) * self.comm.rank // self.comm.size
         table = np.zeros((len(boxes), rows.shape[1]))
         table[start : start + len(mine)] = rows[: len(mine)]
         table = sum_over_ranks(self.comm, table, np.zeros_like(table))  # every row comes from one rank
-        size, magnitude = np.split(table[:, 3:], 2, axis=1)
-        return size, magnitude, table[:, 0].astype(np.int64), table[:, 1], table[:, 2].astype(np.int64) - 1
+        size, magnitude, hidden = np.split(table[:, 3:], 3, axis=1)
+        return size, magnitude, table[:, 0].astype(np.int64), table[:, 1], table[:, 2].astype(np.int64) - 1, hidden
 
     def _add(self, mine: Boxes, template: Boxes) -> Real:
         """Add the samples of these boxes; their rows of the table. A rank without boxes learns the shapes from the template."""
@@ -320,11 +332,12 @@ class _Worker:
             assert self.minima is not None
             self.total.add(_stack(sample.value, sample.difference))
             self.minima = np.minimum(self.minima, sample.minima)
-            rows.append([sample.axis, sample.suspect, 1 + self._remember(key, sample), *sample.size, *sample.magnitude])
+            hidden = np.zeros_like(sample.size) if sample.hidden is None else sample.hidden
+            rows.append([sample.axis, sample.suspect, 1 + self._remember(key, sample), *sample.size, *sample.magnitude, *hidden])
         if not rows:
             sample = next(iter(self.problem.integrand(template)))
             self._prepare(sample)
-            return np.zeros((0, 3 + 2 * len(sample.size)))
+            return np.zeros((0, 3 + 3 * len(sample.size)))
         return np.array(rows)
 
     def _prepare(self, sample: Sample) -> None:

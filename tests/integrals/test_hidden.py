@@ -1,0 +1,74 @@
+"""Small gaps between points: where k.p theory expects them, and that nothing is called converged before they are resolved."""
+
+import numpy as np
+import pytest
+
+import wannier_spin as ws
+from wannier_spin.bloch import BlochSum
+from wannier_spin.geometry import geometry_of
+from wannier_spin.integrals.hidden import NearestGaps
+from wannier_spin.integration.rules import tensor_rule
+from wannier_spin.occupation import Occupation
+
+EXACT = 1 / (2 * np.pi)  # sigma_xy;z of a quantum spin Hall sheet that conserves s_z, T far below the gap
+PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+
+
+def sheet(half_gap, k0):
+    """Two copies of a Chern insulator with opposite spin; its only small gap lies at k0 (in units of 2 pi)."""
+    x, y, z = (np.kron(p, s) for p, s in zip(PAULI, (PAULI[2], np.eye(2), np.eye(2)), strict=True))
+    hoppings = {(0, 0, 0): (half_gap - 2) * z, (1, 0, 0): x / 2j + z / 2, (0, 1, 0): y / 2j + z / 2}
+    full = {}
+    for R, H in hoppings.items():
+        turned = H * np.exp(-2j * np.pi * np.dot(R[:2], k0[:2]))
+        full[R], full[tuple(-r for r in R)] = turned, turned.conj().T
+    spin = np.zeros((len(full), 4, 4, 3), complex)
+    spin[0] = np.moveaxis([np.kron(np.eye(2), p) for p in PAULI], 0, -1)
+    return ws.TightBindingModel(
+        np.eye(3), np.array(list(full)), np.array(list(full.values())), spin_R=spin, periodic=(True, True, False)
+    )
+
+
+def gaps_at(model, k):
+    bloch = BlochSum(model, second_order=False).at_points(np.atleast_2d(k))
+    return NearestGaps.of(geometry_of(bloch, 1e-6), 2 * np.pi * np.eye(3))
+
+
+@pytest.mark.parametrize("distance", [0.002, 0.01])
+def test_finds_a_gap_from_beside_it(distance):
+    """Up to the curvature of the bands: place and size."""
+    k0 = np.array([0.313, 0.117, 0.0])
+    gaps = gaps_at(sheet(1e-3, k0), k0 + distance * np.array([0.8, -0.6, 0]))
+    assert gaps.now[0, 1] > 5 * 2e-3
+    assert np.abs(gaps.where[0, 1] - distance * np.array([-0.8, 0.6, 0])).max() < 10 * distance**2
+    assert gaps.least[0, 1] < 0.2 * gaps.now[0, 1]
+    assert gaps.least[0, 1] == pytest.approx(2e-3, rel=0.1) or distance > 0.005
+    assert abs(gaps.energy[0, 1]) < 1e-9
+
+
+def test_what_the_points_resolve_hides_nothing():
+    k0 = np.array([0.3, 0.1, 0.0])
+    rule, occupation = tensor_rule((True, True, False)), Occupation(np.array([0.0]), np.array([1e-4]))
+    points = np.stack(np.meshgrid(*rule.nodes, indexing="ij"), axis=-1).reshape(-1, 3)
+    for size, hidden in ((0.1, True), (1e-4, False)):
+        extent = np.array([size, size, 1.0])
+        gaps = gaps_at(sheet(1e-3, k0), k0 + (points - np.array([0.43, 0.57, 0])) * extent)
+        growth = gaps.growth(rule.fine, extent, occupation)
+        assert (growth.max() > 0.1) == hidden
+        assert hidden or growth.max() < 1e-3
+        far = Occupation(np.array([0.5]), np.array([1e-4]))
+        assert not gaps.growth(rule.fine, extent, far).any()  # mu is in a band
+
+
+@pytest.mark.parametrize("half_gap", [1e-3, 1e-2])
+def test_small_gaps_anywhere(half_gap):
+    """A gap of 2 or 20 meV at a random k: found and resolved within the tolerance, and nearly always inside the bar."""
+    rng, inside = np.random.default_rng(11), 0
+    for _ in range(4):
+        model = sheet(half_gap, rng.uniform(0, 1, 2))
+        tensor = ws.compute(model, "spin_hall", mu=0.0, temperature=2.0, tolerance=1e-2)["spin_hall"]
+        error = abs(tensor.values[0, 0, 0, 1, 2] - EXACT)
+        assert tensor.converged
+        assert error < 1e-2 * EXACT
+        inside += error < tensor.error[0, 0, 0, 1, 2]
+    assert inside >= 3
