@@ -8,7 +8,7 @@ import pytest
 from rounding import same
 
 from wannier_spin import InputError, compute, models
-from wannier_spin.occupation import CUTOFF, Occupation
+from wannier_spin.occupation import CUTOFF, Occupation, box_means, fermi_integrals
 
 ENERGIES = np.linspace(-1, 1, 401)
 
@@ -206,6 +206,19 @@ def test_small_spreads(d, largest):
         assert np.ptp(expected[0]) > 0.3
         assert np.abs(f[:, 0] - expected[0]).max() < 1e-9
         assert np.abs(slope_[:, 0] - expected[1]).max() < 1e-9 / kT
+
+
+@pytest.mark.parametrize(("widest", "bound"), [(9.0, 1e-9), (20.0, 2e-5), (200.0, 3e-4)])  # in kT
+def test_wide_and_thin(widest, bound):
+    """What the least thickness of boxes costs: nothing up to 10 kT. Exact along the wide edge, series along the thin ones."""
+    thin, x = 0.055, np.linspace(-1.2, 1.2, 97) * widest
+    _, share, _ = box_means(x, 1.0, np.zeros(1), np.array([[widest, thin, thin]]), fermi_integrals)
+    below, orders = -np.abs(x), (1, -1, -3)
+    means = [fermi_integrals(m, below + widest)[0] - fermi_integrals(m, below - widest)[0] for m in orders]
+    second = thin**2 / 3
+    expected = (means[0] + second * means[1] + (second**2 / 2 - thin**4 / 90) * means[2]) / (2 * widest)
+    assert np.ptp(expected) > 0.3
+    assert np.abs(share[:, 0] - expected).max() < bound
 
 
 def test_no_spread_is_the_point():

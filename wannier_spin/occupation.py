@@ -148,7 +148,9 @@ class Occupation:
         return result
 
 
-_FLATTEST = 5e-3  # of the largest spread: thinner boxes are taken as this thick, far below any other error
+# Of the largest spread: boxes that are thinner, and yet not below _SMALL, are taken as this thick. So are only boxes
+# wider than 10 kT: their means move by up to 2e-5 (20 kT) or 3e-4 (200 kT) where mu is near the face of the box.
+_FLATTEST = 5e-3
 _SMALL = 0.05  # in kT: across smaller spreads, derivatives of f to fourth order instead of differences, both to 1e-9
 
 
