@@ -452,6 +452,13 @@ O 0 0 0.2
 O 0.5 0.5 -0.2
 end atoms_frac
 """
+PROJECTIONS = """
+num_wann = 4
+spinors = true
+begin projections
+Mn: s
+end projections
+"""
 SYMMETRY = """
 [symmetry]
 structure = "pair.win"
@@ -463,14 +470,15 @@ SITES_OF_THE_FILE = {
     "functions": "[sites]\nMn1 = [1, 2]\nMn2 = [3, 4]\n",
     "names": '[sites]\nMn1 = "Mn1"\nMn2 = ["Mn2"]\n',
     "atoms": 'sites = "atoms"\n',
+    "projections": 'sites = "projections"\n',
 }
 
 
 @pytest.mark.parametrize("kind", SITES_OF_THE_FILE)
 def test_run_and_show(wannier_spin: Command, folder: Path, kind: str) -> None:
     """Wannier functions are counted from 1 in the input file; atoms come from the structure."""
-    (folder / "pair.win").write_text(WIN)
-    top, sites = ("", SITES_OF_THE_FILE[kind]) if kind != "atoms" else (SITES_OF_THE_FILE[kind], "")
+    (folder / "pair.win").write_text(WIN + (PROJECTIONS if kind == "projections" else ""))
+    top, sites = ("", SITES_OF_THE_FILE[kind]) if kind in ("functions", "names") else (SITES_OF_THE_FILE[kind], "")
     (folder / "in.toml").write_text(top + INPUT + SYMMETRY + sites)
     done = wannier_spin("run", folder / "in.toml")
     assert done.code == 0, done.err

@@ -170,9 +170,9 @@ def test_sites_survive_being_written(tmp_path: Path, written: str) -> None:
         ("[tolerance]\nabsolute = 3.0", ("tolerance.absolute = 3.0", "dictionary")),
         ("[tolerance.absolute]\nspin_hall = 'small'", ("tolerance.absolute.spin_hall = 'small'", "number")),
         ("site = 'atoms'", ("unknown key 'site'", "did you mean 'sites'")),
-        ("sites = 'orbitals'", ("sites = 'orbitals'", "expected 'atoms', or a table [sites]")),
-        ("sites = ['Mn1']", ("sites = ['Mn1']", "expected 'atoms', or a table [sites]")),
-        ("[sites]", ("[sites]", "expected 'atoms', or a table [sites]")),
+        ("sites = 'orbitals'", ("sites = 'orbitals'", "expected 'atoms', 'projections', or a table [sites]")),
+        ("sites = ['Mn1']", ("sites = ['Mn1']", "expected 'atoms', 'projections', or a table [sites]")),
+        ("[sites]", ("[sites]", "expected 'atoms', 'projections', or a table [sites]")),
         (
             "[sites]\nMn1 = [0, 1]",
             ("[sites]", "Mn1 = [0, 1]: expected names of atoms, or Wannier functions (whole numbers from 1)"),

@@ -11,9 +11,14 @@ import pytest
 
 import wannier_spin as ws
 from wannier_spin.calculation.run import request_of
+from wannier_spin.cli.options import OF_RESPONSE
 from wannier_spin.config import read_settings
+from wannier_spin.geometry import DEGENERACY_TOLERANCE
+from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.model import Structure
 from wannier_spin.request import DEFAULTS, Keywords, Request
 
+CRYSTAL = Structure(np.eye(3), np.zeros((1, 3)), np.array([26]), np.zeros((1, 3)))
 SHEET = ws.models.get("rashba_exchange")
 POINT: Any = {"mu": 0.3, "temperature": 1000}
 ASKED: Any = {"responses": ["spin_hall", "edelstein"], "mu": [0.1, 0.3], "temperature": [500, 1000], "grid": (4, 4, 1)}
@@ -89,6 +94,88 @@ def test_an_input_file_asks_the_same(tmp_path: Path) -> None:
     for f in fields(Request):
         ours, theirs = getattr(found, f.name), getattr(expected, f.name)
         assert np.allclose(ours, theirs, atol=1e-15) if isinstance(ours, np.ndarray) else ours == theirs, f.name
+
+
+# How each keyword is written in an input file, and what is then asked for; not its default.
+IN_FILES: dict[str, tuple[str, Any]] = {
+    "responses": ("responses = 'edelstein'", ("edelstein",)),
+    "mu": ("mu = 0.2", [0.2]),
+    "temperature": ("temperature = 77", [77.0]),
+    "grid": ("grid = [8, 8, 1]", (8, 8, 1)),
+    "shift": ("grid = { points = [4, 4, 1], shift = [0.5, 0.0, 0.0] }", (0.5, 0.0, 0.0)),
+    "tolerance": ("tolerance = 0.03", Tolerance(0.03, {})),
+    "units": ("units = 'natural'", "natural"),
+    "tau": ("tau = [7, 8]", [7.0, 8.0]),
+    "omega": ("omega = [0.1, 0.2]", [0.1, 0.2]),
+    "broadening": ("broadening = 0.1", 0.1),
+    "channel": ("channel = 'charge'", "charge"),
+    "form": ("form = 'paper'", "paper"),
+    "relaxation": ("relaxation = 'gao'", "gao"),
+    "spin_current": ("spin_current = ['ryoo', 'simple']", ("ryoo", "simple")),
+    "blocks": ("blocks = ['L1surf']", ("L1surf",)),
+    "symmetry": ("symmetry.structure = 'sheet.cif'", CRYSTAL),
+    "reduce_k": ("symmetry.reduce = false", False),
+    "sites": ("sites = { A = [1], B = [2] }", {"A": [0], "B": [1]}),
+    "degeneracy_tolerance": ("numerics.degeneracy_tolerance = 1e-4", 1e-4),
+    "degeneracy_check": ("numerics.degeneracy_check = true", True),
+    "memory": ("numerics.memory = 3", 3.0),
+}
+# What has no option of its own name in commands that compute something for a response at once, and why.
+NO_OPTION = {
+    "responses": "--quantity",
+    "mu": "--fermi-energy",
+    "grid": "--grid, of what has a mesh",
+    "units": "always SI",
+    "blocks": "--block: one in place of the form",
+    **dict.fromkeys(("shift", "tolerance", "sites", "symmetry", "reduce_k", "degeneracy_check", "memory"), "of a whole run"),
+}
+
+
+def asked_in(folder: Path, *lines: str) -> Request:
+    """What a file with these keys asks for; the others have their defaults."""
+    keys = {line.partition("=")[0].strip() for line in lines}
+    needed = ("seedname = 'sheet.h5'", "responses = 'spin_hall'", "mu = 0", "fermi_energy = 0.0")
+    tables = [line for line in lines if "." in line.partition("=")[0]]
+    top = [line for line in (*needed, *lines) if line not in tables and (line in lines or line.split()[0] not in keys)]
+    (folder / "in.toml").write_text("\n".join([*top, *tables]))
+    structure = CRYSTAL if any("structure" in line for line in lines) else None
+    return request_of(read_settings(folder / "in.toml")[0], SHEET, structure)
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, np.ndarray):
+        return ours.shape == np.shape(theirs) and np.allclose(ours, theirs, rtol=1e-14)
+    return bool(ours is theirs or ours == theirs)
+
+
+def test_every_keyword_has_a_key(tmp_path: Path) -> None:
+    """Each field of a request can be asked for in an input file, which changes that field and no other."""
+    assert set(IN_FILES) == {f.name for f in fields(Request)}
+    base = asked_in(tmp_path)
+    for name, (line, expected) in IN_FILES.items():
+        found = asked_in(tmp_path, line)
+        assert same(getattr(found, name), expected), name
+        assert not same(getattr(base, name), expected), name
+        changed = {f.name for f in fields(Request) if not same(getattr(found, f.name), getattr(base, f.name))}
+        # a mesh is given with a shift, and none with a tolerance; tau is in fs in a file
+        along = {"shift": {"grid"}, "tolerance": {"grid"}, "units": {"tau"}}
+        assert changed == {name} | along.get(name, set())
+
+
+def test_defaults_are_the_same_everywhere(tmp_path: Path) -> None:
+    """But for what is said: files have SI units, 300 K, and a mesh of some density; in Python these are asked for."""
+    ours, theirs = asked_in(tmp_path), Request("spin_hall", mu=0, temperature=300, units="SI")
+    different = {f.name for f in fields(Request) if not same(getattr(ours, f.name), getattr(theirs, f.name))}
+    assert different == {"grid", "degeneracy_tolerance"}
+    assert theirs.degeneracy_tolerance is None
+    assert ours.degeneracy_tolerance == DEGENERACY_TOLERANCE  # what None is for a model that comes from files
+
+
+def test_every_keyword_has_an_option_or_a_reason() -> None:
+    options = {f.name for f in fields(Request) if "help" in f.metadata}
+    assert options == set(OF_RESPONSE)
+    assert not options & set(NO_OPTION)
+    assert options | set(NO_OPTION) == {f.name for f in fields(Request)}
 
 
 def test_the_identity_knows_what_enters_numbers() -> None:

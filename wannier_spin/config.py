@@ -170,14 +170,14 @@ class SymmetrySection(Section):
 
 
 def _members(value: Any) -> Any:
-    """Sites are "atoms", or each has the name of an atom, a list of them, or a list of Wannier functions.
+    """Sites are "atoms", "projections", or each has the name of an atom, a list of them, or a list of Wannier functions.
 
     Checked here, because pydantic reports every type that a value is not.
     """
-    if value in (None, "atoms"):
+    if value in (None, "atoms", "projections"):
         return value
     if not isinstance(value, dict) or not value:
-        raise ValueError("expected 'atoms', or a table [sites] of names and what belongs to them")
+        raise ValueError("expected 'atoms', 'projections', or a table [sites] of names and what belongs to them")
     for name, members in value.items():
         listed: Any = [members] if isinstance(members, str) else members
         kinds = {type(member) for member in listed} if isinstance(listed, list) else set()
@@ -186,6 +186,7 @@ def _members(value: Any) -> Any:
     return value
 
 
+SiteNames = Literal["atoms", "projections"]
 Members = str | list[str] | list[int]
 
 
@@ -219,7 +220,7 @@ class Settings(Section):
     grid: Annotated[GridSection, BeforeValidator(_points)] = GridSection()  # or a list: points
     tolerance: Annotated[ToleranceSection | None, BeforeValidator(_relative)] = None  # or a number: relative
     symmetry: SymmetrySection = SymmetrySection()
-    sites: Annotated[Literal["atoms"] | dict[str, Members] | None, BeforeValidator(_members)] = None  # to project the spin on
+    sites: Annotated[SiteNames | dict[str, Members] | None, BeforeValidator(_members)] = None  # atoms by centres or projections
     numerics: NumericsSection = NumericsSection()
 
     @property

@@ -23,6 +23,7 @@ from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.config import ModelSection, Section, Settings, SpinChannels, SymmetrySection, read_table, settings_from
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel, load_model
+from wannier_spin.orbitals import Orbitals
 from wannier_spin.readers import (
     WS_DISTANCE_TOLERANCE,
     FermiEnergy,
@@ -35,6 +36,7 @@ from wannier_spin.readers import (
     read_tb,
     read_wannier90,
 )
+from wannier_spin.sites import Sites, projected_sites
 from wannier_spin.symmetry import symmetrize_model
 
 INPUT_ENDING = ".toml"
@@ -107,7 +109,8 @@ def inputs_of(settings: Settings, folder: Path) -> Inputs:
     """The model, the structure and the Fermi energy that settings name. Raises InputError."""
     model, structure = read_inputs(settings, folder)
     fermi = _fermi_energy(settings, folder, model)
-    changed = settings.model_copy(update={"fermi_energy": fermi.value})
+    found = {"sites": _projected(settings, folder, model, structure)} if settings.sites == "projections" else {}
+    changed = settings.model_copy(update={"fermi_energy": fermi.value, **found})
     return Inputs(model, structure, _seed_of(settings, folder), changed, fermi.source)
 
 
@@ -138,9 +141,24 @@ def read_inputs(settings: Settings, folder: Path) -> tuple[TightBindingModel, St
         return model, structure
     group = verified_group(model, structure, settings.numerics.degeneracy_tolerance)
     assert group is not None
-    win = folder / (wanted.projections or wanted.structure)
-    orbitals = read_projections(win, wanted.spin_order) if model.spin_axis is None else read_projections(win, None)
+    win, orbitals = _orbitals(wanted, folder, model)
     return symmetrize_model(model, orbitals, group.group.operations, window=read_frozen_window(win))[0], structure
+
+
+def _orbitals(wanted: SymmetrySection, folder: Path, model: TightBindingModel) -> tuple[Path, Orbitals]:
+    """What the Wannier functions were projected on, and the .win file that says so. Raises InputError."""
+    win = folder / (wanted.projections or wanted.structure or "")
+    return win, read_projections(win, wanted.spin_order if model.spin_axis is None else None)
+
+
+def _projected(settings: Settings, folder: Path, model: TightBindingModel, structure: Structure | None) -> Sites:
+    """The atoms of the structure, each with the Wannier functions that were projected on it. Raises InputError."""
+    if structure is None:
+        raise InputError("sites = 'projections': symmetry.structure is missing, which has the atoms")
+    win, orbitals = _orbitals(settings.symmetry, folder, model)
+    if len(orbitals) != model.n_bands:
+        raise InputError(f"sites = 'projections': '{win}' projects on {len(orbitals)} functions, the model has {model.n_bands}")
+    return projected_sites(orbitals, structure)
 
 
 def _read_model(settings: Settings, folder: Path) -> TightBindingModel:

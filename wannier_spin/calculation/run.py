@@ -21,7 +21,7 @@ from wannier_spin.integration.parallel import Communicator, together
 from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.request import Request
 from wannier_spin.results import ResultSet
-from wannier_spin.sites import SitesLike
+from wannier_spin.sites import Sites, SitesLike
 
 SAMPLE = 64  # k-points for the range of the bands
 MARGIN = 2.0  # eV, by which it may be larger
@@ -133,10 +133,11 @@ def asked_sites(settings: Settings, n_bands: int) -> SitesLike | None:
 
     Raises InputError for a function that is not there.
     """
-    if settings.sites is None or settings.sites == "atoms":
-        return settings.sites
+    given: Any = settings.sites
+    if given is None or given == "atoms" or isinstance(given, Sites):  # of "projections": made with the inputs
+        return given
     found: dict[str, Any] = {}
-    for name, members in settings.sites.items():
+    for name, members in given.items():
         numbers = [] if isinstance(members, str) else [member for member in members if isinstance(member, int)]
         if numbers and max(numbers) > n_bands:
             raise InputError(f"sites.{name} has Wannier function {max(numbers)}; the model has 1 to {n_bands}")
