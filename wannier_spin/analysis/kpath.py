@@ -226,6 +226,17 @@ def occupied_sum(bands: BandMap[Place], fermi_energy: float) -> Real:
     return np.where(bands.energies < fermi_energy, bands.values, 0.0).sum(axis=1)
 
 
+def spin_in_plane(model: TightBindingModel | ContinuumModel, plane: KPlane, band: int) -> Real:
+    """The spin of a band (from 1) along the two axes of a plane: (k,2), Pauli matrices.
+
+    Raises InputError for a band that is not there.
+    """
+    if not 1 <= band <= model.n_bands:
+        raise InputError(f"band {band}: the model has bands 1 to {model.n_bands}")
+    spin = np.stack([band_map(model, plane, "spin", c).values[:, band - 1] for c in "xyz"], axis=1)
+    return np.asarray(spin @ plane.axes.T)
+
+
 def _corners(branch: str, text: str) -> tuple[list[str], Real]:
     names, ends = _named_points(branch, f"path '{text}'")
     if len(ends) < 2:

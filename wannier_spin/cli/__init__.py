@@ -1,6 +1,6 @@
 """The command line: `wannier-spin COMMAND`.
 
-run, rerun, converge, results (show, plot, export), figures (bands, plane, fermi-surface), models (check, symmetry), lists
+run, rerun, converge, compare, results (show, plot, export), figures (bands, plane, fermi-surface), models (check, symmetry), lists
 (responses, schema), screen: one module for each group of commands. Exit codes: 0 done (a warning is still 0), 2 bad input,
 1 anything else.
 Under MPI rank 0 alone prints.
@@ -14,7 +14,7 @@ import traceback
 import warnings
 from typing import Any
 
-from wannier_spin.cli import converge, figures, files, lists, models, parts, rerun, results, run, screen  # noqa: F401  (they register)
+from wannier_spin.cli import compare, converge, figures, files, lists, models, parts, rerun, results, run, screen  # noqa: F401  (they register)
 from wannier_spin.cli.app import app
 from wannier_spin.cli.lists import responses_table
 from wannier_spin.errors import InputError, Interrupted

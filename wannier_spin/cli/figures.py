@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,13 +27,14 @@ from wannier_spin.cli.options import (
 from wannier_spin.errors import InputError
 
 if TYPE_CHECKING:
-    from wannier_spin.analysis.kpath import BandMap, Place
+    from wannier_spin.analysis.kpath import BandMap, KPlane, Place
     from wannier_spin.calculation import Inputs
     from wannier_spin.model import TightBindingModel
 
 
 @app.command(
     epilog=examples(
+        "wannier-spin bands Pt -o Pt-bands.pdf                     # the path of Pt.win, or of its structure",
         "wannier-spin bands Pt --path 'L 1/2 1/2 1/2; G 0 0 0; X 1/2 0 1/2' -o Pt-bands.pdf",
         "wannier-spin bands Fe.model.h5 --path 'G 0 0 0; H 1/2 -1/2 1/2' --quantity spin -c z --fermi-energy 17.6 -o Fe-bands.png",
     )
@@ -40,13 +42,21 @@ if TYPE_CHECKING:
 @with_options(MODEL, OF_RESPONSE, IN_PARTS)
 def bands(
     seedname: Annotated[Path, SEEDNAME],
-    path: Annotated[str, typer.Option(help="Corners in reduced coordinates: 'G 0 0 0; X 1/2 0 1/2 | K …'; '|' is a jump.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg.")],
+    path: Annotated[
+        str | None,
+        typer.Option(
+            help="Corners in reduced coordinates: 'G 0 0 0; X 1/2 0 1/2 | K …'; '|' is a jump. "
+            "Default: kpoint_path of .win, else the lines of the structure (seekpath)."
+        ),
+    ] = None,
     quantity: QUANTITY = "spin_berry_curvature",
     component: COMPONENT = "xy;z",
     fermi_energy: Annotated[
         float | None,
-        typer.Option(help="eV; also draws the sum over the bands below it, of a response mu; default: that of INPUT.toml."),
+        typer.Option(
+            help="eV; also draws the sum over the bands below it, of a response mu; default: that of INPUT.toml or of the run."
+        ),
     ] = None,
     energies: Annotated[
         tuple[float, float] | None, typer.Option(help="Lowest and highest energy drawn, from the Fermi energy.")
@@ -61,14 +71,18 @@ def bands(
     plotting.check_ending(output)
     asked = asked_of(options, quantity)
     inputs = opened(seedname, options)
-    fermi_energy = fermi_energy_of(inputs, fermi_energy)
-    data = _map_of(inputs, k_path(inputs.model, path, points), quantity, component, fermi_energy, asked)
+    fermi_energy = fermi_energy_of(inputs, fermi_energy, seedname)
+    data = _map_of(
+        inputs, k_path(inputs.model, path or path_of(inputs, seedname), points), quantity, component, fermi_energy, asked
+    )
     plotting.plot_bands(data, output, fermi_energy=fermi_energy, energy_range=energies)
     print(f"written to {output}")
 
 
 @app.command(
     epilog=examples(
+        "wannier-spin plane Pt --miller 0 0 1 -o Pt-plane.pdf",
+        "wannier-spin plane Fe.model.h5 --miller 0 0 1 --band 9 -q spin -c z --arrows -o Fe-spins.png",
         "wannier-spin plane Pt --corners '. 0 0 0; . 1 0 0; . 0 1 0' --fermi-energy 22.48 -o Pt-plane.pdf",
         "wannier-spin plane Fe.model.h5 --corners '. 0 0 0; . 1 0 0; . 0 1 0' -q magnetic_spin_hall -c 'xx;z' "
         "--block L1surf --fermi-energy 17.6 -o Fe-plane.png",
@@ -77,8 +91,14 @@ def bands(
 @with_options(OF_PLANE, MODEL, OF_RESPONSE, IN_PARTS)
 def plane(
     seedname: Annotated[Path, SEEDNAME],
-    corners: Annotated[str, typer.Option(help="A corner and the ends of the edges from it: '. 0 0 0; . 1 0 0; . 0 1 0'.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg.")],
+    corners: Annotated[
+        str | None, typer.Option(help="A corner and the ends of the edges from it: '. 0 0 0; . 1 0 0; . 0 1 0'.")
+    ] = None,
+    miller: Annotated[
+        tuple[int, int, int] | None,
+        typer.Option(help="In place of corners: through Gamma, parallel to this plane of the model's lattice vectors."),
+    ] = None,
     quantity: QUANTITY = "spin_berry_curvature",
     component: COMPONENT = "xy;z",
     fermi_energy: Annotated[float | None, typer.Option(help="eV; bands below it are summed; of a response mu.")] = None,
@@ -87,14 +107,20 @@ def plane(
 ) -> None:
     """Draw a geometric quantity or what makes a response on a plane in k. Lines are where bands cross the Fermi energy."""
     from wannier_spin import plotting
-    from wannier_spin.analysis.kpath import k_plane
+    from wannier_spin.analysis.kpath import spin_in_plane
 
     plotting.check_ending(output)
+    if options["arrows"] and options["band"] is None:
+        raise InputError("--arrows are the spin of one band: give its number with --band")
     asked = asked_of(options, quantity)
     inputs = opened(seedname, options)
-    fermi_energy = fermi_energy_of(inputs, fermi_energy)
-    data = _map_of(inputs, k_plane(inputs.model, corners, points, options["mark"] or ""), quantity, component, fermi_energy, asked)
-    plotting.plot_plane(data, output, fermi_energy=fermi_energy, **given(options, {"band": None, "scale": None}))
+    fermi_energy = fermi_energy_of(inputs, fermi_energy, seedname)
+    place = _plane_of(inputs, corners, miller, points, options["mark"] or "")
+    data = _map_of(inputs, place, quantity, component, fermi_energy, asked)
+    choices: Any = given(options, {"band": None, "scale": None})
+    if options["arrows"]:
+        choices["arrows"] = spin_in_plane(inputs.model, place, options["band"])
+    plotting.plot_plane(data, output, fermi_energy=fermi_energy, **choices)
     print(f"written to {output}")
 
 
@@ -124,7 +150,7 @@ def fermi_surface(
     check_writable(output)
     asked = asked_of(options, quantity)
     inputs = opened(seedname, options)
-    energy = fermi_energy_of(inputs, fermi_energy)
+    energy = fermi_energy_of(inputs, fermi_energy, seedname)
     if energy is None:
         raise InputError(f"'{seedname}' tells no Fermi energy: give --fermi-energy, in eV")
     if quantity is not None and is_response(quantity):
@@ -136,9 +162,68 @@ def fermi_surface(
     print(f"written to {output}")
 
 
-def fermi_energy_of(inputs: Inputs, given: float | None) -> float | None:
-    """The one that is given, else that of an input file."""
-    return inputs.settings.fermi_energy if given is None and inputs.settings is not None else given
+def fermi_energy_of(inputs: Inputs, given: float | None, path: Path) -> float | None:
+    """The one that is given, else that of an input file, else what the files of the run say (told on stderr)."""
+    from wannier_spin.readers.fermi import find_fermi_energy
+
+    if given is not None:
+        return given
+    if inputs.settings is not None:
+        return inputs.settings.fermi_energy
+    try:
+        found = find_fermi_energy(_seed_beside(path))
+    except InputError:
+        print("no Fermi energy is told by the files of the run: energies are absolute; --fermi-energy gives it", file=sys.stderr)
+        return None
+    print(f"fermi_energy = {found.value:g} eV, from {found.source}", file=sys.stderr)
+    return found.value
+
+
+def path_of(inputs: Inputs, path: Path) -> str:
+    """The path in k that the `.win` beside a model names, else that of the structure. Raises InputError where there is neither."""
+    from wannier_spin.analysis.high_symmetry import path_of_structure, path_of_win
+    from wannier_spin.readers import read_structure
+    from wannier_spin.readers.files import find_file
+
+    named = _win_of(inputs, path)
+    win = find_file(named, ".win")
+    found = path_of_win(win) if win is not None else None
+    if found is not None:
+        return found
+    if inputs.structure is None and win is None:
+        raise InputError(f"no '{named}.win' and no structure, from which the path could be taken: give --path 'G 0 0 0; X 1/2 0 0'")
+    return path_of_structure(inputs.structure or read_structure(win), inputs.model.periodic)  # type: ignore[arg-type]
+
+
+def _win_of(inputs: Inputs, path: Path) -> Path:
+    """What the name of the `.win` begins with: of an input file that of its run."""
+    if inputs.settings is None:
+        return _seed_beside(path)
+    return _seed_beside(path.parent / inputs.settings.seeds[0])
+
+
+def _seed_beside(path: Path) -> Path:
+    """The seedname of a path: of a saved model X.model.h5 it is X, of a folder the one run in it."""
+    from wannier_spin.readers.files import seeds_in
+
+    if path.is_dir():
+        seeds = seeds_in(path)
+        return path / (seeds[0] if len(seeds) == 1 else path.name)
+    return path.with_name(path.name.removesuffix(".h5").removesuffix(".model"))
+
+
+def _plane_of(
+    inputs: Inputs, corners: str | None, miller: tuple[int, int, int] | None, points: tuple[int, int], mark: str
+) -> KPlane:
+    """The plane by its corners or by Miller indices. Raises InputError unless one of them is given."""
+    from wannier_spin.analysis.high_symmetry import miller_plane
+    from wannier_spin.analysis.kpath import k_plane
+
+    if corners is not None and miller is None:
+        return k_plane(inputs.model, corners, points, mark)
+    if miller is not None and corners is None:
+        return miller_plane(inputs.model, miller, points, mark)
+    raise InputError("give the plane either by --corners or by --miller, like --miller 0 0 1")
 
 
 def _map_of(inputs: Inputs, k: Place, quantity: str, component: str, mu: float | None, asked: Mapping[str, Any]) -> BandMap[Place]:

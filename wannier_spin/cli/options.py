@@ -45,6 +45,7 @@ OF_PLANE: dict[str, Any] = {
     "band": _optional(int, "The number of one band, from 1, in place of the sum."),
     "mark": _optional(str, "Points of the plane to be named: 'G 0 0 0; X 1/2 0 0'."),
     "scale": _optional(str, "Of the colours: auto (default), linear or symlog."),
+    "arrows": Annotated[bool, typer.Option("--arrows", help="Also the spin of --band in the plane, as arrows.")],
 }
 OF_SCREEN: dict[str, Any] = {  # fields of a screening's request
     "rank_by": _optional(str, "Sort by a column of the table, for instance spin_hall_angle."),

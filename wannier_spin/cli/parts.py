@@ -42,7 +42,7 @@ def decompose(
 
     asked = asked_of(options, response)
     inputs = opened(seedname, options)
-    mu = fermi_energy_of(inputs, fermi_energy)
+    mu = fermi_energy_of(inputs, fermi_energy, seedname)
     if mu is None:
         raise InputError(f"'{seedname}' tells no Fermi energy: give --fermi-energy, the mu in eV")
     keywords: Any = {**keywords_of(inputs, mu, asked), "grid": grid or default_grid(inputs.model, 0.1)}

@@ -6,6 +6,7 @@ The only place that imports matplotlib. What is drawn is made first, by function
 
 from wannier_spin.plotting.bands import plot_bands
 from wannier_spin.plotting.canvas import check_ending, save
+from wannier_spin.plotting.comparison import plot_comparison
 from wannier_spin.plotting.convergence import plot_convergence
 from wannier_spin.plotting.plane import plot_plane
 from wannier_spin.plotting.ranking import plot_ranking
@@ -16,6 +17,7 @@ __all__ = [
     "draw_response",
     "plot",
     "plot_bands",
+    "plot_comparison",
     "plot_convergence",
     "plot_plane",
     "plot_ranking",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Real = NDArray[np.float64]
 EDGE = 1e-9
+N_ARROWS, LENGTH = 18, 0.85  # on the longer side; of a vector of length 1, in distances between arrows
 NEAREST = 12  # lattice points: those that share a corner of a zone, and their mirror images
 
 
@@ -32,12 +33,14 @@ def plot_plane(
     fermi_energy: float | None = None,
     band: int | None = None,
     scale: Scale = "auto",
+    arrows: Real | None = None,
 ) -> Figure:
     """A map on a plane: of a response its integrand, of a geometric quantity the sum over the bands below the Fermi energy (eV).
 
     band : number of a band, from 1, in place of the sum. scale : of the colours; "symlog" shows values of very different sizes,
-    "auto" takes it where a few points are much larger than most. Lines are where bands cross the Fermi energy (that band, if one
-    is given), grey ones are boundaries of Brillouin zones.
+    "auto" takes it where a few points are much larger than most. arrows (k,2) : along the axes of the plane, such as
+    `spin_in_plane`; one of length 1 nearly fills the distance between arrows. Lines are where bands cross the Fermi energy (that
+    band, if one is given), grey ones are boundaries of Brillouin zones.
 
     Raises InputError as `plot`, for a band that is not there, and where there is no Fermi energy to sum up to.
     """
@@ -57,6 +60,8 @@ def plot_plane(
         if level is not None:
             numbers = range(bands.energies.shape[1]) if band is None else (band - 1,)
             _draw_fermi_lines(axes, (x, y), shifts, [(bands.energies[:, n] - level).reshape(x.shape) for n in numbers])
+        if arrows is not None:
+            _draw_arrows(axes, bands.k, arrows, window, shifts)
         for name, *place in bands.k.marks:
             for shift in shifts:
                 if window[0][0] - EDGE <= place[0] + shift <= window[0][1] + EDGE:
@@ -155,6 +160,27 @@ def _draw_fermi_lines(axes: Axes, place: tuple[Real, Real], shifts: Sequence[flo
                 axes.contour(x + shift, y, energy, levels=[0.0], colors=colour, linewidths=width)
 
 
+def _draw_arrows(axes: Axes, plane: KPlane, arrows: Real, window: Any, shifts: Sequence[float]) -> None:
+    """Arrows at equal distances along both axes, about N_ARROWS on the longer side, their middles on their points."""
+    corners = plane.positions.reshape(*plane.shape, 2)
+    edges = [np.linalg.norm(end - corners[0, 0]) for end in (corners[-1, 0], corners[0, -1])]
+    unit = max(edges) / N_ARROWS
+    steps = [max(1, round(unit * (n - 1) / edge)) for n, edge in zip(plane.shape, edges, strict=True)]
+    chosen = tuple(slice((n - 1) % step // 2, None, step) for n, step in zip(plane.shape, steps, strict=True))
+    x, y, u, v = (a.reshape(plane.shape)[chosen].ravel() for a in (*plane.positions.T, *arrows.T))
+    for shift in shifts:
+        seen = (x + shift >= window[0][0] - EDGE) & (x + shift <= window[0][1] + EDGE)
+        look: Any = {
+            "angles": "xy",
+            "scale_units": "xy",
+            "scale": 1 / (LENGTH * unit),
+            "pivot": "mid",
+            "width": 0.0035,
+            "zorder": 3,
+        }
+        axes.quiver(x[seen] + shift, y[seen], u[seen], v[seen], color="black", path_effects=_halo(1.0), **look)
+
+
 def _draw_mark(axes: Axes, name: str, place: tuple[float, float]) -> None:
     axes.plot(*place, "o", color="black", ms=2.5, clip_on=False, path_effects=_halo(1.2))
     text = axes.annotate(name, place, (3, 3), textcoords="offset points", size=8, annotation_clip=False)
@@ -203,8 +229,8 @@ def _mirrored(plane: KPlane, lattice: Real) -> NDArray[np.int64]:
 def axis_label(direction: Real) -> str:
     """k_x for a Cartesian axis, else the direction in the smallest whole numbers, or in decimals."""
     multiples = (direction / np.abs(direction).max() * n for n in range(1, 7))
-    whole = next((w for w in multiples if np.abs(w - w.round()).max() < 1e-3), None)
+    whole = next((w.round() for w in multiples if np.abs(w - w.round()).max() < 1e-3), None)
     if whole is not None and np.abs(whole).sum() == 1 and whole.sum() > 0:
         return f"$k_{'xyz'[int(np.argmax(whole))]}$ (Å$^{{-1}}$)"
-    numbers = " ".join(f"{x:.2f}" for x in direction) if whole is None else " ".join(str(int(x)) for x in whole.round())
+    numbers = " ".join(f"{x:.2f}" for x in direction) if whole is None else " ".join(str(int(x)) for x in whole)
     return f"k along [{numbers}] (Å$^{{-1}}$)".replace("-", "−").replace("{−1}", "{-1}")

@@ -1,0 +1,96 @@
+"""Two results beside one another: common points, bars, units; and the command."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Command, entry_point
+
+import wannier_spin as ws
+from wannier_spin.errors import InputError
+from wannier_spin.results.compare import compared
+
+MU = [-0.5, 0.0, 0.5]
+
+
+def result(n: int, mu: list[float] = MU, **options: object) -> ws.ResultSet:
+    names = ["spin_hall", "magnetic_spin_hall"]
+    return ws.compute(ws.models.get("rashba_exchange"), names, grid=(n, n, 1), mu=mu, temperature=2000, **options)
+
+
+ONE, FINE = result(8), result(16)
+
+
+@pytest.fixture
+def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return entry_point(monkeypatch, capsys)
+
+
+def test_two_meshes() -> None:
+    found, notes = compared(ONE, FINE)
+    assert [c.response for c in found] == ["spin_hall", "magnetic_spin_hall"]
+    assert not notes
+    for c in found:
+        a, b = ONE[c.response], FINE[c.response]
+        distance = np.abs(a.values - b.values)
+        assert distance.max() > 0
+        assert c.relative == pytest.approx(distance.max() / max(np.abs(a.values).max(), np.abs(b.values).max()))
+        assert c.entries[0].value - c.entries[1].value == pytest.approx(
+            distance.max() * np.sign(c.entries[0].value - c.entries[1].value)
+        )
+        assert c.words == ("agree within their bars" if c.in_bars <= 1 else "DIFFER by more than their bars")
+
+
+def test_the_same() -> None:
+    for c in compared(ONE, ONE)[0]:
+        assert (c.relative, c.in_bars, c.words) == (0, 0, "the same")
+
+
+def test_what_is_wrong_is_seen() -> None:
+    tensor = FINE["spin_hall"]
+    wrong = ws.ResultSet({**FINE, "spin_hall": tensor.at(combination={"L0": 1.5})}, FINE.facts)
+    found, notes = compared(FINE, wrong)
+    assert found[0].words == "DIFFER by more than their bars"
+    assert "different blocks" in notes[0]
+
+
+def test_common_points_units_and_tau() -> None:
+    other = result(8, mu=[0.0, 0.25, 0.5], units="SI", tau=20.0)
+    found, notes = compared(ONE, other)
+    for c in found:
+        assert list(c.tensors[1].mu) == [0.0, 0.5]
+        assert c.relative < 1e-9
+    assert any("tau of the second" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (lambda: result(4, mu=[0.1]), "no common mu"),
+        (
+            lambda: ws.compute(ws.models.get("rashba_exchange"), "edelstein", grid=(4, 4, 1), mu=0.0, temperature=900),
+            "no response in common",
+        ),
+        (lambda: result(4, channel="charge"), "cannot be compared"),
+    ],
+)
+def test_what_cannot_be_compared(other, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        compared(ONE, other())
+
+
+def test_command(wannier_spin: Command, tmp_path: Path) -> None:
+    paths = [ONE.save(tmp_path / "a.h5"), FINE.save(tmp_path / "b.h5")]
+    done = wannier_spin("compare", *paths, "-o", tmp_path / "both.png")
+    assert done.code == 0, done.err
+    assert "a.h5" in done.out
+    assert "bars" in done.out
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+    for arguments, message in (
+        (["-c", "xy;z"], "give -o"),
+        (["-o", "x.gif"], ".pdf, .png, .svg"),
+        (["-c", "xq;z", "-o", tmp_path / "y.png"], "no response has"),
+    ):
+        done = wannier_spin("compare", *paths, *arguments)
+        assert done.code == 2
+        assert message in done.err

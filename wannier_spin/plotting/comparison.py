@@ -1,0 +1,96 @@
+"""Two results over one another, with their error bands: one panel for each response."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wannier_spin.components import checked_index
+from wannier_spin.errors import InputError
+from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, check_ending, new_figure, own_style, save
+from wannier_spin.plotting.words import math_unit, power_of_ten
+from wannier_spin.results import ResponseTensor
+from wannier_spin.results.compare import Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LABELS = {"mu": "μ (eV)", "temperature": "T (K)", "omega": "ħω (eV)"}
+
+
+def plot_comparison(
+    found: Sequence[Comparison], names: tuple[str, str], components: Sequence[str] = (), path: str | Path | None = None
+) -> Figure:
+    """One panel for each response against its longest axis (mu, temperature or omega), the others at their first value.
+
+    components : those that a response has; none given: where the two are largest. names : of the two results.
+    Raises InputError where nothing is left to draw, and as `plot`.
+    """
+    if path is not None:
+        check_ending(path)
+    chosen = [(c, component) for c in found for component in _components(c, components)]
+    if not chosen:
+        raise InputError(f"no response has a component {', '.join(components)}")
+    columns = min(2, len(chosen))
+    rows = -(-len(chosen) // columns)
+    with own_style():
+        figure = new_figure((1.15 * COLUMN * columns, 0.4 + 2.2 * rows))
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, (comparison, component) in zip(panels, chosen, strict=False):
+            _draw(axes, comparison, component, names)
+        for axes in panels[len(chosen) :]:
+            axes.remove()
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    if path is not None:
+        save(figure, path)
+    return figure
+
+
+def _components(c: Comparison, wanted: Sequence[str]) -> list[str]:
+    if not wanted:
+        tensor = c.tensors[0]
+        place = np.unravel_index(int(np.nanargmax(np.abs(tensor.values))), tensor.values.shape)
+        return [tensor.component_name(tuple(int(i) for i in place)).partition(" ")[0]]
+    return [name for name in wanted if _has(c.tensors[0], name)]
+
+
+def _has(tensor: ResponseTensor, component: str) -> bool:
+    try:
+        checked_index(tensor, component)
+    except InputError:
+        return False
+    return True
+
+
+def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str]) -> None:
+    lengths = {axis: len(getattr(c.tensors[0], axis)) for axis in LABELS}
+    along = max(lengths, key=lambda axis: lengths[axis])
+    lines = [_line(tensor, component, along) for tensor in c.tensors]
+    power = power_of_ten(max(float(np.abs(values).max()) for _, values, _ in lines) or 1.0)
+    for (x, values, error), name, colour, style in zip(lines, names, COLOURS, LINES, strict=False):
+        y, bar = values / 10.0**power, np.nan_to_num(error) / 10.0**power
+        axes.plot(x, y, color=colour, ls=style, marker="o" if len(x) == 1 else None, label=name)
+        axes.fill_between(x, y - bar, y + bar, color=colour, alpha=0.2, lw=0)
+        if len(x) == 1:
+            axes.errorbar(x, y, yerr=bar, color=colour, capsize=2)
+    inside = [values / 10.0**power for _, values, _ in lines]
+    low, high = min(v.min() for v in inside), max(v.max() for v in inside)
+    margin = 0.25 * ((high - low) or abs(high) or 1.0)
+    axes.set_ylim(low - margin, high + margin)
+    axes.axhline(0, color="0.6", lw=0.6, zorder=0)
+    axes.set_xlabel(LABELS[along])
+    axes.set_ylabel(" ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(c.tensors[0].unit)) if word))
+    part = f", {c.tensors[0].parts[0]}" if c.tensors[0].parts else ""
+    axes.set_title(f"{c.tensors[0].title}, {component}{part}", loc="left")
+
+
+def _line(tensor: ResponseTensor, component: str, along: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x, values and errors along an axis, everything else at its first value."""
+    place = tuple(slice(None) if axis == along else 0 for axis in tensor.axes[: -len(tensor.labels)])
+    values, error = tensor.component(component)
+    return np.asarray(getattr(tensor, along)), values[place], error[place]
