@@ -173,7 +173,10 @@ def fermi_energy_of(inputs: Inputs, given: float | None, path: Path) -> float | 
     try:
         found = find_fermi_energy(_seed_beside(path))
     except InputError:
-        print("no Fermi energy is told by the files of the run: energies are absolute; --fermi-energy gives it", file=sys.stderr)
+        if "route" in inputs.model.source:  # it comes from a run
+            print(
+                "no Fermi energy is told by the files of the run: energies are absolute; --fermi-energy gives it", file=sys.stderr
+            )
         return None
     print(f"fermi_energy = {found.value:g} eV, from {found.source}", file=sys.stderr)
     return found.value
