@@ -24,6 +24,8 @@ from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.request import check_count
 
+LONGEST = 200  # characters of a value in a message
+
 
 class Section(BaseModel):
     """A table of the input file: unknown keys are refused, numbers are not guessed from text."""
@@ -297,15 +299,24 @@ def _explain(problem: Any) -> str:
     keys = [str(part) for part in problem["loc"] if isinstance(part, int) or str(part).isidentifier()]
     key = ".".join(keys)
     if problem["type"] == "extra_forbidden":
-        valid = _valid_keys(keys[:-1])
-        near = difflib.get_close_matches(keys[-1], valid, n=1, cutoff=0.0)[0]
-        return f"unknown key '{key}'; did you mean '{near}'? Valid here: {', '.join(valid)}"
+        unknown = str(problem["loc"][-1])  # any text may be a key in TOML
+        inside = keys[:-1] if unknown.isidentifier() else keys
+        valid = _valid_keys(inside)
+        near = difflib.get_close_matches(unknown, valid, n=1, cutoff=0.0)
+        meant = f"did you mean '{near[0]}'? " if near else ""
+        return f"unknown key '{'.'.join([*inside, unknown])}'; {meant}Valid here: {', '.join(valid)}"
     if problem["type"] == "missing":
         return f"the key '{key}' is missing; it has no default"
     message = problem["msg"].removeprefix("Value error, ")
     if isinstance(problem["input"], dict):  # a whole table
         return f"[{key}]: {message}" if key else str(message)
-    return f"{key} = {problem['input']!r}: {message}"
+    return f"{key} = {_shown(problem['input'])}: {message}"
+
+
+def _shown(value: object) -> str:
+    """Not more of it than one reads."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
 def _valid_keys(section: list[str]) -> list[str]:

@@ -55,7 +55,7 @@ class Checkpoint:
         for name, state in tree["states"].items():
             check_tree(f"{where}, replica {name}", state, _STATE, remedy)
         try:
-            stored = json.loads(tree["identity"])
+            stored = dict(json.loads(tree["identity"]).items())
             states = [State.from_tree(tree["states"][str(i)]) for i in range(len(tree["states"]))]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{where} ({error!r}); {remedy}") from error
