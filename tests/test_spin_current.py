@@ -131,7 +131,7 @@ def test_states_inside_a_block_do_not_matter():
                 inside = np.flatnonzero(group == block)
                 X = rng.normal(size=(len(inside),) * 2) + 1j * rng.normal(size=(len(inside),) * 2)
                 turn[k][np.ix_(inside, inside)] = np.linalg.qr(X)[0]
-        blocks = spin_current.Blocks(g.states, g.same_group, g.inverse_gap)
+        blocks = spin_current.Groups(g.states, g.same_group, g.inverse_gap)
         turned = replace(blocks, states=g.states @ turn)
         for f in (spin_current.qiao, spin_current.qiao_derivative):
             before, after = f(bloch, blocks), f(bloch, turned)

@@ -47,6 +47,24 @@ def eigh(H: Complex) -> tuple[Real, Complex]:
     return energies, states
 
 
+def diagonal(X: Complex) -> Real:
+    """Re X_nn of Hermitian matrices: (...,n)."""
+    return np.asarray(np.diagonal(X, axis1=-2, axis2=-1).real)
+
+
+def weighted(weights: Real, X: Real) -> Real:
+    """sum_m w_nm X_m: (k,n,m), (k,...,m) -> (k,...,n)."""
+    return np.asarray(np.einsum("knm,k...m->k...n", weights, X))
+
+
+def pairs(left: Complex, right: Complex, weights: Real | None = None) -> Complex:
+    """left_nm right_mn, times w_nm: (k,a,n,m), (k,b,n,m), (k,n,m) -> (k,a,b,n,m); or (k,a,c,n,m), ... -> (k,a,b,c,n,m)."""
+    after = "c" if left.ndim == 5 else ""
+    factors = (left, right) if weights is None else (left, right, weights)
+    given = f"ka{after}nm,kbmn" + ("" if weights is None else ",knm")
+    return np.asarray(np.einsum(f"{given}->kab{after}nm", *factors, optimize=weights is not None))
+
+
 def rows(X: Complex) -> Complex:
     """(k, rows..., n, m) -> (k, n, rows..., m), contiguous: for each n all that a sum over m needs."""
     return np.ascontiguousarray(np.moveaxis(X, -2, 1))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import observables
-from wannier_spin.arrays import Complex, Real, bracket, eigh, rotate
+from wannier_spin.arrays import Complex, Real, bracket, diagonal, eigh, rotate, weighted
 from wannier_spin.arrays import adjoint as adjoint
 from wannier_spin.bloch import BlochMatrices, BlochSum, kp_matrices
 from wannier_spin.continuum import ContinuumModel
@@ -178,13 +178,12 @@ class BandGeometry:
     @cached_property
     def block_velocity(self) -> Real:
         """v^a_N = Tr v^a_NN / dim N for every band (k,a,n)."""
-        diagonal = np.einsum("kann->kan", self.velocity).real
-        return self.block_mean(diagonal)
+        return self.block_mean(diagonal(self.velocity))
 
     @property
     def block_spin(self) -> Real:
         """Tr sigma^c_NN / dim N for every band (k,c,n)."""
-        return self.block_mean(np.einsum("kcnn->kcn", self.spin_matrices).real)
+        return self.block_mean(diagonal(self.spin_matrices))
 
     @cached_property
     def inverse_gap(self) -> Real:
@@ -204,7 +203,7 @@ class BandGeometry:
         if not self.has_degeneracies:
             return X
         weight = self.same_group / self.same_group.sum(axis=-1, keepdims=True)
-        return np.einsum("knm,k...m->k...n", weight, X)
+        return weighted(weight, X)
 
     def _inner(self, DX: Complex, X: Complex) -> Complex:
         """X_;b = D_b X + i [r_b, X], the derivative of X (k,a,n,m) that knows of the blocks: d_b P_N drops out. (k,b,a,n,m)."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.arrays import pairs
 from wannier_spin.geometry import BandGeometry
 
 Real = NDArray[np.float64]
@@ -26,12 +27,12 @@ def position(g: BandGeometry) -> Complex:
 def spin_qgt(g: BandGeometry) -> Complex:
     """T^{ab;c}_nm = v^{a;c}_nm v^b_mn/eps_nm^2, angstrom^2: (k,a,b,c,n,m)."""
     w = g.inverse_gap**2
-    return np.einsum("kacnm,kbmn,knm->kabcnm", g.spin_current, g.velocity, w, optimize=True)
+    return pairs(g.spin_current, g.velocity, w)
 
 
 def zeeman_qgt(g: BandGeometry) -> Complex:
     """Tbar^{ab}_nm = r^a_nm sigma^b_mn, angstrom: (k,a,b,n,m)."""
-    return np.einsum("kanm,kbmn->kabnm", position(g), g.spin_matrices)
+    return pairs(position(g), g.spin_matrices)
 
 
 def metric(qgt: Complex) -> Real:

@@ -116,8 +116,8 @@ class Request:
     sites : projects the spin responses on groups of Wannier functions, see `ResponseTensor.site`. "atoms": one for each atom of
         `symmetry`; or name -> Wannier functions (numbered from 0) or names of atoms (Mn1, Mn2, ...); or what `atomic_sites`
         returns. With `symmetry` they are whole atoms, and all equivalent ones.
-    degeneracy_tolerance : eV; bands closer than this are one block. None: 5e-4, for a k·p model 1e-6 of its largest energy
-        at k = 0 (its bands are exact, and may be meV apart on purpose).
+    degeneracy_tolerance : eV; bands closer than this are one degenerate group. None: 5e-4, for a k·p model 1e-6 of its largest
+        energy at k = 0 (its bands are exact, and may be meV apart on purpose).
     degeneracy_check : True: also compute with a tenth and with ten times of that tolerance, on a mesh of half the density (within
         a tolerance: on the first boxes), and record how much each response moves, relative to its maximum, in the provenance.
         None: with that tolerance and none, on a few points, where more than a hundredth of the states at mu is in bands that
@@ -150,7 +150,7 @@ class Request:
     reduce_k: bool = _told(default=True, identity=False)
     sites: SitesLike | None = _told(default=None, identity=False)  # what is kept are the Wannier functions
     degeneracy_tolerance: float | None = _told(
-        default=None, identity=False, kind=float, help="eV; bands closer than this are one block."
+        default=None, identity=False, kind=float, help="eV; bands closer than this are one degenerate group."
     )
     degeneracy_check: bool | None = _told(default=None, identity=False)
     memory: float = _told(default=1.0, identity=False)

@@ -6,6 +6,7 @@ from wannier_spin.observables import (  # noqa: I001  (the order of tables)
     spin_current,
     orbital_moment,
 )
+from wannier_spin.observables.charge_current import flow
 from wannier_spin.observables.registry import (
     OBSERVABLES,
     Bands,
@@ -27,6 +28,7 @@ __all__ = [
     "Observable",
     "by_symbol",
     "definitions",
+    "flow",
     "get",
     "operators_of",
     "product",

@@ -1,6 +1,6 @@
 """Electric current up to the electron's charge: the velocity, v^a. The observable of the charge channel."""
 
-from wannier_spin.observables.registry import Observable, register
+from wannier_spin.observables.registry import Observable, product, register
 from wannier_spin.units import Measure
 
 CHARGE_CURRENT = register(
@@ -15,3 +15,13 @@ CHARGE_CURRENT = register(
         derivative=lambda g: g.velocity_derivative,
     )
 )
+
+
+def flow(
+    observable: Observable, *, name: str, symbol: str, title: str, definition: str = "", meaning: str = "", unit: str = "(hbar/e)"
+) -> Observable:
+    """{v^a, O}/2 of an observable O. unit : of O times that of a number's current, here of O in hbar."""
+    counted = observable.measure
+    measure = Measure(length=counted.length + 1, rate=counted.rate + 1, unit=unit)
+    words = {"name": name, "symbol": symbol, "title": title, "definition": definition, "meaning": meaning}
+    return product(CHARGE_CURRENT, observable, **words, measure=measure)

@@ -1,21 +1,21 @@
 """Orbital angular momentum of Bloch states from their geometry, L = r x m_e v, and its flow, {v^a, L^c}/2.
 
-    L_nm = i (m_e/2) sum_l [1/(e_l - e_n) + 1/(e_l - e_m)] v_nl x v_lm        l in no block of n or m, in units of hbar
+    L_nm = i (m_e/2) sum_l [1/(e_l - e_n) + 1/(e_l - e_m)] v_nl x v_lm        l in no group of n or m, in units of hbar
 
-which is (r x v - v x r) m_e/2 with the position r_nm = -i v_nm/(e_n - e_m) and the velocity between blocks of degenerate bands
+which is (r x v - v x r) m_e/2 with the position r_nm = -i v_nm/(e_n - e_m) and the velocity between degenerate groups of bands
 only, so that it does not depend on the choice of states inside them. Its diagonal is the orbital moment of a wave packet:
 M = -mu_B L (g_L = 1) for electrons, m_e v^2 D/(v^2 k^2 + D^2) for both bands of a massive Dirac model.
 
 S. Bhowal and G. Vignale, Phys. Rev. B 103, 195309 (2021); A. Pezo, D. Garcia Ovalle and A. Manchon, Phys. Rev. B 106, 104414
 (2022), with i e hbar^2/(4 g_L mu_B) for i m_e/2. What is left out is what does not follow from the velocity between the bands of
-the model: moments inside a block, and of states outside of the Wannier space.
+the model: moments inside a group, and of states outside of the Wannier space.
 """
 
 import numpy as np
 
 from wannier_spin.arrays import Complex, adjoint
-from wannier_spin.observables.charge_current import CHARGE_CURRENT
-from wannier_spin.observables.registry import Bands, Observable, product, register
+from wannier_spin.observables.charge_current import flow
+from wannier_spin.observables.registry import Bands, Observable, register
 from wannier_spin.units import ELECTRON_MASS, Measure
 
 
@@ -50,13 +50,4 @@ ORBITAL_MOMENT = register(
         local=True,
     )
 )
-ORBITAL_CURRENT = register(
-    product(
-        CHARGE_CURRENT,
-        ORBITAL_MOMENT,
-        name="orbital_current",
-        symbol="K",
-        title="orbital current",
-        measure=Measure(length=1, rate=1, unit="(hbar/e)"),
-    )
-)
+ORBITAL_CURRENT = register(flow(ORBITAL_MOMENT, name="orbital_current", symbol="K", title="orbital current"))

@@ -47,8 +47,8 @@ class Bands(Protocol):
     """What an observable is made of, at a batch of k-points; all between bands (k,...,n,m). See `geometry.BandGeometry`.
 
     velocity v^a and velocity_derivative D_b v^a; position r^a_nm = -i v^a_nm/eps_nm and position_derivative D_b r^a, r zero inside
-    a block of degenerate bands, as is interband_velocity, with its derivative; operator(name), operator_derivative(name): of the
-    model. inverse_gap: 1/(eps_N - eps_M), zero inside a block. observable, observable_derivative: of another observable.
+    a degenerate group of bands, as is interband_velocity, with its derivative; operator(name), operator_derivative(name): of the
+    model. inverse_gap: 1/(eps_N - eps_M), zero inside a group. observable, observable_derivative: of another observable.
     """
 
     @property
@@ -216,7 +216,7 @@ def projected(observable: Observable, sites: Sequence[Sequence[int]]) -> Observa
     def projectors(g: Bands) -> Complex:
         """p_s between bands: (k,s,n,m)."""
         own = [g.states[:, sorted(site)] for site in sites]
-        return np.stack([U.swapaxes(-1, -2).conj() @ U for U in own], axis=1)
+        return np.stack([adjoint(U) @ U for U in own], axis=1)
 
     def matrix(g: Bands) -> Complex:
         return _flat(half_anticommutator(projectors(g)[:, :, None], g.observable(observable)[:, None]), 1)

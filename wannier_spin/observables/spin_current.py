@@ -7,14 +7,14 @@ that know of states outside of the Wannier space, Ryoo's and Qiao's, in the Wann
     qiao     B_ac = ryoo - (K_c - S_c H) D_a                   J. Qiao, J. Zhou, Z. Yuan, W. Zhao, PRB 98, 214402 (2018)
 
     S_c = <u|sigma^c|u>,  R_ac = i<u|sigma^c|d_a u>,  L_ac = i<u|sigma^c H|d_a u>,  K_c = <u|sigma^c H|u>
-    D_a = sum_{N != M} P_N d_aH P_M/(eps_M - eps_N)            P_N projector on a block of degenerate bands
+    D_a = sum_{N != M} P_N d_aH P_M/(eps_M - eps_N)            P_N projector on a degenerate group of bands
 
 Both take H|u> = |u> H_W under the derivative. Ryoo's derivative is that of Wannier functions; Qiao's that of bands, whose change
 |u> D_a they let H act on exactly: hence K_c - S_c H, which vanishes where the Wannier functions span an invariant space of H.
 There R = S A, L = S H A, and all definitions are {v^a, sigma^c}/4. The papers divide by the difference of single bands; D_a, which
-has no elements inside a block of degenerate bands, does not depend on the choice of states there.
+has no elements inside a degenerate group, does not depend on the choice of states there.
 
-Derivatives: d_b P_N = [D_b, P_N], so that X -> d_b X - [D_b, X] respects blocks. Applied to [D_a, H] = d_aH between blocks,
+Derivatives: d_b P_N = [D_b, P_N], so that X -> d_b X - [D_b, X] respects groups. Applied to [D_a, H] = d_aH between groups,
 
     d_b D_a = [D_b, D_a] + sum_{N != M} P_N (d_b d_aH - [D_b, d_aH] - [D_a, sum_L P_L d_bH P_L]) P_M/(eps_M - eps_N)
 """
@@ -28,20 +28,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.arrays import Complex, Real, adjoint, bracket, commutator, rotate
-from wannier_spin.observables.charge_current import CHARGE_CURRENT
-from wannier_spin.observables.registry import Bands, Bloch, Observable, product, register
+from wannier_spin.observables.charge_current import flow
+from wannier_spin.observables.registry import Bands, Bloch, Observable, register
 from wannier_spin.observables.spin import SPIN
-from wannier_spin.units import Measure
 
 RYOO = ("spin", "spin_position", "spin_hamiltonian_position")  # S, R and L
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """Blocks of degenerate bands at a batch of k-points.
+class Groups:
+    """Degenerate groups of bands at a batch of k-points.
 
-    states (k,w,n), columns; same (k,n,m): whether two bands are in one block; inverse_gap (k,n,m): 1/(eps_N - eps_M), 1/eV, zero
-    inside a block.
+    states (k,w,n), columns; same (k,n,m): whether two bands are in one group; inverse_gap (k,n,m): 1/(eps_N - eps_M), 1/eV, zero
+    inside a group.
     """
 
     states: Complex
@@ -78,19 +77,19 @@ def ryoo_derivative(bloch: Bloch) -> Complex:
     return np.asarray(total - 1j * (dR @ H + R[:, None] @ dH[:, :, None, None] - dL))
 
 
-def qiao(bloch: Bloch, blocks: Blocks) -> Complex:
+def qiao(bloch: Bloch, groups: Groups) -> Complex:
     """B_ac of Qiao, eV angstrom: (k,a,c,n,m)."""
-    D = blocks.between(bloch.gradient)
+    D = groups.between(bloch.gradient)
     return ryoo(bloch) - _leak(bloch)[:, None] @ D[:, :, None]
 
 
-def qiao_derivative(bloch: Bloch, blocks: Blocks) -> Complex:
+def qiao_derivative(bloch: Bloch, groups: Groups) -> Complex:
     """d_b B_ac of Qiao, eV angstrom^2: (k,b,a,c,n,m)."""
     dK, dS, S = bloch.slopes["spin_hamiltonian"], bloch.slopes["spin"], bloch.operators["spin"]
-    D = blocks.between(bloch.gradient)
+    D = groups.between(bloch.gradient)
     d_leak = dK - dS @ bloch.hamiltonian[:, None, None] - S[:, None] @ bloch.gradient[:, :, None]  # (k,b,c,n,m)
     change = d_leak[:, :, None] @ D[:, None, :, None]
-    change += _leak(bloch)[:, None, None] @ _mixing_derivative(bloch, blocks, D)[:, :, :, None]
+    change += _leak(bloch)[:, None, None] @ _mixing_derivative(bloch, groups, D)[:, :, :, None]
     return ryoo_derivative(bloch) - change
 
 
@@ -99,13 +98,13 @@ def _leak(bloch: Bloch) -> Complex:
     return np.asarray(bloch.operators["spin_hamiltonian"] - bloch.operators["spin"] @ bloch.hamiltonian[:, None])
 
 
-def _mixing_derivative(bloch: Bloch, blocks: Blocks, D: Complex) -> Complex:
+def _mixing_derivative(bloch: Bloch, groups: Groups, D: Complex) -> Complex:
     """d_b D_a, angstrom^2: (k,b,a,n,m)."""
     assert bloch.hessian is not None
     D_b, D_a = D[:, :, None], D[:, None]
-    inside = blocks.inside(bloch.gradient)[:, :, None]
+    inside = groups.inside(bloch.gradient)[:, :, None]
     turned = bloch.hessian - commutator(D_b, bloch.gradient[:, None]) - commutator(D_a, inside)
-    return commutator(D_b, D_a) + blocks.between(turned)
+    return commutator(D_b, D_a) + groups.between(turned)
 
 
 def _matrices(bloch: Bloch) -> tuple[Complex, Complex, Complex]:
@@ -114,8 +113,8 @@ def _matrices(bloch: Bloch) -> tuple[Complex, Complex, Complex]:
     return S, R, L
 
 
-def _blocks(g: Bands) -> Blocks:
-    return Blocks(g.states, g.same_group, g.inverse_gap)
+def _groups(g: Bands) -> Groups:
+    return Groups(g.states, g.same_group, g.inverse_gap)
 
 
 def _register(
@@ -146,13 +145,11 @@ def _half_real(B: Complex) -> Complex:
 
 
 SIMPLE = register(
-    product(
-        CHARGE_CURRENT,
+    flow(
         SPIN,
         name="spin_current",
         symbol="J",
         title="spin current",
-        measure=Measure(length=1, rate=1, unit="(hbar/e)"),
         definition="simple",
         meaning="v^{a;c} = {v^a, sigma^c}/4, the product taken within the Wannier space; spin current = <{v, hbar sigma/2}/2>",
     )
@@ -160,10 +157,10 @@ SIMPLE = register(
 _register(
     "qiao",
     "v^{a;c} = {v^a, sigma^c}/4 of Qiao et al., PRB 98, 214402 (2018), derivatives of bands, without terms inside "
-    "degenerate blocks; spin current = <{v, hbar sigma/2}/2>",
+    "degenerate groups; spin current = <{v, hbar sigma/2}/2>",
     (*RYOO, "spin_hamiltonian"),
-    lambda g: qiao(g.bloch, _blocks(g)),
-    lambda g: qiao_derivative(g.bloch, _blocks(g)),
+    lambda g: qiao(g.bloch, _groups(g)),
+    lambda g: qiao_derivative(g.bloch, _groups(g)),
 )
 _register(
     "ryoo",

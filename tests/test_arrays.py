@@ -1,0 +1,84 @@
+"""`arrays` is the one seam for another array library: what is linear algebra between bands goes through it."""
+
+import ast
+
+import numpy as np
+import pytest
+from test_layers import FILES
+
+from wannier_spin import arrays
+
+PACKAGES = ("responses", "observables")
+BATCHES = ("bloch", "geometry", "quantum_geometry", "weights")
+PATH = [module for module in FILES if module in BATCHES or module.split(".")[0] in PACKAGES]
+ELSEWHERE = {"einsum", "dot", "vdot", "inner", "trace", "diagonal", "kron"}
+OF_CELLS = {"inv", "det", "norm"}  # of 3 x 3 matrices, once for a model
+
+
+def direct(source: str) -> list[str]:
+    """Linear algebra of numpy that a module calls itself."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            name = ast.unparse(node)
+            last = name.rpartition(".")[2]
+            linear = name.startswith("np.linalg.") and last not in OF_CELLS
+            if linear or (name == f"np.{last}" and last in ELSEWHERE):
+                found.append(f"line {node.lineno}: {name}")
+        if isinstance(node, ast.Import | ast.ImportFrom) and "scipy" in ast.unparse(node):
+            found.append(f"line {node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+@pytest.mark.parametrize("module", PATH)
+def test_linear_algebra_between_bands_is_in_one_place(module: str) -> None:
+    assert direct(FILES[module].read_text(encoding="utf-8")) == []
+
+
+def test_what_goes_past_it_is_seen() -> None:
+    assert {"bloch", "geometry", "responses.pairs", "observables.spin_current"} <= set(PATH)
+    lines = ("np.linalg.eigh(H)", "np.linalg.svd(H)", "np.einsum('ij->i', x)", "np.trace(x)", "from scipy import linalg")
+    assert [len(direct(line)) for line in lines] == [1] * len(lines)
+    assert direct("np.linalg.inv(cell)\nx.trace()\nnp.moveaxis(x, 0, 1)") == []
+
+
+rng = np.random.default_rng(0)
+
+
+def random(*shape: int) -> np.ndarray:
+    return rng.normal(size=shape) + 1j * rng.normal(size=shape)
+
+
+def hermitian(*shape: int) -> np.ndarray:
+    X = random(*shape)
+    return X + X.conj().swapaxes(-1, -2)
+
+
+def test_operations_matrix_by_matrix() -> None:
+    """Against the same with loops over everything but the two axes of a matrix."""
+    A, X, U = hermitian(3, 2, 4, 4), hermitian(3, 2, 4, 4), random(3, 4, 4)
+    for k, a in np.ndindex(3, 2):
+        a_, x, u = A[k, a], X[k, a], U[k]
+        expected = {
+            "adjoint": (arrays.adjoint(A), a_.conj().T),
+            "commutator": (arrays.commutator(A, X), a_ @ x - x @ a_),
+            "bracket": (arrays.bracket(A, X), -1j * (a_ @ x - x @ a_)),
+            "half_anticommutator": (arrays.half_anticommutator(A, X), (a_ @ x + x @ a_) / 2),
+            "rotate": (arrays.rotate(A, U), u.conj().T @ a_ @ u),
+            "diagonal": (arrays.diagonal(A), np.array([a_[n, n].real for n in range(4)])),
+        }
+        for name, (found, wanted) in expected.items():
+            assert np.abs(wanted).max() > 0.1
+            assert np.abs(found[k, a] - wanted).max() < 1e-13, name
+
+
+def test_sums_over_bands() -> None:
+    weights, values = random(3, 4, 4).real, random(3, 2, 4).real
+    for k, a, n in np.ndindex(3, 2, 4):
+        expected = sum(weights[k, n, m] * values[k, a, m] for m in range(4))
+        assert arrays.weighted(weights, values)[k, a, n] == pytest.approx(expected, abs=1e-13)
+    left, right, more = random(3, 2, 4, 4), random(3, 2, 4, 4), random(3, 2, 3, 4, 4)
+    for k, a, b, n, m in np.ndindex(3, 2, 2, 4, 4):
+        assert arrays.pairs(left, right)[k, a, b, n, m] == pytest.approx(left[k, a, n, m] * right[k, b, m, n], abs=1e-13)
+        expected = more[k, a, 2, n, m] * right[k, b, m, n] * weights[k, n, m]
+        assert arrays.pairs(more, right, weights)[k, a, b, 2, n, m] == pytest.approx(expected, abs=1e-13)
