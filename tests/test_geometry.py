@@ -174,3 +174,22 @@ def test_refusals():
     broken = replace(bloch, hamiltonian=bloch.hamiltonian * np.nan)
     with pytest.raises(InputError, match="NaN or infinity"):
         geometry_of(broken, 1e-3)
+
+
+@pytest.mark.parametrize("model", [MODEL, replace(MODEL, position_R=None)], ids=["position", "centres"])
+@pytest.mark.parametrize("name", ["position", "interband_velocity"])
+def test_covariant_derivatives_of_what_is_between_bands(name, model):
+    """As operators in the Wannier gauge: d_b X - i [A_b, X], by differences."""
+
+    def in_wannier_gauge(k, which):
+        g = band_geometry(model, k, derivatives=True)
+        X = getattr(g, which)
+        U = g.states.reshape(len(k), *(1,) * (X.ndim - 3), *g.states.shape[1:])
+        return U @ X @ U.conj().swapaxes(-1, -2)
+
+    found, X, A = in_wannier_gauge(K, f"{name}_derivative"), in_wannier_gauge(K, name), band_geometry(model, K).bloch.connection
+    assert np.abs(found).max() > 1e-2
+    for b in range(3):
+        whole = np.diag(model.centres[:, b]) + (0 if A is None else A[:, b, None])  # H is without the phases of the centres
+        expected = along(lambda k: in_wannier_gauge(k, name), model, K, b) - 1j * (whole @ X - X @ whole)
+        assert np.abs(found[:, b] - expected).max() < 1e-6 * np.abs(expected).max()

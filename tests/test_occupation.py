@@ -330,3 +330,24 @@ def test_near_degenerate_pairs_of_filled_bands_cancel():
     # the splitting itself: of first order in 5e-5, with rounding 1e-16/gap^2 = 1e-8 of what cancels
     assert np.abs(hall[1] - hall[0]).max() < 1e-3 * np.abs(hall[0]).max()
     assert np.abs(apart["nonlinear_intrinsic_spin_magnetization"].values).max() < 10
+
+
+def test_sums_by_point_add_up_to_the_sums() -> None:
+    """Bands that are filled, partly filled and empty at all points."""
+    rng = np.random.default_rng(0)
+    occupation = Occupation(np.array([-0.1, 0.2]), np.array([0.02, 0.05]))
+    energies = np.array([-5.0, -0.1, 0.1, 5.0]) + 0.1 * rng.normal(size=(7, 4))
+    sea, surface = rng.normal(size=(7, 4, 3)), rng.normal(size=(7, 4, 2))
+    found = occupation.sums_by_point(energies, sea, surface)
+    expected = occupation.sums(energies.ravel(), sea.reshape(28, 3), surface.reshape(28, 2))
+    assert found.shape == (7, 4, 5)
+    assert np.abs(expected[:, 3:]).max() > 1
+    assert np.abs(found.sum(axis=0) - expected).max() < 1e-12 * np.abs(expected).max()
+    alone = occupation.sums(energies[3], sea[3], surface[3])
+    assert np.abs(found[3] - alone).max() < 1e-12 * np.abs(alone).max()
+
+
+@pytest.mark.parametrize("bad", [np.array([0.0, np.nan]), np.array([]), np.array([[0.0]])])
+def test_mu_that_is_no_list_of_numbers(bad: np.ndarray) -> None:
+    with pytest.raises(InputError, match="mu must be a list of finite numbers"):
+        Occupation(bad, np.array([0.02]))

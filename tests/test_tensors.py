@@ -1,9 +1,10 @@
 """Index laws: rank, order of indices, parities, and what cannot be read."""
 
+import numpy as np
 import pytest
 
 from wannier_spin.responses import RESPONSES
-from wannier_spin.tensors import charge_counterpart, parse_law
+from wannier_spin.tensors import charge_counterpart, parse_law, parts_of, symmetrized
 
 
 @pytest.mark.parametrize(
@@ -130,3 +131,17 @@ def test_the_responses():
         current = name.endswith("current") or name in ("spin_hall", "magnetic_spin_hall", "orbital_hall")
         assert record.tensor.labels == {(0, 1): "abc", (0, 0): "ab", (1, 1): "abdc", (1, 0): "abc"}[second, current]
         assert record.dynamic == (alternating or light or name.startswith("displacement"))
+
+
+def test_symmetrized_in_the_fields() -> None:
+    """One field: as it is; two: the mean of both orders, of the axes that are said and no others."""
+    values = np.random.default_rng(0).normal(size=(2, 3, 3, 3, 3))
+    assert symmetrized(values, 2, 1) is values
+    found = symmetrized(values, 2, 2)
+    assert np.abs(found - values).max() > 0.1
+    assert np.allclose(found, (values + values.transpose(0, 1, 3, 2, 4)) / 2, rtol=0, atol=1e-15)
+
+
+def test_names_of_the_parts_of_a_dynamic_response() -> None:
+    assert parts_of(1) == ("cos", "sin")
+    assert parts_of(2) == ("linear", "circular")
