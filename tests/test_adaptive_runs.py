@@ -16,6 +16,7 @@ import pytest
 from command_line import Command, Outcome, entry_point
 
 import wannier_spin as ws
+from wannier_spin.calculation.dry_run import predicted_points
 from wannier_spin.integrals.checkpoint import KIND, Checkpoint
 from wannier_spin.storage import read_tree, write_tree
 
@@ -537,8 +538,26 @@ def test_plan_of_a_mesh(wannier_spin: Command, folder: Path) -> None:
     (folder / "in.toml").write_text(INPUT.replace("tolerance = 2e-2", "[grid]\npoints = [30, 20, 1]"))
     done = wannier_spin("run", folder / "in.toml", "--dry-run")
     assert (done.code, done.err) == (0, "")
-    assert plan(done.out)["mesh"] == "30x20x1 = 600 k-points, about 600 evaluated"
+    assert plan(done.out)["mesh"] == "30x20x1 = 600 k-points, 600 evaluated"
     assert names(folder) == INPUTS
+
+
+def test_predicted_points() -> None:
+    """A power law is continued; where the tolerance was reached nothing is."""
+    rounds = [(n, (1e5 / n) ** 1.5) for n in (1000, 2000, 4000, 8000)]
+    assert predicted_points(rounds) == pytest.approx(1e5)
+    assert predicted_points([(1000, 3.0), (2000, 0.9), (4000, 0.2)]) == 2000
+    assert predicted_points([(1000, 2.0)]) == 2000
+    assert predicted_points([(1000, 2.0), (2000, 3.0)]) > 2000
+
+
+@pytest.mark.parametrize("tolerance", [2e-1, 2e-2])
+def test_a_plan_predicts_the_points_of_a_tolerance(wannier_spin: Command, folder: Path, tolerance: float) -> None:
+    (folder / "in.toml").write_text(INPUT.replace("2e-2", f"{tolerance}"))
+    planned = float(re.match(r"about (\S+) ", plan(wannier_spin("run", folder / "in.toml", "--dry-run").out)["k-points"])[1])  # type: ignore[index]
+    assert wannier_spin("run", folder / "in.toml").code == 0
+    found = ws.load(folder / "in.h5").provenance["k_points_evaluated"]
+    assert planned == pytest.approx(found, rel=0.5)
 
 
 def test_plan_beside_a_checkpoint(wannier_spin: Command, folder: Path, checkpoint: bytes) -> None:

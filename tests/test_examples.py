@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
+from wannier_spin.calculation import inputs_of, run_model
+from wannier_spin.calculation.dry_run import evaluated_points, small_run
+from wannier_spin.config import read_settings
+from wannier_spin.integration.parallel import SERIAL
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ["Fe", "GaAs", "KV2Se2O", "Mn2Au", "MnBi2Te4", "Pt"]
@@ -229,3 +233,15 @@ def test_gap_of_gallium_arsenide(example_inputs: Path) -> None:
     assert energies[7] == pytest.approx(8.9253, abs=1e-3)
     assert energies[8] == pytest.approx(9.3329, abs=1e-3)
     assert energies[7] - energies[3] == pytest.approx(0.334, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    "name", ["GaAs", "MnBi2Te4", *(pytest.param(n, marks=pytest.mark.slow) for n in ("Fe", "KV2Se2O", "Mn2Au", "Pt"))]
+)
+def test_a_plan_counts_the_points_of_a_mesh(examples, example_inputs: Path, name: str) -> None:
+    """Not extrapolated: `--dry-run` says how many k-points `run` evaluates."""
+    settings, _ = read_settings(example_inputs / name / "input.toml")
+    inputs = inputs_of(settings, example_inputs / name)
+    sample = run_model(inputs.model, inputs.structure, small_run(inputs.settings, inputs.model), "", SERIAL)
+    planned = evaluated_points(inputs.settings, inputs.model, inputs.structure, sample)
+    assert planned == examples(name).result.provenance["k_points_evaluated"] > 100

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import resource
-from math import prod
+from collections.abc import Sequence
+from math import log, prod
 from pathlib import Path
 
 from wannier_spin import responses as resp
 from wannier_spin.calculation.open_model import inputs_of
 from wannier_spin.calculation.run import asked_tolerance, default_grid, run_model
+from wannier_spin.calculation.symmetrize import irreducible_mesh, verified_group
 from wannier_spin.config import GridSection, Settings, ToleranceSection
+from wannier_spin.integrals.adaptive import Control, Round
 from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import SERIAL
-from wannier_spin.model import TightBindingModel
+from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.results import ResultSet
 
-SAMPLE_MESH = 6  # points along an axis of the mesh that is timed
+SAMPLE_MESH, LARGER = 6, 8  # points along an axis of the meshes that are timed: in what they differ there is no start-up
+SAMPLE_SECONDS = 8.0  # of an adaptive run: as many rounds as fit, and the first one
+FITTED = 4  # rounds, the last ones, from which the number of k-points is extrapolated
+SLOWEST, FASTEST = 0.4, 4.0  # powers of 1/k-points with which errors may decrease
 
 
 def dry_run(settings: Settings, folder: Path, ranks: int) -> list[tuple[str, str]]:
@@ -28,29 +35,43 @@ def dry_run(settings: Settings, folder: Path, ranks: int) -> list[tuple[str, str
     assert inputs.settings is not None
     model, structure, settings = inputs.model, inputs.structure, inputs.settings
     wanted = asked_tolerance(settings)
-    sample = run_model(model, structure, _small(settings, model), "", SERIAL)
+    rounds: list[Round] = []
+    sample = run_model(model, structure, small_run(settings, model), "", SERIAL, control=Control(report=rounds.append))
     numbers = sample.provenance
-    seconds = numbers["wall_seconds"] / max(1, numbers["k_points_evaluated"])
+    start, seconds = 0.0, numbers["wall_seconds"] / max(1, numbers["k_points_evaluated"])
+    if wanted is None:
+        start, seconds = _pace(
+            sample, [run_model(model, structure, small_run(settings, model, n), "", SERIAL) for n in (SAMPLE_MESH, LARGER)]
+        )
     rows = [
         ("model", f"{model.name}: {model.n_bands} Wannier functions, {len(model.R_vectors)} lattice vectors, {model.dimension}D"),
         ("scan", f"{len(settings.mu)} mu x {len(settings.temperature)} temperatures" + _frequencies(settings)),
         *_components(sample),
-        ("speed", f"{1 / seconds:.0f} k-points/s on one core here (including start-up)"),
+        ("speed", f"{1 / seconds:.0f} k-points/s on one core here"),
         ("memory", f"{_peak_memory():.2g} GiB now, up to {settings.numerics.memory:g} GiB more per rank for batches and sums"),
     ]
     if wanted is None:
-        return rows + _mesh_rows(settings, model, sample, seconds, ranks)
-    return rows + _adaptive_rows(wanted, sample, seconds, ranks)
+        return rows + _mesh_rows(
+            settings, model, evaluated_points(settings, model, structure, sample), (start, seconds / ranks), ranks
+        )
+    return rows + _adaptive_rows(wanted, sample, rounds, seconds / ranks, ranks)
 
 
-def _small(settings: Settings, model: TightBindingModel) -> Settings:
-    """The same with a small mesh, or with the first boxes only."""
+def small_run(settings: Settings, model: TightBindingModel, along: int = SAMPLE_MESH) -> Settings:
+    """The same with a small mesh, or with the first rounds only."""
     if settings.tolerance is None:
-        points = [SAMPLE_MESH if periodic else 1 for periodic in model.periodic]
+        points = [along if periodic else 1 for periodic in model.periodic]
         return settings.model_copy(update={"grid": GridSection(points=points, shift=settings.grid.shift)})
-    changes = {"max_seconds": 1e-9, "replicas": 1}  # time is up after the first boxes
+    changes = {"max_seconds": min(SAMPLE_SECONDS, settings.tolerance.max_seconds or SAMPLE_SECONDS), "replicas": 1}
     section = ToleranceSection.model_validate({**settings.tolerance.model_dump(), **changes})
     return settings.model_copy(update={"tolerance": section})
+
+
+def _pace(cold: ResultSet, warm: list[ResultSet]) -> tuple[float, float]:
+    """Seconds to start, and for a k-point, from a first run and two further ones on a small and on a larger mesh."""
+    (t1, n1), (t2, n2) = ((run.provenance["wall_seconds"], run.provenance["k_points_evaluated"]) for run in warm)
+    each = max((t2 - t1) / max(1, n2 - n1), 0.1 * t2 / n2)
+    return max(0.0, cold.provenance["wall_seconds"] - n1 * each), each
 
 
 def _frequencies(settings: Settings) -> str:
@@ -69,33 +90,72 @@ def _components(sample: ResultSet) -> list[tuple[str, str]]:
     return rows
 
 
+def evaluated_points(settings: Settings, model: TightBindingModel, structure: Structure | None, sample: ResultSet) -> int:
+    """How many k-points the mesh of the input has, counted; several sums on it, as the sample has."""
+    wanted = Mesh(_points(settings, model), tuple(settings.grid.shift))  # type: ignore[arg-type]
+    small = Mesh(tuple(sample.provenance["grid"]), wanted.shift)
+    if structure is not None and settings.symmetry.reduce:
+        group = verified_group(model, structure, settings.numerics.degeneracy_tolerance)
+        assert group is not None
+        wanted, small = (irreducible_mesh(mesh, group.group.point_operations) for mesh in (wanted, small))
+    return round(wanted.n_evaluated * sample.provenance["k_points_evaluated"] / small.n_evaluated)
+
+
+def _points(settings: Settings, model: TightBindingModel) -> tuple[int, int, int]:
+    n1, n2, n3 = settings.grid.points or default_grid(model, settings.grid.spacing)
+    return n1, n2, n3
+
+
 def _mesh_rows(
-    settings: Settings, model: TightBindingModel, sample: ResultSet, seconds: float, ranks: int
+    settings: Settings, model: TightBindingModel, evaluated: int, pace: tuple[float, float], ranks: int
 ) -> list[tuple[str, str]]:
-    grid = settings.grid.points or default_grid(model, settings.grid.spacing)
-    share = sample.provenance["k_points_evaluated"] / prod(sample.provenance["grid"])
-    n = prod(grid)
+    """pace : seconds to start, and for a k-point on all ranks."""
+    grid = _points(settings, model)
     return [
-        ("mesh", f"{'x'.join(map(str, grid))} = {n} k-points, about {share * n:.0f} evaluated"),
-        ("estimated time", f"{_duration(share * n * seconds / ranks)} on {ranks} rank(s)"),
+        ("mesh", f"{'x'.join(map(str, grid))} = {prod(grid)} k-points, {evaluated} evaluated"),
+        ("estimated time", f"{_duration(pace[0] + evaluated * pace[1])} on {ranks} rank(s)"),
     ]
 
 
-def _adaptive_rows(wanted: Tolerance, sample: ResultSet, seconds: float, ranks: int) -> list[tuple[str, str]]:
-    numbers = sample.provenance
-    first, excess = numbers["k_points_evaluated"], numbers["error_over_tolerance"]
-    worst = max(excess, key=excess.get)
-    most = wanted.max_evaluations * wanted.replicas * seconds / ranks
+def _adaptive_rows(
+    wanted: Tolerance, sample: ResultSet, rounds: Sequence[Round], seconds: float, ranks: int
+) -> list[tuple[str, str]]:
+    """seconds : for a k-point, on all ranks."""
+    numbers, first = sample.provenance, rounds[0]
+    worst = max(first.excess, key=lambda name: first.excess[name])
+    points = wanted.replicas * sum(
+        predicted_points([(r.evaluations, max(r.excess.values())) for r in one]) for one in _sums(rounds)
+    )
+    most = wanted.max_evaluations * wanted.replicas
+    done = all(x <= 1 for x in rounds[-1].excess.values())
+    how = "counted" if done else f"extrapolated from {len(rounds)} round(s), good to a factor of a few"
     return [
-        (
-            "first boxes",
-            f"{numbers['boxes'][0]} of {numbers['points_per_box']} points, {numbers['box_operations']} operations used",
-        ),
-        ("after them", f"error bars are at most {excess[worst]:.3g} times the tolerance ({worst})"),
+        ("first boxes", f"{first.boxes} of {numbers['points_per_box']} points, {numbers['box_operations']} operations used"),
+        ("after them", f"error bars are at most {first.excess[worst]:.3g} times the tolerance ({worst})"),
         ("replicas", str(wanted.replicas)),
-        ("estimated time", f"{_duration(first * seconds / ranks)} for the first boxes on {ranks} rank(s)"),
-        ("at most", f"{_duration(most)} for max_evaluations = {wanted.max_evaluations} k-points"),
+        ("k-points", f"about {min(points, most):.2g} ({how})"),
+        ("estimated time", f"{_duration(min(points, most) * seconds)} on {ranks} rank(s)"),
+        ("at most", f"{_duration(most * seconds)} for max_evaluations = {wanted.max_evaluations} k-points"),
     ]
+
+
+def _sums(rounds: Sequence[Round]) -> list[list[Round]]:
+    """The rounds of each integral: a request may need several, one after the other."""
+    starts = [i for i in range(len(rounds)) if not i or rounds[i].evaluations < rounds[i - 1].evaluations]
+    return [list(rounds[a:b]) for a, b in zip(starts, [*starts[1:], len(rounds)], strict=True)]
+
+
+def predicted_points(rounds: Sequence[tuple[int, float]]) -> float:
+    """k-points until the error is the tolerance, from (k-points, error over tolerance) after each round.
+
+    Errors go like a power of the number of points; the last rounds tell which.
+    """
+    points, excess = rounds[-1]
+    if excess <= 1:
+        return next(n for n, x in rounds if x <= 1)
+    n, x = rounds[max(0, len(rounds) - FITTED)]
+    power = log(x / excess) / log(points / n) if points > n and x > excess else 1.0 if points == n else SLOWEST
+    return float(points * excess ** (1 / min(max(power, SLOWEST), FASTEST)))
 
 
 def _peak_memory() -> float:
