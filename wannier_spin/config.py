@@ -24,7 +24,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.request import check_count
 
-LONGEST = 200  # characters of a value in a message
+LONGEST, LONGEST_LINE = 200, 2000  # characters of a value in a message, and of what is said of one key
 
 
 class Section(BaseModel):
@@ -261,7 +261,7 @@ def settings_from(data: dict[str, Any], where: str) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        lines = "\n".join(f"  {_explain(problem)}" for problem in _first_of_each_key(error))
+        lines = "\n".join(f"  {_cut(_explain(problem), LONGEST_LINE)}" for problem in _first_of_each_key(error))
         raise InputError(f"'{where}':\n{lines}") from error
 
 
@@ -310,13 +310,12 @@ def _explain(problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if isinstance(problem["input"], dict):  # a whole table
         return f"[{key}]: {message}" if key else str(message)
-    return f"{key} = {_shown(problem['input'])}: {message}"
+    return f"{key} = {_cut(repr(problem['input']), LONGEST)}: {message}"
 
 
-def _shown(value: object) -> str:
+def _cut(text: str, length: int) -> str:
     """Not more of it than one reads."""
-    text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+    return text if len(text) <= length else f"{text[:length]} ..."
 
 
 def _valid_keys(section: list[str]) -> list[str]:
