@@ -82,7 +82,7 @@ def _about_energies(
     crossed = ((low[None] < mu[:, None]) & (mu[:, None] < high[None])).any(axis=1)
     coldest = float(occupation.kT.min())
     unseen = crossed & (m.distance_from_mu > NEAR_FERMI * coldest)
-    if plan.has_surface and unseen.any() and sums.spread is None:
+    if plan.has_surface and unseen.any() and not sums.adaptive:
         yield (
             f"at {unseen.sum()} of {len(mu)} values of mu no state of the mesh lies within {NEAR_FERMI:g} kT "
             f"({coldest:.2g} eV at the lowest temperature) though "

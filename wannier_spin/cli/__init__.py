@@ -14,7 +14,7 @@ import traceback
 import warnings
 from typing import Any
 
-from wannier_spin.cli import compare, converge, figures, files, lists, models, parts, rerun, results, run, screen  # noqa: F401  (they register)
+from wannier_spin.cli import compare, converge, decompose, figures, files, lists, models, rerun, results, run, screen  # noqa: F401  (they register)
 from wannier_spin.cli.app import app
 from wannier_spin.cli.lists import responses_table
 from wannier_spin.errors import InputError, Interrupted

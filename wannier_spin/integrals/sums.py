@@ -53,6 +53,11 @@ class Sums:
     converged: dict[str, bool] = field(default_factory=dict)
     rows: Rows | None = None
 
+    @property
+    def adaptive(self) -> bool:
+        """Of boxes that are split where that is needed, which see every Fermi surface; otherwise of points of a mesh or disk."""
+        return self.spread is not None
+
     def harmonics_of(self, name: str) -> Iterator[Real]:
         """Contributions to the error of a response, which add in quadrature after they are combined: (w, channels) each."""
         if self.rows is not None:

@@ -52,14 +52,14 @@ def decompose(
     finally:
         progress.close()
     print(f"{found.model}: {found.response} {found.component}, {found.unit}, mu = {found.mu:.4f} eV, {found.setting}")
-    print(table((by.partition("_")[0], "value", "error", "part"), _rows(found)))
+    print(table((by.partition("_")[0], "value", "error", "share"), _rows(found)))
 
 
-ROWS = 20  # at most, the largest parts
+ROWS = 20  # at most, the largest contributions
 
 
 def _rows(found: Decomposition) -> list[tuple[str, ...]]:
-    """The largest parts, what the others add up to, and the total."""
+    """The largest contributions, what the others add up to, and the total."""
     values, errors = found.values.ravel(), found.error.ravel()
     names = [", ".join(found.labels[i] for i in index) for index in np.ndindex(found.values.shape)]
     order = [int(i) for i in np.argsort(-np.abs(values)) if values[i]]
