@@ -72,3 +72,15 @@ def test_small_gaps_anywhere(half_gap):
         assert error < 1e-2 * EXACT
         inside += error < tensor.error[0, 0, 0, 1, 2]
     assert inside >= 3
+
+
+@pytest.mark.parametrize("half_gap", [1e-3, 1e-2, 0.1])
+def test_the_bar_of_a_mesh_has_room_for_what_it_does_not_see(half_gap):
+    """Gaps of 2 to 200 meV at random k; points of the mesh are 130 meV apart."""
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        model = sheet(half_gap, rng.uniform(0, 1, 2))
+        tensor = ws.compute(model, "spin_hall", mu=0.0, temperature=2.0, grid=(48, 48, 1))["spin_hall"]
+        error = abs(tensor.values[0, 0, 0, 1, 2] - EXACT)
+        assert error < tensor.error[0, 0, 0, 1, 2]
+        assert half_gap > 1e-3 or error > 0.1 * EXACT

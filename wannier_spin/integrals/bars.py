@@ -21,11 +21,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.channels import Channels, combinations, make_channels
+from wannier_spin.integrals.hidden import NearestGaps, mesh_axes
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Rows
-from wannier_spin.integration.grid import Block
-from wannier_spin.integration.stars import Stars
+from wannier_spin.integration.adaptive import DOUBT
+from wannier_spin.integration.grid import Block, Mesh
+from wannier_spin.integration.stars import Stars, stars
+from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import CUTOFF, Occupation
 from wannier_spin.symmetry import Operation, SiteGroup
 
@@ -129,9 +133,13 @@ def with_auxiliary(occupation: Occupation) -> Occupation:
 
 @dataclass(frozen=True)
 class Bars:
-    """What a mesh sums for its bars. channels : coordinates that the densities are given in; None: as they are."""
+    """What a mesh sums for its bars: Fourier sums, and what small gaps between its points may hide.
+
+    axes : of what a point stands for, see `hidden.mesh_axes`. invariant : coordinates of what the group leaves; None: no group.
+    """
 
     stars: Stars
+    axes: Real
     plan: Plan
     judged: Judged
     sample: Subset
@@ -139,15 +147,20 @@ class Bars:
     invariant: Channels | None
 
     @classmethod
-    def of(cls, stars: Stars, plan: Plan, judged: Judged, scan: Occupation, n_bands: int, invariant: Channels | None) -> Bars:
-        """Choose the sample, and a profile where one is needed."""
-        most = max(AFFORDABLE * n_bands**2 // max(plan.n_channels, 1), LEAST_SCAN)
+    def of(cls, model: TightBindingModel, mesh: Mesh, plan: Plan, judged: Judged, scan: Occupation) -> Bars | None:
+        """Choose the sample, and a profile where one is needed. None for a mesh with one point along every direction."""
+        found = stars(mesh.points, mesh.shift, model.lattice, model.periodic)
+        if found is None:
+            return None
+        invariant = judged.channels(plan)
+        axes = mesh_axes(model.lattice, mesh.points, [op.rotation for op in judged.operations])
+        most = max(AFFORDABLE * model.n_bands**2 // max(plan.n_channels, 1), LEAST_SCAN)
         if scan.n_points <= most:
-            return cls(stars, plan, judged, subset(scan, scan.n_points, len(scan.kT)), None, invariant)
+            return cls(found, axes, plan, judged, subset(scan, scan.n_points, len(scan.kT)), None, invariant)
         sample = subset(scan, most, max(most // max(len(scan.mu), LEAST_SCAN), 1))
         if sample.dense and len(sample.kT) == len(scan.kT):
-            return cls(stars, plan, judged, sample, None, invariant)
-        return cls(stars, plan, judged, sample, subset(scan, PROFILE, TEMPERATURES, sample), invariant)
+            return cls(found, axes, plan, judged, sample, None, invariant)
+        return cls(found, axes, plan, judged, sample, subset(scan, PROFILE, TEMPERATURES, sample), invariant)
 
     @cached_property
     def at_sample(self) -> Occupation:
@@ -163,11 +176,13 @@ class Bars:
 
     @cached_property
     def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Of what is summed of the sample (rows, points, channels), and of the profile (outer rows, points, probes)."""
+        """Of what is summed of the sample (rows, points, channels), the last row what may hide, and of the profile (outer rows,
+        points, probes).
+        """
         reduced, profile = self._reduced, self.at_profile
         channels = self.plan.n_channels if reduced is None else reduced.sea.shape[1] + reduced.surface.shape[1]
         of_profile = (0, 0, 0) if profile is None else (len(self.stars.outer_rows), profile.n_points, self._probes[0].shape[1])
-        return (self.stars.n_rows, self.at_sample.n_points, channels), of_profile
+        return (self.stars.n_rows + 1, self.at_sample.n_points, channels), of_profile
 
     @property
     def size(self) -> int:
@@ -192,12 +207,17 @@ class Bars:
         sea, surface = self.invariant.sea.T @ sea, self.invariant.surface.T @ surface
         return (sea, surface) if self.judged.reduced else (self.invariant.sea @ sea, self.invariant.surface @ surface)
 
-    def add(self, total: Real, block: Block, axes: tuple[int, int, int], energies: Real, sea: Real, surface: Real) -> None:
-        """Add the points of a block to the sums (size,): energies (k,n), densities (k,n,c_sea), (k,n,c_surface)."""
+    def add(self, total: Real, block: Block, axes: tuple[int, int, int], geometry: BandGeometry, sea: Real, surface: Real) -> None:
+        """Add the points of a block to the sums (size,): densities (k,n,c_sea), (k,n,c_surface)."""
+        energies = geometry.block_energies
         phases = self.stars.phases(block.k1, block.k2, block.k3, block.used, axes) * block.weights
         of_sample, of_profile = self.shapes
         by_point = self.at_sample.sums_by_point(energies, sea, surface)
-        total[: math.prod(of_sample)] += (phases @ by_point.reshape(len(by_point), -1)).ravel()
+        sums = total[: math.prod(of_sample)].reshape(of_sample)
+        sums[:-1] += (phases @ by_point.reshape(len(by_point), -1)).reshape(sums[:-1].shape)
+        dimension = int(np.linalg.matrix_rank(self.axes))
+        gaps = NearestGaps.of(geometry, self.axes)
+        sums[-1, :, : sea.shape[-1]] += gaps.beside(dimension, self.at_sample, block.weights, sea)
         if self.at_profile is None:
             return
         probes = self._probes
@@ -215,13 +235,16 @@ class Bars:
             sums = self._reduced.expand(sums)
         elif self.invariant is not None:
             sums = self.invariant.projected(sums)
-        outer, factors = self._decays(sums)
+        outer, factors = self._decays(sums[:-1])
         sample, n = self.sample, self.sample.occupation.n_points
         point = sample.position(sample.nearest_mu, sample.kT_below)
         factors = {name: f[:, :n] for name, f in factors.items()}
         sizes = means[math.prod(of_sample) :].reshape(of_profile) * density
-        found = {name: f[:, point] * self._growth(sizes, number, f) for number, (name, f) in enumerate(factors.items())}
-        return Rows(outer[:, :n], point, found)
+        found = {}
+        for number, (name, f) in enumerate(factors.items()):
+            with_hidden = np.concatenate([f, np.full((1, n), DOUBT)])
+            found[name] = with_hidden[:, point] * self._growth(sizes, number, f)
+        return Rows(np.concatenate([outer, sums[-1:]])[:, :n], point, found)
 
     def _decays(self, sums: Real) -> tuple[Real, dict[str, Real]]:
         """Rows of the outer windows (J, points, channels), and their decay (J, points) for every response; each temperature has

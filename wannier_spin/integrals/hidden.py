@@ -11,6 +11,7 @@ q.A.q < gap^2.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -22,11 +23,14 @@ from wannier_spin.integration.rules import Part
 from wannier_spin.occupation import Occupation
 
 Real = NDArray[np.float64]
+Integer = NDArray[np.int64]
 REACH = 1.25  # of the part of the zone that a point stands for: how far from the point its smallest gaps are believed
 UNSURE = 0.2  # of the change of a gap on the way to its smallest value: k.p theory of two bands is not better
 POWER = 3  # of the ratio of the gaps
 SURE = 0.02  # of the gap at the point: smaller ones are not told apart by k.p theory
 WIDEST = 7.0  # half widths of a point's part: features that are wider are not followed further
+MESH_REACH = 0.6  # the same for a mesh, of the root of its dimension and the mean spacing
+MESH_RATE = np.pi  # decay of sums over a mesh
 RATE = 2.0  # decay of Gauss sums over boxes with the width of a feature, per half width of a point's part
 _TINY = 1e-12
 
@@ -36,7 +40,8 @@ class NearestGaps:
     """Of each pair of neighbouring bands (n, n + 1) at each point, coordinates those of the boxes.
 
     now, least : (k, n-1) the gap at the point and the smallest one, eV. where : (k, n-1, 3) how far that is. steepness :
-    (k, n-1, 3, 3) A. energy : (k, n-1) of the middle between the two bands there. Pairs of one block have infinite gaps.
+    (k, n-1, 3, 3) A. energy : (k, n-1) of the middle between the two bands there. below, above : (k, n-1) the first state of
+    the lower block, and the one after the upper block. Pairs of one block have infinite gaps.
     """
 
     now: Real
@@ -44,23 +49,25 @@ class NearestGaps:
     where: Real
     steepness: Real
     energy: Real
+    below: Integer
+    above: Integer
 
     @classmethod
     def of(cls, geometry: BandGeometry, axis_vectors: Real) -> NearestGaps:
         """At the points of a geometry. axis_vectors : d k/d x_i, Cartesian."""
         energies, group = geometry.block_energies, geometry.group
         velocity = np.einsum("kan,ia->kni", geometry.block_velocity, axis_vectors)
-        between = 2 * np.einsum("kan,ia->kni", np.diagonal(geometry.velocity, 1, axis1=2, axis2=3), axis_vectors.astype(complex))
+        first, after = _blocks(group)
         step = np.diff(velocity, axis=1)
-        A = step[..., :, None] * step[..., None, :] + (between[..., :, None] * between[..., None, :].conj()).real
+        A = step[..., :, None] * step[..., None, :] + 4 * _between(geometry.velocity, axis_vectors, first, after)
         now = np.where(group[:, 1:] != group[:, :-1], np.diff(energies, axis=1), np.inf)
         finite = np.where(np.isfinite(now), now, 0.0)
-        singular = 1e-9 * np.trace(A, axis1=-2, axis2=-1)[..., None, None] + np.finfo(float).tiny
+        singular = 1e-6 * np.trace(A, axis1=-2, axis2=-1)[..., None, None] + np.finfo(float).tiny
         where = -finite[..., None] * np.linalg.solve(A + singular * np.eye(3), step[..., None])[..., 0]
         least = np.sqrt(np.maximum(finite**2 + finite * np.einsum("kni,kni->kn", step, where), (_TINY * finite) ** 2))
         middle = (energies[:, 1:] + energies[:, :-1]) / 2
         middle = middle + np.einsum("kni,kni->kn", (velocity[:, 1:] + velocity[:, :-1]) / 2, where)
-        return cls(now, np.where(np.isfinite(now), least, np.inf), where, A, middle)
+        return cls(now, np.where(np.isfinite(now), least, np.inf), where, A, middle, first[:, :-1], after[:, 1:])
 
     def __getitem__(self, index: slice) -> NearestGaps:
         return NearestGaps(*(getattr(self, field.name)[index] for field in fields(self)))
@@ -85,12 +92,34 @@ class NearestGaps:
             result[counts] = excess * _filled(self.least[counts], occupation.kT.min())
         return result
 
+    def beside(self, dimension: int, occupation: Occupation, weights: Real, sea: Real) -> Real:
+        """What may hide between the points of a mesh, with coordinates of `mesh_axes`, with its signs, at every (mu, T): (w, c).
+
+        weights (k,), sea (k, n, c) : of its points.
+        """
+        distance = (self.where**2).sum(axis=-1) / (MESH_REACH**2 * dimension)
+        counts = np.isfinite(self.now) & (distance < 2)
+        mu, kT = occupation.points
+        low, high = mu.min() - 2 * NEAR_FERMI * kT.max(), mu.max() + 2 * NEAR_FERMI * kT.max()
+        counts &= (self.energy < high + 2 * self.margin) & (self.energy > low - 2 * self.margin)
+        point, band = np.nonzero(counts)
+        growth = self._growth(counts, np.full((len(point), 3), 0.5), MESH_RATE, dimension) * weights[point]
+        growth *= np.minimum(2 - distance[counts], 1)  # edges are soft: rounding must not decide
+        least, away = self.least[counts][:, None], np.abs(self.energy[counts][:, None] - mu)
+        reach = self.margin[counts][:, None] + NEAR_FERMI * kT
+        filled = _filled(least, kT) * np.clip(2 - away / np.maximum(reach, np.finfo(float).tiny), 0, 1)
+        upto = np.concatenate([np.zeros_like(sea[:, :1]), np.cumsum(sea, axis=1)], axis=1)
+        edges = (self.below[counts], band + 1, self.above[counts])
+        lower, both = (upto[point, edge] - upto[point, edges[0]] for edge in edges[1:])
+        across = lower - both / 2  # of whole blocks, as if all of it were between the two
+        return np.asarray((growth[:, None] * filled).T @ across)
+
     @property
     def margin(self) -> Real:
         """How far from the middle of the bands mu may lie for the gap to matter, at 0 K, eV: (k, n-1)."""
         return (0.5 - UNSURE) * self.least + UNSURE * self.now
 
-    def _growth(self, counts: NDArray[np.bool_], half: Real, rate: float) -> Real:
+    def _growth(self, counts: NDArray[np.bool_], half: Real, rate: float, dimension: int = 3) -> Real:
         """Of the gaps that count, m of them: (m,). half : (m, 3) half widths of what their points stand for.
 
         The cube of the ratio of the gaps (a Berry curvature at q from a gap 2 m goes like m/(m^2 + q^2)^(3/2)), times the volume of
@@ -101,10 +130,54 @@ class NearestGaps:
         least = np.maximum(self.least[counts], SURE * now)
         scaled = half[:, :, None] * self.steepness[counts] * half[:, None, :]
         widths = np.sqrt(np.maximum(np.linalg.eigvalsh(scaled), (least[:, None] / WIDEST) ** 2))
-        share = least**3 / widths.prod(axis=1)
+        share = (least[:, None] / widths)[:, 3 - dimension :].prod(axis=1)
         return np.maximum((now / least) ** POWER * share, 1) * np.exp(-rate * least / widths.max(axis=1))
+
+
+def _blocks(group: Integer) -> tuple[Integer, Integer]:
+    """First state of the block of each state, and the one after its last: (k, n) each."""
+    n = group.shape[1]
+    new = np.diff(group, axis=1) != 0
+    ones = np.ones((len(group), 1), bool)
+    first = np.maximum.accumulate(np.where(np.concatenate([ones, new], axis=1), np.arange(n), 0), axis=1)
+    ends = np.where(np.concatenate([new, ones], axis=1), np.arange(1, n + 1), n)
+    return first, np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
+
+
+def _between(velocity: NDArray[np.complex128], axis_vectors: Real, first: Integer, after: Integer) -> Real:
+    """Re w w^+ between the blocks of neighbouring bands, over the root of their sizes: (k, n-1, 3, 3).
+
+    Summed over the states of both: it must not depend on the choice of states within a block.
+    """
+    w = np.einsum("kan,ia->kni", np.diagonal(velocity, 1, axis1=2, axis2=3), axis_vectors.astype(complex))
+    result = np.asarray((w[..., :, None] * w[..., None, :].conj()).real)
+    large = np.flatnonzero((after - first > 1).any(axis=1))
+    if len(large):
+        v = np.einsum("kanm,ia->knmi", velocity[large], axis_vectors.astype(complex))
+        upto = np.zeros((len(large), v.shape[1] + 1, v.shape[2] + 1, 3, 3))
+        upto[:, 1:, 1:] = np.cumsum(np.cumsum((v[..., :, None] * v[..., None, :].conj()).real, axis=1), axis=2)
+        k, middle = np.arange(len(large))[:, None], np.arange(1, v.shape[1])
+        low, high = first[large, :-1], after[large, 1:]
+        sums = upto[k, middle, high] - upto[k, low, high] - upto[k, middle, middle] + upto[k, low, middle]
+        result[large] = sums / np.sqrt((middle - low) * (high - middle))[..., None, None]
+    return result
 
 
 def _filled(gap: Real, kT: Real) -> Real:
     """The difference of f across a gap in the middle of which mu lies."""
     return np.asarray(np.tanh(gap / (4 * np.maximum(kT, np.finfo(float).tiny))))
+
+
+def mesh_axes(lattice: Real, points: Sequence[int], rotations: Sequence[Real]) -> Real:
+    """Rows that span an ellipsoid like the part of the zone that a point of a mesh stands for, Cartesian, 1/angstrom.
+
+    It has the symmetry of the rotations (Cartesian), which the parallelepiped of the spacings has not. Directions with one point
+    are left out: nothing is known of them.
+    """
+    several = np.array(points) > 1
+    spacings = 2 * np.pi * np.linalg.inv(lattice).T[several] / np.array(points)[several, None]
+    metric = spacings.T @ spacings
+    if len(rotations):
+        metric = np.mean([R @ metric @ R.T for R in rotations], axis=0)
+    squares, axes = np.linalg.eigh(metric)
+    return np.asarray((axes * np.sqrt(np.maximum(squares, 0))) @ axes.T)

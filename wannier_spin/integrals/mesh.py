@@ -23,7 +23,6 @@ from wannier_spin.integrals.scan import Scan, make_scan
 from wannier_spin.integrals.sums import Progress, Sums, batch_size, cell_volume, minima_of, not_finite
 from wannier_spin.integration.grid import Block, Mesh, MeshMean, Partial, mean_over_runs
 from wannier_spin.integration.parallel import Communicator
-from wannier_spin.integration.stars import stars
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 
@@ -55,10 +54,8 @@ def integrate_mesh(
     _check_temperature(plan, occupation)
     source = plan.bloch_sum(model)
     oriented = mesh.transposed(source.axes)
-    invariant = judged.channels(plan)
-    channels = invariant if judged.reduced else None
-    found = stars(mesh.points, mesh.shift, model.lattice, model.periodic)
-    bars = Bars.of(found, plan, judged, occupation, model.n_bands, invariant) if found else None
+    channels = judged.channels(plan) if judged.reduced else None
+    bars = Bars.of(model, mesh, plan, judged, occupation)
     most = -(-oriented.n_evaluated // LEAST_BLOCKS)
     scan = make_scan(occupation, most)
     parts = _Parts(plan, occupation, scan, channels, bars, source, tolerance)
@@ -132,7 +129,7 @@ class _Parts:
                 geometry, sea, surface = self._densities(block)
                 self._add(sums, block, geometry.block_energies, sea, surface)
                 if self.bars is not None:
-                    self.bars.add(further, block, self.source.axes, geometry.block_energies, sea, surface)
+                    self.bars.add(further, block, self.source.axes, geometry, sea, surface)
                 minima = np.minimum(minima, minima_of(geometry.block_energies, geometry.group, self.occupation))
         if not np.isfinite(sums).all():
             raise self._not_finite(run)
