@@ -115,7 +115,12 @@ def _symmetry(found: _Found, folder: Path) -> list[str]:
     if found.moment is None:
         return [*lines, f"# magnetic_moments = [{zeros}]   # mu_B, Cartesian, of {', '.join(names)}, if it is a magnet"]
     if _is_magnetic(found):
-        total = ", ".join(f"{m:g}" for m in found.moment)
+        total = ", ".join(f"{m + 0.0:g}" for m in found.moment)
+        if len(names) == 1:
+            return [
+                *lines,
+                f"magnetic_moments = [[{total}]]   # mu_B, Cartesian, of {names[0]}: that of the bands below the Fermi energy",
+            ]
         why = f"# The bands below the Fermi energy carry a moment of ({total}) mu_B: say how it is shared."
         return [*lines, why, f"magnetic_moments = [{zeros}]   # mu_B, Cartesian, of {', '.join(names)}"]
     why = "# No total moment was found. An antiferromagnet has moments nevertheless; then:"
