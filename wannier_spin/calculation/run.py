@@ -94,9 +94,11 @@ def request_of(settings: Settings, model: TightBindingModel, structure: Structur
     wanted = asked_tolerance(settings)
     grid = settings.grid.points or default_grid(model, settings.grid.spacing)
     numerics = settings.numerics
+    with np.errstate(over="ignore"):  # what is not finite is refused by its name
+        mu = (settings.fermi_energy or 0.0) + np.array(settings.mu)
     return Request(
         settings.responses,
-        mu=(settings.fermi_energy or 0.0) + np.array(settings.mu),
+        mu=mu,
         temperature=settings.temperature,
         grid=grid if wanted is None else None,
         shift=settings.grid.shift,
