@@ -112,7 +112,15 @@ class NearestGaps:
         edges = (self.below[counts], band + 1, self.above[counts])
         lower, both = (upto[point, edge] - upto[point, edges[0]] for edge in edges[1:])
         across = lower - both / 2  # of whole blocks, as if all of it were between the two
+        growth *= (self._closest[counts] / self.now[counts]) ** 2  # what a smaller gap on the other side makes is not this pair's
         return np.asarray((growth[:, None] * filled).T @ across)
+
+    @property
+    def _closest(self) -> Real:
+        """The smallest gap of both bands, also to their other neighbours: (k, n-1)."""
+        k, pair = np.arange(len(self.now))[:, None], np.arange(self.now.shape[1])
+        padded = np.pad(self.now, ((0, 0), (1, 1)), constant_values=np.inf)
+        return np.minimum(self.now, np.minimum(padded[k, self.below], padded[k, np.minimum(self.above, pair[-1] + 2)]))
 
     @property
     def margin(self) -> Real:
