@@ -220,6 +220,7 @@ def test_it_says_its_units() -> None:
         ({"tau": 1e-14, "units": "SI"}, ("1e-14 fs", "if seconds are meant, write 10")),
         ({"tau": 1e-14}, ("hbar/eV", "SI units take tau in fs")),
         ({"tau": 1e14, "units": "SI"}, ("cannot be meant",)),
+        ({"tau": 1e300, "units": "SI"}, ("tau = 1e+300 fs cannot be meant",)),
         ({"temprature": 3}, ("'temprature'", "did you mean 'temperature'")),
         ({"grid": (4, 4, 1), "tolerance": 1e-2}, ("found both",)),
         ({"units": "cgs"}, ("units = 'cgs'", "natural, SI")),

@@ -353,10 +353,11 @@ def _taus(given: object, units: un.UnitSystem) -> Real:
     least, most = TAU_MEANT[units]
     strange = taus[(taus < least) | (taus > most)]
     if len(strange):
-        seconds = f"if seconds are meant, write {1e15 * strange[0]:g}" if units == "SI" else "SI units take tau in fs"
+        seconds = f"; if seconds are meant, write {1e15 * strange[0]:g}" if strange[0] < least else ""  # long times are no seconds
+        hint = seconds if units == "SI" else "; SI units take tau in fs"
         raise InputError(
             f"tau = {strange[0]:g} {TAU_UNIT[units]} cannot be meant: with {units} units tau is in {TAU_UNIT[units]}, usually 1 to "
-            f"1000; {seconds}"
+            f"1000{hint}"
         )
     return taus
 
