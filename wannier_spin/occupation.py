@@ -98,10 +98,15 @@ class Occupation:
     def weights(self, energies: Real) -> tuple[Real, Real]:
         """f and f' at energies (s,): (w, s) each; f' = 0 at T = 0."""
         f = self.fermi(energies)
-        kT = self.points[1]
         slope = f * (1 - f)
-        slope *= np.where(kT > 0, -1 / np.where(kT > 0, kT, 1), 0)[:, None]
+        slope *= self._minus_inverse_kT[:, None]
         return f, slope
+
+    @property
+    def _minus_inverse_kT(self) -> Real:
+        """(w,): -1/kT, which makes f (1 - f) the derivative of f; 0 at T = 0."""
+        kT = self.points[1]
+        return np.where(kT > 0, -1 / np.where(kT > 0, kT, 1), 0)
 
     @staticmethod
     def _smooth(distance: Real, kT: Real) -> Real:
@@ -123,7 +128,7 @@ class Occupation:
         result[..., : sea.shape[2]] += sea[:, filled].sum(axis=1)[:, None]
         if surface.shape[2]:
             weights *= 1 - weights
-            weights *= (-1 / self.points[1])[:, None, None]
+            weights *= self._minus_inverse_kT[:, None, None]
             result[..., sea.shape[2] :] = weights.transpose(1, 0, 2) @ surface[:, active]
         return result
 

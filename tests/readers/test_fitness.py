@@ -204,7 +204,6 @@ def test_shell_weights_of_a_cubic_lattice() -> None:
 # --- the record -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # a few k-points, and Kramers pairs without a structure
 def test_fitness_goes_with_model_and_result(models: Models) -> None:
     model = models("Pt")
     fitness = fitness_of(model)

@@ -24,6 +24,7 @@ from wannier_spin.results import ResponseTensor
 Real = NDArray[np.float64]
 ROUNDING = 1e-10  # of the largest energy where there are states at mu: bands as close as this are degenerate as far as digits go
 SHARE = 0.01  # of the states at mu: fewer are crossings of bands, which every metal has
+MEANT = 1e-5  # eV: no Wannier function is as good as that, and files have 1e-6; pairs of Pt and Mn2Au are split by 2e-7 and 5e-6
 MOVED = 0.01  # of a response on a mesh: less is below other errors
 POINTS = (300, 1000)  # k at which bands are sampled: a twentieth of the points of a calculation, within these
 NEAREST = 50  # states that are looked at, if fewer are within a few kT of mu
@@ -46,8 +47,8 @@ class Merged:
 
     @property
     def matters(self) -> bool:
-        """Whether they are more than crossings of bands."""
-        return self.share > SHARE
+        """Whether they are more than crossings of bands, and their splitting is more than what a model can mean."""
+        return self.share > SHARE and self.splitting > MEANT
 
     def as_notes(self) -> dict[str, float]:
         """For the provenance; nothing where there are none."""

@@ -46,16 +46,16 @@ def integrate_mesh(
     occupation: Occupation,
     mesh: Mesh,
     tolerance: float,
-    judged: Judged,
+    judged: Judged | None,
     execution: Execution,
 ) -> Sums:
-    """Mean over the mesh divided by the volume of the cell: int d^dk/(2 pi)^d."""
+    """Mean over the mesh divided by the volume of the cell: int d^dk/(2 pi)^d. judged : what its bars are judged by, None: none."""
     check_directions(model, mesh)
     _check_temperature(plan, occupation)
     source = plan.bloch_sum(model)
     oriented = mesh.transposed(source.axes)
-    channels = judged.channels(plan) if judged.reduced else None
-    bars = Bars.of(model, mesh, plan, judged, occupation)
+    channels = judged.channels(plan) if judged and judged.reduced else None
+    bars = Bars.of(model, mesh, plan, judged, occupation) if judged else None
     most = -(-oriented.n_evaluated // LEAST_BLOCKS)
     scan = make_scan(occupation, most)
     parts = _Parts(plan, occupation, scan, channels, bars, source, tolerance)
