@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin import responses as resp
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.channels import Channels, Tolerance
@@ -49,7 +48,7 @@ class CellIntegrand:
 
     @cached_property
     def source(self) -> BlochSum:
-        return self.plan.bloch_sum(self.model, self.axes.basis)
+        return self.channels.selection.bloch_sum(self.model, self.axes.basis)
 
     @cached_property
     def points_per_batch(self) -> int:
@@ -89,8 +88,7 @@ class CellIntegrand:
         slopes = np.einsum("kan,ia->kni", geometry.block_velocity, self._axis_vectors)
         reach = float((np.abs(slopes) @ size).max()) / 2
         low, high = self.occupation.window  # of energies at which a state may be partly filled, also beside the point
-        pairs = resp.BandPairs(geometry, plan.observables, (low - reach, high + reach))
-        sea, surface = self.channels.reduced(*plan.densities(pairs))
+        sea, surface = self.channels.densities(geometry, (low - reach, high + reach))
         found = _Points(geometry.block_energies, geometry.group, slopes, sea, surface)
         return found, NearestGaps.of(geometry, self._axis_vectors)
 

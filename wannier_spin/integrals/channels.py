@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
 from wannier_spin.errors import InputError
+from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.kinds import block_kind
 from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.selection import Selection
 from wannier_spin.integration.adaptive import Totals, Verdict
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import SPREAD, intraband_factor
@@ -69,16 +72,26 @@ class Channels:
     """sea (C_sea, c_sea), surface (C_surface, c_surface) : orthonormal columns, from densities to coordinates.
 
     responses : for each response (c, components), from coordinates to the asked form in its own unit. names : theirs.
+    selection : what of the plan has a part in any column, and is computed.
     """
 
     sea: Real
     surface: Real
     names: tuple[str, ...]
     responses: tuple[Real, ...]
+    selection: Selection
 
-    def reduced(self, sea: Real, surface: Real) -> tuple[Real, Real]:
-        """Coordinates of sea and surface densities (k, n, C): (k, n, c) each."""
-        return _coordinates(sea, self.sea), _coordinates(surface, self.surface)
+    def densities(self, geometry: BandGeometry, window: tuple[float, float]) -> tuple[Real, Real]:
+        """Coordinates of sea and surface densities, (k, n, c) each. window : see `BandPairs`."""
+        sea, surface = self.selection.densities(geometry, window)
+        return _coordinates(sea, self._computed[0]), _coordinates(surface, self._computed[1])
+
+    @cached_property
+    def _computed(self) -> tuple[Real | None, Real | None]:
+        """Columns over the densities that are computed; None: every component is a channel, the columns are the unit matrix."""
+        places, n_sea = self.selection.positions, len(self.sea)
+        columns = (self.sea[places[places < n_sea]], self.surface[places[places >= n_sea] - n_sea])
+        return _unless_unit(columns[0]), _unless_unit(columns[1])
 
     def expand(self, sums: Real) -> Real:
         """Coordinates (..., c) -> the sums of all densities (..., C)."""
@@ -118,11 +131,15 @@ def parts_name(plan: Plan, response: Response) -> str:
     return response.name + (SITES if plan.sites_of(response) else DEFINITIONS)
 
 
-def _coordinates(densities: Real, columns: Real) -> Real:
+def _coordinates(densities: Real, columns: Real | None) -> Real:
     """Coordinates of densities (k,n,C) in the columns (C,c)."""
-    if columns.shape[0] == columns.shape[1]:
-        return densities  # every component is a channel: the columns are the unit matrix
+    if columns is None:
+        return densities
     return np.asarray(densities.reshape(-1, len(columns)) @ columns).reshape(*densities.shape[:2], -1)
+
+
+def _unless_unit(columns: Real) -> Real | None:
+    return None if columns.shape[0] == columns.shape[1] and np.array_equal(columns, np.eye(len(columns))) else columns
 
 
 def whole(name: str) -> str:
@@ -155,8 +172,9 @@ def make_channels(
     surface = np.abs(columns[n_sea:]).max(axis=0, initial=0.0) > 0
     columns = np.concatenate([columns[:, ~surface], columns[:, surface]], axis=1)
     n_reduced = int((~surface).sum())
+    selection = Selection.of(plan, columns if group else None)
     combined = {name: scale[whole(name)] * columns.T @ Q for name, Q in combinations(plan, units, relaxation, tau).items()}
-    return Channels(columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:], tuple(combined), tuple(combined.values()))
+    return Channels(columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:], tuple(combined), tuple(combined.values()), selection)
 
 
 def combinations(plan: Plan, sums: Real, relaxation: str, tau: float) -> dict[str, Real]:

@@ -52,9 +52,9 @@ def integrate_mesh(
     """Mean over the mesh divided by the volume of the cell: int d^dk/(2 pi)^d. judged : what its bars are judged by, None: none."""
     check_directions(model, mesh)
     _check_temperature(plan, occupation)
-    source = plan.bloch_sum(model)
-    oriented = mesh.transposed(source.axes)
     channels = judged.channels(plan) if judged and judged.reduced else None
+    source = plan.bloch_sum(model) if channels is None else channels.selection.bloch_sum(model)
+    oriented = mesh.transposed(source.axes)
     bars = Bars.of(model, mesh, plan, judged, occupation) if judged else None
     most = -(-oriented.n_evaluated // LEAST_BLOCKS)
     scan = make_scan(occupation, most)
@@ -138,8 +138,10 @@ class _Parts:
     def _densities(self, block: Block) -> tuple[BandGeometry, Real, Real]:
         bloch = self.source.on_block(block.k1, block.k2, block.k3, block.used)
         geometry = self.plan.geometry(bloch, self.tolerance)
-        densities = self.plan.densities(resp.BandPairs(geometry, self.plan.observables, self.occupation.window))
-        return (geometry, *(densities if self.channels is None else self.channels.reduced(*densities)))
+        window = self.occupation.window
+        if self.channels is not None:
+            return geometry, *self.channels.densities(geometry, window)
+        return geometry, *self.plan.densities(resp.BandPairs(geometry, self.plan.observables, window))
 
     def _add(self, sums: Real, block: Block, energies: Real, sea: Real, surface: Real) -> None:
         states = [X.reshape(energies.size, X.shape[-1]) for X in (sea, surface)]

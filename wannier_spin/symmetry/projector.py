@@ -24,6 +24,7 @@ from wannier_spin.tensors import IndexKind, symmetrized
 
 Real = NDArray[np.float64]
 TOLERANCE = 1e-8
+ROUNDING = 1e-14  # of elements of a projector, which are of order one
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,26 @@ def project(values: Real, kind: TensorKind, operations: Sequence[Operation], sig
     """Mean over the group: the invariant part of the tensor (..., 3, 3, ...).
 
     signs : a one-dimensional representation of the group, +1 or -1 for each operation; None: all +1.
+    Many tensors are projected by one matrix product.
     """
+    size = 3**kind.rank
+    if values.size > size**2:
+        return np.asarray(values.reshape(-1, size) @ _clean_projector(kind, operations, signs).T).reshape(values.shape)
+    return _mean(values, kind, operations, signs)
+
+
+def _mean(values: Real, kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None) -> Real:
+    """One operation after the other."""
     total = np.zeros_like(values)
     for operation, sign in zip(operations, signs or [1] * len(operations), strict=True):
         total += sign * transform(values, kind, operation)
     return symmetric_in_fields(total / len(operations), kind)
+
+
+def _clean_projector(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None) -> Real:
+    """Without what rounding leaves of elements that are zero: forbidden components are exact zeros."""
+    P = projector(kind, operations, signs)
+    return np.where(np.abs(P) < ROUNDING, 0.0, P)
 
 
 def symmetric_in_fields(values: Real, kind: TensorKind) -> Real:
@@ -83,7 +99,7 @@ def projector(kind: TensorKind, operations: Sequence[Operation], signs: Sequence
     """Matrix of the projector on flattened tensors, (3^rank, 3^rank); P P = P."""
     size = 3**kind.rank
     basis = np.eye(size).reshape(size, *(3,) * kind.rank)
-    return project(basis, kind, operations, signs).reshape(size, size).T
+    return _mean(basis, kind, operations, signs).reshape(size, size).T
 
 
 def n_independent(kind: TensorKind, operations: Sequence[Operation]) -> int:

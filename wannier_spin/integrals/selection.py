@@ -1,0 +1,95 @@
+"""What of a plan is computed: the blocks and observables that symmetry allows.
+
+A block of an observable that the magnetic point group forbids has no invariant tensor: it is left out before the traces over
+bands, with the operators and the derivatives in k that only such blocks need. In the sums it is an exact zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin import observables
+from wannier_spin.arrays import Real
+from wannier_spin.bloch import BlochSum
+from wannier_spin.geometry import BandGeometry
+from wannier_spin.integrals.plan import Plan
+from wannier_spin.model import TightBindingModel
+from wannier_spin.observables import Observable
+from wannier_spin.responses.pairs import BandPairs
+from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, block
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Blocks of a plan with the observables that each is computed for."""
+
+    plan: Plan
+    wanted: Mapping[str, tuple[Observable, ...]]
+
+    @classmethod
+    def of(cls, plan: Plan, columns: Real | None = None) -> Selection:
+        """What has a part in any of the columns (C, c) over the channels; None: everything."""
+        rows = np.ones((plan.n_channels, 1)) if columns is None else columns
+        wanted, start = {}, 0
+        for name, shape in plan.shapes.items():
+            stop = start + math.prod(shape)
+            used: list[int] = np.count_nonzero(rows[start:stop].reshape(-1, shape[-1], rows.shape[1]), axis=(0, 2)).tolist()
+            ends = np.cumsum([0, *(o.n_components for o in plan.observables)])
+            pairs = zip(plan.observables, ends[:-1], ends[1:], strict=True)
+            wanted[name] = tuple(o for o, first, last in pairs if any(used[first:last]))
+            start = stop
+        return cls(plan, {name: found for name, found in wanted.items() if found})
+
+    @property
+    def is_whole(self) -> bool:
+        return all(self.wanted.get(name) == self.plan.observables for name in self.plan.shapes)
+
+    @property
+    def derivatives(self) -> bool:
+        return any(block(name).derivatives for name in self.wanted)
+
+    def bloch_sum(self, model: TightBindingModel, basis: NDArray[np.int64] | None = None) -> BlochSum:
+        """The sums over R that are needed."""
+        needed = dict.fromkeys(o for found in self.wanted.values() for o in found)
+        return BlochSum(model, self.derivatives, observables.operators_of(tuple(needed)), basis)
+
+    @cached_property
+    def positions(self) -> NDArray[np.int64]:
+        """Of what `densities` returns, sea and surface, among the channels of the plan."""
+        found, start = [np.zeros(0, np.int64)], 0
+        for name, shape in self.plan.shapes.items():
+            chosen = [o in self.wanted.get(name, ()) for o in self.plan.observables for _ in range(o.n_components)]
+            places = start + np.arange(math.prod(shape)).reshape(-1, shape[-1])
+            found.append(places[:, chosen].ravel())
+            start += places.size
+        return np.concatenate(found)
+
+    def densities(self, geometry: BandGeometry, window: tuple[float, float]) -> tuple[Real, Real]:
+        """Sea and surface densities, (k, n, channels) each. window : see `BandPairs`."""
+        pairs = {found: BandPairs(geometry, found, window) for found in dict.fromkeys(self.wanted.values())}
+        k, n = geometry.energies.shape
+
+        def flat(chosen: Callable[[str], bool]) -> Real:
+            parts = [
+                self._block(name, pairs[self.wanted[name]]) for name in self.plan.shapes if name in self.wanted and chosen(name)
+            ]
+            return np.concatenate([*(part.reshape(k, n, -1) for part in parts), np.empty((k, n, 0))], axis=-1)
+
+        return flat(lambda name: not _at_surface(name)), flat(_at_surface)
+
+    def _block(self, name: str, pairs: BandPairs) -> Real:
+        if name in BLOCKS:
+            return BLOCKS[name].density(pairs)
+        one = DYNAMIC_BLOCKS[name].density
+        k, n = pairs.geometry.energies.shape
+        return np.concatenate([one(pairs, z).reshape(k, n, -1) for z in self.plan.frequencies], axis=-1)
+
+
+def _at_surface(name: str) -> bool:
+    return name in BLOCKS and BLOCKS[name].fermi == "surface"
