@@ -6,6 +6,7 @@ import pytest
 import wannier_spin as ws
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.selection import Selection
 from wannier_spin.integrals.sums import not_finite
 
 K = np.array([[0.0, 0.0, 0.0], [0.25, 0.125, 0.0]])
@@ -27,13 +28,18 @@ def test_infinite_slope():
 @pytest.mark.parametrize("how", [{"grid": (6, 6, 1)}, {"tolerance": 1e-1}])
 def test_meshes_and_boxes_refuse(monkeypatch, how):
     """A density that is not a number at one state of one point."""
-    original = Plan.densities
 
-    def spoiled(self, *args):
-        sea, surface = original(self, *args)
-        sea[-1, 1] = np.inf
-        return sea, surface
+    def spoil(owner):
+        original = owner.densities
 
-    monkeypatch.setattr(Plan, "densities", spoiled)
+        def spoiled(self, *args):
+            sea, surface = original(self, *args)
+            sea[-1, 1] = np.inf
+            return sea, surface
+
+        monkeypatch.setattr(owner, "densities", spoiled)
+
+    for owner in (Plan, Selection):
+        spoil(owner)
     with pytest.raises(InputError, match="not a finite number at k = .* band 2 "):
         ws.compute(ws.models.rashba_exchange(), "spin_hall", mu=0.0, temperature=300, **how)
