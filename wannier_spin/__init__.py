@@ -22,6 +22,7 @@ _HOME = {
     "load_model": "model",
     "read_wannier90": "readers",
     "from_hoppings": "models",
+    "kp_model": "models",
     "read_tb": "readers",
     "read_hr": "readers",
     "read_collinear": "readers",
@@ -82,6 +83,7 @@ __all__ = [
     "k_mesh",
     "k_path",
     "k_plane",
+    "kp_model",
     "load",
     "load_model",
     "open_model",
@@ -117,7 +119,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.integrals.adaptive import Control
     from wannier_spin.integrals.channels import Tolerance
     from wannier_spin.model import Structure, TightBindingModel, load_model
-    from wannier_spin.models import from_hoppings
+    from wannier_spin.models import from_hoppings, kp_model
     from wannier_spin.plotting import plot, plot_bands, plot_plane, summary_sheet
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
     from wannier_spin.readers import (

@@ -16,11 +16,12 @@ from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.adaptive import Control, integrate_adaptive
 from wannier_spin.integrals.bars import Judged
-from wannier_spin.integrals.boxes import CellIntegrand, cell_integrands
+from wannier_spin.integrals.boxes import BoxIntegrand, cell_integrands
 from wannier_spin.integrals.channels import Tolerance, make_channels, whole
 from wannier_spin.integrals.checkpoint import fingerprint, short
 from wannier_spin.integrals.disk import integrate_disk
 from wannier_spin.integrals.mesh import Execution, integrate_mesh
+from wannier_spin.integrals.regions import region_integrands
 from wannier_spin.integrals.sums import Progress, Sums
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import Communicator, together
@@ -141,9 +142,7 @@ def check_accuracy(prepared: Prepared) -> None:
         raise InputError("expected either a grid (uniform mesh) or a tolerance (adaptive boxes), found neither")
     if request.tolerance is None:
         return
-    if isinstance(model, ContinuumModel):
-        raise InputError(f"model '{model.name}' is a k·p model: give grid = (radial points, angles), a tolerance needs a crystal")
-    if not any(model.periodic):
+    if isinstance(model, TightBindingModel) and not any(model.periodic):
         raise InputError(f"model '{model.name}' is not periodic: there is nothing to integrate over")
 
 
@@ -217,7 +216,7 @@ def _on_boxes(task: Task, wanted: Tolerance, comm: Communicator, control: Contro
     prepared, request = task.prepared, task.prepared.request
     cells = _cells(task, wanted, prepared.degeneracy_tolerance)
     identity = {
-        "model": f"{prepared.model.name} ({fingerprint(cells[0].model)})",
+        "model": f"{prepared.model.name} ({fingerprint(prepared.model)})",
         **request.identity(),
         "summed": ", ".join(record.name for record in prepared.plan.responses),
         "operations": operations_text(task.reducing),
@@ -229,14 +228,15 @@ def _on_boxes(task: Task, wanted: Tolerance, comm: Communicator, control: Contro
     return integrate_adaptive(cells, wanted, comm, control, identity)
 
 
-def _cells(task: Task, wanted: Tolerance, degeneracy_tolerance: float) -> list[CellIntegrand]:
+def _cells(task: Task, wanted: Tolerance, degeneracy_tolerance: float) -> Sequence[BoxIntegrand]:
     """The integrand, once for each replica."""
     prepared, operations = task.prepared, task.reducing
     plan, request, model = prepared.plan, prepared.request, prepared.model
-    assert isinstance(model, TightBindingModel)
     scale = {record.name: prepared.factor(record) for record in plan.responses}
     sites = task.sites if request.reduce_k else None
     channels = make_channels(plan, request.relaxation, scale, request.natural_tau, operations, sites)
+    if isinstance(model, ContinuumModel):
+        return region_integrands(model, plan, channels, prepared.occupation, degeneracy_tolerance, wanted, request.memory)
     return cell_integrands(model, plan, channels, prepared.occupation, degeneracy_tolerance, wanted, operations, request.memory)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
-from wannier_spin.integrals.boxes import REMEMBERED, CellIntegrand
+from wannier_spin.integrals.boxes import REMEMBERED, BoxIntegrand
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.checkpoint import Checkpoint
 from wannier_spin.integrals.sums import GIB, Sums
@@ -46,7 +46,7 @@ class Control:
 
 
 def integrate_adaptive(
-    integrands: Sequence[CellIntegrand], wanted: Tolerance, comm: Communicator, control: Control, identity: Mapping[str, str]
+    integrands: Sequence[BoxIntegrand], wanted: Tolerance, comm: Communicator, control: Control, identity: Mapping[str, str]
 ) -> Sums:
     """Integrals within a tolerance, or as near as the limits allow; one integrand for each replica.
 
@@ -74,7 +74,7 @@ def _stored(checkpoint: Checkpoint | None, comm: Communicator) -> list[State]:
 
 
 def _problem(
-    integrand: CellIntegrand,
+    integrand: BoxIntegrand,
     wanted: Tolerance,
     comm: Communicator,
     control: Control,
@@ -110,7 +110,7 @@ def _problem(
     )
 
 
-def _sums(integrands: Sequence[CellIntegrand], states: Sequence[State], verdicts: Sequence[Verdict]) -> Sums:
+def _sums(integrands: Sequence[BoxIntegrand], states: Sequence[State], verdicts: Sequence[Verdict]) -> Sums:
     """The mean over replicas; their differences and spreads together."""
     channels = integrands[0].channels
     n = len(states)

@@ -14,7 +14,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.integrals.channels import Channels, Tolerance
 from wannier_spin.integrals.hidden import NearestGaps
 from wannier_spin.integrals.plan import Plan
-from wannier_spin.integrals.sums import NEAR_FERMI, batch_size, cell_volume, minima_of, not_finite
+from wannier_spin.integrals.sums import NEAR_FERMI, Load, batch_size, cell_volume, minima_of, not_finite
 from wannier_spin.integration.adaptive import Sample
 from wannier_spin.integration.boxes import UNEVEN, Boxes, Tiling, tiling
 from wannier_spin.integration.rules import Part, Rule, tensor_rule
@@ -30,10 +30,31 @@ MANY_R = 150  # lattice vectors from which sums axis by axis are faster (18 band
 
 
 @dataclass(frozen=True)
-class CellIntegrand:
-    """The integrand of one calculation on boxes of reciprocal space."""
+class Points:
+    """What is needed of points: energies, group (k,n), slopes along the axes (k,n,3), densities (k,n,c).
 
-    model: TightBindingModel
+    steep : (k,3) bounds of |dH/dx_i|, eV.
+    """
+
+    energies: Real
+    group: NDArray[np.int64]
+    slopes: Real
+    sea: Real
+    surface: Real
+    steep: Real
+
+
+def joined(pieces: Sequence[tuple[Points, NearestGaps]]) -> tuple[Points, NearestGaps]:
+    """One batch after the other."""
+    parts = [part for part, _ in pieces]
+    points = Points(*(np.concatenate([getattr(part, name) for part in parts]) for name in Points.__dataclass_fields__))
+    return points, NearestGaps.joined([gaps for _, gaps in pieces])
+
+
+@dataclass(frozen=True)
+class BoxIntegrand:
+    """The integrand of one calculation on boxes of x in [0, 1]; what x stands for, `CellIntegrand` and `RegionIntegrand` know."""
+
     plan: Plan
     channels: Channels
     occupation: Occupation
@@ -42,18 +63,37 @@ class CellIntegrand:
     tiling: Tiling
     memory: float
 
-    @cached_property
-    def rule(self) -> Rule:
-        return tensor_rule(self.model.periodic)
+    @property
+    def used(self) -> tuple[bool, bool, bool]:
+        """The axes of x that are integrated over."""
+        raise NotImplementedError
+
+    @property
+    def load(self) -> Load:
+        """What a point costs."""
+        raise NotImplementedError
+
+    @property
+    def density(self) -> float:
+        """From the mean over x to int d^dk/(2 pi)^d."""
+        raise NotImplementedError
+
+    def points_of(self, lower: Real, size: Real) -> tuple[Points, NearestGaps]:
+        """What is kept of all points of boxes, in order, and their gaps. lower, size : (b, 3)."""
+        raise NotImplementedError
+
+    def coordinates(self, x: Real) -> Real:
+        """k of points x (p, 3), as messages name it."""
+        raise NotImplementedError
 
     @cached_property
-    def source(self) -> BlochSum:
-        return self.channels.selection.bloch_sum(self.model, self.axes.basis)
+    def rule(self) -> Rule:
+        return tensor_rule(self.used)
 
     @cached_property
     def points_per_batch(self) -> int:
         """As many as fit into the memory that the remembered sums leave."""
-        return batch_size(self.source, self.plan, self.occupation, (1 - REMEMBERED) * self.memory)
+        return batch_size(self.load, self.plan, self.occupation, (1 - REMEMBERED) * self.memory)
 
     def __call__(self, boxes: Boxes) -> Iterator[Sample]:
         """Samples of the boxes, in order."""
@@ -63,49 +103,21 @@ class CellIntegrand:
 
     def _batch(self, boxes: Boxes) -> Iterator[Sample]:
         lower, size = self.tiling.bounds(boxes)
-        pieces = [self._points(bloch, size.max(axis=0)) for bloch in self._bloch(lower, size)]
-        parts, gaps = [part for part, _ in pieces], NearestGaps.joined([gaps for _, gaps in pieces])
-        found = _Points(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Points.__dataclass_fields__))
+        found, gaps = self.points_of(lower, size)
         minima = minima_of(found.energies, found.group, self.occupation)
-        volume = self._density * boxes.weight * size.prod(axis=1)
+        volume = self.density * boxes.weight * size.prod(axis=1)
         for i in range(len(boxes)):
             points = slice(i * self.rule.n_points, (i + 1) * self.rule.n_points)
             energies, slope = found.energies[points], found.slopes[points] * size[i]
             change = (np.abs(slope) @ self.rule.fine.halves.max(axis=0)).max(axis=0)
             states = _States(energies, slope, change, volume[i] * found.sea[points], volume[i] * found.surface[points])
             with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
-                suspect, hidden = self._suspect(energies, found.group[points], size[i]), self._hidden(states, gaps[points], size[i])
-                sample = self._sample(states, suspect, minima, hidden)
+                suspect = self._suspect(energies, found.group[points], size[i] * found.steep[points].max(axis=0))
+                sample = self._sample(states, suspect, minima, self._hidden(states, gaps[points], size[i]))
             if not np.isfinite([*sample.size, *sample.magnitude]).all():
                 k = lower[i] + size[i] * np.stack(np.meshgrid(*self.rule.nodes, indexing="ij"), axis=-1).reshape(-1, 3)
-                raise not_finite(k @ self.axes.basis, energies, np.concatenate([states.sea, states.surface], axis=-1))
+                raise not_finite(self.coordinates(k), energies, np.concatenate([states.sea, states.surface], axis=-1))
             yield sample
-
-    def _points(self, bloch: BlochMatrices, size: Real) -> tuple[_Points, NearestGaps]:
-        """What is kept of a batch of points. size : of the largest box."""
-        plan = self.plan
-        geometry = plan.geometry(bloch, self.degeneracy_tolerance)
-        slopes = np.einsum("kan,ia->kni", geometry.block_velocity, self._axis_vectors)
-        reach = float((np.abs(slopes) @ size).max()) / 2
-        low, high = self.occupation.window  # of energies at which a state may be partly filled, also beside the point
-        sea, surface = self.channels.densities(geometry, (low - reach, high + reach))
-        found = _Points(geometry.block_energies, geometry.group, slopes, sea, surface)
-        return found, NearestGaps.of(geometry, self._axis_vectors)
-
-    def _bloch(self, lower: Real, size: Real) -> Iterator[BlochMatrices]:
-        """All points of the boxes, in order: in one piece if they fit into memory, else in slices of a box."""
-        nodes = [lower[:, a, None] + size[:, a, None] * x for a, x in enumerate(self.rule.nodes)]
-        x1, x2, x3 = self.rule.nodes
-        slices = -(-len(x1) // max(1, self.points_per_batch // (len(x2) * len(x3))))
-        tensors = [(part, b, c) for a, b, c in zip(*nodes, strict=True) for part in np.array_split(a, slices)]
-        together = len(tensors) if slices == 1 else 1
-        for first in range(0, len(tensors), together):
-            group = tensors[first : first + together]
-            if len(self.model.R_vectors) >= MANY_R:
-                yield BlochMatrices.joined([self.source.on_cell(*x) for x in group])
-            else:
-                points = [np.stack(np.meshgrid(*x, indexing="ij"), axis=-1).reshape(-1, 3) for x in group]
-                yield self.source.at_points(np.concatenate(points) @ self.axes.basis)
 
     def _hidden(self, states: _States, gaps: NearestGaps, size: Real) -> Real:
         """What small gaps between the points may add to each response: (r,)."""
@@ -142,43 +154,19 @@ class CellIntegrand:
         by_sea = (f * weights[active]) @ sea[active] + self.occupation.below * (weights[filled] @ sea[filled])
         return np.concatenate([by_sea, (slope * weights[active]) @ surface[active]], axis=1)
 
-    def _suspect(self, energies: Real, group: NDArray[np.int64], size: Real) -> float:
-        """Part of the box where bands between which mu may lie can come as close as a few kT, by |H(k) - H(k0)| <= L|k - k0|."""
+    def _suspect(self, energies: Real, group: NDArray[np.int64], steep: Real) -> float:
+        """Part of the box where bands between which mu may lie can come as close as a few kT, by |H(k) - H(k0)| <= L|k - k0|.
+
+        steep : (3,) bounds of the change of H from one face of the box to the opposite one, eV.
+        """
         part = self.rule.fine
-        change = ((part.halves + np.abs(part.centres)) * size) @ self._lipschitz
+        change = (part.halves + np.abs(part.centres)) @ steep
         near = NEAR_FERMI * float(self.occupation.kT.max())
         mu = self.occupation.mu
         pair = group[:, 1:] != group[:, :-1]
         reachable = (energies[:, :-1] - change[:, None] < mu.max() + near) & (energies[:, 1:] + change[:, None] > mu.min() - near)
         close = np.diff(energies, axis=1) - 2 * change[:, None] < near
         return float(part.weights[(pair & reachable & close).any(axis=1)].sum())
-
-    @cached_property
-    def _axis_vectors(self) -> Real:
-        """d k / d x_i, Cartesian: (i, a), 1/angstrom."""
-        return np.asarray(2 * np.pi * self.axes.basis @ np.linalg.inv(self.model.lattice).T)
-
-    @cached_property
-    def _lipschitz(self) -> Real:
-        """Bounds of |dH/dx_i|, eV: (3,)."""
-        R = np.abs(self.model.R_vectors @ self.axes.basis.T)
-        return np.asarray(2 * np.pi * np.linalg.norm(self.model.hamiltonian_R, 2, axis=(1, 2)) @ R)
-
-    @cached_property
-    def _density(self) -> float:
-        """Mean over the region of the boxes, however many primitive cells it has, to int d^dk/(2 pi)^d."""
-        return 1 / cell_volume(self.model)
-
-
-@dataclass(frozen=True)
-class _Points:
-    """What is needed of points: energies, group (k,n), slopes along the axes (k,n,3), densities (k,n,c)."""
-
-    energies: Real
-    group: NDArray[np.int64]
-    slopes: Real
-    sea: Real
-    surface: Real
 
 
 @dataclass(frozen=True)
@@ -193,6 +181,78 @@ class _States:
     change: Real
     sea: Real
     surface: Real
+
+
+@dataclass(frozen=True)
+class CellIntegrand(BoxIntegrand):
+    """On boxes of reciprocal space, x in the basis of `axes`."""
+
+    model: TightBindingModel
+
+    @property
+    def used(self) -> tuple[bool, bool, bool]:
+        """See `BoxIntegrand`."""
+        return self.model.periodic
+
+    @cached_property
+    def source(self) -> BlochSum:
+        return self.channels.selection.bloch_sum(self.model, self.axes.basis)
+
+    @property
+    def load(self) -> Load:
+        """See `BoxIntegrand`."""
+        return self.source
+
+    @cached_property
+    def density(self) -> float:
+        """Mean over the region of the boxes, however many primitive cells it has, to int d^dk/(2 pi)^d."""
+        return 1 / cell_volume(self.model)
+
+    def coordinates(self, x: Real) -> Real:
+        """Reduced."""
+        return np.asarray(x @ self.axes.basis)
+
+    def points_of(self, lower: Real, size: Real) -> tuple[Points, NearestGaps]:
+        """See `BoxIntegrand`."""
+        return joined([self._points(bloch, size.max(axis=0)) for bloch in self._bloch(lower, size)])
+
+    def _points(self, bloch: BlochMatrices, size: Real) -> tuple[Points, NearestGaps]:
+        """What is kept of a batch of points. size : of the largest box."""
+        plan = self.plan
+        geometry = plan.geometry(bloch, self.degeneracy_tolerance)
+        slopes = np.einsum("kan,ia->kni", geometry.block_velocity, self._axis_vectors)
+        reach = float((np.abs(slopes) @ size).max()) / 2
+        low, high = self.occupation.window  # of energies at which a state may be partly filled, also beside the point
+        sea, surface = self.channels.densities(geometry, (low - reach, high + reach))
+        steep = np.broadcast_to(self._lipschitz, (len(bloch), 3))
+        found = Points(geometry.block_energies, geometry.group, slopes, sea, surface, steep)
+        return found, NearestGaps.of(geometry, self._axis_vectors)
+
+    def _bloch(self, lower: Real, size: Real) -> Iterator[BlochMatrices]:
+        """All points of the boxes, in order: in one piece if they fit into memory, else in slices of a box."""
+        nodes = [lower[:, a, None] + size[:, a, None] * x for a, x in enumerate(self.rule.nodes)]
+        x1, x2, x3 = self.rule.nodes
+        slices = -(-len(x1) // max(1, self.points_per_batch // (len(x2) * len(x3))))
+        tensors = [(part, b, c) for a, b, c in zip(*nodes, strict=True) for part in np.array_split(a, slices)]
+        together = len(tensors) if slices == 1 else 1
+        for first in range(0, len(tensors), together):
+            group = tensors[first : first + together]
+            if len(self.model.R_vectors) >= MANY_R:
+                yield BlochMatrices.joined([self.source.on_cell(*x) for x in group])
+            else:
+                points = [np.stack(np.meshgrid(*x, indexing="ij"), axis=-1).reshape(-1, 3) for x in group]
+                yield self.source.at_points(np.concatenate(points) @ self.axes.basis)
+
+    @cached_property
+    def _axis_vectors(self) -> Real:
+        """d k / d x_i, Cartesian: (i, a), 1/angstrom."""
+        return np.asarray(2 * np.pi * self.axes.basis @ np.linalg.inv(self.model.lattice).T)
+
+    @cached_property
+    def _lipschitz(self) -> Real:
+        """Bounds of |dH/dx_i|, eV: (3,)."""
+        R = np.abs(self.model.R_vectors @ self.axes.basis.T)
+        return np.asarray(2 * np.pi * np.linalg.norm(self.model.hamiltonian_R, 2, axis=(1, 2)) @ R)
 
 
 def cell_integrands(
@@ -212,4 +272,4 @@ def cell_integrands(
     counts = np.array([(wanted.start or START) if periodic else 1 for periodic in model.periodic])
     uneven = [UNEVEN * (1 + 3 * (replica * GOLDEN % 1)) for replica in range(wanted.replicas)]  # below 1: boundaries in order
     tilings = [tiling(counts, axes.permutations, axes.signs, u) for u in uneven]
-    return [CellIntegrand(model, plan, channels, occupation, degeneracy_tolerance, axes, t, memory) for t in tilings]
+    return [CellIntegrand(plan, channels, occupation, degeneracy_tolerance, axes, t, memory, model) for t in tilings]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.integration.adaptive import State
 from wannier_spin.model import TightBindingModel
@@ -69,9 +70,12 @@ class Checkpoint:
         return states
 
 
-def fingerprint(model: TightBindingModel) -> str:
+def fingerprint(model: TightBindingModel | ContinuumModel) -> str:
     """A short hash of everything in a model that enters numbers."""
     digest = hashlib.sha256()
+    if isinstance(model, ContinuumModel):
+        digest.update(model.digest())
+        return digest.hexdigest()[:16]
     for field in fields(model):
         value: Any = getattr(model, field.name)
         if isinstance(value, np.ndarray):

@@ -54,9 +54,10 @@ class NearestGaps:
 
     @classmethod
     def of(cls, geometry: BandGeometry, axis_vectors: Real) -> NearestGaps:
-        """At the points of a geometry. axis_vectors : d k/d x_i, Cartesian."""
+        """At the points of a geometry. axis_vectors : d k/d x_i, Cartesian, (i, a) or at each point (k, i, a)."""
         energies, group = geometry.block_energies, geometry.group
-        velocity = np.einsum("kan,ia->kni", geometry.block_velocity, axis_vectors)
+        each = "k" if axis_vectors.ndim == 3 else ""
+        velocity = np.einsum(f"kan,{each}ia->kni", geometry.block_velocity, axis_vectors)
         first, after = _blocks(group)
         step = np.diff(velocity, axis=1)
         A = step[..., :, None] * step[..., None, :] + 4 * _between(geometry.velocity, axis_vectors, first, after)
@@ -157,11 +158,12 @@ def _between(velocity: NDArray[np.complex128], axis_vectors: Real, first: Intege
 
     Summed over the states of both: it must not depend on the choice of states within a block.
     """
-    w = np.einsum("kan,ia->kni", np.diagonal(velocity, 1, axis1=2, axis2=3), axis_vectors.astype(complex))
+    vectors, each = axis_vectors.astype(complex), "k" if axis_vectors.ndim == 3 else ""
+    w = np.einsum(f"kan,{each}ia->kni", np.diagonal(velocity, 1, axis1=2, axis2=3), vectors)
     result = np.asarray((w[..., :, None] * w[..., None, :].conj()).real)
     large = np.flatnonzero((after - first > 1).any(axis=1))
     if len(large):
-        v = np.einsum("kanm,ia->knmi", velocity[large], axis_vectors.astype(complex))
+        v = np.einsum(f"kanm,{each}ia->knmi", velocity[large], vectors[large] if each else vectors)
         upto = np.zeros((len(large), v.shape[1] + 1, v.shape[2] + 1, 3, 3))
         upto[:, 1:, 1:] = np.cumsum(np.cumsum((v[..., :, None] * v[..., None, :].conj()).real, axis=1), axis=2)
         k, middle = np.arange(len(large))[:, None], np.arange(1, v.shape[1])

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.bloch import BlochSum
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.model import TightBindingModel
@@ -134,9 +133,22 @@ class Minima:
         return cls(values[0], -values[1], values[2], values[3 : 3 + n_mu], values[3 + n_mu : 3 + 2 * n_mu], ranges)
 
 
-def batch_size(
-    source: BlochSum, plan: Plan, occupation: Occupation, memory: float, held: int | None = None, by_point: int = 0
-) -> int:
+class Load(Protocol):
+    """What decides how much memory a point takes."""
+
+    @property
+    def n_bands(self) -> int:
+        """Number of bands."""
+
+    @property
+    def n_operators(self) -> int:
+        """Matrices (n, n) that are made for every point."""
+
+    def plane_bytes(self) -> int:
+        """Memory that is filled however few the points are."""
+
+
+def batch_size(source: Load, plan: Plan, occupation: Occupation, memory: float, held: int | None = None, by_point: int = 0) -> int:
     """Points per block that fit into the memory (GiB), at most what keeps the working set near the cache.
 
     held : numbers that are kept all the time; None: some sums of all channels. by_point : further numbers for each point.

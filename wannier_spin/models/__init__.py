@@ -1,7 +1,7 @@
 """Model library: small models with spin whose answers are known. `names()` lists them, `get(name)` builds one.
 
 All parameters are keywords with defaults; each docstring gives the Hamiltonian, the symmetry and the exact or reference
-results. `from_hoppings` builds a model of one's own.
+results. `from_hoppings` and `kp_model` build models of one's own.
 
     ws.models.kane_mele(soc=0.1)
     ws.models.get("kane_mele", soc=0.1)
@@ -9,6 +9,7 @@ results. `from_hoppings` builds a model of one's own.
 
 from wannier_spin.models.continuum import massive_dirac, tilted_dirac, tilted_dirac_pair, velocity_si
 from wannier_spin.models.hoppings import from_hoppings
+from wannier_spin.models.kp import kp_model
 from wannier_spin.models.lattice import (
     altermagnet,
     kagome_mn3sn,
@@ -28,6 +29,7 @@ __all__ = [
     "get",
     "kagome_mn3sn",
     "kane_mele",
+    "kp_model",
     "massive_dirac",
     "names",
     "pt_antiferromagnet",
