@@ -171,6 +171,17 @@ class SymmetrySection(Section):
     reduce: bool = True  # evaluate irreducible k-points only; false: all, and what symmetrization removes is kept
 
 
+class KPSection(Section):
+    """A k·p model in place of the files of a run: H(k) is a polynomial, see `models.polynomial`."""
+
+    hamiltonian: Any  # a text like "v*(kx*sy - ky*sx) + m*sz", or rows of texts; eV, k in 1/angstrom
+    dimension: Literal[1, 2, 3]
+    parameters: dict[str, float] = {}
+    cutoff: float | None = Field(default=None, gt=0)  # 1/angstrom, radius of the disk or ball that is integrated over
+    box: list[list[float]] | None = Field(default=None, min_length=2, max_length=2)  # or the lower and the upper corner of k
+    spin: Any = None  # three texts, Pauli matrices; None: sx, sy, sz
+
+
 def _members(value: Any) -> Any:
     """Sites are "atoms", "projections", or each has the name of an atom, a list of them, or a list of Wannier functions.
 
@@ -203,7 +214,10 @@ class NumericsSection(Section):
 class Settings(Section):
     """One calculation."""
 
-    seedname: Annotated[str | SpinChannels, BeforeValidator(_one_or_two_runs)]  # path without ending, or saved model; or both spins
+    seedname: Annotated[str | SpinChannels | None, BeforeValidator(_one_or_two_runs)] = (
+        None  # path without ending, or saved model; or both spins
+    )
+    kp: KPSection | None = None  # or a k·p model
     responses: Names  # names of `wannier-spin responses`, or "all"
     mu: Energies  # eV, relative to fermi_energy; as every list of numbers: one, several, or { from = …, to = …, points = … }
     fermi_energy: float | None = None  # eV; None: from the outputs beside the Wannier90 files; of a model of no run: 0
@@ -228,7 +242,21 @@ class Settings(Section):
     @property
     def seeds(self) -> tuple[str, ...]:
         """The one seedname, or those of both spins."""
+        if self.seedname is None:
+            return ()
         return (self.seedname,) if isinstance(self.seedname, str) else (self.seedname.up, self.seedname.down)
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Settings:
+        if self.kp is None and self.seedname is None:
+            raise ValueError("the key 'seedname' is missing; it has no default (or give a table [kp], a k·p model)")
+        if self.kp is not None:
+            given = {"seedname", "grid", "model", "symmetry"} & self.model_fields_set
+            if given:
+                raise ValueError(
+                    f"a [kp] model comes from no files, has no crystal and no mesh: leave out {', '.join(sorted(given))}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _mesh_or_tolerance(self) -> Settings:

@@ -25,6 +25,7 @@ Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 Series = tuple[Complex, Complex, Complex]  # H (k,n,n), d_a H (k,a,n,n), d_b d_a H (k,b,a,n,n)
 SAMPLES = 16  # points at which models are looked at: for identity, Hermiticity, derivatives
+SKEW, SKEW_PHASE, SKEW_TURN = 0.7, 0.4, 3.3  # of radial coordinates: log of their range, and where they are largest
 HERMITIAN = 1e-9  # of the largest element
 DIRECTIONS = 180
 FLAT = 1e-6  # of the largest curvature: a band that is flat in some direction has no bottom
@@ -80,7 +81,10 @@ class Box:
 class Ball:
     """A disk (dimension 2) or ball (3) about k = 0; in one dimension -radius to radius. radius : 1/angstrom.
 
-    scale : of an infinite one, the wave vector about which half of the points lie, r = scale x/(1 - x).
+    scale : of an infinite one, the wave vector about which half of the points lie.
+
+    The radial coordinate is another one in every direction, r = radius x/(x + (1 - x) h) or scale h x/(1 - x): round Fermi surfaces
+    then cut boxes in all places, and what is left out in one is made up for in another.
     """
 
     dimension: int
@@ -101,18 +105,25 @@ class Ball:
         """See `Region`: polar coordinates."""
         if self.dimension == 1:
             return self._line(x)
-        r, slope = self._radius(x[:, 0])
+        r, slope, by_h = self._radius(x)
         unit, turns = _directions(x, self.dimension)  # (k,3), its derivatives with respect to the angles (k,i,3)
         tangents = np.zeros((len(x), 3, 3))
         tangents[:, 0] = slope[:, None] * unit
-        tangents[:, 1 : self.dimension] = r[:, None, None] * turns
+        tangents[:, 1 : self.dimension] = r[:, None, None] * turns + by_h[:, :, None] * unit[:, None]
         area = np.linalg.norm(turns, axis=2).prod(axis=1)  # they are orthogonal
         return r[:, None] * unit, tangents, slope * r ** (self.dimension - 1) * area
 
-    def _radius(self, x: Real) -> tuple[Real, Real]:
-        if np.isfinite(self.radius):
-            return self.radius * x, np.full(len(x), self.radius)
-        return self.scale * x / (1 - x), self.scale / (1 - x) ** 2
+    def _radius(self, points: Real) -> tuple[Real, Real, Real]:
+        """r, its derivative with respect to x, and those with respect to the angles (k,i)."""
+        x, d = points[:, 0], self.dimension
+        turns = np.array([2 * np.pi] if d == 2 else [SKEW_TURN, 2 * np.pi])
+        angle = SKEW_PHASE + points[:, 1:d] @ turns
+        h = np.exp(SKEW * np.sin(angle))
+        along = (SKEW * np.cos(angle) * h)[:, None] * turns  # dh
+        if np.isinf(self.radius):
+            return self.scale * h * x / (1 - x), self.scale * h / (1 - x) ** 2, (self.scale * x / (1 - x))[:, None] * along
+        bottom = x + (1 - x) * h
+        return self.radius * x / bottom, self.radius * h / bottom**2, (-self.radius * x * (1 - x) / bottom**2)[:, None] * along
 
     def _line(self, x: Real) -> tuple[Real, Real, Real]:
         """From one end to the other; to infinity by k = scale u/(1 - u^2), u = 2x - 1."""

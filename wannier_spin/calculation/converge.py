@@ -65,7 +65,7 @@ def grid_steps(inputs: Inputs, sizes: Sequence[int] = ()) -> list[Step]:
     Raises InputError.
     """
     settings = _settings(inputs)
-    largest = list(settings.grid.points or default_grid(inputs.model, settings.grid.spacing))
+    largest = list(settings.grid.points or default_grid(inputs.crystal, settings.grid.spacing))
     longest = max(largest)
     wanted = list(sizes) or [max(LEAST, round(longest / 2**i)) for i in reversed(range(STEPS))]
     if len(set(wanted)) < 2 or min(wanted) < 2:

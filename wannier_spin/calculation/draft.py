@@ -36,7 +36,7 @@ class _Found:
 
 def draft(path: Path, inputs: Inputs, folder: Path) -> str:
     """The text of an input file in `folder`, for the run that `inputs` were read from."""
-    found = _look(path, inputs.model)
+    found = _look(path, inputs.crystal)
     parts = [_head(path, folder), _energies(found), _responses(found), _mesh(found.model), _symmetry(found, folder)]
     return "\n".join(line for part in parts for line in (*part, ""))
 

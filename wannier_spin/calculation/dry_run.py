@@ -12,6 +12,7 @@ from wannier_spin.calculation.open_model import inputs_of
 from wannier_spin.calculation.run import asked_tolerance, default_grid, run_model
 from wannier_spin.calculation.symmetrize import irreducible_mesh, verified_group
 from wannier_spin.config import GridSection, Settings, ToleranceSection
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.integrals.adaptive import Control, Round
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integration.grid import Mesh
@@ -44,7 +45,7 @@ def dry_run(settings: Settings, folder: Path, ranks: int) -> list[tuple[str, str
             sample, [run_model(model, structure, small_run(settings, model, n), "", SERIAL) for n in (SAMPLE_MESH, LARGER)]
         )
     rows = [
-        ("model", f"{model.name}: {model.n_bands} Wannier functions, {len(model.R_vectors)} lattice vectors, {model.dimension}D"),
+        ("model", f"{model.name}: {_size(model)}, {model.dimension}D"),
         ("scan", f"{len(settings.mu)} mu x {len(settings.temperature)} temperatures" + _frequencies(settings)),
         *_components(sample),
         ("speed", f"{1 / seconds:.0f} k-points/s on one core here"),
@@ -52,18 +53,25 @@ def dry_run(settings: Settings, folder: Path, ranks: int) -> list[tuple[str, str
     ]
     if wanted is None:
         return rows + _mesh_rows(
-            settings, model, evaluated_points(settings, model, structure, sample), (start, seconds / ranks), ranks
+            settings, inputs.crystal, evaluated_points(settings, inputs.crystal, structure, sample), (start, seconds / ranks), ranks
         )
     return rows + _adaptive_rows(wanted, sample, rounds, seconds / ranks, ranks)
 
 
-def small_run(settings: Settings, model: TightBindingModel, along: int = SAMPLE_MESH) -> Settings:
+def _size(model: TightBindingModel | ContinuumModel) -> str:
+    if isinstance(model, ContinuumModel):
+        return f"k·p, {model.n_bands} bands"
+    return f"{model.n_bands} Wannier functions, {len(model.R_vectors)} lattice vectors"
+
+
+def small_run(settings: Settings, model: TightBindingModel | ContinuumModel, along: int = SAMPLE_MESH) -> Settings:
     """The same with a small mesh, or with the first rounds only."""
-    if settings.tolerance is None:
+    if settings.tolerance is None and isinstance(model, TightBindingModel):
         points = [along if periodic else 1 for periodic in model.periodic]
         return settings.model_copy(update={"grid": GridSection(points=points, shift=settings.grid.shift)})
-    changes = {"max_seconds": min(SAMPLE_SECONDS, settings.tolerance.max_seconds or SAMPLE_SECONDS), "replicas": 1}
-    section = ToleranceSection.model_validate({**settings.tolerance.model_dump(), **changes})
+    asked = settings.tolerance or ToleranceSection()
+    changes = {"max_seconds": min(SAMPLE_SECONDS, asked.max_seconds or SAMPLE_SECONDS), "replicas": 1}
+    section = ToleranceSection.model_validate({**asked.model_dump(), **changes})
     return settings.model_copy(update={"tolerance": section})
 
 

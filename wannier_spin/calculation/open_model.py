@@ -20,9 +20,21 @@ from pathlib import Path
 from typing import Any
 
 from wannier_spin.calculation.symmetrize import verified_group
-from wannier_spin.config import ModelSection, Section, Settings, SpinChannels, SymmetrySection, read_table, settings_from
+from wannier_spin.config import (
+    KPSection,
+    ModelSection,
+    Section,
+    Settings,
+    SpinChannels,
+    SymmetrySection,
+    ToleranceSection,
+    read_table,
+    settings_from,
+)
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel, load_model
+from wannier_spin.models import kp_model
 from wannier_spin.orbitals import Orbitals
 from wannier_spin.readers import (
     WS_DISTANCE_TOLERANCE,
@@ -58,14 +70,23 @@ class Inputs:
     energy was found in, empty where it was given.
     """
 
-    model: TightBindingModel
+    model: TightBindingModel | ContinuumModel
     structure: Structure | None
     seed: Path | None
     settings: Settings | None
     fermi_source: str = ""
 
+    @property
+    def crystal(self) -> TightBindingModel:
+        """The model, for what needs a lattice. Raises InputError for a k·p model."""
+        if isinstance(self.model, ContinuumModel):
+            raise InputError(
+                f"model '{self.model.name}' is a k·p model, and this needs a crystal: files of a run, or a saved model"
+            )
+        return self.model
 
-def open_model(path: str | Path | Mapping[str, Any], **options: Any) -> TightBindingModel:
+
+def open_model(path: str | Path | Mapping[str, Any], **options: Any) -> TightBindingModel | ContinuumModel:
     """The model that a path stands for, see the module.
 
     Parameters
@@ -111,10 +132,12 @@ def inputs_of(settings: Settings, folder: Path) -> Inputs:
     fermi = _fermi_energy(settings, folder, model)
     found = {"sites": _projected(settings, folder, model, structure)} if settings.sites == "projections" else {}
     changed = settings.model_copy(update={"fermi_energy": fermi.value, **found})
+    if settings.kp is not None and settings.tolerance is None:
+        changed = changed.model_copy(update={"tolerance": ToleranceSection()})
     return Inputs(model, structure, _seed_of(settings, folder), changed, fermi.source)
 
 
-def _fermi_energy(settings: Settings, folder: Path, model: TightBindingModel) -> FermiEnergy:
+def _fermi_energy(settings: Settings, folder: Path, model: TightBindingModel | ContinuumModel) -> FermiEnergy:
     """The one that is given, else what the outputs of the run say; zero for a model that comes from no run."""
     if settings.fermi_energy is not None:
         return FermiEnergy(settings.fermi_energy, "")
@@ -126,8 +149,10 @@ def _fermi_energy(settings: Settings, folder: Path, model: TightBindingModel) ->
         raise InputError(f"fermi_energy is missing, from which mu counts, and {error}; 0.0 if mu is absolute") from error
 
 
-def read_inputs(settings: Settings, folder: Path) -> tuple[TightBindingModel, Structure | None]:
+def read_inputs(settings: Settings, folder: Path) -> tuple[TightBindingModel | ContinuumModel, Structure | None]:
     """The model and the structure (None: no symmetry) that the settings name. Raises InputError."""
+    if settings.kp is not None:
+        return _kp_model(settings.kp), None
     wanted = settings.symmetry
     if wanted.structure is None:
         for key in ("magnetic_moments", "average_model"):
@@ -151,9 +176,9 @@ def _orbitals(wanted: SymmetrySection, folder: Path, model: TightBindingModel) -
     return win, read_projections(win, wanted.spin_order if model.spin_axis is None else None)
 
 
-def _projected(settings: Settings, folder: Path, model: TightBindingModel, structure: Structure | None) -> Sites:
+def _projected(settings: Settings, folder: Path, model: TightBindingModel | ContinuumModel, structure: Structure | None) -> Sites:
     """The atoms of the structure, each with the Wannier functions that were projected on it. Raises InputError."""
-    if structure is None:
+    if structure is None or isinstance(model, ContinuumModel):
         raise InputError("sites = 'projections': symmetry.structure is missing, which has the atoms")
     win, orbitals = _orbitals(settings.symmetry, folder, model)
     if len(orbitals) != model.n_bands:
@@ -161,8 +186,14 @@ def _projected(settings: Settings, folder: Path, model: TightBindingModel, struc
     return projected_sites(orbitals, structure)
 
 
+def _kp_model(kp: KPSection) -> ContinuumModel:
+    box = None if kp.box is None else (kp.box[0], kp.box[1])
+    return kp_model(kp.hamiltonian, dimension=kp.dimension, cutoff=kp.cutoff, box=box, spin=kp.spin, parameters=kp.parameters)
+
+
 def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
     options = settings.model
+    assert settings.seedname is not None
     if isinstance(settings.seedname, SpinChannels):
         model = _read_channels(settings.seedname, settings, folder)
     elif _seed(path := folder / settings.seedname) is None:

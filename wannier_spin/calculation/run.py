@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from wannier_spin import units as un
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.open_model import Inputs, inputs_of
 from wannier_spin.config import Settings
+from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.adaptive import Control
 from wannier_spin.integrals.channels import Tolerance
@@ -51,7 +52,7 @@ def run(
 
 
 def run_model(
-    model: TightBindingModel,
+    model: TightBindingModel | ContinuumModel,
     structure: Structure | None,
     settings: Settings,
     text: str,
@@ -63,7 +64,8 @@ def run_model(
 
     Raises InputError on all ranks alike.
     """
-    check_relative(settings, model)
+    if isinstance(model, TightBindingModel):
+        check_relative(settings, model)
     result = compute(model, request_of(settings, model, structure), comm=comm, progress=progress, control=control)
     return result.with_facts(fermi_energy=settings.fermi_energy or 0.0, input=text)
 
@@ -86,13 +88,13 @@ def check_relative(settings: Settings, model: TightBindingModel) -> None:
         )
 
 
-def request_of(settings: Settings, model: TightBindingModel, structure: Structure | None) -> Request:
+def request_of(settings: Settings, model: TightBindingModel | ContinuumModel, structure: Structure | None) -> Request:
     """What an input file asks for: mu counts from its fermi_energy there, tau is in fs with any units, sites count from 1.
 
     Raises InputError.
     """
     wanted = asked_tolerance(settings)
-    grid = settings.grid.points or default_grid(model, settings.grid.spacing)
+    grid = _mesh(settings, model) if wanted is None else None
     numerics = settings.numerics
     with np.errstate(over="ignore"):  # what is not finite is refused by its name
         mu = (settings.fermi_energy or 0.0) + np.array(settings.mu)
@@ -100,7 +102,7 @@ def request_of(settings: Settings, model: TightBindingModel, structure: Structur
         settings.responses,
         mu=mu,
         temperature=settings.temperature,
-        grid=grid if wanted is None else None,
+        grid=grid,
         shift=settings.grid.shift,
         tolerance=wanted,
         tau=settings.tau if settings.units == "SI" else [un.natural_tau(t) for t in settings.tau],
@@ -119,6 +121,12 @@ def request_of(settings: Settings, model: TightBindingModel, structure: Structur
         degeneracy_check=numerics.degeneracy_check,
         memory=numerics.memory,
     )
+
+
+def _mesh(settings: Settings, model: TightBindingModel | ContinuumModel) -> Sequence[int]:
+    if isinstance(model, ContinuumModel):
+        raise InputError(f"model '{model.name}' is a k·p model: give a tolerance")
+    return settings.grid.points or default_grid(model, settings.grid.spacing)
 
 
 def asked_tolerance(settings: Settings) -> Tolerance | None:

@@ -45,7 +45,7 @@ def decompose(
     mu = fermi_energy_of(inputs, fermi_energy, seedname)
     if mu is None:
         raise InputError(f"'{seedname}' tells no Fermi energy: give --fermi-energy, the mu in eV")
-    keywords: Any = {**keywords_of(inputs, mu, asked), "grid": grid or default_grid(inputs.model, 0.1)}
+    keywords: Any = {**keywords_of(inputs, mu, asked), "grid": grid or default_grid(inputs.crystal, 0.1)}
     progress = Progress(True)
     try:
         found = make(inputs.model, response, component, by=by, edges=edge or (), progress=progress, **keywords)  # type: ignore[arg-type]

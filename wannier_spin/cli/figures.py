@@ -155,7 +155,7 @@ def fermi_surface(
         raise InputError(f"'{seedname}' tells no Fermi energy: give --fermi-energy, in eV")
     if quantity is not None and is_response(quantity):
         asked = {name: value for name, value in {**_of_input(inputs), **asked}.items() if name in SURFACE} | {"units": "SI"}
-    surface = make(inputs.model, grid or _fine_grid(inputs.model), energy, quantity, component or (), **asked)
+    surface = make(inputs.model, grid or _fine_grid(inputs.crystal), energy, quantity, component or (), **asked)
     surface.save(output)
     shape = "x".join(str(n) for n in surface.energies.shape[1:])
     print(f"bands {', '.join(map(str, surface.bands))} on {shape} points" + "".join(f"; {name}" for name in surface.names))
@@ -195,7 +195,7 @@ def path_of(inputs: Inputs, path: Path) -> str:
         return found
     if inputs.structure is None and win is None:
         raise InputError(f"no '{named}.win' and no structure, from which the path could be taken: give --path 'G 0 0 0; X 1/2 0 0'")
-    return path_of_structure(inputs.structure or read_structure(win), inputs.model.periodic)  # type: ignore[arg-type]
+    return path_of_structure(inputs.structure or read_structure(win), inputs.crystal.periodic)  # type: ignore[arg-type]
 
 
 def _win_of(inputs: Inputs, path: Path) -> Path:

@@ -58,7 +58,7 @@ def convert(
     if output.suffix != ".h5":
         raise InputError(f"'{output}': a model file ends with .h5, best with .model.h5")
     check_writable(output, "wannier_spin model")
-    model = opened(seedname, options).model
+    model = opened(seedname, options).crystal
     model.save(output)
     print(f"{model.name}: {model.n_bands} Wannier functions, {len(model.R_vectors)} lattice vectors, {model.dimension}D")
     print(f"written to {output}")

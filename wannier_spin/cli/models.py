@@ -45,7 +45,7 @@ def check(
             raise
         crystal = None if structure is None else read_structure(structure, moments(magmom))
         inputs = Inputs(error.model, crystal, seedname if seedname.suffix != ".toml" else None, None)
-    model, crystal = inputs.model, inputs.structure
+    model, crystal = inputs.crystal, inputs.structure
     if fermi_energy is None and inputs.settings is not None:
         fermi_energy = inputs.settings.fermi_energy
     checks = check_model(model, inputs.seed, crystal, fermi_energy)

@@ -23,6 +23,7 @@ from wannier_spin.models.polynomial import Text, parse_hamiltonian
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 Function = Callable[[Real], Complex]
+Spin = NDArray[np.complex128] | Sequence[Text]
 LARGEST_ERROR = 1e-6  # of derivatives, relative to the largest in the region
 TRIED = 12  # steps, each half of the one before
 FIRST_STEP = 0.05  # of the size of the region
@@ -36,7 +37,7 @@ def kp_model(
     dimension: int,
     cutoff: float | None = None,
     box: tuple[Sequence[float], Sequence[float]] | None = None,
-    spin: NDArray[np.complex128] | None = None,
+    spin: Spin | None = None,
     derivatives: tuple[Function, Function] | None = None,
     parameters: Mapping[str, float] | None = None,
 ) -> KPFunction:
@@ -48,7 +49,7 @@ def kp_model(
         texts, see `models.polynomial`.
     dimension : 1, 2 or 3: only so many components of k are integrated over, the others are 0.
     cutoff : 1/angstrom, radius of the disk or ball. box : lower and upper corner in place of it, `dimension` numbers each.
-    spin : (3, n, n) Pauli matrices; None: the sigma of a basis whose neighbours are up and down, 1 x sigma.
+    spin : (3, n, n) Pauli matrices, or three texts without k; None: sigma, neighbours in the basis being up and down.
     derivatives : of a function: dH/dk_a (nk, 3, n, n), and d2H/dk_b dk_a (nk, 3, 3, n, n); None: by differences.
     parameters : numbers that a text names.
 
@@ -61,12 +62,12 @@ def kp_model(
     if callable(hamiltonian):
         law = _Function.of(hamiltonian, region, derivatives)
         source["derivatives"] = law.told()
-        return KPFunction(law, region, _spin(spin, law.n_bands), source=source)
+        return KPFunction(law, region, _spin(spin, law.n_bands, parameters or {}), source=source)
     if derivatives is not None:
         raise InputError("derivatives are given for a polynomial, whose derivatives are known; leave them out")
     polynomial = parse_hamiltonian(hamiltonian, parameters or {}, dimension)
     source = {"k.p": str(hamiltonian), "parameters": ", ".join(f"{name} = {value:g}" for name, value in (parameters or {}).items())}
-    return KPFunction(polynomial, region, _spin(spin, polynomial.matrices.shape[-1]), source=source)
+    return KPFunction(polynomial, region, _spin(spin, polynomial.matrices.shape[-1], parameters or {}), source=source)
 
 
 def _region(dimension: int, cutoff: float | None, box: tuple[Sequence[float], Sequence[float]] | None) -> Region:
@@ -83,12 +84,32 @@ def _region(dimension: int, cutoff: float | None, box: tuple[Sequence[float], Se
     return Box(lower, upper)
 
 
-def _spin(given: NDArray[np.complex128] | None, n: int) -> Complex:
+def _spin(given: Spin | None, n: int, parameters: Mapping[str, float]) -> Complex:
+    if given is not None and not isinstance(given, np.ndarray) and any(_is_text(one) for one in given):
+        found = [parse_hamiltonian(one, parameters, 0).matrices[0] for one in given]
+        return np.array([X if len(X) == n else np.kron(np.eye(n // len(X)), X) for X in found])
     if given is not None:
         return np.asarray(given, complex)
     if n % 2:
         raise InputError(f"H(k) has {n} bands: give the spin, three {n}x{n} Pauli matrices; only an even number has pairs up, down")
     return np.asarray(np.kron(np.eye(n // 2), PAULI), complex)
+
+
+def _places(region: Region) -> Real:
+    """Where derivatives are tried: anywhere in the region, and where functions are rough most often, on the axes and at k = 0."""
+    x = np.random.default_rng(3).random((6, 3))
+    x[:, region.dimension :] = 0
+    k = region.place(x)[0]
+    special = np.concatenate([np.zeros((1, 3)), *(k[:2] * (1 - axis) for axis in np.eye(3)[: region.dimension])])
+    if isinstance(region, Box):
+        d = region.dimension
+        inside = ((special[:, :d] >= region.lower) & (special[:, :d] <= region.upper)).all(axis=1)
+        special = special[inside]
+    return np.concatenate([k, special])
+
+
+def _is_text(given: object) -> bool:
+    return isinstance(given, str) or (isinstance(given, list | tuple) and any(isinstance(x, str) for row in given for x in row))
 
 
 @dataclass(frozen=True)
@@ -105,9 +126,7 @@ class _Function:
     @classmethod
     def of(cls, function: Function, region: Region, derivatives: tuple[Function, Function] | None) -> _Function:
         """Try steps. Raises InputError for what is no function of k, or not smooth."""
-        x = np.random.default_rng(3).random((8, 3))
-        x[:, region.dimension :] = 0
-        k, size = region.place(x)[0], region.size
+        k, size = _places(region), region.size
         value = np.asarray(function(k))
         if value.ndim != 3 or value.shape[0] != len(k) or value.shape[1] != value.shape[2]:
             raise InputError(
