@@ -63,7 +63,8 @@ class NearestGaps:
         A = step[..., :, None] * step[..., None, :] + 4 * _between(geometry.velocity, axis_vectors, first, after)
         now = np.where(group[:, 1:] != group[:, :-1], np.diff(energies, axis=1), np.inf)
         finite = np.where(np.isfinite(now), now, 0.0)
-        singular = 1e-6 * np.trace(A, axis1=-2, axis2=-1)[..., None, None] + np.finfo(float).tiny
+        rounding = _TINY * (velocity**2).sum(axis=(1, 2))[:, None]
+        singular = np.maximum(1e-6 * np.trace(A, axis1=-2, axis2=-1), rounding)[..., None, None] + np.finfo(float).tiny
         where = -finite[..., None] * np.linalg.solve(A + singular * np.eye(3), step[..., None])[..., 0]
         least = np.sqrt(np.maximum(finite**2 + finite * np.einsum("kni,kni->kn", step, where), (_TINY * finite) ** 2))
         middle = (energies[:, 1:] + energies[:, :-1]) / 2
