@@ -155,23 +155,21 @@ def _blocks(group: Integer) -> tuple[Integer, Integer]:
 
 
 def _between(velocity: NDArray[np.complex128], axis_vectors: Real, first: Integer, after: Integer) -> Real:
-    """Re w w^+ between the blocks of neighbouring bands, over the root of their sizes: (k, n-1, 3, 3).
+    """Re w w^+ between the blocks of neighbouring bands, over the root of their sizes: (k, n-1, 3, 3); zero inside of a block.
 
     Summed over the states of both: it must not depend on the choice of states within a block.
     """
-    vectors, each = axis_vectors.astype(complex), "k" if axis_vectors.ndim == 3 else ""
-    w = np.einsum(f"kan,{each}ia->kni", np.diagonal(velocity, 1, axis1=2, axis2=3), vectors)
-    result = np.asarray((w[..., :, None] * w[..., None, :].conj()).real)
-    large = np.flatnonzero((after - first > 1).any(axis=1))
-    if len(large):
-        v = np.einsum(f"kanm,{each}ia->knmi", velocity[large], vectors[large] if each else vectors)
-        upto = np.zeros((len(large), v.shape[1] + 1, v.shape[2] + 1, 3, 3))
-        upto[:, 1:, 1:] = np.cumsum(np.cumsum((v[..., :, None] * v[..., None, :].conj()).real, axis=1), axis=2)
-        k, middle = np.arange(len(large))[:, None], np.arange(1, v.shape[1])
-        low, high = first[large, :-1], after[large, 1:]
-        sums = upto[k, middle, high] - upto[k, low, high] - upto[k, middle, middle] + upto[k, low, middle]
-        result[large] = sums / np.sqrt((middle - low) * (high - middle))[..., None, None]
-    return result
+    last = np.arange(velocity.shape[-1] - 1)  # state of the lower block
+    below, above = last + 1 - first[:, :-1], after[:, 1:] - last - 1
+    edge = first[:, 1:] != first[:, :-1]
+    result = np.zeros((*edge.shape, 3, 3))
+    for i in range(int(below[edge].max(initial=0))):
+        for j in range(int(above[edge].max(initial=0))):
+            k, n = np.nonzero(edge & (below > i) & (above > j))
+            vectors = axis_vectors[k] if axis_vectors.ndim == 3 else axis_vectors
+            w = np.einsum("pa,pia->pi" if axis_vectors.ndim == 3 else "pa,ia->pi", velocity[k, :, n - i, n + 1 + j], vectors)
+            result[k, n] += (w[:, :, None] * w[:, None, :].conj()).real
+    return np.asarray(result / np.sqrt(below * above)[..., None, None])
 
 
 def _filled(gap: Real, kT: Real) -> Real:
