@@ -146,9 +146,10 @@ def test_symmetry(name, n, gain, tolerance):
     mesh = on_mesh(model, response, n, symmetry=structure, **options)
     found, largest = reduced[response], np.abs(mesh.values).max()
     assert largest > 1e-4
-    assert mesh.error.max() < 1e-3 * largest
+    accuracy = np.abs(on_mesh(model, response, 4 * n // 5, symmetry=structure, **options).values - mesh.values).max()
+    assert accuracy < 1e-3 * largest  # its bar is larger, for what it cannot see
     assert found.converged
-    assert (np.abs(found.values - mesh.values) <= found.error + mesh.error + 1e-13 * largest).all()
+    assert (np.abs(found.values - mesh.values) <= found.error + accuracy + 1e-13 * largest).all()
     record = ws.responses.get(response)
     operations = magnetic_group(structure).point_operations
     allowed = np.abs(invariant_basis(law_kind(record.tensor, record.tau_power), operations)).max(axis=0) > 1e-9
@@ -373,9 +374,7 @@ def test_wrong_tolerances(options, message):
         Tolerance(**options)
 
 
-def test_no_tolerance_for_continuum_models_or_molecules(small):
-    with pytest.raises(ws.InputError, match="is a k·p model"):
-        ws.compute(ws.models.massive_dirac(), "spin_hall", mu=0.1, temperature=300, tolerance=1e-2)
+def test_no_tolerance_for_molecules(small):
     molecule = replace(ws.models.random_model(n=2, periodic=(True, False, False)), periodic=(False, False, False))
     with pytest.raises(ws.InputError, match="not periodic"):
         ws.compute(molecule, "spin_hall", mu=0.1, temperature=300, tolerance=1e-2)

@@ -13,7 +13,7 @@ from wannier_spin.models.hoppings import S0, SX, SY, SZ
 
 
 def test_names_are_the_exported_models():
-    others = {"from_hoppings", "get", "names", "velocity_si"}
+    others = {"from_hoppings", "kp_model", "get", "names", "velocity_si"}
     assert models.names() == sorted(set(models.__all__) - others)
     assert len(models.names()) == 12
 

@@ -104,6 +104,8 @@ class NearestGaps:
         mu, kT = occupation.points
         low, high = mu.min() - 2 * NEAR_FERMI * kT.max(), mu.max() + 2 * NEAR_FERMI * kT.max()
         counts &= (self.energy < high + 2 * self.margin) & (self.energy > low - 2 * self.margin)
+        if not counts.any():
+            return np.zeros((len(mu), sea.shape[2]))
         point, band = np.nonzero(counts)
         growth = self._growth(counts, np.full((len(point), 3), 0.5), MESH_RATE, dimension) * weights[point]
         growth *= np.minimum(2 - distance[counts], 1)  # edges are soft: rounding must not decide

@@ -39,7 +39,9 @@ class Selection:
         wanted, start = {}, 0
         for name, shape in plan.shapes.items():
             stop = start + math.prod(shape)
-            used: list[int] = np.count_nonzero(rows[start:stop].reshape(-1, shape[-1], rows.shape[1]), axis=(0, 2)).tolist()
+            used: list[int] = np.count_nonzero(
+                rows[start:stop].reshape((stop - start) // shape[-1], shape[-1], rows.shape[1]), axis=(0, 2)
+            ).tolist()
             ends = np.cumsum([0, *(o.n_components for o in plan.observables)])
             pairs = zip(plan.observables, ends[:-1], ends[1:], strict=True)
             wanted[name] = tuple(o for o, first, last in pairs if any(used[first:last]))
