@@ -71,6 +71,8 @@ def _spatial(win: WinFile) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
             if site == len(positions):
                 positions.append(position)
             spatial += [(site, l, m) for l, m in states]
+    if not spatial:
+        raise InputError(f"the block 'projections' of '{win.path}' has a unit and no projections; write one a line, such as Fe:d")
     return np.array(positions), spatial
 
 
