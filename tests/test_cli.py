@@ -24,10 +24,7 @@ from wannier_spin.results.numbers import with_bar
 Files = dict[str, bytes | None]
 
 
-@pytest.fixture
-def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run the entry point in this process: wannier_spin("run", path)."""
-    return entry_point(monkeypatch, capsys)
+wannier_spin = pytest.fixture(entry_point)
 
 
 def in_process_of_its_own(*arguments: object, timeout: float = 120) -> Outcome:

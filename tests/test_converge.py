@@ -21,9 +21,7 @@ grid = [16, 16, 8]
 """
 
 
-@pytest.fixture
-def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return entry_point(monkeypatch, capsys)
+wannier_spin = pytest.fixture(entry_point)
 
 
 @pytest.fixture

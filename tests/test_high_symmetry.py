@@ -16,9 +16,7 @@ from wannier_spin.plotting.plane import axis_label, zone_boundaries
 BLOCK = "begin kpoint_path\n{}\nend kpoint_path\n"
 
 
-@pytest.fixture
-def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return entry_point(monkeypatch, capsys)
+wannier_spin = pytest.fixture(entry_point)
 
 
 def test_path_of_win(tmp_path: Path) -> None:

@@ -14,9 +14,7 @@ from wannier_spin.config import read_settings
 SCF = "     End of self-consistent calculation\n     the Fermi energy is    {} ev\n"
 
 
-@pytest.fixture
-def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return entry_point(monkeypatch, capsys)
+wannier_spin = pytest.fixture(entry_point)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 # From lowest to highest. A unit (a module, or a package with all its submodules) imports lower layers, and of its own
 # layer only what stands before it, unless the layer is one of SIBLINGS: those never import one another.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "units", "described", "arrays"),
+    ("errors", "units", "described", "arrays", "compiled"),
     ("observables", "tensors", "storage", "locks"),
     ("operators", "model", "continuum", "orbitals", "components", "results"),
     ("readers", "models", "bloch"),
@@ -34,7 +34,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...] | None] = {
     "h5py": ("storage",),
     "matplotlib": ("plotting",),
     "mpi4py": ("integration.parallel",),
-    "numba": None,
+    "numba": ("compiled",),
     "numpy": None,
     "pydantic": ("config",),
     "rich": ("cli",),

@@ -23,9 +23,7 @@ points = [4, 4, 2]
 """
 
 
-@pytest.fixture
-def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return entry_point(monkeypatch, capsys)
+wannier_spin = pytest.fixture(entry_point)
 
 
 @pytest.fixture

@@ -53,10 +53,15 @@ def component_names(tensor: Axes) -> tuple[str, ...]:
 
 def checked_index(tensor: Axes, given: str) -> tuple[int, ...]:
     """Position of a component, named with or without the semicolon. Raises InputError if the response has no such one."""
-    letters = given.replace(";", "")
-    if len(letters) != len(tensor.labels) or not set(letters) <= set(LETTERS):
+    if not has_component(tensor, given):
         raise InputError(f"component '{given}' of '{tensor.name}': expected {len(tensor.labels)} letters x, y or z")
-    return component_index(letters)
+    return component_index(given)
+
+
+def has_component(tensor: Axes, given: str) -> bool:
+    """Whether the response has such a component, named with or without the semicolon."""
+    letters = given.replace(";", "")
+    return len(letters) == len(tensor.labels) and set(letters) <= set(LETTERS)
 
 
 def checked_name(tensor: Axes, given: str) -> str:

@@ -21,9 +21,7 @@ def result(n: int, mu: list[float] = MU, **options: object) -> ws.ResultSet:
 ONE, FINE = result(8), result(16)
 
 
-@pytest.fixture
-def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    return entry_point(monkeypatch, capsys)
+wannier_spin = pytest.fixture(entry_point)
 
 
 def test_two_meshes() -> None:

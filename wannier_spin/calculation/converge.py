@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from wannier_spin.calculation.open_model import Inputs
 from wannier_spin.calculation.run import default_grid, run_model
+from wannier_spin.components import component_index, has_component
 from wannier_spin.config import GridSection, Settings, ToleranceSection
 from wannier_spin.errors import InputError
 from wannier_spin.integration.parallel import SERIAL, Communicator
 from wannier_spin.results import ResultSet
-from wannier_spin.results.show import GOOD, Entry, entries, entry
+from wannier_spin.results.show import GOOD, Entry, entries, entry, fermi_position
 
 Real = NDArray[np.float64]
 STEPS = 3  # of a scan that is not told
@@ -137,18 +138,9 @@ def _largest(result: ResultSet, name: str) -> list[Entry]:
 
 def _named(result: ResultSet, name: str, components: Sequence[str]) -> list[Entry]:
     """The components that this response has."""
-    from wannier_spin.components import checked_index
-    from wannier_spin.results.show import fermi_position
-
-    tensor, found = result[name], []
-    for component in components:
-        try:
-            index = checked_index(tensor, component)
-        except InputError:
-            continue
-        dynamic = (0, 0) if len(tensor.omega) else ()
-        found.append(entry(tensor, (fermi_position(tensor, result.facts), 0, *dynamic, *index)))
-    return found
+    tensor = result[name]
+    at = (fermi_position(tensor, result.facts), 0, *((0, 0) if len(tensor.omega) else ()))
+    return [entry(tensor, (*at, *component_index(one))) for one in components if has_component(tensor, one)]
 
 
 def _over_steps(results: Sequence[ResultSet], labels: tuple[str, ...], chosen: Entry) -> Convergence:

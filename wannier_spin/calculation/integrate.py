@@ -105,7 +105,7 @@ def _judged(task: Task, sums: Sums, comm: Communicator, progress: Progress, cont
     """With what bands that count as degenerate do to the answer: a response that depends on it is not converged."""
     merged = _merged(task, sums, comm)
     sums.notes.update(merged.as_notes())
-    tried = with_other_blocks(task, merged, comm, progress, control)
+    tried = with_other_tolerances(task, merged, comm, progress, control)
     found = changes([task.tensors(one) for one in tried], {r.name: task.prepared.factor(r) for r in task.prepared.plan.responses})
     moved = {name: change for name, change in found.items() if change.largest > task.allowed(name, change.scale)}
     measured = any(change.scale > 0 for change in found.values())
@@ -180,7 +180,7 @@ def on_points(task: Task, asked: MeshOf, degeneracy_tolerance: float, comm: Comm
     return integrate_mesh(model, prepared.plan, prepared.occupation, mesh, *how)
 
 
-def with_other_blocks(task: Task, merged: Merged, comm: Communicator, progress: Progress, control: Control) -> list[Sums]:
+def with_other_tolerances(task: Task, merged: Merged, comm: Communicator, progress: Progress, control: Control) -> list[Sums]:
     """On fewer points with the degeneracy tolerance, a tenth and ten times of it; or, where nobody said whether to check and pairs
     of bands are merged, with the tolerance and none.
     """

@@ -189,6 +189,10 @@ class Bars:
         return sum(math.prod(shape) for shape in self.shapes)
 
     @cached_property
+    def _dimension(self) -> int:
+        return int(np.linalg.matrix_rank(self.axes))
+
+    @cached_property
     def _probes(self) -> tuple[Real, Real]:
         """Random signs of the components of each response, as columns over sea and surface channels: (C, responses * PROBES)."""
         plan, random, signs = self.plan, np.random.default_rng(SEED), dict[str, Real]()
@@ -215,9 +219,8 @@ class Bars:
         by_point = self.at_sample.sums_by_point(energies, sea, surface)
         sums = total[: math.prod(of_sample)].reshape(of_sample)
         sums[:-1] += (phases @ by_point.reshape(len(by_point), -1)).reshape(sums[:-1].shape)
-        dimension = int(np.linalg.matrix_rank(self.axes))
         gaps = NearestGaps.of(geometry, self.axes)
-        sums[-1, :, : sea.shape[-1]] += gaps.beside(dimension, self.at_sample, block.weights, sea)
+        sums[-1, :, : sea.shape[-1]] += gaps.beside(self._dimension, self.at_sample, block.weights, sea)
         if self.at_profile is None:
             return
         probes = self._probes

@@ -9,14 +9,13 @@ of the largest value (tests/integrals/test_scan.py). A state then costs the same
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.compiled import compiled
 from wannier_spin.occupation import Occupation
 
 Real = NDArray[np.float64]
@@ -95,10 +94,10 @@ class ByEnergy:
         window = np.searchsorted(self.edges, energies[inside], side="right") - 1
         low, high = self.edges[window], self.edges[window + 1]
         x = (2 * energies[inside] - low - high) / (high - low)
-        compiled = _compiled()
+        add = compiled(_add_moments)
         for X, start in ((sea, 0), (surface, sea.shape[1])):
             if X.shape[1]:
-                compiled(total, start, inside, window, x, factors, X)
+                add(total, start, inside, window, x, factors, X)
 
     def sums(self, total: Real, n_sea: int) -> Real:
         """See `Scan`."""
@@ -175,15 +174,3 @@ def _add_moments(
             for c in range(channels):
                 total[row + m, start + c] += now * X[s, c]
             now, last = 2.0 * x[number] * now - last, now
-
-
-@cache
-def _compiled() -> Callable[..., None]:
-    """`_add_moments` in machine code, kept on disk where there is a place for it."""
-    import numba
-
-    compiler: Any = numba.njit
-    try:
-        return compiler(cache=True)(_add_moments)
-    except RuntimeError:  # neither the folder of this file nor the user's can be written
-        return compiler(_add_moments)

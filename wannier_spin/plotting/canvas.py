@@ -13,6 +13,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.storage import write_whole
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 ENDINGS = (".pdf", ".png", ".svg")
@@ -70,6 +71,19 @@ def new_figure(
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     return _shown()(figsize=size, layout=ConstrainedLayoutEngine(rect=rectangle, compress=fixed_aspect))
+
+
+def panels(figure: Figure, number: int, columns: int) -> list[Axes]:
+    """So many panels of equal size in rows of at most `columns`; `rows_of` says how many rows these are."""
+    found = figure.subplots(rows_of(number, columns), min(columns, number), squeeze=False).ravel()
+    for axes in found[number:]:
+        axes.remove()
+    return list(found[:number])
+
+
+def rows_of(number: int, columns: int) -> int:
+    """Rows that so many panels take."""
+    return -(-number // columns)
 
 
 @cache

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wannier_spin.components import checked_index
+from wannier_spin.components import has_component
 from wannier_spin.errors import InputError
-from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, check_ending, new_figure, own_style, save
+from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, check_ending, new_figure, own_style, panels, rows_of, save
 from wannier_spin.plotting.words import math_unit, power_of_ten
 from wannier_spin.results import ResponseTensor
 from wannier_spin.results.compare import Comparison
@@ -36,15 +36,12 @@ def plot_comparison(
     if not chosen:
         raise InputError(f"no response has a component {', '.join(components)}")
     columns = min(2, len(chosen))
-    rows = -(-len(chosen) // columns)
     with own_style():
-        figure = new_figure((1.15 * COLUMN * columns, 0.4 + 2.2 * rows))
-        panels = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes, (comparison, component) in zip(panels, chosen, strict=False):
+        figure = new_figure((1.15 * COLUMN * columns, 0.4 + 2.2 * rows_of(len(chosen), columns)))
+        drawn = panels(figure, len(chosen), columns)
+        for axes, (comparison, component) in zip(drawn, chosen, strict=True):
             _draw(axes, comparison, component, names)
-        for axes in panels[len(chosen) :]:
-            axes.remove()
-        handles, labels = panels[0].get_legend_handles_labels()
+        handles, labels = drawn[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=2)
     if path is not None:
         save(figure, path)
@@ -56,15 +53,7 @@ def _components(c: Comparison, wanted: Sequence[str]) -> list[str]:
         tensor = c.tensors[0]
         place = np.unravel_index(int(np.nanargmax(np.abs(tensor.values))), tensor.values.shape)
         return [tensor.component_name(tuple(int(i) for i in place)).partition(" ")[0]]
-    return [name for name in wanted if _has(c.tensors[0], name)]
-
-
-def _has(tensor: ResponseTensor, component: str) -> bool:
-    try:
-        checked_index(tensor, component)
-    except InputError:
-        return False
-    return True
+    return [name for name in wanted if has_component(c.tensors[0], name)]
 
 
 def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
-from wannier_spin.plotting.canvas import COLOURS, COLUMN, check_ending, new_figure, own_style, save
+from wannier_spin.plotting.canvas import COLOURS, COLUMN, check_ending, new_figure, own_style, panels, rows_of, save
 from wannier_spin.plotting.words import math_unit, power_of_ten
 
 if TYPE_CHECKING:
@@ -48,14 +48,10 @@ def plot_convergence(scans: Sequence[Scan], path: str | Path | None = None) -> F
     if not scans:
         raise InputError("nothing to draw: every response of this input is forbidden by symmetry")
     columns = min(2, len(scans))
-    rows = -(-len(scans) // columns)
     with own_style():
-        figure = new_figure((1.15 * COLUMN * columns, 0.3 + HEIGHT * rows))
-        panels = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes, scan in zip(panels, scans, strict=False):
+        figure = new_figure((1.15 * COLUMN * columns, 0.3 + HEIGHT * rows_of(len(scans), columns)))
+        for axes, scan in zip(panels(figure, len(scans), columns), scans, strict=True):
             _draw(axes, scan)
-        for axes in panels[len(scans) :]:
-            axes.remove()
     if path is not None:
         save(figure, path)
     return figure

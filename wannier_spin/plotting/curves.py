@@ -180,12 +180,3 @@ def _label(group: Group) -> str:
     members = (group.name, *group.others)
     text = sign.join(members) if len(members) <= 2 else f"{group.name}{sign}… ({len(members)})"
     return text.replace("-", "−")
-
-
-def has_component(tensor: ResponseTensor, component: str) -> bool:
-    """Whether the response has a component of this name."""
-    try:
-        checked_name(tensor, component)
-    except InputError:
-        return False
-    return True

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.components import checked_name
+from wannier_spin.components import checked_name, has_component
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, PAGE, check_ending, new_figure, own_style, save
-from wannier_spin.plotting.curves import Curve, View, curves, drawn_of, has_component, position, scan_axes, scan_axis
+from wannier_spin.plotting.curves import Curve, View, curves, drawn_of, position, scan_axes, scan_axis
 from wannier_spin.plotting.words import axis_label, fact_lines, math_symbol, math_unit, power_of_ten, seen, setting, wrapped
 from wannier_spin.results import ResponseTensor, ResultSet, RunFacts, is_forbidden, load
 from wannier_spin.results.numbers import with_bar

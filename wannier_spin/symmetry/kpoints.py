@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.compiled import compiled
 from wannier_spin.symmetry.operations import Operation
 
 Real = NDArray[np.float64]
@@ -36,7 +35,7 @@ def irreducible_weights(operations: Sequence[Operation], points: Sequence[int], 
     """
     n = np.array(points)
     weights = np.full(tuple(n), -1, np.int16)
-    mark = _mark_orbits if weights.size < COMPILED_FROM else _compiled()
+    mark = _mark_orbits if weights.size < COMPILED_FROM else compiled(_mark_orbits)
     mark(weights.ravel(), _images(operations, n, np.array(shift, float)), *n.tolist())
     return weights
 
@@ -71,15 +70,3 @@ def _mark_orbits(weights: NDArray[np.int16], images: NDArray[np.int64], n1: int,
                 weights[point] = 0
                 met += 1
         weights[start] = met
-
-
-@cache
-def _compiled() -> Callable[..., None]:
-    """`_mark_orbits` in machine code, kept on disk where there is a place for it."""
-    import numba
-
-    compiler: Any = numba.njit
-    try:
-        return compiler(cache=True)(_mark_orbits)
-    except RuntimeError:  # neither the folder of this file nor the user's can be written
-        return compiler(_mark_orbits)
