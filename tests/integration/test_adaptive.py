@@ -353,6 +353,23 @@ def test_told_to_stop():
 
 # Ranks
 
+
+@pytest.mark.parametrize("piece", [1, 3, 4])
+def test_ranks_share_whole_pieces(piece):
+    """Every box once, in order; what the integrand evaluates in one piece is the same for any number of ranks."""
+    for n in (1, 7, 12, 25):
+        boxes = Boxes(np.zeros((n, 3)), np.ones((n, 3)), np.ones(n))
+        for size in (1, 2, 5, 30):
+            shares = [
+                adaptive._Worker(problem([ridge], 2, 1e-3, comm=SimpleNamespace(rank=r, size=size), together=piece))._share(boxes)
+                for r in range(size)
+            ]
+            assert [i for share in shares for i in range(n)[share]] == list(range(n))
+            taken = [-(-len(range(n)[share]) // piece) for share in shares]
+            assert all(share.start % piece == 0 for share in shares)
+            assert max(taken) - min(taken) <= 1
+
+
 RANKS = """
 import sys
 sys.path.insert(0, sys.argv[1])

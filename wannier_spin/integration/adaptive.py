@@ -155,7 +155,8 @@ class Problem:
 
     integrand : boxes -> samples, in order. points : of each box. judge : totals -> verdict. memory : bytes for remembered sums.
     after_round : called on all ranks with the state and the verdict, for checkpoints and progress. stop : whether this rank was
-    told to stop.
+    told to stop. together : boxes, counted from the first of a round, that the integrand evaluates in one piece: they are not dealt
+    to different ranks, so that rounding (matrix products round by their sizes) does not depend on the number of ranks.
     """
 
     integrand: Integrand
@@ -167,6 +168,7 @@ class Problem:
     memory: float
     after_round: Callable[[State, Verdict], None] = lambda state, verdict: None
     stop: Callable[[], bool] = lambda: False
+    together: int = 1
 
 
 def adapt(problem: Problem, state: State | None = None) -> tuple[State, Verdict]:
@@ -299,12 +301,14 @@ class _Worker:
             self.n_held -= 1
             if not self.held[key]:
                 del self.held[key]
-        for sample in self._samples(self._share(forgotten)):
+        for sample in self._samples(forgotten[self._share(forgotten)]):
             self.total.add(_stack(sample.value, sample.difference, sign=-1))
 
-    def _share(self, boxes: Boxes) -> Boxes:
-        rank, size = self.comm.rank, self.comm.size
-        return boxes[len(boxes) * rank // size : len(boxes) * (rank + 1) // size]
+    def _share(self, boxes: Boxes) -> slice:
+        """Whole pieces, as even as they can be dealt."""
+        rank, size, piece = self.comm.rank, self.comm.size, self.problem.together
+        pieces = -(-len(boxes) // piece)
+        return slice(pieces * rank // size * piece, min(pieces * (rank + 1) // size * piece, len(boxes)))
 
     def _samples(self, boxes: Boxes) -> Iterator[Sample]:
         for sample in self.problem.integrand(boxes):
@@ -315,10 +319,9 @@ class _Worker:
     def _evaluate(self, boxes: Boxes) -> Table:
         """Evaluate this rank's share and add it; on all ranks the table of all: size, magnitude, axis, suspect, holder, hidden."""
         mine = self._share(boxes)
-        rows = together(self.comm, lambda: self._add(mine, boxes[:1]))
-        start = len(boxes) * self.comm.rank // self.comm.size
+        rows = together(self.comm, lambda: self._add(boxes[mine], boxes[:1]))
         table = np.zeros((len(boxes), rows.shape[1]))
-        table[start : start + len(mine)] = rows[: len(mine)]
+        table[mine] = rows
         table = sum_over_ranks(self.comm, table, np.zeros_like(table))  # every row comes from one rank
         size, magnitude, hidden = np.split(table[:, 3:], 3, axis=1)
         return size, magnitude, table[:, 0].astype(np.int64), table[:, 1], table[:, 2].astype(np.int64) - 1, hidden
