@@ -1,4 +1,4 @@
-"""Other states inside of each block of degenerate bands: nothing that is reported may depend on their choice."""
+"""Other states inside of each degenerate group: nothing that is reported may depend on their choice."""
 
 from dataclasses import replace
 

@@ -29,13 +29,13 @@ DIES = """
 import os, signal, sys
 from mpi4py import MPI
 from wannier_spin import bloch, cli
-original, seen = bloch.BlochSum.on_block, []
-def on_block(self, *arguments):
+original, seen = bloch.BlochSum.on_batch, []
+def on_batch(self, *arguments):
     seen.append(1)
     if MPI.COMM_WORLD.rank == 1 and len(seen) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return original(self, *arguments)
-bloch.BlochSum.on_block = on_block
+bloch.BlochSum.on_batch = on_batch
 sys.argv = ["wannier-spin", *sys.argv[1:]]
 cli.main()
 """

@@ -33,18 +33,18 @@ def test_block_equals_points(flags, position, second_order):
     source = BlochSum(random_model(flags, position), second_order)
     assert sorted(source.axes) == [0, 1, 2]
     for k1 in (0.17, -0.4, 0.17):  # the last one: not what is kept from the one before
-        points = source.block_points(k1, K2, K3)
+        points = source.batch_points(k1, K2, K3)
         assert points.shape == (6, 3)
         assert set(points[:, source.axes[0]]) == {k1}
-        on_block, at_points = (matrices(x) for x in (source.on_block(k1, K2, K3), source.at_points(points)))
+        on_batch, at_points = (matrices(x) for x in (source.on_batch(k1, K2, K3), source.at_points(points)))
         names = {"hamiltonian", "gradient", "spin"} | ({"connection"} if position else set())
         if second_order:
             names |= {"hessian", "spin_gradient"} | ({"connection_gradient"} if position else set())
-        assert on_block.keys() == at_points.keys() == names
+        assert on_batch.keys() == at_points.keys() == names
         for name, value in at_points.items():
             assert np.abs(value).max() > 0.01, name
-            assert on_block[name].shape == value.shape
-            assert np.abs(on_block[name] - value).max() < 1e-13 * np.abs(value).max(), name
+            assert on_batch[name].shape == value.shape
+            assert np.abs(on_batch[name] - value).max() < 1e-13 * np.abs(value).max(), name
 
 
 def test_vacuum_directions_come_first():

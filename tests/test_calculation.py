@@ -130,7 +130,7 @@ def _least_memory(sheet: ws.TightBindingModel) -> float:
 def test_memory_does_not_change_the_answer(
     sheet: ws.TightBindingModel, everything: ws.ResultSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wannier_spin.integrals.mesh.LEAST_BLOCKS", 1)  # the memory decides
+    monkeypatch.setattr("wannier_spin.integrals.mesh.LEAST_BATCHES", 1)  # the memory decides
     least = _least_memory(sheet)
     counts = set()
     for factor in (1.1, 2.0, 7.0):

@@ -375,7 +375,7 @@ def test_a_bug_is_exit_code_1(wannier_spin: Command, folder: Path, monkeypatch: 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("wannier_spin.bloch.BlochSum.on_block", broken)
+    monkeypatch.setattr("wannier_spin.bloch.BlochSum.on_batch", broken)
     monkeypatch.setattr(sys, "__stderr__", sys.stderr)
     before = content(folder)
     done = wannier_spin("run", folder / "in.toml")
@@ -388,7 +388,7 @@ def test_interrupted_by_the_user(wannier_spin: Command, folder: Path, monkeypatc
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("wannier_spin.bloch.BlochSum.on_block", interrupt)
+    monkeypatch.setattr("wannier_spin.bloch.BlochSum.on_batch", interrupt)
     before = content(folder)
     done = wannier_spin("run", folder / "in.toml")
     assert done.code not in (0, 2)

@@ -1,4 +1,4 @@
-"""Band geometry: velocities, degenerate blocks, rotations into bands, and what is refused."""
+"""Band geometry: velocities, degenerate groups, rotations into bands, and what is refused."""
 
 from dataclasses import replace
 
@@ -110,22 +110,22 @@ def test_blocks():
     assert g.group.tolist() == [[0, 0, 1, 1]] * len(K)
     assert g.has_degeneracies
     assert np.array_equal(g.same_group[0], np.kron(np.eye(2), np.ones((2, 2))).astype(bool))
-    assert np.array_equal(g.block_energies[:, 0], g.block_energies[:, 1])
-    assert np.abs(g.block_energies - g.energies).max() < 1e-13
+    assert np.array_equal(g.group_energies[:, 0], g.group_energies[:, 1])
+    assert np.abs(g.group_energies - g.energies).max() < 1e-13
     assert np.abs(g.inverse_gap[:, :2, :2]).max() == 0
     gap = g.energies[:, 2] - g.energies[:, 0]
     assert np.abs(g.inverse_gap[:, 2, 0] * gap - 1).max() < 1e-12
     assert np.array_equal(g.inverse_gap, -g.inverse_gap.swapaxes(1, 2))
     trace = np.einsum("kann->kan", g.velocity).real
-    assert np.abs(g.block_velocity[..., 0] - (trace[..., 0] + trace[..., 1]) / 2).max() < 1e-14
+    assert np.abs(g.group_velocity[..., 0] - (trace[..., 0] + trace[..., 1]) / 2).max() < 1e-14
     slope = along(lambda k: band_geometry(PAIRS, k).energies, PAIRS, K2D, 0)
     assert np.abs(slope).max() > 0.5
-    assert np.abs(g.block_velocity[:, 0] - slope).max() < 1e-9
+    assert np.abs(g.group_velocity[:, 0] - slope).max() < 1e-9
 
 
 def test_velocity_inside_a_block_is_a_matrix():
     g = band_geometry(PAIRS, K2D, degeneracy_tolerance=1e-8)
-    product = g.block_velocity_times(g.spin)
+    product = g.group_velocity_times(g.spin)
     assert product.shape == (len(K), 3, 3, 4, 4)
     for k in range(len(K)):
         inside = g.velocity[k] * g.same_group[k]
@@ -135,7 +135,7 @@ def test_velocity_inside_a_block_is_a_matrix():
     # for a pair split by P T it is the mean velocity, up to rounding
     simple = replace(g, group=np.tile(np.arange(4), (len(K), 1)))
     assert not simple.has_degeneracies
-    assert same(simple.block_energies, simple.energies)
+    assert same(simple.group_energies, simple.energies)
 
 
 def test_inverse_gap_of_split_bands():

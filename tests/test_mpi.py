@@ -187,14 +187,14 @@ import sys
 from mpi4py import MPI
 from wannier_spin import bloch, cli
 from wannier_spin.errors import InputError
-original = bloch.BlochSum.on_block
+original = bloch.BlochSum.on_batch
 
 def broken(self, *arguments):
     if MPI.COMM_WORLD.rank in ({ranks},):
         raise {error}("rank {{}} is on fire".format(MPI.COMM_WORLD.rank))
     return original(self, *arguments)
 
-bloch.BlochSum.on_block = broken
+bloch.BlochSum.on_batch = broken
 sys.argv = ["wannier-spin", *sys.argv[1:]]
 cli.main()
 """

@@ -171,10 +171,10 @@ def test_dipole():
     X = metric(ws.zeeman_qgt(g))
     found = dipole(g, X)
     assert np.abs(found).max() > 0.1
-    assert np.abs(found - np.einsum("kabnm,kdn->kabdnm", X, g.block_velocity)).max() < 1e-14 * np.abs(found).max()
+    assert np.abs(found - np.einsum("kabnm,kdn->kabdnm", X, g.group_velocity)).max() < 1e-14 * np.abs(found).max()
 
 
-# Degenerate blocks
+# Degenerate groups
 
 
 @pytest.mark.parametrize("name", PAIRS)

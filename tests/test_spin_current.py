@@ -1,4 +1,4 @@
-"""The spin currents of Ryoo and Qiao: derivatives, exact limits, degenerate blocks, and what is refused."""
+"""The spin currents of Ryoo and Qiao: derivatives, exact limits, degenerate groups, and what is refused."""
 
 from dataclasses import replace
 
@@ -235,17 +235,17 @@ def test_batches_do_not_matter():
     """One point alone, among others, and on tensor products."""
     k1, k2, k3 = 0.17, np.array([-0.31, 0.0]), np.array([0.45, -0.2, 0.1])
     source = BlochSum(RANDOM, True, QIAO)
-    k = source.block_points(k1, k2, k3)
-    several, block = source.at_points(k), source.on_block(k1, k2, k3)
+    k = source.batch_points(k1, k2, k3)
+    several, block = source.at_points(k), source.on_batch(k1, k2, k3)
     coordinates = [np.array([0.0]), np.array([0.0]), np.array([0.0])]
     coordinates[source.axes[0]], coordinates[source.axes[1]], coordinates[source.axes[2]] = np.array([k1]), k2, k3
     cell = source.on_cell(*coordinates)
     for name in ("spin_position", "spin_hamiltonian_position", "spin_hamiltonian"):
         for key in ("operators", "slopes"):
-            expected, on_block, on_cell, alone = (getattr(x, key)[name] for x in (several, block, cell, source.at_points(k[2:3])))
+            expected, on_batch, on_cell, alone = (getattr(x, key)[name] for x in (several, block, cell, source.at_points(k[2:3])))
             scale = np.abs(expected).max()
             assert scale > 0.1
-            assert np.abs(on_block - expected).max() < 1e-13 * scale
+            assert np.abs(on_batch - expected).max() < 1e-13 * scale
             assert np.abs(on_cell - expected).max() < 1e-13 * scale
             assert np.abs(alone[0] - expected[2]).max() < 1e-13 * scale
 

@@ -2,13 +2,13 @@
 
     O(k) = sum_R exp(2 pi i k.R) O(R),      d_a O -> i (R + tau_m - tau_n)_a O_nm(R)
 
-Two ways, with the same answer: `BlochSum.at_points` sums over R for arbitrary k; `BlochSum.on_block` serves tensor-product
-blocks of k, k = (k1, k2, k3) with k1 fixed, and sums one axis after the other, since exp(i k.R) factorizes:
+Two ways, with the same answer: `BlochSum.at_points` sums over R for arbitrary k; `BlochSum.on_batch` serves tensor-product
+batches of k, k = (k1, k2, k3) with k1 fixed, and sums one axis after the other, since exp(i k.R) factorizes:
 
     sum_R1 (once for each k1)  ->  sum_R2 (once for each k2)  ->  sum_R3 as one matrix product
 
 so that a k-point costs about as many multiplications per matrix element as there are values of R3. On a 40^3 mesh of Pt
-(49 operators) this takes a third of the time of FFTs of blocks of 8^3 or 10^3 points (90 against 200 to 290 microseconds
+(49 operators) this takes a third of the time of FFTs of batches of 8^3 or 10^3 points (90 against 200 to 290 microseconds
 per point, measured side by side), because it is a matrix product; and the points need not be equidistant.
 """
 
@@ -74,12 +74,12 @@ class BlochMatrices:
         return BlochMatrices(**new)
 
     @staticmethod
-    def joined(parts: Sequence[BlochMatrices]) -> BlochMatrices:
+    def joined(several: Sequence[BlochMatrices]) -> BlochMatrices:
         """One batch after the other."""
-        if len(parts) == 1:
-            return parts[0]
-        rest = [iter(part.arrays()) for part in parts]
-        return parts[0].each(lambda _: np.concatenate([next(arrays) for arrays in rest]))
+        if len(several) == 1:
+            return several[0]
+        rest = [iter(one.arrays()) for one in several]
+        return several[0].each(lambda _: np.concatenate([next(arrays) for arrays in rest]))
 
     def arrays(self) -> Iterator[Complex]:
         """Every array, in the order of `each`."""
@@ -141,10 +141,10 @@ class BlochSum:
             stack[:, i] = (phase @ operator.reshape(R, -1)).reshape(-1, n, n)
         return self._unpack(stack)
 
-    def on_block(self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64], used: Mask | None = None) -> BlochMatrices:
-        """Tensor-product block: one value on the first of `axes`, several on the other two.
+    def on_batch(self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64], used: Mask | None = None) -> BlochMatrices:
+        """Tensor-product batch: one value on the first of `axes`, several on the other two.
 
-        used : (k2, k3) mask of the wanted points; None: all. The points come with k3 running fastest, see `block_points`.
+        used : (k2, k3) mask of the wanted points; None: all. The points come with k3 running fastest, see `batch_points`.
         """
         plane = self._sum_first_axis(k1)  # (R2, R3, op*n*n)
         R2, R3 = len(self._R2), len(self._R3)
@@ -187,10 +187,10 @@ class BlochSum:
             start += 3 * vector.shape[-1]
         return places
 
-    def block_points(
+    def batch_points(
         self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64], used: Mask | None = None
     ) -> NDArray[np.float64]:
-        """The k-points of `on_block`, (nk, 3) in reduced coordinates."""
+        """The k-points of `on_batch`, (nk, 3) in reduced coordinates."""
         second, third = np.meshgrid(k2, k3, indexing="ij")
         used = np.ones(second.shape, bool) if used is None else used
         points = np.empty((int(used.sum()), 3))
@@ -259,7 +259,7 @@ class BlochSum:
         self._columns, self._starts = np.unique(column, return_index=True)
 
     def _sum_first_axis(self, k1: float) -> Complex:
-        """Sum over R1 of every operator: (R2, R3, op*n*n). Kept for the next block with the same k1."""
+        """Sum over R1 of every operator: (R2, R3, op*n*n). Kept for the next batch with the same k1."""
         if self._plane is None or self._plane[0] != k1:
             phase = np.exp(2j * np.pi * k1 * self._R1)[:, None]
             size = self.n_bands**2
@@ -312,8 +312,8 @@ class BlochSum:
         def tensor(name: str, first: tuple[int, ...] = ()) -> Complex:
             """(k,x...,n,m), with `first` in front of the components x."""
             shape = (*first, *self._shapes[name])
-            block = take(math.prod(shape))
-            return block.reshape(len(block), *shape, *block.shape[2:])
+            matrices = take(math.prod(shape))
+            return matrices.reshape(len(matrices), *shape, *matrices.shape[2:])
 
         found: dict[str, Any] = {"hamiltonian": take(1)[:, 0], "gradient": take(3)}
         tensors = {name: tensor(name) for name in self.vectors}

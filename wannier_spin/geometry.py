@@ -1,11 +1,11 @@
-"""From the Wannier gauge to bands: energies, velocity, operators, blocks of degenerate bands, and whatever observables are made of.
+"""From the Wannier gauge to bands: energies, velocity, operators, degenerate groups of bands, and whatever observables are made of.
 
     v^a       = d_a H - i [A_a, H]                 covariant derivative of H (position matrix included)
     D_b O     = d_b O - i [A_b, O]                 covariant derivative of an operator
-    r^a_nm    = -i v^a_nm/(eps_n - eps_m)          position between bands of different blocks
+    r^a_nm    = -i v^a_nm/(eps_n - eps_m)          position between bands of different groups
 
-Bands closer than the degeneracy tolerance (consecutive gaps) form one block. Every quantity that enters a response is a
-trace over blocks: energies and mean velocities are those of the block, 1/(eps_n - eps_m) vanishes inside it.
+Bands closer than the degeneracy tolerance (consecutive gaps) form one group. Every quantity that enters a response is a
+trace over groups: energies and mean velocities are those of the group, 1/(eps_n - eps_m) vanishes inside it.
 docs/theory.md, sections 1 and 4. What is not asked for is not computed; what is, once.
 """
 
@@ -34,7 +34,7 @@ DEGENERACY_TOLERANCE = 5e-4  # eV; docs/theory.md, section 4: real materials' pa
 class BandGeometry:
     """Matrices between bands at a batch of k-points (Hamiltonian gauge), n and m bands in the order of energy.
 
-    energies (k,n) eV; states (k,w,n): columns are eigenvectors in the Wannier basis; group (k,n): number of the block of degenerate
+    energies (k,n) eV; states (k,w,n): columns are eigenvectors in the Wannier basis; group (k,n): number of the group of degenerate
     bands; bloch: the matrices in the Wannier gauge. definition : of the spin current; sites : Wannier functions of each, for
     `spin_current` and `site_spin`.
     """
@@ -137,14 +137,14 @@ class BandGeometry:
 
     @cached_property
     def position(self) -> Complex:
-        """r^a_nm = -i v^a_nm/eps_nm between blocks, angstrom: (k,a,n,m)."""
+        """r^a_nm = -i v^a_nm/eps_nm between groups, angstrom: (k,a,n,m)."""
         return -1j * self.velocity * self.inverse_gap[:, None]
 
     @cached_property
     def position_derivative(self) -> Complex:
         """D_b r^a, angstrom^2: (k,b,a,n,m). See `_covariant`.
 
-        Between blocks r is the solution of [H, r] = -i v; so is its derivative of [H, r_;b] = -i v_;b - [v^b inside blocks, r].
+        Between groups r is the solution of [H, r] = -i v; so is its derivative of [H, r_;b] = -i v_;b - [v^b inside groups, r].
         """
         inside = self.velocity * self.same_group[:, None]
         source = self._inner(self.velocity_derivative, self.velocity) + bracket(inside[:, :, None], self.position[:, None])
@@ -152,18 +152,18 @@ class BandGeometry:
 
     @cached_property
     def interband_velocity(self) -> Complex:
-        """v^a between blocks, eV angstrom: (k,a,n,m)."""
+        """v^a between groups, eV angstrom: (k,a,n,m)."""
         return self.velocity * ~self.same_group[:, None]
 
     @cached_property
     def interband_velocity_derivative(self) -> Complex:
-        """D_b of v^a between blocks, eV angstrom^2: (k,b,a,n,m). See `_covariant`."""
+        """D_b of v^a between groups, eV angstrom^2: (k,b,a,n,m). See `_covariant`."""
         inner = self._inner(self.velocity_derivative, self.velocity)
         return self._covariant(inner * ~self.same_group[:, None, None], self.interband_velocity)
 
     @cached_property
     def same_group(self) -> NDArray[np.bool_]:
-        """(k,n,m): whether bands n and m belong to one block."""
+        """(k,n,m): whether bands n and m belong to one group."""
         return self.group[:, :, None] == self.group[:, None, :]
 
     @cached_property
@@ -171,46 +171,46 @@ class BandGeometry:
         return bool((self.group[:, 1:] == self.group[:, :-1]).any())
 
     @cached_property
-    def block_energies(self) -> Real:
-        """eps_N, the mean of each block, for every band (k,n)."""
-        return self.block_mean(self.energies)
+    def group_energies(self) -> Real:
+        """eps_N, the mean of each group, for every band (k,n)."""
+        return self.group_mean(self.energies)
 
     @cached_property
-    def block_velocity(self) -> Real:
+    def group_velocity(self) -> Real:
         """v^a_N = Tr v^a_NN / dim N for every band (k,a,n)."""
-        return self.block_mean(diagonal(self.velocity))
+        return self.group_mean(diagonal(self.velocity))
 
     @property
-    def block_spin(self) -> Real:
+    def group_spin(self) -> Real:
         """Tr sigma^c_NN / dim N for every band (k,c,n)."""
-        return self.block_mean(diagonal(self.spin_matrices))
+        return self.group_mean(diagonal(self.spin_matrices))
 
     @cached_property
     def inverse_gap(self) -> Real:
-        """1/(eps_N - eps_M) (k,n,m), 1/eV; zero inside a block."""
-        gap = self.block_energies[:, :, None] - self.block_energies[:, None, :]
+        """1/(eps_N - eps_M) (k,n,m), 1/eV; zero inside a group."""
+        gap = self.group_energies[:, :, None] - self.group_energies[:, None, :]
         return np.divide(1.0, gap, out=np.zeros_like(gap), where=~self.same_group)
 
-    def block_velocity_times(self, X: Complex) -> Complex:
-        """v^d_NN X, the velocity inside each block times a matrix: (k,x,n,m) -> (k,d,x,n,m)."""
+    def group_velocity_times(self, X: Complex) -> Complex:
+        """v^d_NN X, the velocity inside each group times a matrix: (k,x,n,m) -> (k,d,x,n,m)."""
         if not self.has_degeneracies:
-            return np.asarray(self.block_velocity[:, :, None, :, None] * X[:, None])
+            return np.asarray(self.group_velocity[:, :, None, :, None] * X[:, None])
         inside = self.velocity * self.same_group[:, None]
         return np.asarray(inside[:, :, None] @ X[:, None])
 
-    def block_mean(self, X: Real) -> Real:
-        """The mean over each block, for every band: (k,...,n)."""
+    def group_mean(self, X: Real) -> Real:
+        """The mean over each group, for every band: (k,...,n)."""
         if not self.has_degeneracies:
             return X
         weight = self.same_group / self.same_group.sum(axis=-1, keepdims=True)
         return weighted(weight, X)
 
     def _inner(self, DX: Complex, X: Complex) -> Complex:
-        """X_;b = D_b X + i [r_b, X], the derivative of X (k,a,n,m) that knows of the blocks: d_b P_N drops out. (k,b,a,n,m)."""
+        """X_;b = D_b X + i [r_b, X], the derivative of X (k,a,n,m) that knows of the groups: d_b P_N drops out. (k,b,a,n,m)."""
         return DX - bracket(self.position[:, :, None], X[:, None])
 
     def _covariant(self, inner: Complex, X: Complex) -> Complex:
-        """D_b X from X_;b, for an X that was made of blocks: parts of X between blocks have X_;b between blocks."""
+        """D_b X from X_;b, for an X that was made of groups: elements of X between groups have X_;b between groups."""
         return inner + bracket(self.position[:, :, None], X[:, None])
 
     @cached_property
@@ -241,24 +241,26 @@ class BandGeometry:
         return self._kept[key]
 
 
-def degenerate_groups(energies: Real, tolerance: float) -> NDArray[np.int64]:
-    """Number the blocks of bands whose consecutive gaps are below the tolerance: (k,n)."""
+def degenerate_groups(energies: Real, degeneracy_tolerance: float) -> NDArray[np.int64]:
+    """Number the groups of bands whose consecutive gaps are below degeneracy_tolerance (eV): (k,n)."""
     group = np.zeros(energies.shape, np.int64)
-    np.cumsum(np.diff(energies, axis=1) >= tolerance, axis=1, out=group[:, 1:])
+    np.cumsum(np.diff(energies, axis=1) >= degeneracy_tolerance, axis=1, out=group[:, 1:])
     return group
 
 
 def geometry_of(
-    bloch: BlochMatrices, tolerance: float, *, definition: SpinCurrent = "simple", sites: Sequence[Sequence[int]] = ()
+    bloch: BlochMatrices, degeneracy_tolerance: float, *, definition: SpinCurrent = "simple", sites: Sequence[Sequence[int]] = ()
 ) -> BandGeometry:
     """Diagonalize.
 
-    tolerance : eV, of degenerate bands. definition, sites : see `BandGeometry`. Raises InputError if the matrices are not finite.
+    degeneracy_tolerance : eV. definition, sites : see `BandGeometry`. Raises InputError if the matrices are not finite.
     """
     if not np.isfinite(bloch.hamiltonian).all():
         raise InputError("the Hamiltonian has NaN or infinity at some k-point; check the input files")
     energies, states = eigh(bloch.hamiltonian)
-    return BandGeometry(energies, states, degenerate_groups(energies, tolerance), bloch, definition, tuple(map(tuple, sites)))
+    return BandGeometry(
+        energies, states, degenerate_groups(energies, degeneracy_tolerance), bloch, definition, tuple(map(tuple, sites))
+    )
 
 
 def band_geometry(

@@ -15,7 +15,7 @@ from wannier_spin import units as un
 from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
-from wannier_spin.integrals.channels import parts_name
+from wannier_spin.integrals.channels import variants_name
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.model import TightBindingModel
@@ -43,12 +43,12 @@ class Prepared:
     def by_weight(self) -> tuple[Prepared, ...]:
         """One for each weight that densities have: responses to a field, and to a gradient of T."""
         weights = list(dict.fromkeys(record.weight for record in self.plan.responses))
-        parts = []
+        found = []
         for weight in weights:
             records = tuple(record for record in self.plan.responses if record.weight is weight)
             occupation = weight.occupation(self.occupation.mu, self.occupation.kT)
-            parts.append(replace(self, plan=replace(self.plan, responses=records), occupation=occupation))
-        return tuple(parts)
+            found.append(replace(self, plan=replace(self.plan, responses=records), occupation=occupation))
+        return tuple(found)
 
     def with_sites(self, sites: Sites) -> Prepared:
         """The same with spin responses at sites. Raises InputError where no response would be projected on them."""
@@ -124,19 +124,19 @@ class Prepared:
             "thickness": None if isinstance(model, ContinuumModel) else model.thickness,
         }
 
-    def _numbers(self, record: Response, sums: Sums, occupation: Occupation, part: int | None) -> dict[str, Any]:
-        """Blocks and errors of a response, or of one of its parts (a site, a definition of the spin current)."""
+    def _numbers(self, record: Response, sums: Sums, occupation: Occupation, variant: int | None) -> dict[str, Any]:
+        """Blocks and errors of a response, or of one of its variants (a site, a definition of the spin current)."""
         plan, scan = self.plan, (len(occupation.mu), len(occupation.kT))
 
         def blocks_of(array: Real) -> dict[str, Real]:
-            tensors = {name: plan.block_tensor(array, name, record, part) for name in plan.blocks_of(record)}
+            tensors = {name: plan.block_tensor(array, name, record, variant) for name in plan.blocks_of(record)}
             return {name: np.ascontiguousarray(t.reshape(*scan, *t.shape[1:])) for name, t in tensors.items()}
 
         def harmonics_of(rows: Iterable[Real]) -> dict[str, Real]:
             found = [blocks_of(row) for row in rows]
             return {block: np.stack([blocks[block] for blocks in found]) for block in found[0]}
 
-        name = record.name if part is None else parts_name(plan, record)
+        name = record.name if variant is None else variants_name(plan, record)
         difference = np.full_like(sums.fine, np.nan) if sums.difference is None else sums.difference
         replicas = [blocks_of(replica) for replica in sums.replicas]
         return {

@@ -3,8 +3,8 @@
     spin QGT     T^{ab;c}_nm  = v^{a;c}_nm v^b_mn / eps_nm^2     = g - (i/2) Omega        a flow, b field, c spin
     Zeeman QGT   Tbar^{ab}_nm = r^a_nm sigma^b_mn                = gbar - (i/2) Obar      a position, b spin (sigma, not sigma/2)
 
-with r_nm = -i v_nm/eps_nm (arXiv:2406.02257v3, docs/theory.md section 1). Elements inside a degenerate block vanish; traces over
-pairs of blocks do not depend on the choice of states inside them, single elements do.
+with r_nm = -i v_nm/eps_nm (arXiv:2406.02257v3, docs/theory.md section 1). Elements inside a degenerate group vanish; traces over
+pairs of groups do not depend on the choice of states inside them, single elements do.
 """
 
 from __future__ import annotations
@@ -50,5 +50,5 @@ def dipole(g: BandGeometry, geometric: Real) -> Real:
 
     Summed with f'_n it is the dipole int_k X d_d f, which governs the second-order responses (docs/theory.md, section 5).
     """
-    v = g.block_velocity.reshape(len(geometric), *(1,) * (geometric.ndim - 3), 3, -1, 1)
+    v = g.group_velocity.reshape(len(geometric), *(1,) * (geometric.ndim - 3), 3, -1, 1)
     return np.asarray(v * geometric[..., None, :, :])

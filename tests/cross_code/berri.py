@@ -151,8 +151,8 @@ def densities(
     X = BLOCKS[block].density(BandPairs(geometry, (observable,)))
     if observable == "spin_current":
         X = X.reshape(*X.shape[:-1], 3, 3)
-        return geometry.block_energies, np.moveaxis(X, -2, 2)
-    return geometry.block_energies, np.moveaxis(X, -1, 2)
+        return geometry.group_energies, np.moveaxis(X, -2, 2)
+    return geometry.group_energies, np.moveaxis(X, -1, 2)
 
 
 def surface_scan(energies: np.ndarray, X: np.ndarray, efermi: np.ndarray, volume: float) -> np.ndarray:
@@ -184,7 +184,7 @@ def gap_energies(energies: np.ndarray, low: float, high: float, count: int) -> n
 
 def width_over_gap(geometry: Any, mu: np.ndarray) -> np.ndarray:
     """For each mu the largest (width of a block)/gap of neighbouring blocks on both sides of mu."""
-    width, energies = np.abs(geometry.energies - geometry.block_energies), geometry.block_energies
+    width, energies = np.abs(geometry.energies - geometry.group_energies), geometry.group_energies
     found = []
     for level in mu:
         below = np.clip((energies < level).sum(axis=1), 1, energies.shape[1] - 1)[:, None]  # first empty band

@@ -86,7 +86,7 @@ def case(request: pytest.FixtureRequest, material: Callable[[str], Both], asymme
     if name and quantity not in ALLOWED[name]:
         pytest.skip(f"symmetry forbids it in {name}")
     both = material(name) if name else asymmetric
-    energies = band_geometry(both.model, mesh_points(MESH), degeneracy_tolerance=EXACT).block_energies
+    energies = band_geometry(both.model, mesh_points(MESH), degeneracy_tolerance=EXACT).group_energies
     return both, gap_energies(energies, centre - 2.0, centre + 2.0, 41), LIMIT
 
 

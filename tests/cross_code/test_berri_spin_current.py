@@ -91,7 +91,7 @@ def differences(both: Both, mesh: tuple[int, int, int], mu: np.ndarray, toleranc
 
 
 def energies(both: Both, k: np.ndarray, fermi: float) -> np.ndarray:
-    return gap_energies(band_geometry(both.model, k, degeneracy_tolerance=PAIRS).block_energies, fermi - 3, fermi + 3, 31)
+    return gap_energies(band_geometry(both.model, k, degeneracy_tolerance=PAIRS).group_energies, fermi - 3, fermi + 3, 31)
 
 
 def test_all_definitions_without_symmetry(scrambled: Both, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ MATERIALS = [
 
 
 def scan(both: Both, mesh: tuple[int, int, int], centre: float) -> np.ndarray:
-    energies = band_geometry(both.model, mesh_points(mesh), degeneracy_tolerance=PAIRS).block_energies
+    energies = band_geometry(both.model, mesh_points(mesh), degeneracy_tolerance=PAIRS).group_energies
     return gap_energies(energies, centre - 3.0, centre + 3.0, 61)
 
 

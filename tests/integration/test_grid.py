@@ -14,32 +14,32 @@ from wannier_spin.units import BOLTZMANN
 MESHES = [((4, 6, 2), (0.0, 0.0, 0.0)), ((3, 5, 4), (0.2, 0.5, -0.3)), ((1, 1, 8), (0.0, 0.0, 0.5)), ((1, 1, 1), (0.1, 0.2, 0.3))]
 
 
-def points_of(block):
-    """Of a block, in the order that `BlochSum.on_block` uses: k3 fastest."""
-    k2, k3 = np.meshgrid(block.k2, block.k3, indexing="ij")
-    used = np.ones(k2.shape, bool) if block.used is None else block.used
-    return np.stack([np.full(used.sum(), block.k1), k2[used], k3[used]], axis=1)
+def points_of(batch):
+    """Of a batch, in the order that `BlochSum.on_batch` uses: k3 fastest."""
+    k2, k3 = np.meshgrid(batch.k2, batch.k3, indexing="ij")
+    used = np.ones(k2.shape, bool) if batch.used is None else batch.used
+    return np.stack([np.full(used.sum(), batch.k1), k2[used], k3[used]], axis=1)
 
 
 @pytest.mark.parametrize(("points", "shift"), MESHES)
 @pytest.mark.parametrize("largest", [1, 3, 7, 1000])
 def test_every_point_once(points, shift, largest):
     mesh = Mesh(points, shift)
-    blocks = mesh.blocks(largest)
-    assert all(block.n_points <= largest for block in blocks)
-    found = np.concatenate([points_of(block) for block in blocks])
+    batches = mesh.batches(largest)
+    assert all(batch.n_points <= largest for batch in batches)
+    found = np.concatenate([points_of(batch) for batch in batches])
     index = np.rint(found * points - shift).astype(int)
     assert np.abs((index + shift) / points - found).max() < 1e-15
     assert sorted(map(tuple, index.tolist())) == sorted(np.ndindex(points))
-    assert all((block.weights == 1).all() for block in blocks)
-    for block in blocks:  # parts: the even points, and the others
-        even = (np.rint(points_of(block) * points - shift).astype(int) % 2 == 0) | (np.array(points) == 1)
+    assert all((batch.weights == 1).all() for batch in batches)
+    for batch in batches:  # masks: the even points, and the others
+        even = (np.rint(points_of(batch) * points - shift).astype(int) % 2 == 0) | (np.array(points) == 1)
         if mesh.nested:
-            assert np.array_equal(block.parts[0], even.all(axis=1))
-            assert np.array_equal(block.parts[1], ~even.all(axis=1))
+            assert np.array_equal(batch.masks[0], even.all(axis=1))
+            assert np.array_equal(batch.masks[1], ~even.all(axis=1))
         else:
-            assert len(block.parts) == 1
-            assert block.parts[0].all()
+            assert len(batch.masks) == 1
+            assert batch.masks[0].all()
 
 
 def test_nested():
@@ -55,9 +55,9 @@ def smooth(k):
     return np.stack([1 + np.cos(x).sum(axis=1), np.sin(x[:, 0] + 2 * x[:, 2]), np.exp(np.cos(x).sum(axis=1))], axis=1)
 
 
-def integrand(block):
-    values = smooth(points_of(block))
-    return Partial(np.stack([values[part].sum(axis=0) for part in block.parts]), values.min(axis=0))
+def integrand(batch):
+    values = smooth(points_of(batch))
+    return Partial(np.stack([values[mask].sum(axis=0) for mask in batch.masks]), values.min(axis=0))
 
 
 @pytest.mark.parametrize(("points", "shift"), MESHES)
@@ -88,16 +88,16 @@ def test_weights_of_irreducible_points():
     assert (weights > 1).any()
     assert mesh.n_evaluated == np.count_nonzero(weights) < mesh.n_points
 
-    def even(block):
-        values = smooth(points_of(block))[:, [0, 2]] * block.weights[:, None]
-        return Partial(np.stack([values[part].sum(axis=0) for part in block.parts]), np.zeros(1))
+    def even(batch):
+        values = smooth(points_of(batch))[:, [0, 2]] * batch.weights[:, None]
+        return Partial(np.stack([values[mask].sum(axis=0) for mask in batch.masks]), np.zeros(1))
 
     k = np.array(list(np.ndindex(points))) / points
     for largest in (1, 5, 100):
         found = mean_over_mesh(mesh, even, largest, SERIAL)
         assert np.abs(found.fine - smooth(k).mean(axis=0)[[0, 2]]).max() < 1e-14
         assert np.abs(found.coarse - smooth(k[(k * 4 % 2 == 0).all(axis=1)]).mean(axis=0)[[0, 2]]).max() < 1e-14
-        assert sum(block.n_points for block in mesh.blocks(largest)) == mesh.n_evaluated
+        assert sum(batch.n_points for batch in mesh.batches(largest)) == mesh.n_evaluated
 
 
 @pytest.mark.parametrize(
@@ -226,14 +226,14 @@ def test_memory_does_not_change_the_answer(monkeypatch):
     from wannier_spin.integration import grid
 
     sizes = []
-    blocks = grid.Mesh.blocks
+    batches = grid.Mesh.batches
 
     def seen(self, largest):
         sizes.append(largest)
-        return blocks(self, largest)
+        return batches(self, largest)
 
-    monkeypatch.setattr(grid.Mesh, "blocks", seen)
-    monkeypatch.setattr("wannier_spin.integrals.mesh.LEAST_BLOCKS", 1)  # the memory decides
+    monkeypatch.setattr(grid.Mesh, "batches", seen)
+    monkeypatch.setattr("wannier_spin.integrals.mesh.LEAST_BATCHES", 1)  # the memory decides
     model = models.random_model(n=4, seed=1)
     results = []
     for memory in (1.0, 4e-2, 2e-2):
@@ -279,8 +279,8 @@ def supercell(model):
             far, end = divmod(start + R[2], 2)
             key = (R[0], R[1], far)
             for table, X, extra in ((H, hop, ()), (S, spin, (3,))):
-                block = table.setdefault(key, np.zeros((2, n, 2, n, *extra), complex))
-                block[start, :, end] += X
+                matrix = table.setdefault(key, np.zeros((2, n, 2, n, *extra), complex))
+                matrix[start, :, end] += X
     keys = sorted(H)
     shape = (len(keys), 2 * n, 2 * n)
     lattice = model.lattice * np.array([[1], [1], [2]])

@@ -47,18 +47,18 @@ def test_phases_are_sums_of_cosines(shift):
     weights = rng.integers(0, 3, points)
     mesh = Mesh(points, shift, weights)
     found = stars(points, shift, TRICLINIC, ALL)
-    block = mesh.transposed(axes).blocks(30)[1]
-    k2, k3 = (x.ravel() for x in np.meshgrid(block.k2, block.k3, indexing="ij"))
-    used = np.ones(len(k2), bool) if block.used is None else block.used.ravel()
+    batch = mesh.transposed(axes).batches(30)[1]
+    k2, k3 = (x.ravel() for x in np.meshgrid(batch.k2, batch.k3, indexing="ij"))
+    used = np.ones(len(k2), bool) if batch.used is None else batch.used.ravel()
     k = np.zeros((used.sum(), 3))
-    k[:, axes[0]], k[:, axes[1]], k[:, axes[2]] = block.k1, k2[used], k3[used]
+    k[:, axes[0]], k[:, axes[1]], k[:, axes[2]] = batch.k1, k2[used], k3[used]
     angles = 2 * np.pi * np.einsum("jdi,ki->jkd", found.vectors, k)
     expected = np.einsum("jd,jkd->jk", found.factors, np.cos(angles))
     if shift != NO_SHIFT:
         expected = np.concatenate([expected, np.einsum("jd,jkd->jk", found.factors, np.cos(angles - found.angles[:, None]))])
     assert np.abs(expected).max() > 1
     assert found.n_rows == len(expected)
-    assert np.abs(found.phases(block.k1, block.k2, block.k3, block.used, axes) - expected).max() < 1e-12
+    assert np.abs(found.phases(batch.k1, batch.k2, batch.k3, batch.used, axes) - expected).max() < 1e-12
 
 
 def bar_and_error(function, exact, points, dimension):
@@ -67,11 +67,11 @@ def bar_and_error(function, exact, points, dimension):
     mesh = Mesh(tuple(points if p else 1 for p in periodic), NO_SHIFT)
     found = stars(mesh.points, mesh.shift, np.eye(3), periodic)
     mean, sums = 0.0, np.zeros(found.n_rows)
-    for block in mesh.blocks(4096):
-        k2, k3 = np.meshgrid(block.k2, block.k3, indexing="ij")
-        F = function(*(2 * np.pi * np.array(x) for x in (np.full_like(k2, block.k1), k2, k3)[:dimension])).ravel()
+    for batch in mesh.batches(4096):
+        k2, k3 = np.meshgrid(batch.k2, batch.k3, indexing="ij")
+        F = function(*(2 * np.pi * np.array(x) for x in (np.full_like(k2, batch.k1), k2, k3)[:dimension])).ravel()
         mean += F.sum() / mesh.n_points
-        sums += found.phases(block.k1, block.k2, block.k3, block.used, (0, 1, 2)) @ F / mesh.n_points
+        sums += found.phases(batch.k1, batch.k2, batch.k3, batch.used, (0, 1, 2)) @ F / mesh.n_points
     rows, (factors,) = found.scaled(sums[:, None, None], [sums[:, None, None]])
     return float(np.sqrt(((rows * factors[..., None]) ** 2).sum())), abs(mean - exact)
 

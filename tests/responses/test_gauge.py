@@ -1,4 +1,4 @@
-"""Nothing depends on the choice of states inside a degenerate block (docs/theory.md, section 4)."""
+"""Nothing depends on the choice of states inside a degenerate group (docs/theory.md, section 4)."""
 
 from dataclasses import replace
 from itertools import product

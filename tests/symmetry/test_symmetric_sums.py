@@ -122,7 +122,7 @@ def test_charge_channel(name):
 
 
 def test_result_does_not_depend_on_the_size_of_the_blocks(monkeypatch):
-    monkeypatch.setattr("wannier_spin.integrals.mesh.LEAST_BLOCKS", 1)  # the memory decides
+    monkeypatch.setattr("wannier_spin.integrals.mesh.LEAST_BATCHES", 1)  # the memory decides
     model, structure, _ = MODELS["weyl 42'2'"]
     with pytest.raises(InputError, match="is the least") as refused:
         run(model, structure, n=6, memory=1e-9)

@@ -2,7 +2,7 @@
 
 What belongs to a band n and to a pair (n, m) is said in `analysis.point`: n is the state with f_n or f'_n, m the empty
 state (in the sea) or any other band (at the Fermi surface). Terms without a second band belong to (n, n). A degenerate
-block's part is the same for each of its bands.
+group's share is the same for each of its bands.
 
 The sea form of (4) and (5), L1 + L1dir, has terms without a second band in all filled bands, which cancel only in the sum.
 By band combination = {"L1surf": 1} tells more: the same response on the Fermi surface, each band by itself.
@@ -22,9 +22,9 @@ from wannier_spin.continuum import ContinuumModel
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.integrals.mesh import LEAST_BLOCKS, check_directions
+from wannier_spin.integrals.mesh import LEAST_BATCHES, check_directions
 from wannier_spin.integrals.sums import Progress, batch_size
-from wannier_spin.integration.grid import Block, Mesh, Partial, mean_over_mesh
+from wannier_spin.integration.grid import Batch, Mesh, Partial, mean_over_mesh
 from wannier_spin.integration.parallel import SERIAL, Communicator, one_blas_thread
 from wannier_spin.model import TightBindingModel
 from wannier_spin.request import Request, taking_request
@@ -36,9 +36,9 @@ By = Literal["band", "band_pair", "energy", "energy_pair"]
 @described(mu="eV")
 @dataclass(frozen=True)
 class Decomposition:
-    """values (part,), of pairs (part, part) [n, m]: they add up to `total`, which is computed without parts.
+    """values (contribution,), of pairs (contribution, contribution) [n, m]: they add up to `total`, which is computed without them.
 
-    error : |fine - coarse| of each value as in `compute`, NaN where the mesh has no estimate. labels : of the parts: numbers of
+    error : |fine - coarse| of each value as in `compute`, NaN where the mesh has no estimate. labels : theirs: numbers of
     bands, from 1, or windows of energy in eV. mu in eV. setting : what else it was computed for, in words.
     """
 
@@ -67,11 +67,11 @@ def decompose(
     progress: Progress = lambda done, total: None,
     **asked: Unpack[InParts],
 ) -> Decomposition:
-    """One component of a response on a uniform mesh, in parts.
+    """One component of a response on a uniform mesh, by what brings it.
 
     Parameters
     ----------
-    by : "band" n, "energy" of n, "band_pair" and "energy_pair" of (n, m). Pairs cost one evaluation for each part.
+    by : "band" n, "energy" of n, "band_pair" and "energy_pair" of (n, m). Pairs cost one evaluation for each of them.
     edges : eV, ascending: windows of energy are between them, below the first and above the last.
     response : its name, or a `Request`; asked (grid, part, combination, mu, temperature, ...) : see `point.point_of`. Here grid,
         shift and memory do count. comm, progress : as in `compute`.
@@ -89,12 +89,12 @@ def decompose(
     check_directions(model, mesh)
     labels, pairs = _labels(by, edges, model.n_bands), by.endswith("pair")
 
-    def integrand(block: Block) -> Partial:
-        g = point.geometry(point.source.on_block(block.k1, block.k2, block.k3, block.used))
-        return Partial(_rows(point, g, _shares(by, edges, g), pairs, np.stack(block.parts).astype(float)), np.zeros(1))
+    def integrand(batch: Batch) -> Partial:
+        g = point.geometry(point.source.on_batch(batch.k1, batch.k2, batch.k3, batch.used))
+        return Partial(_rows(point, g, _shares(by, edges, g), pairs, np.stack(batch.masks).astype(float)), np.zeros(1))
 
     oriented = mesh.transposed(point.source.axes)
-    largest = min(batch_size(point.source, prepared.plan, prepared.occupation, request.memory), -(-mesh.n_points // LEAST_BLOCKS))
+    largest = min(batch_size(point.source, prepared.plan, prepared.occupation, request.memory), -(-mesh.n_points // LEAST_BATCHES))
     with one_blas_thread():
         mean = mean_over_mesh(oriented, integrand, largest, comm or SERIAL, progress)
     total, *values = point.values(mean.fine)
@@ -102,8 +102,8 @@ def decompose(
     error = np.abs(point.values(mean.fine - coarse))[1:]
     shape = (len(labels),) * (2 if pairs else 1)
     names = (point.empty.name, point.component, point.empty.unit, by, labels)
-    parts = (np.reshape(values, shape), error.reshape(shape), float(total))
-    return Decomposition(*names, *parts, point.mu, point.setting, model.name)
+    numbers = (np.reshape(values, shape), error.reshape(shape), float(total))
+    return Decomposition(*names, *numbers, point.mu, point.setting, model.name)
 
 
 def _labels(by: str, edges: Sequence[float], n_bands: int) -> tuple[str, ...]:
@@ -120,15 +120,15 @@ def _labels(by: str, edges: Sequence[float], n_bands: int) -> tuple[str, ...]:
 
 
 def _shares(by: str, edges: Sequence[float], g: BandGeometry) -> Real:
-    """How much of each band belongs to each part, the same within a block: (k,part,n)."""
+    """How much of each band belongs to each contribution, the same within a group: (k,contribution,n)."""
     if by.startswith("band"):
         return np.asarray(g.same_group / g.same_group.sum(axis=-1, keepdims=True))
-    window = np.searchsorted(np.asarray(edges, float), g.block_energies, side="right")
+    window = np.searchsorted(np.asarray(edges, float), g.group_energies, side="right")
     return (window[:, None, :] == np.arange(len(edges) + 1)[:, None]).astype(float)
 
 
 def _rows(point: Point, g: BandGeometry, shares: Real, pairs: bool, masks: Real) -> Real:
-    """Sums over the points of each mask (mask,k): the total, and the part of each n or pair (n, m): (mask,row,channels)."""
+    """Sums over the points of each mask (mask,k): the total, and what each n or pair (n, m) brings: (mask,row,channels)."""
 
     def add(terms: Real) -> Real:
         return np.einsum("uk,kpn,knc->upc", masks, shares, terms, optimize=True)
@@ -139,7 +139,7 @@ def _rows(point: Point, g: BandGeometry, shares: Real, pairs: bool, masks: Real)
 
 
 def _pair_rows(point: Point, g: BandGeometry, shares: Real, add: Callable[[Real], Real]) -> Real:
-    """The part of each pair (n, m), m running fastest: (mask,pair,channels)."""
+    """What each pair (n, m) brings, m running fastest: (mask,pair,channels)."""
     single = point.terms(g, np.zeros_like(g.energies))
     columns = [add(point.terms(g, shares[:, m]) - single) for m in range(shares.shape[1])]
     values = np.stack(columns, axis=2)

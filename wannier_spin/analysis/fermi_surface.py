@@ -99,14 +99,14 @@ def fermi_surface(
         raise InputError(f"quantity {quantity} with components {list(wanted)}: expected both, or neither")
     geometric = quantity is None or not is_response(quantity)
     at_surface: AtPoint = {"mu": fermi_energy, "temperature": ANY_TEMPERATURE, **asked}
-    tolerance = asked.get("degeneracy_tolerance") or DEGENERACY_TOLERANCE
+    degeneracy_tolerance = asked.get("degeneracy_tolerance") or DEGENERACY_TOLERANCE
     mesh = k_mesh(grid)
     energies = _energies(model, mesh)
     crossing = _crossing(energies, fermi_energy, model.name)
 
     def colour(component: str) -> BandMap[KMesh]:
         if geometric:
-            return band_map(model, mesh, str(quantity), component, degeneracy_tolerance=tolerance)
+            return band_map(model, mesh, str(quantity), component, degeneracy_tolerance=degeneracy_tolerance)
         return surface_map(model, mesh, str(quantity), component, **at_surface)
 
     maps = [colour(component) for component in wanted]

@@ -6,8 +6,8 @@
     zeeman_metric          gbar^{ab}_n    = sum_m Re Tbar^{ab}_nm        angstrom
     spin                   <sigma^a>_n                                   Pauli matrix
 
-T, Tbar of `quantum_geometry`. The sum goes over the bands of other degenerate blocks. Every band of a block carries the
-block's trace divided by the number of its bands, which does not depend on the choice of states inside the block; so a sum
+T, Tbar of `quantum_geometry`. The sum goes over the bands of other degenerate groups. Every band of a group carries the
+group's trace divided by the number of its bands, which does not depend on the choice of states inside the group; so a sum
 over bands is the sum of the traces. Maps of responses are made in `analysis.maps`.
 """
 
@@ -215,7 +215,7 @@ def band_map(
     for first in range(0, len(k.points), BATCH):
         g = band_geometry(model, k.points[first : first + BATCH], degeneracy_tolerance=degeneracy_tolerance)
         energies.append(g.energies)
-        values.append(g.block_mean(record.of(g)[index]))
+        values.append(g.group_mean(record.of(g)[index]))
     return BandMap(k, np.concatenate(energies), np.concatenate(values), quantity, name, record.unit, model.name)
 
 

@@ -95,6 +95,6 @@ def _map(point: Point, k: Place, terms: Callable[[BandGeometry], Real], unit: st
         g = point.geometry(point.source.at_points(k.points[first : first + BATCH]))
         sums = terms(g)
         energies.append(g.energies)
-        values.append(g.block_mean(point.values(sums.reshape(-1, sums.shape[-1])).reshape(g.energies.shape)))
+        values.append(g.group_mean(point.values(sums.reshape(-1, sums.shape[-1])).reshape(g.energies.shape)))
     names = (point.empty.name, point.component, unit, point.prepared.model.name)
     return BandMap(k, np.concatenate(energies), np.concatenate(values), *names, point.mu, point.setting)

@@ -2,12 +2,12 @@
 
     response = (1/cell) mean_k sum_n [ sum_m f_n (1 - f_m) X_nm + f_n D_n + f'_n (sum_m Y_nm + Z_n) ]
 
-X, Y : terms of the sea and of the surface with a second band m of another block; D, Z : those without. Summed over blocks
+X, Y : terms of the sea and of the surface with a second band m of another group; D, Z : those without. Summed over groups
 X_nm = -X_mn for every block of the sea, so that f_n (1 - f_m) adds up to the same as the f_n of docs/theory.md. With it the
 part of n is what n gains from empty states, and pairs of filled bands vanish one by one, not only in the sum: no part
 depends on how many filled bands a model has, or is spoiled where two of them touch.
 
-In terms of three bands (in S) n and m are the outer pair. Parts are means over degenerate blocks: they do not depend on
+In terms of three bands (in S) n and m are the outer pair. Contributions are means over degenerate groups: they do not depend on
 the choice of states inside them.
 """
 
@@ -46,7 +46,7 @@ class InParts(OnMesh, total=False):
 
 @dataclass(frozen=True)
 class Point:
-    """One component of one response at one mu, temperature, tau and frequency, whose integrand can be had in parts.
+    """One component of one response at one mu, temperature, tau and frequency, whose integrand can be had by bands and pairs.
 
     part : of a dynamic response, None: the first. combination : block -> factor in place of a form.
     """
@@ -102,7 +102,7 @@ class Point:
     def terms(self, g: BandGeometry, partners: Real | None = None) -> Real:
         """The terms of each band n in all channels, with its Fermi functions: (k,n,channels).
 
-        partners : (k,m) weights of the second bands, the same within a block; None: 1.
+        partners : (k,m) weights of the second bands, the same within a group; None: 1.
         """
         plan, window = self.prepared.plan, self.prepared.occupation.window
         f, slope = self._weights(g)
@@ -129,7 +129,7 @@ class Point:
 
     def _weights(self, g: BandGeometry) -> tuple[Real, Real]:
         """f_n and f'_n: (k,n) each."""
-        f, slope = self.prepared.occupation.weights(g.block_energies.ravel())
+        f, slope = self.prepared.occupation.weights(g.group_energies.ravel())
         return f.reshape(g.energies.shape), slope.reshape(g.energies.shape)
 
     def _tensor(self, sums: Real) -> ResponseTensor:

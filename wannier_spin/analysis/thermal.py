@@ -94,8 +94,8 @@ def thermal_counterpart(
         block_harmonics=None if tensor.block_harmonics is None else of_each(tensor.block_harmonics),
         mu=points,
         temperature=T,
-        sites={name: thermal_counterpart(part, temperature, mu) for name, part in tensor.sites.items()},
-        definitions={name: thermal_counterpart(part, temperature, mu) for name, part in tensor.definitions.items()},
+        sites={name: thermal_counterpart(one, temperature, mu) for name, one in tensor.sites.items()},
+        definitions={name: thermal_counterpart(one, temperature, mu) for name, one in tensor.definitions.items()},
     )
 
 

@@ -78,8 +78,8 @@ def calculators(
         raise InputError(f"tau = {request.tau.tolist()}: expected one number")
     records = tuple(_reduced(record, request) for record in request.records)
     occupation = Occupation(request.mu, np.array([un.thermal_energy(T) for T in request.temperature]))
-    tolerance = DEGENERACY_TOLERANCE if request.degeneracy_tolerance is None else request.degeneracy_tolerance
-    sums = BandSums(Plan(records, request.channel, (), "paper"), occupation, tolerance)
+    degeneracy_tolerance = DEGENERACY_TOLERANCE if request.degeneracy_tolerance is None else request.degeneracy_tolerance
+    sums = BandSums(Plan(records, request.channel, (), "paper"), occupation, degeneracy_tolerance)
     _check_temperature(sums)
     return {record.name: ResponseCalculator(record, sums, request, save_mode) for record in records}
 
@@ -113,7 +113,7 @@ def _check_temperature(sums: BandSums) -> None:
 
 def check_version(version: str) -> None:
     """Raises InputError for a wannierberri that is too old to run our responses."""
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    numbers = tuple(int(number) for number in version.split(".")[:2] if number.isdigit())
     if numbers < OLDEST:
         raise InputError(
             f"calculators for wannierberri.run need wannierberri {'.'.join(map(str, OLDEST))} or newer, found {version}: "
@@ -127,7 +127,7 @@ class BandSums:
 
     plan: Plan
     occupation: Occupation
-    tolerance: float
+    degeneracy_tolerance: float
 
     def of(self, data_K: Any) -> Real:
         """(w, channels), w = (mu, T). Kept with the Data_K, where the other calculators of the run find it."""
@@ -139,14 +139,14 @@ class BandSums:
     def _integrate(self, data_K: Any) -> Real:
         """Mean over the points divided by the volume of the cell."""
         bloch = bloch_matrices(data_K, self.plan.derivatives, self.plan.operators)
-        total = sum(self._add(part) for part in _batches(bloch, self._points_per_batch(data_K.num_wann)))
+        total = sum(self._add(batch) for batch in _batches(bloch, self._points_per_batch(data_K.num_wann)))
         return np.asarray(total / (data_K.nk * _cell_volume(data_K.system)))
 
     def _add(self, bloch: BlochMatrices) -> Real:
         """Sum over the points and bands of a batch: (w, channels)."""
-        geometry = self.plan.geometry(bloch, self.tolerance)
+        geometry = self.plan.geometry(bloch, self.degeneracy_tolerance)
         densities = self.plan.densities(resp.BandPairs(geometry, self.plan.observables, self.occupation.window))
-        energies = geometry.block_energies.ravel()
+        energies = geometry.group_energies.ravel()
         return self.occupation.sums(energies, *(X.reshape(energies.size, X.shape[-1]) for X in densities))
 
     def _points_per_batch(self, n: int) -> int:
@@ -163,7 +163,7 @@ class ResponseCalculator(Calculator):  # type: ignore[misc]  # wannierberri is n
         self.record, self.sums, self.request = record, sums, request
         self.law = record.channel_tensor(sums.plan.channel)
         self.comment = f"{record.title}, {record.law}, eq. {record.equation} of {record.reference}; {request.units} units"
-        super().__init__(degen_thresh=sums.tolerance, save_mode=save_mode)
+        super().__init__(degen_thresh=sums.degeneracy_tolerance, save_mode=save_mode)
 
     @property
     def transforms(self) -> tuple[Any, Any]:
@@ -188,8 +188,8 @@ class ResponseCalculator(Calculator):  # type: ignore[misc]  # wannierberri is n
     def _tensor(self, sums: Real) -> Real:
         """The combination of blocks that makes the response, natural units without tau: (mu, T, ...)."""
         plan, scan = self.sums.plan, (-1, len(self.request.temperature))
-        parts = [factor * plan.block_tensor(sums, block, self.record) for block, factor in self.record.paper.items()]
-        total = np.sum(parts, axis=0)
+        terms = [factor * plan.block_tensor(sums, block, self.record) for block, factor in self.record.paper.items()]
+        total = np.sum(terms, axis=0)
         if self.request.form == "full":
             total = symmetrized(total, 2, self.law.field_order)  # (w, a, fields, ...)
         return total.reshape(*scan, *total.shape[1:])
@@ -212,8 +212,8 @@ def _measure(law: TensorLaw) -> un.Measure:
 def _batches(bloch: BlochMatrices, size: int) -> Iterator[BlochMatrices]:
     """The same in pieces of `size` points."""
     for first in range(0, len(bloch), size):
-        part = slice(first, first + size)
-        yield bloch.each(lambda X, part=part: X[part])  # type: ignore[misc]
+        piece = slice(first, first + size)
+        yield bloch.each(lambda X, piece=piece: X[piece])  # type: ignore[misc]
 
 
 def _cell_volume(system: Any) -> float:

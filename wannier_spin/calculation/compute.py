@@ -42,7 +42,8 @@ def compute(
         spin_current, form, relaxation, symmetry, reduce_k, sites, degeneracy_tolerance (eV), degeneracy_check, memory (GiB).
         With a `Request`: those that shall be different from it.
     comm : an mpi4py communicator; None: serial.
-    progress : called with (done, total) blocks of this rank. control : checkpoints, resuming, reports of an adaptive integral.
+    progress : called with (done, total) runs of batches of this rank. control : checkpoints, resuming, reports of an adaptive
+        integral.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def compute(
     for message in messages:
         warnings.warn(message, AccuracyWarning, stacklevel=2)
     facts = run_facts(task, done, comm.size, time.monotonic() - start)
-    found = {name: tensor for part in done for name, tensor in part.task.tensors(part.sums).items()}
+    found = {name: tensor for one in done for name, tensor in one.task.tensors(one.sums).items()}
     result = ResultSet({record.name: found[record.name] for record in prepared.plan.responses}, facts, messages)
     check_finite(result)
     return result

@@ -34,10 +34,10 @@ GENERIC = np.array([0.8191725133961645, 0.6710436067037893, 0.5497004779019703])
 
 @dataclass(frozen=True)
 class Merged:
-    """Pairs of bands closer than the tolerance, but not degenerate.
+    """Pairs of bands closer than the degeneracy tolerance, but not degenerate.
 
-    share : of the states within `reach` (eV) of mu, those in such a pair. splitting : its median, eV. exact : a tolerance (eV)
-    that keeps only degenerate bands together.
+    share : of the states within `reach` (eV) of mu, those in such a pair. splitting : its median, eV. exact : another tolerance
+    (eV) that keeps only degenerate bands together.
     """
 
     share: float
@@ -57,7 +57,7 @@ class Merged:
 
 @dataclass(frozen=True)
 class Change:
-    """By how much a response moves at most with another tolerance, and its largest value, in its own unit."""
+    """By how much a response moves at most with another degeneracy tolerance, and its largest value, in its own unit."""
 
     largest: float
     scale: float
@@ -69,11 +69,15 @@ class Change:
 
 
 def merged_pairs(
-    model: TightBindingModel | ContinuumModel, occupation: Occupation, tolerance: float, pairs_by_symmetry: bool, evaluations: int
+    model: TightBindingModel | ContinuumModel,
+    occupation: Occupation,
+    degeneracy_tolerance: float,
+    pairs_by_symmetry: bool,
+    evaluations: int,
 ) -> Merged:
     """Sample the bands.
 
-    tolerance : of degenerate bands, eV. pairs_by_symmetry : whether inversion with time reversal makes pairs of all bands.
+    degeneracy_tolerance : eV. pairs_by_symmetry : whether inversion with time reversal makes pairs of all bands.
     evaluations : k-points of the calculation, of which this takes a small part.
     """
     few = int(np.clip(evaluations // 20, *POINTS))
@@ -81,7 +85,7 @@ def merged_pairs(
     near, reach = _at_fermi_level(energies, occupation)
     exact = ROUNDING * float(np.abs(energies[near.any(axis=1)]).max(initial=0.0))
     gaps = np.diff(energies, axis=1)
-    merged = (gaps > exact) & (gaps < tolerance)
+    merged = (gaps > exact) & (gaps < degeneracy_tolerance)
     if pairs_by_symmetry:
         merged[:, ::2] = False
     inside = np.zeros(energies.shape, bool)
@@ -143,14 +147,15 @@ def changes(tried: Sequence[Mapping[str, ResponseTensor]], units: Mapping[str, f
     return found
 
 
-def about_merged(merged: Merged, tolerance: float, moved: Mapping[str, Change], measured: bool) -> Iterator[str]:
+def about_merged(merged: Merged, degeneracy_tolerance: float, moved: Mapping[str, Change], measured: bool) -> Iterator[str]:
     """What to tell. moved : responses that depend on it. measured : whether that is known."""
     if not merged.matters or (measured and not moved):
         return
     largest = "; ".join(f"{name} by {100 * change.relative:.3g} %" for name, change in moved.items())
     yield (
         f"{100 * merged.share:.3g} % of the states within {merged.reach:.2g} eV of mu belong to bands that are closer than "
-        f"degeneracy_tolerance = {tolerance:g} eV and not degenerate ({merged.splitting:.2g} eV apart), and count as degenerate. "
+        f"degeneracy_tolerance = {degeneracy_tolerance:g} eV and not degenerate ({merged.splitting:.2g} eV apart), and count as "
+        "degenerate. "
         + (f"Resolved, they move the answer ({largest}, on few points): it is not converged in this. " if moved else "")
         + "If inversion with time reversal pairs all bands, the splitting is noise and the answer right: give the structure "
         "(symmetry), which proves it. If not, the splitting is real: give a degeneracy_tolerance below it"

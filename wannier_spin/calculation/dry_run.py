@@ -1,4 +1,4 @@
-"""What a run will do and cost, from a small part of it that is really computed."""
+"""What a run will do and cost, from a small piece of it that is really computed."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def _components(sample: ResultSet) -> list[tuple[str, str]]:
         return [("responses", ", ".join(sample)), ("symmetry", "none used: every component is computed")]
     rows = [("symmetry", f"magnetic group {symmetry['bns_number']}, {symmetry['operations']} point operations")]
     for name in sample:
-        parts = [names for form, names in symmetry["independent"].items() if form.split(" ")[0] == name]
-        rows.append((name, "; ".join(part or "forbidden by symmetry: zero" for part in parts) or resp.get(name).symbol))
+        forms = [names for form, names in symmetry["independent"].items() if form.split(" ")[0] == name]
+        rows.append((name, "; ".join(names or "forbidden by symmetry: zero" for names in forms) or resp.get(name).symbol))
     return rows
 
 

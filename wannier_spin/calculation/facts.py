@@ -31,23 +31,23 @@ def run_facts(task: Task, done: Sequence[Done], ranks: int, seconds: float) -> R
         sampling=_sampling(request),
         degeneracy_tolerance=float(prepared.degeneracy_tolerance),
         broadening=float(request.broadening),
-        k_points=sum(part.sums.evaluations for part in done),
+        k_points=sum(one.sums.evaluations for one in done),
         ranks=ranks,
         wall_seconds=seconds,
         finished=time.strftime("%Y-%m-%d %H:%M:%S %z"),
         versions=_versions(),
         symmetry=None if task.group is None else task.group.facts(plan, task.sites),
         sites={name: tuple(f + 1 for f in own) for name, own in plan.sites.items()},
-        degeneracy_change={name: change.relative for part in done for name, change in part.changes.items()},
+        degeneracy_change={name: change.relative for one in done for name, change in one.changes.items()},
         notes=_notes(done),
     )
 
 
 def _notes(done: Sequence[Done]) -> dict[str, Any]:
-    """Of the first part; what is told by response, of all."""
+    """Of the first one; what is told by response, of all."""
     notes: dict[str, Any] = {}
-    for part in reversed(done):
-        for key, value in part.sums.notes.items():
+    for one in reversed(done):
+        for key, value in one.sums.notes.items():
             notes[key] = {**notes.get(key, {}), **value} if isinstance(value, dict) else value
     return notes
 

@@ -31,7 +31,7 @@ from wannier_spin.results import ResponseTensor
 from wannier_spin.sites import resolved_sites
 from wannier_spin.symmetry import Operation, SiteGroup, site_group
 
-PARTS, ENOUGH = 20.0, 343  # comparing two tolerances takes this part of the points of a mesh each time, but that many points
+FEWER, ENOUGH = 20.0, 343  # comparing two tolerances takes this many times fewer points of a mesh each time, but no fewer than that
 GENERIC_SHIFT = (0.37, 0.23, 0.41)  # of its spacing: off all points that symmetry distinguishes, where bands meet in any case
 
 
@@ -54,7 +54,7 @@ class Task:
 
     def by_weight(self) -> tuple[Task, ...]:
         """One for responses to a field, one for those to a gradient of T: they weigh states differently."""
-        return tuple(replace(self, prepared=part) for part in self.prepared.by_weight())
+        return tuple(replace(self, prepared=one) for one in self.prepared.by_weight())
 
     @property
     def reducing(self) -> tuple[Operation, ...]:
@@ -90,10 +90,10 @@ class Done:
 def carry_out(task: Task, comm: Communicator, progress: Progress, control: Control) -> tuple[Done, ...]:
     """Everything that a request asks for, one weight of states after the other. Raises InputError, and Interrupted."""
     done: list[Done] = []
-    for part in task.by_weight():
-        sums = integrate(part, comm, progress, _control(control, len(done)))
-        warn(part.prepared, sums)
-        done.append(_judged(part, sums, comm, progress, control))
+    for single in task.by_weight():
+        sums = integrate(single, comm, progress, _control(control, len(done)))
+        warn(single.prepared, sums)
+        done.append(_judged(single, sums, comm, progress, control))
     for number, one in enumerate(done[1:], 1):
         checkpoint = _control(control, number).checkpoint
         if checkpoint is not None and comm.rank == 0 and all(one.sums.converged.values()):
@@ -184,11 +184,11 @@ def with_other_tolerances(task: Task, merged: Merged, comm: Communicator, progre
     """On fewer points with the degeneracy tolerance, a tenth and ten times of it; or, where nobody said whether to check and pairs
     of bands are merged, with the tolerance and none.
     """
-    request, tolerance = task.prepared.request, task.prepared.degeneracy_tolerance
+    request, merging = task.prepared.request, task.prepared.degeneracy_tolerance
     asked = request.degeneracy_check
     if asked is False or (asked is None and not merged.matters):
         return []
-    tolerances = [tolerance, max(merged.exact, LEAST_TOLERANCE)] if asked is None else [tolerance, 0.1 * tolerance, 10 * tolerance]
+    tolerances = [merging, max(merged.exact, LEAST_TOLERANCE)] if asked is None else [merging, 0.1 * merging, 10 * merging]
     if request.tolerance is not None:
         return [_on_first_boxes(task, request.tolerance, one, comm, control) for one in tolerances]
     few = _fewer(task.prepared.model, request.grid or (), asked is True)
@@ -198,9 +198,9 @@ def with_other_tolerances(task: Task, merged: Merged, comm: Communicator, progre
 
 
 def _fewer(model: TightBindingModel | ContinuumModel, grid: Sequence[int], asked: bool) -> list[int]:
-    """A mesh with half the points along each direction; where nobody asked, with a small part of all, but no fewer than ENOUGH."""
+    """A mesh with half the points along each direction; where nobody asked, FEWER times fewer in all, but no fewer than ENOUGH."""
     active = max(1, sum(int(n) > 1 for n in grid))
-    divisor, enough = (2.0, 1) if asked else (PARTS ** (1 / active), round(ENOUGH ** (1 / active)))
+    divisor, enough = (2.0, 1) if asked else (FEWER ** (1 / active), round(ENOUGH ** (1 / active)))
     least = 4 if isinstance(model, ContinuumModel) else 1
     return [max(least, math.ceil(int(n) / divisor), min(int(n), enough)) for n in grid]
 

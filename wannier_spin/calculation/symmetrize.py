@@ -80,7 +80,7 @@ class VerifiedGroup:
 
 
 def verified_group(
-    model: TightBindingModel | ContinuumModel, structure: Structure | None, tolerance: float
+    model: TightBindingModel | ContinuumModel, structure: Structure | None, degeneracy_tolerance: float
 ) -> VerifiedGroup | None:
     """The magnetic group of the structure, held against bands and spins of the model at some k and their images; without
     spin-orbit coupling (of the structure, or of a model with a spin axis) the spin group.
@@ -102,9 +102,9 @@ def verified_group(
     if model.spin_axis is not None:
         check_axis(structure, model.spin_axis)
     group = symmetry_group(structure)
-    violation = group_violation(model, group.operations, tolerance)
+    violation = group_violation(model, group.operations, degeneracy_tolerance)
     energies, spins, zeeman = violation["bands_meV"] / 1e3, violation.get("spin", 0.0), violation.get("zeeman", 0.0)
-    if energies <= BAND_RESIDUAL and (fault := about_spin_matrices(model, group.operations, tolerance)):
+    if energies <= BAND_RESIDUAL and (fault := about_spin_matrices(model, group.operations, degeneracy_tolerance)):
         other = f"; or {_about_moments(structure)}" if structure.magnetic_moments.any() else ""
         raise InputError(f"model '{model.name}': {fault}; correct the file that they come from (or its converter){other}")
     if energies > BAND_RESIDUAL or spins > SPIN_RESIDUAL or zeeman > ZEEMAN_RESIDUAL:
@@ -117,9 +117,9 @@ def verified_group(
     return VerifiedGroup(group, energies, spins)
 
 
-def about_spin_matrices(model: TightBindingModel, operations: Sequence[Operation], tolerance: float) -> str:
+def about_spin_matrices(model: TightBindingModel, operations: Sequence[Operation], degeneracy_tolerance: float) -> str:
     """What is wrong with the components of the spin matrices, where the crystal proves that; else empty."""
-    frame = spin_frame(model, operations, tolerance) if model.spin_axis is None else None
+    frame = spin_frame(model, operations, degeneracy_tolerance) if model.spin_axis is None else None
     return "" if frame is None or frame.fits or not frame.others else frame.told()
 
 
@@ -159,13 +159,13 @@ def symmetrized(
     total = replace(total, definitions=others)
     if sites is None or not raw.sites:
         return total
-    parts = _projected(
+    at_sites = _projected(
         list(raw.sites.values()),
         lambda X, name: sites.project(X, kind(name)),
         lambda X, name: sites.project_bound(X, kind(name)),
         keep_residual,
     )
-    return replace(total, sites=dict(zip(raw.sites, parts, strict=True)))
+    return replace(total, sites=dict(zip(raw.sites, at_sites, strict=True)))
 
 
 def _projected(raw: Sequence[ResponseTensor], values: Projection, bounds: Projection, keep_residual: bool) -> list[ResponseTensor]:

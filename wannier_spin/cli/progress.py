@@ -24,7 +24,7 @@ class Progress:
             self._draw(done, total)
             return
         now = time.monotonic()
-        if done == 1:  # the first block is done: time the others
+        if done == 1:  # the first batches are done: time the others
             self.start = self.last = now
         elif now - self.last > self.INTERVAL:
             self.last = now

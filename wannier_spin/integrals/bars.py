@@ -5,7 +5,7 @@ of a long scan. So there are three sets of points:
 
     all of the scan   values
     the profile       of each response two combinations of its components with random signs: how large the sums are
-    the sample        all channels, with their signs: which part of it each component has, and how fast it decays
+    the sample        all channels, with their signs: how much of it each component has, and how fast it decays
 
 A short scan is its own sample, and has no profile. In a long one a point has the rows of the sample's nearest point (at the next
 lower temperature), times how much larger the profile is here; and where the sample is as dense as kT, there is nothing to add.
@@ -27,7 +27,7 @@ from wannier_spin.integrals.hidden import NearestGaps, mesh_axes
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.adaptive import DOUBT
-from wannier_spin.integration.grid import Block, Mesh
+from wannier_spin.integration.grid import Batch, Mesh
 from wannier_spin.integration.stars import Stars, stars
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import CUTOFF, Occupation
@@ -107,7 +107,7 @@ class Subset:
 
 
 def subset(scan: Occupation, points: int, temperatures: int, beside: Subset | None = None) -> Subset:
-    """About so many points of a scan, evenly spread, the lowest temperature among them. beside : another one that is part of it."""
+    """About so many points of a scan, evenly spread, the lowest temperature among them. beside : another one that belongs to it."""
     kT = _spread(scan.kT, temperatures, None if beside is None else beside.kT)
     mu = _spread(scan.mu, max(points // len(kT), 1), None if beside is None else beside.mu)
     return Subset(scan, mu, kT)
@@ -196,31 +196,31 @@ class Bars:
     def _probes(self) -> tuple[Real, Real]:
         """Random signs of the components of each response, as columns over sea and surface channels: (C, responses * PROBES)."""
         plan, random, signs = self.plan, np.random.default_rng(SEED), dict[str, Real]()
-        C, parts = plan.n_channels, []
+        C, signed = plan.n_channels, []
         for first in range(0, C, 256):
             units = np.eye(min(256, C - first), C, first)
             found = combinations(plan, units, self.judged.relaxation, self.judged.tau)
             for name, X in found.items():
                 signs.setdefault(name, random.choice([-1.0, 1.0], (X.shape[1], PROBES)))
-            parts.append(np.concatenate([X @ signs[name] for name, X in found.items()], axis=1))
+            signed.append(np.concatenate([X @ signs[name] for name, X in found.items()], axis=1))
         n_sea = C - plan.n_surface_channels
-        whole = np.concatenate(parts)
+        whole = np.concatenate(signed)
         sea, surface = whole[:n_sea], whole[n_sea:]
         if self.invariant is None:
             return sea, surface
         sea, surface = self.invariant.sea.T @ sea, self.invariant.surface.T @ surface
         return (sea, surface) if self.judged.reduced else (self.invariant.sea @ sea, self.invariant.surface @ surface)
 
-    def add(self, total: Real, block: Block, axes: tuple[int, int, int], geometry: BandGeometry, sea: Real, surface: Real) -> None:
-        """Add the points of a block to the sums (size,): densities (k,n,c_sea), (k,n,c_surface)."""
-        energies = geometry.block_energies
-        phases = self.stars.phases(block.k1, block.k2, block.k3, block.used, axes) * block.weights
+    def add(self, total: Real, batch: Batch, axes: tuple[int, int, int], geometry: BandGeometry, sea: Real, surface: Real) -> None:
+        """Add the points of a batch to the sums (size,): densities (k,n,c_sea), (k,n,c_surface)."""
+        energies = geometry.group_energies
+        phases = self.stars.phases(batch.k1, batch.k2, batch.k3, batch.used, axes) * batch.weights
         of_sample, of_profile = self.shapes
         by_point = self.at_sample.sums_by_point(energies, sea, surface)
         sums = total[: math.prod(of_sample)].reshape(of_sample)
         sums[:-1] += (phases @ by_point.reshape(len(by_point), -1)).reshape(sums[:-1].shape)
         gaps = NearestGaps.of(geometry, self.axes)
-        sums[-1, :, : sea.shape[-1]] += gaps.beside(self._dimension, self.at_sample, block.weights, sea)
+        sums[-1, :, : sea.shape[-1]] += gaps.beside(self._dimension, self.at_sample, batch.weights, sea)
         if self.at_profile is None:
             return
         probes = self._probes

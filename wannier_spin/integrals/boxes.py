@@ -17,7 +17,7 @@ from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import NEAR_FERMI, Load, batch_size, cell_volume, minima_of, not_finite
 from wannier_spin.integration.adaptive import Sample
 from wannier_spin.integration.boxes import UNEVEN, Boxes, Tiling, tiling
-from wannier_spin.integration.rules import Part, Rule, tensor_rule
+from wannier_spin.integration.rules import Quadrature, Rule, tensor_rule
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.symmetry import BoxSymmetry, Operation, box_symmetry
@@ -47,8 +47,8 @@ class Points:
 
 def joined(pieces: Sequence[tuple[Points, NearestGaps]]) -> tuple[Points, NearestGaps]:
     """One batch after the other."""
-    parts = [part for part, _ in pieces]
-    points = Points(*(np.concatenate([getattr(part, name) for part in parts]) for name in Points.__dataclass_fields__))
+    samples = [points for points, _ in pieces]
+    points = Points(*(np.concatenate([getattr(points, name) for points in samples]) for name in Points.__dataclass_fields__))
     return points, NearestGaps.joined([gaps for _, gaps in pieces])
 
 
@@ -127,13 +127,13 @@ class BoxIntegrand:
 
     def _hidden(self, states: _States, gaps: NearestGaps, size: Real) -> Real:
         """What small gaps between the points may add to each response: (r,)."""
-        part = self.rule.fine
-        growth = gaps.growth(part, size, self.occupation)
+        fine = self.rule.fine
+        growth = gaps.growth(fine, size, self.occupation)
         point, band = np.nonzero(growth)
         if not len(point):
             return np.zeros(len(self.channels.names))
         densities = np.maximum(np.abs(states.sea[point, band]), np.abs(states.sea[point, band + 1]))
-        rows = (growth[point, band] * part.weights[point])[:, None] * densities
+        rows = (growth[point, band] * fine.weights[point])[:, None] * densities
         return self.channels.sizes(np.concatenate([rows, np.zeros((len(rows), states.surface.shape[-1]))], axis=1))
 
     def _sample(self, states: _States, suspect: float, minima: Real, hidden: Real) -> Sample:
@@ -145,34 +145,34 @@ class BoxIntegrand:
         sizes = self.channels.sizes
         return Sample(fine, difference, sizes(difference), sizes(fine), axis, suspect, minima, hidden)
 
-    def _sum(self, part: Part, states: _States) -> Real:
+    def _sum(self, rule: Quadrature, states: _States) -> Real:
         """One rule on one box: (w, c)."""
-        energies, slopes = states.energies[part.points], states.slopes[part.points]
-        spread = (np.abs(slopes) * part.halves[:, None])[..., list(self.rule.along)]
+        energies, slopes = states.energies[rule.points], states.slopes[rule.points]
+        spread = (np.abs(slopes) * rule.halves[:, None])[..., list(self.rule.along)]
         change = np.broadcast_to(states.change, energies.shape)
         reach = spread.sum(axis=-1)
         low, high = self.occupation.window
         active, filled = (energies + reach >= low) & (energies - reach <= high), energies + reach < low
-        centre = energies + (slopes * part.centres[:, None]).sum(axis=-1)
+        centre = energies + (slopes * rule.centres[:, None]).sum(axis=-1)
         f, slope = self.occupation.linear_weights(energies[active], centre[active], spread[active], change[active])
-        weights = np.broadcast_to(part.weights[:, None], energies.shape)
-        sea, surface = states.sea[part.points], states.surface[part.points]
+        weights = np.broadcast_to(rule.weights[:, None], energies.shape)
+        sea, surface = states.sea[rule.points], states.surface[rule.points]
         by_sea = (f * weights[active]) @ sea[active] + self.occupation.below * (weights[filled] @ sea[filled])
         return np.concatenate([by_sea, (slope * weights[active]) @ surface[active]], axis=1)
 
     def _suspect(self, energies: Real, group: NDArray[np.int64], steep: Real) -> float:
-        """Part of the box where bands between which mu may lie can come as close as a few kT, by |H(k) - H(k0)| <= L|k - k0|.
+        """Fraction of the box where bands between which mu may lie can come as close as a few kT, by |H(k) - H(k0)| <= L|k - k0|.
 
         steep : (3,) bounds of the change of H from one face of the box to the opposite one, eV.
         """
-        part = self.rule.fine
-        change = (part.halves + np.abs(part.centres)) @ steep
+        fine = self.rule.fine
+        change = (fine.halves + np.abs(fine.centres)) @ steep
         near = NEAR_FERMI * float(self.occupation.kT.max())
         mu = self.occupation.mu
         pair = group[:, 1:] != group[:, :-1]
         reachable = (energies[:, :-1] - change[:, None] < mu.max() + near) & (energies[:, 1:] + change[:, None] > mu.min() - near)
         close = np.diff(energies, axis=1) - 2 * change[:, None] < near
-        return float(part.weights[(pair & reachable & close).any(axis=1)].sum())
+        return float(fine.weights[(pair & reachable & close).any(axis=1)].sum())
 
 
 @dataclass(frozen=True)
@@ -226,12 +226,12 @@ class CellIntegrand(BoxIntegrand):
         """What is kept of a batch of points. size : of the largest box."""
         plan = self.plan
         geometry = plan.geometry(bloch, self.degeneracy_tolerance)
-        slopes = np.einsum("kan,ia->kni", geometry.block_velocity, self._axis_vectors)
+        slopes = np.einsum("kan,ia->kni", geometry.group_velocity, self._axis_vectors)
         reach = float((np.abs(slopes) @ size).max()) / 2
         low, high = self.occupation.window  # of energies at which a state may be partly filled, also beside the point
         sea, surface = self.channels.densities(geometry, (low - reach, high + reach))
         steep = np.broadcast_to(self._lipschitz, (len(bloch), 3))
-        found = Points(geometry.block_energies, geometry.group, slopes, sea, surface, steep)
+        found = Points(geometry.group_energies, geometry.group, slopes, sea, surface, steep)
         return found, NearestGaps.of(geometry, self._axis_vectors)
 
     def _bloch(self, lower: Real, size: Real) -> Iterator[BlochMatrices]:
@@ -239,7 +239,7 @@ class CellIntegrand(BoxIntegrand):
         nodes = [lower[:, a, None] + size[:, a, None] * x for a, x in enumerate(self.rule.nodes)]
         x1, x2, x3 = self.rule.nodes
         slices = -(-len(x1) // max(1, self.points_per_batch // (len(x2) * len(x3))))
-        tensors = [(part, b, c) for a, b, c in zip(*nodes, strict=True) for part in np.array_split(a, slices)]
+        tensors = [(piece, b, c) for a, b, c in zip(*nodes, strict=True) for piece in np.array_split(a, slices)]
         together = len(tensors) if slices == 1 else 1
         for first in range(0, len(tensors), together):
             group = tensors[first : first + together]

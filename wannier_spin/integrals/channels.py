@@ -72,7 +72,7 @@ class Channels:
     """sea (C_sea, c_sea), surface (C_surface, c_surface) : orthonormal columns, from densities to coordinates.
 
     responses : for each response (c, components), from coordinates to the asked form in its own unit. names : theirs.
-    selection : what of the plan has a part in any column, and is computed.
+    selection : what of the plan occurs in any column, and is computed.
     """
 
     sea: Real
@@ -126,8 +126,8 @@ class Channels:
         return Verdict(np.array(tolerance), np.array(excess))
 
 
-def parts_name(plan: Plan, response: Response) -> str:
-    """What the parts of a response are called among the channels."""
+def variants_name(plan: Plan, response: Response) -> str:
+    """What the variants of a response are called among the channels."""
     return response.name + (SITES if plan.sites_of(response) else DEFINITIONS)
 
 
@@ -178,16 +178,16 @@ def make_channels(
 
 
 def combinations(plan: Plan, sums: Real, relaxation: str, tau: float) -> dict[str, Real]:
-    """Components of every response, and of its parts together, from sums of all densities: (rows, C) -> (rows, components)."""
+    """Components of every response, and of its variants together, from sums of all densities: (rows, C) -> (rows, components)."""
     form = "paper" if plan.form == "paper" else f"full {relaxation}"
     found = {}
     for r in plan.responses:
         recipe = plan.recipes(r)[form]
         found[r.name] = _combination(plan, sums, r, recipe, tau)
-        n_parts = len(plan.sites_of(r) or plan.definitions_of(r))
-        if n_parts:
-            parts = [_combination(plan, sums, r, recipe, tau, i) for i in range(n_parts)]
-            found[parts_name(plan, r)] = np.concatenate(parts, axis=1)
+        n_variants = len(plan.sites_of(r) or plan.definitions_of(r))
+        if n_variants:
+            each = [_combination(plan, sums, r, recipe, tau, i) for i in range(n_variants)]
+            found[variants_name(plan, r)] = np.concatenate(each, axis=1)
     return found
 
 
@@ -201,8 +201,8 @@ def _invariant(plan: Plan, units: Real, group: Sequence[Operation], sites: SiteG
                 continue
             done.add((block, observable))
             kind = block_kind(record, plan.channel, block)
-            for part in (None, *range(len(plan.definitions_of(record)))):
-                tensor = plan.block_tensor(units, block, record, part)
+            for variant in (None, *range(len(plan.definitions_of(record)))):
+                tensor = plan.block_tensor(units, block, record, variant)
                 extra = tensor.shape[1 : tensor.ndim - kind.rank]  # omega and part
                 rows = tensor.reshape(len(units), int(np.prod(extra, dtype=int)), -1) @ invariant_basis(kind, group).T
                 yield rows.reshape(len(units), -1)
@@ -213,17 +213,17 @@ def _invariant(plan: Plan, units: Real, group: Sequence[Operation], sites: SiteG
 
 
 def _combination(
-    plan: Plan, units: Real, record: Response, recipe: Mapping[str, float], tau: float, part: int | None = None
+    plan: Plan, units: Real, record: Response, recipe: Mapping[str, float], tau: float, variant: int | None = None
 ) -> Real:
-    """From all densities to the components of a response, or of a part of it: (C, components)."""
+    """From all densities to the components of a response, or of a variant of it: (C, components)."""
     law = record.channel_tensor(plan.channel)
     omega = np.array([z.real for z in plan.frequencies])
     total: Any = 0
     for name, factor in recipe.items():
-        block = plan.block_tensor(units, name, record, part)
+        block = plan.block_tensor(units, name, record, variant)
         if record.dynamic and name in resp.BLOCKS:
-            parts = intraband_factor(omega, tau, resp.BLOCKS[name].tau_power)
-            block = block[:, None, None] * np.expand_dims(parts, tuple(range(2, 1 + block.ndim)))
+            phases = intraband_factor(omega, tau, resp.BLOCKS[name].tau_power)
+            block = block[:, None, None] * np.expand_dims(phases, tuple(range(2, 1 + block.ndim)))
         total = total + factor * block
     if plan.form == "full" and not record.dynamic:
         total = symmetrized(total, 2, law.field_order)

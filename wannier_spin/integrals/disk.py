@@ -20,25 +20,29 @@ from wannier_spin.occupation import CUTOFF, Occupation
 Real = NDArray[np.float64]
 
 
-def integrate_disk(model: ContinuumModel, plan: Plan, occupation: Occupation, grid: tuple[int, ...], tolerance: float) -> Sums:
+def integrate_disk(
+    model: ContinuumModel, plan: Plan, occupation: Occupation, grid: tuple[int, ...], degeneracy_tolerance: float
+) -> Sums:
     """Polar quadrature, once for each (mu, T); the estimate is the same with three quarters of the points."""
     if not isinstance(model.region, Ball) or model.dimension != 2:
         raise InputError(f"model '{model.name}' is integrated over no disk of the plane: give a tolerance in place of a grid")
     if len(grid) != 2 or not all(isinstance(n, int | float | np.integer) for n in grid) or any(n != int(n) or n < 4 for n in grid):
         raise InputError(f"grid = {grid}: a k·p model takes two numbers, points per radial panel and angles, at least 4 each")
-    fine = _disk_sums(model, plan, occupation, (grid[0], grid[1]), tolerance)
-    coarse = _disk_sums(model, plan, occupation, (max(3, grid[0] * 3 // 4), max(3, grid[1] * 3 // 4)), tolerance)
+    fine = _disk_sums(model, plan, occupation, (grid[0], grid[1]), degeneracy_tolerance)
+    coarse = _disk_sums(model, plan, occupation, (max(3, grid[0] * 3 // 4), max(3, grid[1] * 3 // 4)), degeneracy_tolerance)
     evaluations = fine.evaluations + coarse.evaluations
     return Sums(fine.fine, fine.fine - coarse.fine, fine.minima, evaluations, {"cutoff": float(model.region.size)})
 
 
-def _disk_sums(model: ContinuumModel, plan: Plan, occupation: Occupation, grid: tuple[int, int], tolerance: float) -> Sums:
+def _disk_sums(
+    model: ContinuumModel, plan: Plan, occupation: Occupation, grid: tuple[int, int], degeneracy_tolerance: float
+) -> Sums:
     region = model.region
     assert isinstance(region, Ball)
     scale, steepest = _scales(model)
 
     def bands(k: Real) -> tuple[Real, Real]:
-        geometry = geometry_of(kp_matrices(model, k), tolerance)
+        geometry = geometry_of(kp_matrices(model, k), degeneracy_tolerance)
         return geometry.energies, np.einsum("kann->kan", geometry.velocity).real
 
     rows, minima, evaluations = [], [], 0
@@ -46,25 +50,27 @@ def _disk_sums(model: ContinuumModel, plan: Plan, occupation: Occupation, grid: 
         point = replace(occupation, mu=np.array([mu]), kT=np.array([kT]))
         reach = (abs(mu) + CUTOFF * kT) / steepest
         nodes, line = Disk(region.radius, scale, *grid, reach=reach).nodes(bands, mu, kT)
-        geometry = plan.geometry(kp_matrices(model, nodes.k), tolerance)
+        geometry = plan.geometry(kp_matrices(model, nodes.k), degeneracy_tolerance)
         sea, surface = plan.densities(resp.BandPairs(geometry, plan.observables, point.window))
         sea, surface = (X * nodes.weight[:, None, None] for X in (sea, surface))
         if kT > 0 or not occupation.sharp:
-            row = sum_states(point, geometry.block_energies, sea, surface)[0]
+            row = sum_states(point, geometry.group_energies, sea, surface)[0]
         else:
-            row = sum_states(point, geometry.block_energies, sea, surface[..., :0])[0]
-            row = np.concatenate([row, _on_fermi_line(model, plan, line.k, line.band, line.weight, tolerance)])
+            row = sum_states(point, geometry.group_energies, sea, surface[..., :0])[0]
+            row = np.concatenate([row, _on_fermi_line(model, plan, line.k, line.band, line.weight, degeneracy_tolerance)])
         rows.append(row)
-        minima.append(minima_of(geometry.block_energies, geometry.group, occupation))
+        minima.append(minima_of(geometry.group_energies, geometry.group, occupation))
         evaluations += len(nodes.k)
     return Sums(np.stack(rows), None, np.min(minima, axis=0), evaluations)
 
 
-def _on_fermi_line(model: ContinuumModel, plan: Plan, k: Real, band: NDArray[np.int64], weight: Real, tolerance: float) -> Real:
+def _on_fermi_line(
+    model: ContinuumModel, plan: Plan, k: Real, band: NDArray[np.int64], weight: Real, degeneracy_tolerance: float
+) -> Real:
     """Surface densities of the crossing bands, summed with their weights: (c_surface,)."""
     if not len(k):
         return np.zeros(plan.n_surface_channels)
-    geometry = plan.geometry(kp_matrices(model, k), tolerance)
+    geometry = plan.geometry(kp_matrices(model, k), degeneracy_tolerance)
     surface = plan.densities(resp.BandPairs(geometry, plan.observables))[1]
     return np.asarray(weight @ surface[np.arange(len(k)), band])
 

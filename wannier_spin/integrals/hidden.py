@@ -4,7 +4,7 @@ Two bands with energies E, E + delta, velocities v, v + dv and w between them ha
 
     gap^2 = (delta + dv.q)^2 + |2 w.q|^2 = delta^2 + 2 delta dv.q + q.A.q,        A = dv dv^T + 4 Re(w w^+),
 
-which is smallest at q = -delta A^-1 dv. Where that is inside the part of the zone that a point stands for and much smaller than
+which is smallest at q = -delta A^-1 dv. Where that is inside the cell in k that a point stands for and much smaller than
 delta, a sharp feature lies there that the points may miss: densities grow like a power of 1/gap, over a volume in which
 q.A.q < gap^2.
 """
@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.sums import NEAR_FERMI
-from wannier_spin.integration.rules import Part
+from wannier_spin.integration.rules import Quadrature
 from wannier_spin.occupation import Occupation
 
 Real = NDArray[np.float64]
 Integer = NDArray[np.int64]
-REACH = 1.25  # of the part of the zone that a point stands for: how far from the point its smallest gaps are believed
+REACH = 1.25  # of the cell in k that a point stands for: how far from the point its smallest gaps are believed
 UNSURE = 0.2  # of the change of a gap on the way to its smallest value: k.p theory of two bands is not better
 POWER = 3  # of the ratio of the gaps
 SURE = 0.02  # of the gap at the point: smaller ones are not told apart by k.p theory
-WIDEST = 7.0  # half widths of a point's part: features that are wider are not followed further
+WIDEST = 7.0  # half widths of a point's cell: features that are wider are not followed further
 MESH_REACH = 0.6  # the same for a mesh, of the root of its dimension and the mean spacing
 MESH_RATE = np.pi  # decay of sums over a mesh
-RATE = 2.0  # decay of Gauss sums over boxes with the width of a feature, per half width of a point's part
+RATE = 2.0  # decay of Gauss sums over boxes with the width of a feature, per half width of a point's cell
 _TINY = 1e-12
 
 
@@ -41,7 +41,7 @@ class NearestGaps:
 
     now, least : (k, n-1) the gap at the point and the smallest one, eV. where : (k, n-1, 3) how far that is. steepness :
     (k, n-1, 3, 3) A. energy : (k, n-1) of the middle between the two bands there. below, above : (k, n-1) the first state of
-    the lower block, and the one after the upper block. Pairs of one block have infinite gaps.
+    the lower group, and the one after the upper group. Pairs of one group have infinite gaps.
     """
 
     now: Real
@@ -55,10 +55,10 @@ class NearestGaps:
     @classmethod
     def of(cls, geometry: BandGeometry, axis_vectors: Real) -> NearestGaps:
         """At the points of a geometry. axis_vectors : d k/d x_i, Cartesian, (i, a) or at each point (k, i, a)."""
-        energies, group = geometry.block_energies, geometry.group
+        energies, group = geometry.group_energies, geometry.group
         each = "k" if axis_vectors.ndim == 3 else ""
-        velocity = np.einsum(f"kan,{each}ia->kni", geometry.block_velocity, axis_vectors)
-        first, after = _blocks(group)
+        velocity = np.einsum(f"kan,{each}ia->kni", geometry.group_velocity, axis_vectors)
+        first, after = _ends(group)
         step = np.diff(velocity, axis=1)
         A = step[..., :, None] * step[..., None, :] + 4 * _between(geometry.velocity, axis_vectors, first, after)
         now = np.where(group[:, 1:] != group[:, :-1], np.diff(energies, axis=1), np.inf)
@@ -75,16 +75,16 @@ class NearestGaps:
         return NearestGaps(*(getattr(self, field.name)[index] for field in fields(self)))
 
     @classmethod
-    def joined(cls, parts: list[NearestGaps]) -> NearestGaps:
+    def joined(cls, several: list[NearestGaps]) -> NearestGaps:
         """One batch after the other."""
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+        return cls(*(np.concatenate([getattr(one, field.name) for one in several]) for field in fields(cls)))
 
-    def growth(self, part: Part, size: Real, occupation: Occupation) -> Real:
-        """By how much a feature next to a point of a box may exceed what the point says of its part of it: (k, n-1), zero for none.
+    def growth(self, rule: Quadrature, size: Real, occupation: Occupation) -> Real:
+        """By how much a feature next to a point of a box may exceed what the point says of its cell: (k, n-1), zero for none.
 
         See `_growth`. Gaps away from all mu do not count.
         """
-        half, centre = part.halves * size, part.centres * size
+        half, centre = rule.halves * size, rule.centres * size
         counts = np.isfinite(self.now) & (np.abs(self.where - centre[:, None]) <= REACH * half[:, None] + _TINY).all(axis=-1)
         margin = self.margin + NEAR_FERMI * occupation.kT.max()
         counts &= (self.energy < occupation.mu.max() + margin) & (self.energy > occupation.mu.min() - margin)
@@ -115,7 +115,7 @@ class NearestGaps:
         upto = np.concatenate([np.zeros_like(sea[:, :1]), np.cumsum(sea, axis=1)], axis=1)
         edges = (self.below[counts], band + 1, self.above[counts])
         lower, both = (upto[point, edge] - upto[point, edges[0]] for edge in edges[1:])
-        across = lower - both / 2  # of whole blocks, as if all of it were between the two
+        across = lower - both / 2  # of whole groups, as if all of it were between the two
         growth *= (self._closest[counts] / self.now[counts]) ** 2  # what a smaller gap on the other side makes is not this pair's
         return np.asarray((growth[:, None] * filled).T @ across)
 
@@ -135,7 +135,7 @@ class NearestGaps:
         """Of the gaps that count, m of them: (m,). half : (m, 3) half widths of what their points stand for.
 
         The cube of the ratio of the gaps (a Berry curvature at q from a gap 2 m goes like m/(m^2 + q^2)^(3/2)), times the volume of
-        the feature over that of the part, or one for a point on the feature itself; times what a sum over the points leaves of a
+        the feature over that of the cell, or one for a point on the feature itself; times what a sum over the points leaves of a
         feature as wide as this one is, exp(-rate width/half width).
         """
         now = self.now[counts]
@@ -146,8 +146,8 @@ class NearestGaps:
         return np.maximum((now / least) ** POWER * share, 1) * np.exp(-rate * least / widths.max(axis=1))
 
 
-def _blocks(group: Integer) -> tuple[Integer, Integer]:
-    """First state of the block of each state, and the one after its last: (k, n) each."""
+def _ends(group: Integer) -> tuple[Integer, Integer]:
+    """First state of the group of each state, and the one after its last: (k, n) each."""
     n = group.shape[1]
     new = np.diff(group, axis=1) != 0
     ones = np.ones((len(group), 1), bool)
@@ -157,11 +157,11 @@ def _blocks(group: Integer) -> tuple[Integer, Integer]:
 
 
 def _between(velocity: NDArray[np.complex128], axis_vectors: Real, first: Integer, after: Integer) -> Real:
-    """Re w w^+ between the blocks of neighbouring bands, over the root of their sizes: (k, n-1, 3, 3); zero inside of a block.
+    """Re w w^+ between the groups of neighbouring bands, over the root of their sizes: (k, n-1, 3, 3); zero inside of a group.
 
-    Summed over the states of both: it must not depend on the choice of states within a block.
+    Summed over the states of both: it must not depend on the choice of states within a group.
     """
-    last = np.arange(velocity.shape[-1] - 1)  # state of the lower block
+    last = np.arange(velocity.shape[-1] - 1)  # state of the lower group
     below, above = last + 1 - first[:, :-1], after[:, 1:] - last - 1
     edge = first[:, 1:] != first[:, :-1]
     result = np.zeros((*edge.shape, 3, 3))
@@ -180,7 +180,7 @@ def _filled(gap: Real, kT: Real) -> Real:
 
 
 def mesh_axes(lattice: Real, points: Sequence[int], rotations: Sequence[Real]) -> Real:
-    """Rows that span an ellipsoid like the part of the zone that a point of a mesh stands for, Cartesian, 1/angstrom.
+    """Rows that span an ellipsoid like the cell in k that a point of a mesh stands for, Cartesian, 1/angstrom.
 
     It has the symmetry of the rotations (Cartesian), which the parallelepiped of the spacings has not. Directions with one point
     are left out: nothing is known of them.

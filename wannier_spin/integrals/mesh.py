@@ -21,13 +21,13 @@ from wannier_spin.integrals.channels import Channels
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.scan import Scan, make_scan
 from wannier_spin.integrals.sums import Progress, Sums, batch_size, cell_volume, minima_of, not_finite
-from wannier_spin.integration.grid import Block, Mesh, MeshMean, Partial, mean_over_runs
+from wannier_spin.integration.grid import Batch, Mesh, MeshMean, Partial, mean_over_runs
 from wannier_spin.integration.parallel import Communicator
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 
 Real = NDArray[np.float64]
-LEAST_BLOCKS = 64  # so that a small mesh can be dealt to many ranks, cut alike for any number of them
+LEAST_BATCHES = 64  # so that a small mesh can be dealt to many ranks, cut alike for any number of them
 MOST_RUNS = 1024  # of a large mesh: after each the sums are added up with care, which costs as much as some points
 
 
@@ -45,7 +45,7 @@ def integrate_mesh(
     plan: Plan,
     occupation: Occupation,
     mesh: Mesh,
-    tolerance: float,
+    degeneracy_tolerance: float,
     judged: Judged | None,
     execution: Execution,
 ) -> Sums:
@@ -56,16 +56,16 @@ def integrate_mesh(
     source = plan.bloch_sum(model) if channels is None else channels.selection.bloch_sum(model)
     oriented = mesh.transposed(source.axes)
     bars = Bars.of(model, mesh, plan, judged, occupation) if judged else None
-    most = -(-oriented.n_evaluated // LEAST_BLOCKS)
+    most = -(-oriented.n_evaluated // LEAST_BATCHES)
     scan = make_scan(occupation, most)
-    parts = _Parts(plan, occupation, scan, channels, bars, source, tolerance)
-    largest = min(parts.batch(execution.memory, 2 if mesh.nested else 1), most)
+    summed = _MeshSums(plan, occupation, scan, channels, bars, source, degeneracy_tolerance)
+    largest = min(summed.batch(execution.memory, 2 if mesh.nested else 1), most)
     runs = oriented.runs(largest, max(scan.least_run, -(-oriented.n_evaluated // MOST_RUNS)))
-    mean: MeshMean = mean_over_runs(oriented, runs, parts.partial, execution.comm, execution.progress)
+    mean: MeshMean = mean_over_runs(oriented, runs, summed.partial, execution.comm, execution.progress)
     density = 1 / cell_volume(model)
 
     def expand(means: Real) -> Real:
-        sums = parts.scan.sums(means, parts.n_sea)
+        sums = summed.scan.sums(means, summed.n_sea)
         return (sums if channels is None else channels.expand(sums)) * density
 
     difference = None if mean.coarse is None else expand(mean.fine - mean.coarse)
@@ -93,8 +93,8 @@ def _check_temperature(plan: Plan, occupation: Occupation) -> None:
 
 
 @dataclass(frozen=True)
-class _Parts:
-    """Sums over the points of a run of blocks."""
+class _MeshSums:
+    """Sums over the points of a run of batches."""
 
     plan: Plan
     occupation: Occupation
@@ -102,7 +102,7 @@ class _Parts:
     channels: Channels | None
     bars: Bars | None
     source: BlochSum
-    tolerance: float
+    degeneracy_tolerance: float
 
     @property
     def n_sea(self) -> int:
@@ -112,49 +112,49 @@ class _Parts:
     def n_channels(self) -> int:
         return self.plan.n_channels if self.channels is None else self.n_sea + self.channels.surface.shape[1]
 
-    def batch(self, memory: float, parts: int) -> int:
-        """Points per block. What is held besides: three times what is summed, and the results."""
-        summed = parts * self.scan.rows * self.n_channels + (0 if self.bars is None else self.bars.size)
+    def batch(self, memory: float, sums: int) -> int:
+        """Points per batch. What is held besides: three times what is summed, and the results."""
+        summed = sums * self.scan.rows * self.n_channels + (0 if self.bars is None else self.bars.size)
         held = 3 * summed + 4 * self.occupation.n_points * self.plan.n_channels
         by_point = 0 if self.bars is None else sum(points * channels for _, points, channels in self.bars.shapes)
         return batch_size(self.source, self.plan, self.occupation, memory, held, by_point)
 
-    def partial(self, run: Sequence[Block]) -> Partial:
-        """Sums over each part of the blocks, and with the phases of the stars; the minima of `minima_of`."""
-        sums = np.zeros((len(run[0].parts), self.scan.rows, self.n_channels))
+    def partial(self, run: Sequence[Batch]) -> Partial:
+        """Sums over the points of each mask, and with the phases of the stars; the minima of `minima_of`."""
+        sums = np.zeros((len(run[0].masks), self.scan.rows, self.n_channels))
         further = np.zeros(0 if self.bars is None else self.bars.size)
         minima: Real = np.array(np.inf)
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
-            for block in run:
-                geometry, sea, surface = self._densities(block)
-                self._add(sums, block, geometry.block_energies, sea, surface)
+            for batch in run:
+                geometry, sea, surface = self._densities(batch)
+                self._add(sums, batch, geometry.group_energies, sea, surface)
                 if self.bars is not None:
-                    self.bars.add(further, block, self.source.axes, geometry, sea, surface)
-                minima = np.minimum(minima, minima_of(geometry.block_energies, geometry.group, self.occupation))
+                    self.bars.add(further, batch, self.source.axes, geometry, sea, surface)
+                minima = np.minimum(minima, minima_of(geometry.group_energies, geometry.group, self.occupation))
         if not np.isfinite(sums).all():
             raise self._not_finite(run)
         return Partial(sums, minima, further)
 
-    def _densities(self, block: Block) -> tuple[BandGeometry, Real, Real]:
-        bloch = self.source.on_block(block.k1, block.k2, block.k3, block.used)
-        geometry = self.plan.geometry(bloch, self.tolerance)
+    def _densities(self, batch: Batch) -> tuple[BandGeometry, Real, Real]:
+        bloch = self.source.on_batch(batch.k1, batch.k2, batch.k3, batch.used)
+        geometry = self.plan.geometry(bloch, self.degeneracy_tolerance)
         window = self.occupation.window
         if self.channels is not None:
             return geometry, *self.channels.densities(geometry, window)
         return geometry, *self.plan.densities(resp.BandPairs(geometry, self.plan.observables, window))
 
-    def _add(self, sums: Real, block: Block, energies: Real, sea: Real, surface: Real) -> None:
+    def _add(self, sums: Real, batch: Batch, energies: Real, sea: Real, surface: Real) -> None:
         states = [X.reshape(energies.size, X.shape[-1]) for X in (sea, surface)]
-        for total, part in zip(sums, block.parts, strict=True):
-            if part.any():
-                self.scan.add(total, energies.ravel(), np.repeat(block.weights * part, energies.shape[1]), *states)
+        for total, mask in zip(sums, batch.masks, strict=True):
+            if mask.any():
+                self.scan.add(total, energies.ravel(), np.repeat(batch.weights * mask, energies.shape[1]), *states)
 
-    def _not_finite(self, run: Sequence[Block]) -> InputError:
+    def _not_finite(self, run: Sequence[Batch]) -> InputError:
         """What to say of a run with sums that are not finite: the first point with such densities."""
-        for block in run:
+        for batch in run:
             with np.errstate(invalid="ignore", over="ignore"):
-                geometry, *densities = self._densities(block)
-            energies, X = geometry.block_energies, np.concatenate(densities, axis=-1)
-            if block is run[-1] or not np.isfinite(X).all() or not np.isfinite(energies).all():
+                geometry, *densities = self._densities(batch)
+            energies, X = geometry.group_energies, np.concatenate(densities, axis=-1)
+            if batch is run[-1] or not np.isfinite(X).all() or not np.isfinite(energies).all():
                 break
-        return not_finite(self.source.block_points(block.k1, block.k2, block.k3, block.used), energies, X)
+        return not_finite(self.source.batch_points(batch.k1, batch.k2, batch.k3, batch.used), energies, X)

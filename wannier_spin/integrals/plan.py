@@ -28,7 +28,7 @@ class Plan:
     sites : name -> Wannier functions, on which the responses of densities are projected besides. spin_currents : definitions of the
     spin current, the chosen one first; the responses are computed with the others besides.
 
-    What is computed besides is called the parts of a response here.
+    What is computed besides are the variants of a response: on a site, or with another definition.
     """
 
     responses: tuple[Response, ...]
@@ -78,9 +78,9 @@ class Plan:
         """The sums over R that the plan needs."""
         return BlochSum(model, self.derivatives, self.operators, basis)
 
-    def geometry(self, bloch: BlochMatrices, tolerance: float) -> BandGeometry:
+    def geometry(self, bloch: BlochMatrices, degeneracy_tolerance: float) -> BandGeometry:
         """Bands, with the chosen definition of the spin current."""
-        return geometry_of(bloch, tolerance, definition=self.spin_currents[0])
+        return geometry_of(bloch, degeneracy_tolerance, definition=self.spin_currents[0])
 
     def _at_sites(self, observable: Observable) -> tuple[Observable, ...]:
         """Where there are sites, and it is a density."""
@@ -141,8 +141,8 @@ class Plan:
         """Sea and surface densities, (k, n, channels) each. surface_pairs : where the surface has other weights than the sea."""
         k, n = pairs.geometry.energies.shape
 
-        def flat(parts: Iterable[Real]) -> Real:
-            return np.concatenate([*(part.reshape(k, n, -1) for part in parts), np.empty((k, n, 0))], axis=-1)
+        def flat(densities: Iterable[Real]) -> Real:
+            return np.concatenate([*(X.reshape(k, n, -1) for X in densities), np.empty((k, n, 0))], axis=-1)
 
         sea = [block.density(pairs) for block in self.static_blocks if block.fermi == "sea"]
         sea += [block.density(pairs, z) for block in self.dynamic_blocks for z in self.frequencies]
@@ -157,17 +157,17 @@ class Plan:
         """The other definitions of its observable that a response is computed with."""
         return tuple(one.definition for one in self.definitions(self._observable(response).name)[1:])
 
-    def block_tensor(self, sums: Real, block: str, response: Response, part: int | None = None) -> Real:
-        """A block of a response, or of one of its parts, out of the channels (w, channels), axes in the paper's order: (w, ...).
+    def block_tensor(self, sums: Real, block: str, response: Response, variant: int | None = None) -> Real:
+        """A block of a response, or of one of its variants, out of the channels (w, channels), axes in the paper's order: (w, ...).
 
-        part : number of a site, or of another definition.
+        variant : number of a site, or of another definition.
         """
         observable = self._observable(response)
-        if part is None:
+        if variant is None:
             return self._tensor(sums, block, observable)[:, 0]
         if self._at_sites(observable):
-            return self.sites_tensor(sums, block, response)[:, part]
-        return self._tensor(sums, block, self.definitions(observable.name)[1:][part])[:, 0]
+            return self.sites_tensor(sums, block, response)[:, variant]
+        return self._tensor(sums, block, self.definitions(observable.name)[1:][variant])[:, 0]
 
     def sites_tensor(self, sums: Real, block: str, response: Response) -> Real:
         """A block of a response at all sites: (w, s, ...)."""
@@ -177,7 +177,7 @@ class Plan:
         return self.definitions(response.channel_tensor(self.channel).observable)[0]
 
     def _tensor(self, sums: Real, block: str, observable: Observable) -> Real:
-        """Take one block and observable out of the channels: (w, parts, ...), behind them omega, part, and the tensor."""
+        """Take one block and observable out of the channels: (w, sites, ...), behind them omega, part, and the tensor."""
         names = list(self.shapes)
         position = sum(math.prod(self.shapes[name]) for name in names[: names.index(block)])
         shape = self.shapes[block]
@@ -186,5 +186,5 @@ class Plan:
         array = array[..., start : start + observable.n_components]
         components = (3,) * len(observable.indices)
         first = 3 if block in DYNAMIC_BLOCKS else 1  # behind w, or behind w, omega, part
-        array = array.reshape(*array.shape[:-1], observable.parts, *components)
+        array = array.reshape(*array.shape[:-1], observable.n_sites, *components)
         return np.moveaxis(np.moveaxis(array, -len(components) - 1, 1), -len(components), first + 1)

@@ -67,20 +67,20 @@ class RegionIntegrand(BoxIntegrand):
         nodes = np.stack(np.meshgrid(*self.rule.nodes, indexing="ij"), axis=-1).reshape(-1, 3)
         x = (lower[:, None] + size[:, None] * nodes).reshape(-1, 3)
         pieces = -(-len(x) // max(1, self.points_per_batch))
-        return joined([self._points(part, size.max(axis=0)) for part in np.array_split(x, pieces)])
+        return joined([self._points(piece, size.max(axis=0)) for piece in np.array_split(x, pieces)])
 
     def _points(self, x: Real, size: Real) -> tuple[Points, NearestGaps]:
         k, tangents, measure = self.model.region.place(x)
         bloch = kp_matrices(self.model, k)
         geometry = self.plan.geometry(bloch, self.degeneracy_tolerance)
-        slopes = np.einsum("kan,kia->kni", geometry.block_velocity, tangents)
+        slopes = np.einsum("kan,kia->kni", geometry.group_velocity, tangents)
         reach = float((np.abs(slopes) @ size).max()) / 2
         low, high = self.occupation.window
         densities = self.channels.densities(geometry, (low - reach, high + reach))
         sea, surface = (X * measure[:, None, None] for X in densities)
         along = np.einsum("kanm,kia->kinm", bloch.gradient, tangents)
         steep = np.linalg.norm(along, 2, axis=(2, 3))
-        found = Points(geometry.block_energies, geometry.group, slopes, sea, surface, steep)
+        found = Points(geometry.group_energies, geometry.group, slopes, sea, surface, steep)
         return found, NearestGaps.of(geometry, tangents)
 
 

@@ -34,7 +34,7 @@ class Selection:
 
     @classmethod
     def of(cls, plan: Plan, columns: Real | None = None) -> Selection:
-        """What has a part in any of the columns (C, c) over the channels; None: everything."""
+        """What occurs in any of the columns (C, c) over the channels; None: everything."""
         rows = np.ones((plan.n_channels, 1)) if columns is None else columns
         wanted, start = {}, 0
         for name, shape in plan.shapes.items():
@@ -78,10 +78,10 @@ class Selection:
         k, n = geometry.energies.shape
 
         def flat(chosen: Callable[[str], bool]) -> Real:
-            parts = [
+            densities = [
                 self._block(name, pairs[self.wanted[name]]) for name in self.plan.shapes if name in self.wanted and chosen(name)
             ]
-            return np.concatenate([*(part.reshape(k, n, -1) for part in parts), np.empty((k, n, 0))], axis=-1)
+            return np.concatenate([*(X.reshape(k, n, -1) for X in densities), np.empty((k, n, 0))], axis=-1)
 
         return flat(lambda name: not _at_surface(name)), flat(_at_surface)
 

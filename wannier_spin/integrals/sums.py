@@ -78,7 +78,7 @@ def not_finite(k: Real, energies: Real, densities: Real) -> InputError:
         gap = np.abs(np.delete(energies[point], band) - energies[point, band]).min(initial=np.inf)
         return InputError(
             f"the integrand is not a finite number at {where}, expected one: the nearest band there is {gap:.2g} eV away; "
-            "a larger degeneracy_tolerance makes one block of them"
+            "a larger degeneracy_tolerance makes one group of them"
         )
     return InputError(
         f"f or f' is not a finite number near k = ({', '.join(f'{x:.6g}' for x in k[0])}), expected one: at 0 K a band without "
@@ -116,7 +116,7 @@ def _about_mu(energies: Real, gaps: Real, mu: Real, reach: float) -> tuple[Real,
 
 @dataclass(frozen=True)
 class Minima:
-    """The parts of `minima_of`."""
+    """What `minima_of` packs."""
 
     lowest: float
     highest: float
@@ -149,7 +149,7 @@ class Load(Protocol):
 
 
 def batch_size(source: Load, plan: Plan, occupation: Occupation, memory: float, held: int | None = None, by_point: int = 0) -> int:
-    """Points per block that fit into the memory (GiB), at most what keeps the working set near the cache.
+    """Points per batch that fit into the memory (GiB), at most what keeps the working set near the cache.
 
     held : numbers that are kept all the time; None: some sums of all channels. by_point : further numbers for each point.
     """

@@ -1,6 +1,6 @@
 """Adaptive integration over boxes, in rounds, on all ranks alike.
 
-In every round the boxes with the largest errors are split: the smallest set that holds a fixed part of the sum of all errors
+In every round the boxes with the largest errors are split: the smallest set that holds a fixed fraction of the sum of all errors
 (W. Doerfler, SIAM J. Numer. Anal. 33, 1106 (1996)) and is not too small to keep many ranks busy, and a few where a sharp
 feature may hide between the points. Each rank
 has the table of boxes and their errors, so all decide alike; whole boxes are dealt to the ranks; channel sums never travel, only
@@ -29,8 +29,8 @@ from wannier_spin.integration.parallel import Communicator, minimum_over_ranks, 
 
 Real = NDArray[np.float64]
 Integer = NDArray[np.int64]
-PART = 0.5  # of the sum of errors that is split in a round
-LEAST = 0.1  # of all boxes: where a few hold PART of the errors, rounds would be many, and most ranks idle
+FRACTION = 0.5  # of the sum of errors that is split in a round
+LEAST = 0.1  # of all boxes: where a few hold FRACTION of the errors, rounds would be many, and most ranks idle
 DOUBT = 3.0  # what is predicted to hide between points may be so many times larger than predicted
 SCOUTS = 0.1  # boxes that are split because a feature may hide in them, for every one that is split for its error
 _DIGITS = 20  # binary digits of errors that count for decisions: rounding must not decide
@@ -42,7 +42,7 @@ class Sample:
     """What the integrand gives for one box, weight included.
 
     value, difference : (...) fine sum, fine - coarse. size, magnitude : (r,) largest difference and value of each response.
-    axis : along which to split. suspect : part of the box in which something may hide. minima : (m,). hidden : (r,) how large
+    axis : along which to split. suspect : fraction of the box in which something may hide. minima : (m,). hidden : (r,) how large
     what is predicted to lie between the points may be; None: nothing.
     """
 
@@ -202,7 +202,7 @@ def _judged(problem: Problem, state: State) -> Verdict:
 
 
 def mark(state: State, verdict: Verdict) -> Integer:
-    """Boxes to be split, the largest first: the smallest set with PART of the errors that matter, more of those that have to be
+    """Boxes to be split, the largest first: the smallest set with FRACTION of the errors that matter, more of those that have to be
     split in any case as long as they are less than LEAST of all, and some suspects.
 
     Only responses that are not within their tolerance matter, as long as there are any.
@@ -216,7 +216,7 @@ def mark(state: State, verdict: Verdict) -> Integer:
     collected = np.cumsum(error[order])
     if not collected[-1] > 0:
         return order[:0]
-    enough = int(np.searchsorted(collected, PART * collected[-1] * (1 - 1e-9)))
+    enough = int(np.searchsorted(collected, FRACTION * collected[-1] * (1 - 1e-9)))
     large = int(np.count_nonzero(error > 1 / math.sqrt(len(error))))  # n errors of this size make a bar of one tolerance
     enough = max(enough, min(math.ceil(LEAST * len(error)), large) - 1)
     last = error[order[min(enough, len(order) - 1)]]
@@ -228,7 +228,7 @@ def mark(state: State, verdict: Verdict) -> Integer:
 
 
 def useful_ranks(rounds: Sequence[int], efficiency: float = 0.8) -> int:
-    """The largest number of ranks of which this part works on average when these boxes are dealt, round by round."""
+    """The largest number of ranks of which this fraction works on average when these boxes are dealt, round by round."""
     total = sum(rounds)
     candidates = np.arange(1, int(total / efficiency) + 1)  # a round takes at least one turn
     turns = sum(-(-n // candidates) for n in rounds)

@@ -1,4 +1,4 @@
-"""Sums over a uniform mesh, k = (i + shift)/n, in tensor-product blocks dealt to the ranks of a communicator.
+"""Sums over a uniform mesh, k = (i + shift)/n, in tensor-product batches dealt to the ranks of a communicator.
 
 The points whose indices are all even are a mesh of half the density (a nested rule): its sum costs nothing. Where a direction has
 an odd number of points there is none. Besides, integrands may give sums with phases, see `stars`.
@@ -24,12 +24,12 @@ PIECE = 2**14  # numbers that are added at once: they stay in the cache
 
 
 @dataclass(frozen=True)
-class Block:
+class Batch:
     """Points (k1, k2, k3), one k1, within a tensor product of k2 and k3.
 
     used : (k2, k3) mask of the points, or None for all of them. The points run over k3 fastest.
     weights : (points,) how many points of the mesh each one stands for.
-    parts : masks over the points, one per partial sum that the integrator wants.
+    masks : masks over the points, one per partial sum that the integrator wants.
     """
 
     k1: float
@@ -37,7 +37,7 @@ class Block:
     k3: Real
     used: NDArray[np.bool_] | None
     weights: Real
-    parts: tuple[NDArray[np.bool_], ...]
+    masks: tuple[NDArray[np.bool_], ...]
 
     @property
     def n_points(self) -> int:
@@ -46,8 +46,8 @@ class Block:
 
 @dataclass(frozen=True)
 class Partial:
-    """What an integrand returns for a block, or for a run of blocks: sums (parts, ...) and minima (m,) over its points, and further
-    sums whose last digits do not matter.
+    """What an integrand returns for a batch, or for a run of batches: sums (masks, ...) and minima (m,) over its points, and
+    further sums whose last digits do not matter.
     """
 
     sums: Real
@@ -103,22 +103,22 @@ class Mesh:
     def axis(self, i: int) -> Real:
         return (np.arange(self.points[i]) + self.shift[i]) / self.points[i]
 
-    def blocks(self, largest: int) -> list[Block]:
-        """Cut the mesh into blocks of at most `largest` points (or one point)."""
+    def batches(self, largest: int) -> list[Batch]:
+        """Cut the mesh into batches of at most `largest` points (or one point)."""
         n1, _, n3 = self.points
         pieces = np.array_split(np.arange(n3), -(-n3 // max(1, largest)))
-        return [self._block(i, lines, piece) for i in range(n1) for piece in pieces for lines in self._lines(i, piece, largest)]
+        return [self._batch(i, lines, piece) for i in range(n1) for piece in pieces for lines in self._lines(i, piece, largest)]
 
-    def runs(self, largest: int, points: int) -> list[list[Block]]:
-        """The blocks in runs of neighbours, of as many points as given or of one block more."""
-        runs: list[list[Block]] = []
+    def runs(self, largest: int, points: int) -> list[list[Batch]]:
+        """The batches in runs of neighbours, of as many points as given or of one batch more."""
+        runs: list[list[Batch]] = []
         room = 0
-        for block in self.blocks(largest):
+        for batch in self.batches(largest):
             if room <= 0:
                 runs.append([])
                 room = points
-            runs[-1].append(block)
-            room -= block.n_points
+            runs[-1].append(batch)
+            room -= batch.n_points
         return runs
 
     def _lines(self, i: int, piece: NDArray[np.int64], largest: int) -> list[NDArray[np.int64]]:
@@ -135,17 +135,17 @@ class Mesh:
             room -= count[j]
         return [np.array(run) for run in runs]
 
-    def _block(self, i: int, lines: NDArray[np.int64], piece: NDArray[np.int64]) -> Block:
+    def _batch(self, i: int, lines: NDArray[np.int64], piece: NDArray[np.int64]) -> Batch:
         product = np.ix_(np.array([i]), lines, piece)
         weights = (np.ones(self.points) if self.weights is None else self.weights)[product][0].astype(float)
         used = weights > 0
-        parts: tuple[NDArray[np.bool_], ...] = (np.ones(int(used.sum()), bool),)
+        masks: tuple[NDArray[np.bool_], ...] = (np.ones(int(used.sum()), bool),)
         if self.nested:
             even = [np.logical_or(n == 1, index % 2 == 0) for n, index in zip(self.points, product, strict=True)]
             coarse = (even[0] & even[1] & even[2])[0][used]
-            parts = (coarse, ~coarse)
+            masks = (coarse, ~coarse)
         mask = None if used.all() else used
-        return Block(float(self.axis(0)[i]), self.axis(1)[lines], self.axis(2)[piece], mask, weights[used], parts)
+        return Batch(float(self.axis(0)[i]), self.axis(1)[lines], self.axis(2)[piece], mask, weights[used], masks)
 
 
 @dataclass(frozen=True)
@@ -186,23 +186,23 @@ class CompensatedSum:
 
 def mean_over_mesh(
     mesh: Mesh,
-    integrand: Callable[[Block], Partial],
-    largest_block: int,
+    integrand: Callable[[Batch], Partial],
+    largest_batch: int,
     comm: Communicator,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> MeshMean:
-    """Mean over the mesh of an integrand that maps a Block to partial sums. See `mean_over_runs`."""
-    return mean_over_runs(mesh, mesh.runs(largest_block, 1), lambda run: integrand(run[0]), comm, progress)
+    """Mean over the mesh of an integrand that maps a Batch to partial sums. See `mean_over_runs`."""
+    return mean_over_runs(mesh, mesh.runs(largest_batch, 1), lambda run: integrand(run[0]), comm, progress)
 
 
 def mean_over_runs(
     mesh: Mesh,
-    runs: Sequence[Sequence[Block]],
-    integrand: Callable[[Sequence[Block]], Partial],
+    runs: Sequence[Sequence[Batch]],
+    integrand: Callable[[Sequence[Batch]], Partial],
     comm: Communicator,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> MeshMean:
-    """Mean over the mesh of an integrand that maps a run of Blocks to partial sums.
+    """Mean over the mesh of an integrand that maps a run of batches to partial sums.
 
     comm : runs are dealt whole, neighbours to one rank, so that they share the sums along the first axis.
     progress : called with the number of runs done and to do on this rank.
@@ -219,9 +219,9 @@ def mean_over_runs(
 
 
 def _sum_runs(
-    mine: Sequence[Sequence[Block]],
-    template: Sequence[Block],
-    integrand: Callable[[Sequence[Block]], Partial],
+    mine: Sequence[Sequence[Batch]],
+    template: Sequence[Batch],
+    integrand: Callable[[Sequence[Batch]], Partial],
     progress: Callable[[int, int], None],
 ) -> tuple[CompensatedSum, Real, CompensatedSum]:
     """Sums, minima and further sums over the runs of this rank; a rank without runs has zeros of the right shape."""

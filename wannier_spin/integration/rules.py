@@ -34,7 +34,7 @@ POINTS = {1: 7, 2: 7, 3: 5}  # per axis, by dimension: what reached 1e-3 with th
 
 
 @dataclass(frozen=True)
-class Part:
+class Quadrature:
     """One rule on the points of a box.
 
     points : (p,) which of them it uses. weights : (p,), sum 1. centres, halves : (p, 3) centre of each point's sub-box relative
@@ -55,9 +55,9 @@ class Rule:
     """
 
     nodes: tuple[Real, Real, Real]
-    fine: Part
-    coarse: Part
-    along: dict[int, Part]
+    fine: Quadrature
+    coarse: Quadrature
+    along: dict[int, Quadrature]
 
     @property
     def n_points(self) -> int:
@@ -86,7 +86,7 @@ def _line(points: int) -> tuple[Real, Real, Real]:
     )
 
 
-def _product(lines: list[tuple[Real, Real]]) -> Part:
+def _product(lines: list[tuple[Real, Real]]) -> Quadrature:
     """Tensor product of (nodes, weights) along three axes, without the points of weight zero."""
     edges = [np.concatenate([[0.0], np.cumsum(weights)]) for _, weights in lines]
     middles = [(edge[1:] + edge[:-1]) / 2 - nodes for edge, (nodes, _) in zip(edges, lines, strict=True)]
@@ -98,4 +98,4 @@ def _product(lines: list[tuple[Real, Real]]) -> Part:
     flat = [len(nodes) == 1 for nodes, _ in lines]
     centres[:, flat] = 0
     halves = np.where(flat, 0.0, factors[used] / 2)
-    return Part(used, factors[used].prod(axis=1), centres, halves)
+    return Quadrature(used, factors[used].prod(axis=1), centres, halves)

@@ -28,8 +28,8 @@ KAPPA = 0.85  # of the estimate: chosen once on platinum, see docs/validation.md
 
 @dataclass(frozen=True)
 class Shell:
-    """vectors : (D, 3) the D of one length, one of each pair +-D, in lattice vectors. reach : of each, the part of the way to D at
-    which the ray leaves the Wigner-Seitz cell.
+    """vectors : (D, 3) the D of one length, one of each pair +-D, in lattice vectors. reach : of each, the fraction of the way to D
+    at which the ray leaves the Wigner-Seitz cell.
     """
 
     vectors: Integer
@@ -41,9 +41,9 @@ class Shell:
         steps = np.gcd.reduce(self.vectors, axis=1, keepdims=True)  # to D on lattice vectors that lie on the ray
         on_ray, unit = steps * self.reach[:, None] >= 1, self.vectors // steps  # else there is none but D
         for x in np.linspace(*window, SAMPLES):
-            part = x * self.reach[:, None]
-            along = np.minimum(_inwards(part * steps), np.floor(self.reach[:, None] * steps + 1e-9)).astype(np.int64)
-            R = np.where(on_ray, along * unit, _inwards(part * self.vectors))
+            along_ray = x * self.reach[:, None]
+            along = np.minimum(_inwards(along_ray * steps), np.floor(self.reach[:, None] * steps + 1e-9)).astype(np.int64)
+            R = np.where(on_ray, along * unit, _inwards(along_ray * self.vectors))
             if R.any(axis=1).all():
                 found[R.tobytes()] = R
         return list(found.values())
@@ -85,7 +85,7 @@ class Stars:
         return np.concatenate([self._doubled(rows) for rows in self.outer]).astype(np.int64)
 
     def phases(self, k1: float, k2: Real, k3: Real, used: NDArray[np.bool_] | None, axes: tuple[int, int, int]) -> Real:
-        """Sums of cosines at the points of a block, whose coordinates are those along `axes`: (rows, points)."""
+        """Sums of cosines at the points of a batch, whose coordinates are those along `axes`: (rows, points)."""
         R = 2j * np.pi * self.vectors[..., axes]
         first = self.factors * np.exp(R[..., 0] * k1)
         second, third = np.exp(R[:, None, :, 1] * k2[None, :, None]), np.exp(R[..., 2, None] * k3)

@@ -28,7 +28,7 @@ def chiral_flat(*, seed: int = 0, hopping: float = 0.2, a: float = 1.0) -> Tight
     the flat pair stays apart from the other bands for |hopping| < 1/4.
 
     In such a model the block P (docs/theory.md section 4) summed per band changes by 10 % or so under a random U(2) of
-    the flat pair; summed by degenerate blocks it does not.
+    the flat pair; summed by degenerate groups it does not.
     """
     rng = np.random.default_rng(seed)
     chiral = np.zeros((4, 4), bool)

@@ -88,7 +88,7 @@ class Observable:
     matrix : (k,o,n,m) of `Bands`, o running over all indices, the last one fastest. derivative : (k,b,o,n,m), covariant.
     needs : operators of the model, besides H and the position. definition : where an observable has several, the name of this one;
     meaning : its equation, stored with results. local : a density, which may be projected on sites. factors : of a product
-    {X, Y}/2, whose traces are then those of X Y. parts : so many observables side by side (at sites).
+    {X, Y}/2, whose traces are then those of X Y. n_sites : so many of it side by side, one at each site.
     """
 
     name: str
@@ -104,12 +104,12 @@ class Observable:
     meaning: str = ""
     local: bool = False
     factors: tuple[Observable, Observable] | None = None
-    parts: int = 1
+    n_sites: int = 1
 
     @property
     def n_components(self) -> int:
         """Length of the axis o."""
-        return int(self.parts * 3 ** len(self.indices))
+        return int(self.n_sites * 3 ** len(self.indices))
 
     def __repr__(self) -> str:
         which = f", {self.definition}" if self.definition else ""
@@ -241,7 +241,7 @@ def projected(observable: Observable, sites: Sequence[Sequence[int]]) -> Observa
         derivative=derivative,
         needs=observable.needs,
         definition=observable.definition,
-        parts=len(sites),
+        n_sites=len(sites),
     )
 
 

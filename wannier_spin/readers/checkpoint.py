@@ -24,7 +24,7 @@ RERUN_WANNIER90 = "run wannier90.x again (or copy the file again)"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The parts of a checkpoint that matter here.
+    """What matters here of a checkpoint.
 
     lattice (3, 3) rows, angstrom; mesh (3,); kpoints (k, 3) reduced; V (k, band, n), the Wannier states in the
     basis of all bands: |W_nk> = sum_m |u_mk> V_mnk; centres (n, 3) angstrom; formatted: text or binary.

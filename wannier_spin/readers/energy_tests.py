@@ -12,14 +12,14 @@ from wannier_spin.readers.fitness import Check, passed_or_not, untested
 from wannier_spin.readers.win import WinFile
 
 HBAR2_OVER_2M = 3.80998211  # eV angstrom^2
-KINETIC_WEIGHT = 0.95  # bands of which at least this part of the norm lies in the bands at k + b
+KINETIC_WEIGHT = 0.95  # bands of which at least this fraction of the norm lies in the bands at k + b
 KINETIC_TOLERANCE = (
     0.5,
     1.0,
 )  # eV + units of hbar^2 b^2 / 2m. Used up by right files: 51, 21, 39, 31 % (Pt, GaAs, Fe, Mn2Au)
 WRONG_EIG = "the order of its k-points differs, or it is of another run: take all files from one pw2wannier90 run"
-CONTAINED = 1e-8  # a band of which less than this part of the norm is missing lies in the Wannier space
-MISSING = 1e-6  # a band of which more than this part is missing does not
+CONTAINED = 1e-8  # a band of which less than this fraction of the norm is missing lies in the Wannier space
+MISSING = 1e-6  # a band of which more than this fraction is missing does not
 BY_SYMMETRY = 0.1  # of the bands in the Wannier space: more may not lie above the frozen window by accident or symmetry
 EDGE = 1e-4  # eV
 

@@ -30,7 +30,7 @@ def mesh_steps(data: BlochData) -> NDArray[np.int64]:
 
 
 def _check_norm(data: BlochData) -> Check:
-    """Rows and columns of <u_mk|u_n,k+b> are parts of unit vectors."""
+    """Rows and columns of <u_mk|u_n,k+b> are pieces of unit vectors."""
     squares = np.abs(data.overlaps.matrices) ** 2
     worst = float(np.sqrt(max(squares.sum(axis=2).max(), squares.sum(axis=3).max())))
     path, expected = data.paths["mmn"], "at most 1 for orthonormal states"

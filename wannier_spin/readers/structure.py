@@ -38,7 +38,7 @@ def read_structure(path: str | Path, magnetic_moments: ArrayLike | None = None) 
     path = Path(path)
     if not path.is_file():
         raise InputError(f"structure file '{path}' does not exist; {similar_files(path.with_suffix(''))}")
-    lattice, positions, numbers, own = _parts(path)
+    lattice, positions, numbers, own = _atoms(path)
     check_finite(lattice, path, "lattice vectors", ("vector", "component"))
     check_finite(positions, path, "positions", ("atom", "component"))
     if not len(numbers):
@@ -56,14 +56,14 @@ def read_win_lattice(path: str | Path) -> NDArray[np.float64]:
 
 
 Moments = Callable[[], NDArray[np.float64]]  # read only where nobody gave others: they may be refused
-Parts = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], Moments]
+Atoms = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], Moments]
 TELLING = re.compile(  # words of files that have moments
     rb"magmom|magnetic.?moment|initial_?moment|starting_?magnetization|initspin|spinat\b|noncolin|lnoncollinear|\bispin\b|\bspin\s*[=:]",
     re.I,
 )
 
 
-def _parts(path: Path) -> Parts:
+def _atoms(path: Path) -> Atoms:
     """Whichever parser is the file's."""
     if path.name.removesuffix(".gz").endswith(".win"):
         return _from_win(path)
@@ -82,7 +82,7 @@ def _numbers(labels: Iterable[str], path: Path) -> NDArray[np.int64]:
     return np.array([atomic_number(label, path) for label in labels], np.int64)
 
 
-def _from_win(path: Path) -> Parts:
+def _from_win(path: Path) -> Atoms:
     win = read_win(path)
     lattice = win.lattice()
     labels, positions = win.atoms()
@@ -104,7 +104,7 @@ def chemical_symbol(number: int) -> str:
     return SYMBOLS[number - 1] if 1 <= number <= len(SYMBOLS) else "X"
 
 
-def _from_ase(path: Path, head: bytes) -> Parts:
+def _from_ase(path: Path, head: bytes) -> Atoms:
     try:
         from ase.io import read
         from ase.io.formats import UnknownFileTypeError, filetype

@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 WSDistance = Literal["auto", "file", "none"]
-Parts = dict[str, NDArray[np.complex128]]
+Matrices = dict[str, NDArray[np.complex128]]
 OUT_OF_PLANE = 0.02  # angstrom: smaller elements of the position do not matter
 LEAST_COSINE = 0.5  # below it elements are too damped to be restored
 
@@ -108,7 +108,7 @@ def _resolve(path: str | Path, suffix: str, advice: str) -> tuple[Path, Path]:
 # --- replicas ---------------------------------------------------------------------------------------------------
 
 
-def _by_distance(table: RawTable, mesh: NDArray[np.int64], tolerance: float) -> tuple[NDArray[np.int64], Parts, Ties]:
+def _by_distance(table: RawTable, mesh: NDArray[np.int64], tolerance: float) -> tuple[NDArray[np.int64], Matrices, Ties]:
     """Fold the table to the mesh, then give each element to its nearest replicas."""
     folded = fold(table.divided(), table.R_vectors, mesh)
     return with_ties(folded, mesh, table.lattice, table_centres(table), tolerance)
@@ -122,7 +122,7 @@ def table_centres(table: RawTable) -> NDArray[np.float64]:
     return np.array(np.einsum("nna->na", table.position[origin]).real, float)
 
 
-def _by_file(table: RawTable, path: Path) -> tuple[NDArray[np.int64], Parts]:
+def _by_file(table: RawTable, path: Path) -> tuple[NDArray[np.int64], Matrices]:
     """Give each element to the replicas that `_wsvec.dat` lists."""
     source, target, rows, columns, counts = read_wsvec(path, table)
     R_vectors, index = np.unique(target, axis=0, return_inverse=True)
@@ -157,21 +157,21 @@ def _model(
     if mesh is not None:
         table, found = _out_of_plane(table, mesh)
         checks += found
-    R_vectors, parts, used, ties = _choose_replicas(table, seed, ws_distance, tolerance, mesh)
-    errors = hermiticity(R_vectors, parts)
-    if "position" in parts and np.isfinite(errors["position"]):
-        parts["position"] = hermitian_part(R_vectors, parts["position"])
+    R_vectors, matrices, used, ties = _choose_replicas(table, seed, ws_distance, tolerance, mesh)
+    errors = hermiticity(R_vectors, matrices)
+    if "position" in matrices and np.isfinite(errors["position"]):
+        matrices["position"] = hermitian_part(R_vectors, matrices["position"])
     if spin is not None and is_pure(spin):
-        order, told = chosen_order(parts["hamiltonian"], spin, files[0])
-        parts["spin"], spin = pure_spinors(R_vectors, table.hamiltonian.shape[-1], order, files[0]), order
+        order, told = chosen_order(matrices["hamiltonian"], spin, files[0])
+        matrices["spin"], spin = pure_spinors(R_vectors, table.hamiltonian.shape[-1], order, files[0]), order
         checks.append(told)
     source = _source(files, used, ties.tolerance if ties else tolerance, mesh)
     model = TightBindingModel(
         lattice=table.lattice,
         R_vectors=R_vectors,
-        hamiltonian_R=parts["hamiltonian"],
-        position_R=parts.get("position"),
-        spin_R=parts.get("spin"),
+        hamiltonian_R=matrices["hamiltonian"],
+        position_R=matrices.get("position"),
+        spin_R=matrices.get("spin"),
         name=name or seed.name,
         source=source | {"spin": str(spin), "hermiticity_error": json.dumps(errors)},
     )
@@ -191,15 +191,15 @@ def _source(files: list[Path], used: str | Path, tolerance: float, mesh: NDArray
 
 def _choose_replicas(
     table: RawTable, seed: Path, ws_distance: WSDistance, tolerance: float, mesh: NDArray[np.int64] | None
-) -> tuple[NDArray[np.int64], Parts, str | Path, Ties | None]:
+) -> tuple[NDArray[np.int64], Matrices, str | Path, Ties | None]:
     """R vectors, matrices, how the replicas were chosen ('distance', 'none', or the file used), and how much that matters."""
     check_ws_distance(ws_distance)
     if ws_distance == "file":
         path = require_file(seed, "_wsvec.dat", advice="set use_ws_distance and write_hr, or use ws_distance = 'auto'")
         return *_by_file(table, path), path, None
     if ws_distance == "auto" and mesh is not None:
-        R_vectors, parts, ties = _by_distance(table, mesh, tolerance)
-        return R_vectors, parts, "distance", ties
+        R_vectors, matrices, ties = _by_distance(table, mesh, tolerance)
+        return R_vectors, matrices, "distance", ties
     if ws_distance == "auto" and (table.degeneracies > 1).any() and (found := find_file(seed, "_wsvec.dat")) is not None:
         return *_by_file(table, found), found, None
     return table.R_vectors, table.divided(), "none", None
@@ -268,12 +268,12 @@ def wannier_gauge(V: NDArray[np.complex128], bloch: NDArray[np.complex128]) -> N
     return np.stack([V.conj().swapaxes(1, 2) @ bloch[..., a] @ V for a in range(bloch.shape[-1])], axis=-1)
 
 
-def hermiticity(R_vectors: NDArray[np.int64], parts: Parts) -> dict[str, float]:
+def hermiticity(R_vectors: NDArray[np.int64], matrices: Matrices) -> dict[str, float]:
     """Largest |O(R) - O(-R)^+| of each matrix as read, in its own unit; infinity where some -R is missing."""
     partner = _partners(R_vectors)
     if (partner < 0).any():
-        return dict.fromkeys(parts, float("inf"))
-    return {key: float(np.abs(X - X[partner].swapaxes(1, 2).conj()).max()) for key, X in parts.items()}
+        return dict.fromkeys(matrices, float("inf"))
+    return {key: float(np.abs(X - X[partner].swapaxes(1, 2).conj()).max()) for key, X in matrices.items()}
 
 
 def hermitian_part(R_vectors: NDArray[np.int64], matrix: NDArray[np.complex128]) -> NDArray[np.complex128]:

@@ -15,7 +15,7 @@ is (4) or (5), L1 (+ L1dir), as a Drude peak. So
   * eta relaxes coherences between bands, 1/tau the occupation of bands; eta = 1/tau is the relaxation model `constant`,
     and then R is exact for any w and tau. The interband term alone is at(combination={"L0": 1, "AC1": 1, "AC2": 1}).
 
-What is left out: relaxation that is not of this form (vertex corrections), and the interband term inside a block of
+What is left out: relaxation that is not of this form (vertex corrections), and the interband term inside a group of
 degenerate bands, which are taken to be degenerate exactly: their coherences relax with tau, as occupations do.
 """
 

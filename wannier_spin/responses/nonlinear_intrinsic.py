@@ -26,7 +26,7 @@ def Q1(p: BandPairs) -> Real:
 def P(p: BandPairs) -> Real:
     """Re{Tr[v^b_NM O_MM v^d_MN] - Tr[O_NN v^b_NM v^d_MN]} / eps_NM^4, symmetrized in b, d, summed with f_N.
 
-    For single bands sum_m g^{bd}_nm (O_mm - O_nn) / eps_nm^2. The observable enters as a matrix inside each block.
+    For single bands sum_m g^{bd}_nm (O_mm - O_nn) / eps_nm^2. The observable enters as a matrix inside each group.
     """
     return p.exchange
 
@@ -52,7 +52,7 @@ def W(p: BandPairs) -> Real:
 
 def D(p: BandPairs) -> Real:
     """-Re Tr[O_NN v^b_NM v^d_MN]/eps_NM^3, summed with f'_n. For single bands -(1/2) f'_n O_nn G^{bd}_n."""
-    return -p.re_own_block(3)
+    return -p.re_own_group(3)
 
 
 register(

@@ -2,8 +2,8 @@
 
 Arrays are (k, n, rows..., m): for each band n, rows of matrix elements to the bands m. Every trace
 Re or Im sum_m left_nm O_mn is then one small real matrix product per (k, n), for all observables at once.
-Bands of one degenerate block do not see each other (weights vanish), mean velocities are those of the block, and
-surface terms take the velocity as a matrix inside the block: docs/theory.md, section 4.
+Bands of one degenerate group do not see each other (weights vanish), mean velocities are those of the group, and
+surface terms take the velocity as a matrix inside the group: docs/theory.md, section 4.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class BandPairs:
     ) -> None:
         """observables : names or records. `window`: below it every state is filled, above it empty, at every (mu, T) asked for.
 
-        partners : (k,m) weight of band m as the second band of a pair, the same within a block; None: 1. The inner sums of
+        partners : (k,m) weight of band m as the second band of a pair, the same within a group; None: 1. The inner sums of
         three-band terms and terms without a second band do not have it.
         """
         self.geometry = geometry
@@ -52,14 +52,14 @@ class BandPairs:
 
     @cached_property
     def vv(self) -> Complex:
-        """v^d_NN v^b_NM, the velocity of the block times the velocity between blocks: (k,n,b,d,m)."""
-        product = self.geometry.block_velocity_times(self.geometry.velocity)  # (k,d,b,n,m)
+        """v^d_NN v^b_NM, the velocity of the group times the velocity between groups: (k,n,b,d,m)."""
+        product = self.geometry.group_velocity_times(self.geometry.velocity)  # (k,d,b,n,m)
         return np.ascontiguousarray(product.transpose(0, 3, 2, 1, 4))
 
     @cached_property
     def dv(self) -> Real:
         """v^d_M - v^d_N: (k,n,d,m)."""
-        v = self.geometry.block_velocity
+        v = self.geometry.group_velocity
         return np.asarray(v[:, None, :, :] - v.transpose(0, 2, 1)[:, :, :, None])
 
     @cached_property
@@ -69,21 +69,21 @@ class BandPairs:
 
     @cached_property
     def _inverse_gap(self) -> Real:
-        """1/(eps_N - eps_M), zero inside a block and for pairs that are always both filled or both empty: (k,n,m).
+        """1/(eps_N - eps_M), zero inside a group and for pairs that are always both filled or both empty: (k,n,m).
 
         The contributions of such a pair cancel in every sum over bands; left out, they cancel exactly.
         """
-        E, (low, high) = self.geometry.block_energies, self.window
+        E, (low, high) = self.geometry.group_energies, self.window
         filled, empty = E < low, E > high
         idle = (filled[:, :, None] & filled[:, None]) | (empty[:, :, None] & empty[:, None])
         return np.where(idle, 0.0, self.geometry.inverse_gap)
 
     def inverse_gap(self, power: int) -> Real:
-        """1/(eps_N - eps_M)^power between blocks that can be occupied differently, else zero: (k,n,1,m)."""
+        """1/(eps_N - eps_M)^power between groups that can be occupied differently, else zero: (k,n,1,m)."""
         return np.asarray(self.kernel(lambda w: w**power))
 
     def kernel(self, of: Callable[[Real], NDArray[Any]]) -> NDArray[Any]:
-        """A function of 1/(eps_N - eps_M), zero at zero, between blocks that can be occupied differently, else zero: (k,n,1,m).
+        """A function of 1/(eps_N - eps_M), zero at zero, between groups that can be occupied differently, else zero: (k,n,1,m).
 
         With the weight of m: every sum over pairs takes its function of the gap from here, and takes it once.
         """
@@ -91,7 +91,7 @@ class BandPairs:
         return values if self.partners is None else values * self.partners[:, None, None, :]
 
     def inside(self, left: Complex) -> Complex:
-        """The elements inside each block only: (k,n,b,m)."""
+        """The elements inside each group only: (k,n,b,m)."""
         return np.asarray(left * self.geometry.same_group[:, :, None, :])
 
     def re(self, left: Complex) -> Real:
@@ -110,16 +110,16 @@ class BandPairs:
         """Tr[v^d_NN (D_b O)_NN] band by band: (k,n,b,d,o)."""
 
         def weigh(X: Complex) -> Complex:
-            return rows(self.geometry.block_velocity_times(X))
+            return rows(self.geometry.group_velocity_times(X))
 
         return np.concatenate([self._direct(name, weigh) for name in self.observables], axis=-1)
 
     @cached_property
     def exchange(self) -> Real:
         """Re{Tr[v^b_NM O_MM v^d_MN] - Tr[O_NN v^b_NM v^d_MN]}/eps_NM^4, symmetric in b, d: (k,n,b,d,o)."""
-        return self.re_far_block(4) - self.re_own_block(4)
+        return self.re_far_group(4) - self.re_own_group(4)
 
-    def re_own_block(self, power: int) -> Real:
+    def re_own_group(self, power: int) -> Real:
         """Re Tr[O_NN v^b_NM v^d_MN]/eps_NM^power band by band, symmetric in b, d: (k,n,b,d,o)."""
         g = self.geometry
         weight = self.inverse_gap(power).swapaxes(1, 2)  # (k,1,n,m)
@@ -127,15 +127,15 @@ class BandPairs:
         product = (product + product.swapaxes(1, 2)) / 2 * g.same_group[:, None, None]
         return self.re(rows(product))
 
-    def re_far_block(self, power: int) -> Real:
+    def re_far_group(self, power: int) -> Real:
         """Re Tr[v^b_NM O_MM v^d_MN]/eps_NM^power band by band, symmetric in b, d: (k,n,b,d,o).
 
-        O_MM is summed diagonal by diagonal, m' = m + s: a block is a run of consecutive bands.
+        O_MM is summed diagonal by diagonal, m' = m + s: a group is a run of consecutive bands.
         """
         v, weight = self.v, self.inverse_gap(power)[:, :, :, None, :]
         k, n, _, m = v.shape
         result = np.zeros((k, n * 9, self.O.shape[2]))
-        for s in range(_largest_block(self.geometry.group)):
+        for s in range(_largest_group(self.geometry.group)):
             vb, vd = v[..., : m - s], v[..., s:].conj()
             product = vb[:, :, :, None] * vd[:, :, None, :]  # v^b_nm v^d_m'n
             left = (product + product.swapaxes(2, 3)) / (1 if s else 2)  # m = m' occurs once
@@ -150,7 +150,7 @@ class BandPairs:
         return np.concatenate([self.geometry.observable_derivative(name) for name in self.observables], axis=2)
 
     def mixing(self) -> Complex:
-        """[Y, v^b]_nm with Y_nm = O_nm/eps_nm, zero inside a block: how O mixes the bands into v^b. (k,b,o,n,m)."""
+        """[Y, v^b]_nm with Y_nm = O_nm/eps_nm, zero inside a group: how O mixes the bands into v^b. (k,b,o,n,m)."""
         g = self.geometry
         Y = np.concatenate([g.observable(name) for name in self.observables], axis=1) * g.inverse_gap[:, None]
         product = Y[:, None] @ g.velocity[:, :, None]  # Y is anti-Hermitian: [Y, v] = Y v + (Y v)^+
@@ -158,12 +158,12 @@ class BandPairs:
 
     @cached_property
     def injection_vertex(self) -> Complex:
-        """i [v^d, O_D]_nm between blocks, O_D the observable inside them, Hermitian: (k,n,d,o,m)."""
+        """i [v^d, O_D]_nm between groups, O_D the observable inside them, Hermitian: (k,n,d,o,m)."""
         return rows(1j * self._own_difference)
 
     @cached_property
     def shift_vertex(self) -> Complex:
-        """(D_d O)_nm + [Y, v^d]_nm + [v^d, O_D]_nm/eps_nm between blocks, Hermitian: (k,n,d,o,m). See `mixing` for Y."""
+        """(D_d O)_nm + [Y, v^d]_nm + [v^d, O_D]_nm/eps_nm between groups, Hermitian: (k,n,d,o,m). See `mixing` for Y."""
         return rows(self.DO + self.mixing() + self._own_difference * self.geometry.inverse_gap[:, None, None])
 
     @cached_property
@@ -208,8 +208,8 @@ class BandPairs:
         return np.broadcast_to(np.eye(velocity.shape[-1], dtype=complex), (len(velocity), 1, *velocity.shape[2:]))
 
 
-def _largest_block(group: NDArray[np.int64]) -> int:
-    """Number of bands of the largest degenerate block."""
+def _largest_group(group: NDArray[np.int64]) -> int:
+    """Number of bands of the largest degenerate group."""
     size = 1
     while size < group.shape[1] and (group[:, size:] == group[:, :-size]).any():
         size += 1

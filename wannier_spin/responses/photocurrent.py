@@ -6,14 +6,14 @@ In a field E(t) = Re[E exp(-iwt)] the second-order response has a part that does
 
 With d rho/dt = -i[H, rho] + E.D rho, D_d = d_d - i[A_d, .], the first order is rho1^b_nm = r^b_nm (f_n - f_m)/(eps_nm - z),
 z = w + i eta, and the second one gives <O> = -(1/2) Re{E_b E_d* int_k Tr[(D_d X) rho1^b]}, with X_NN = tau O_NN inside the
-degenerate blocks and X_nm = i O_nm/eps_nm between them: by parts the derivative acts on the observable, never on a resonance. So
+degenerate groups and X_nm = i O_nm/eps_nm between them: by parts the derivative acts on the observable, never on a resonance. So
 
     sigma^L = Re C^bd/2, symmetrized in b, d       sigma^C = -Im C^bd/2, antisymmetrized in b, d
 
     C^bd = sum_{n != m} int_k (f_n - f_m) (tau h^d + Z^d)_mn v^b_nm / (eps_nm^2 (eps_nm - z))
 
-    injection  h^d = i [v^d, O_D]                                         O_D: the observable inside the blocks only
-    shift      Z^d_mn = (D_d O)_mn + [Y, v^d]_mn + [v^d, O_D]_mn/eps_mn   Y_nm = O_nm/eps_nm, zero inside a block
+    injection  h^d = i [v^d, O_D]                                         O_D: the observable inside the groups only
+    shift      Z^d_mn = (D_d O)_mn + [Y, v^d]_mn + [v^d, O_D]_mn/eps_mn   Y_nm = O_nm/eps_nm, zero inside a group
 
 exact for any number of bands: [Y, v^d] is the sum over intermediate ones. For the charge, O = v, these are the injection and shift
 currents of J. E. Sipe and A. I. Shkrebtii, Phys. Rev. B 61, 5337 (2000), as (D_d r^a)_mn = r^d_mn;a. For spin currents see H. Xu et
@@ -59,7 +59,7 @@ def SH2(p: BandPairs, z: complex) -> Real:
 
 def _of_real_part(p: BandPairs, X: Complex, z: complex) -> Real:
     """From Re[X_mn v_nm] (1/(eps - z) + 1/(eps + z))/eps^2; the second term is that of f_m, with n and m exchanged."""
-    kernel = p.kernel(lambda w: 2 * w**3 / (1 - (z * w) ** 2))  # w = 1/eps: nothing is divided by a gap inside a block
+    kernel = p.kernel(lambda w: 2 * w**3 / (1 - (z * w) ** 2))  # w = 1/eps: nothing is divided by a gap inside a group
     return _parts(p.re_of_velocity(X, kernel.real), p.re_of_velocity(X, kernel.imag))
 
 

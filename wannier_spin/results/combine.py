@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 Real = NDArray[np.float64]
 
 
-def combined(parts: Sequence[Mapping[str, Any]], operation: str) -> dict[str, Any]:
-    """Blocks of the first plus or minus the others. parts : fields of `ResponseTensor`."""
-    signs = [1] + [1 if operation == "+" else -1] * (len(parts) - 1)
+def combined(tensors: Sequence[Mapping[str, Any]], operation: str) -> dict[str, Any]:
+    """Blocks of the first plus or minus the others. tensors : fields of `ResponseTensor`."""
+    signs = [1] + [1 if operation == "+" else -1] * (len(tensors) - 1)
 
     def total(key: str, factors: Sequence[int]) -> dict[str, Real] | None:
-        stored = [part[key] for part in parts]
+        stored = [tensor[key] for tensor in tensors]
         if stored[0] is None:
             return None
         return {name: sum(f * blocks[name] for f, blocks in zip(factors, stored, strict=True)) for name in stored[0]}
 
     signed = {key: total(key, signs) for key in ("blocks", "block_errors", "block_residuals", "block_replicas", "block_harmonics")}
-    return {**signed, "block_spreads": total("block_spreads", [1] * len(parts))}  # at most the sum
+    return {**signed, "block_spreads": total("block_spreads", [1] * len(tensors))}  # at most the sum

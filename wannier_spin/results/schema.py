@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wannier_spin.errors import InputError
-from wannier_spin.results.tensor import PARTS
+from wannier_spin.results.tensor import VARIANTS
 from wannier_spin.storage import Array, Each, Schema, Value, check_tree
 
 _TEXT, _WHOLE, _NUMBER = Value((str,)), Value((int,)), Value((int, float), optional=True)
@@ -31,9 +31,9 @@ def _check_tensor(where: str, tree: Mapping[str, Any]) -> None:
     check_tree(where, tree, _tensor(len(tree["labels"])), _REMEDY)
     if fault := _fault_of_names(tree):
         raise InputError(f"{where}: {fault}; {_REMEDY}")
-    for part in PARTS:
-        for name, tensor in tree.get(part, {}).items():
-            _check_tensor(f"{where}, {part}/{name}", tensor)
+    for variant in VARIANTS:
+        for name, tensor in tree.get(variant, {}).items():
+            _check_tensor(f"{where}, {variant}/{name}", tensor)
 
 
 def _fault_of_names(tree: Mapping[str, Any]) -> str | None:
@@ -77,6 +77,6 @@ def _tensor(rank: int) -> Schema:
             "block_harmonics": Each(replicas, optional=True),
             "thickness": _NUMBER,
             "converged": Value((bool,), optional=True),
-            **dict.fromkeys(PARTS, Each(Schema({}), optional=True)),
+            **dict.fromkeys(VARIANTS, Each(Schema({}), optional=True)),
         }
     )

@@ -1,4 +1,4 @@
-"""A part of a result: values of mu, temperature, omega and tau chosen by what they are."""
+"""Some of a result: values of mu, temperature, omega and tau chosen by what they are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def selected(tensor: ResponseTensor, wanted: Mapping[str, Wanted]) -> ResponseTe
             if blocks is not None:
                 changes[key] = {name: _taken(tensor, key, block, POSITION[axis], kept) for name, block in blocks.items()}
     for key in ("sites", "definitions"):
-        changes[key] = {name: selected(part, wanted) for name, part in getattr(tensor, key).items()}
+        changes[key] = {name: selected(one, wanted) for name, one in getattr(tensor, key).items()}
     return dataclasses.replace(tensor, **changes)
 
 

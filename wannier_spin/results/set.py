@@ -90,8 +90,8 @@ class ResultSet(Mapping[str, ResponseTensor]):
         """Those responses at one site minus those at another, see `ResponseTensor.staggered`."""
         return self._at_sites(lambda tensor: tensor.staggered(first, second))
 
-    def _at_sites(self, part: Callable[[ResponseTensor], ResponseTensor]) -> ResultSet:
-        found = [part(tensor) for tensor in self.values() if tensor.sites]
+    def _at_sites(self, at_site: Callable[[ResponseTensor], ResponseTensor]) -> ResultSet:
+        found = [at_site(tensor) for tensor in self.values() if tensor.sites]
         if not found:
             raise InputError("no response in this result is projected on sites: compute a spin response with sites")
         return dataclasses.replace(self, tensors={tensor.name: tensor for tensor in found})

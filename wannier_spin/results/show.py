@@ -213,8 +213,8 @@ def tensor_text(tensor: ResponseTensor) -> str:
         lines.append(f"  largest at mu = {mu:g} eV, T = {temperature:g} K: {numbers}")
     lines.append(f"  {state(tensor)}; blocks {', '.join(tensor.blocks)}")
     for key in ("sites", "definitions"):
-        parts = getattr(tensor, key)
-        lines += [f"  {key}: {_listed(list(parts))}"] if parts else []
+        variants = getattr(tensor, key)
+        lines += [f"  {key}: {_listed(list(variants))}"] if variants else []
     return "\n".join(lines)
 
 

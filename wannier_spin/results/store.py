@@ -16,7 +16,7 @@ from wannier_spin.results.arrays import coordinates
 from wannier_spin.results.facts import RunFacts
 from wannier_spin.results.schema import check_result
 from wannier_spin.results.set import ResultSet
-from wannier_spin.results.tensor import PARTS, ResponseTensor
+from wannier_spin.results.tensor import VARIANTS, ResponseTensor
 from wannier_spin.storage import Labelled, Tree, read_tree
 from wannier_spin.tensors import SEA_MINUS_SURFACE
 
@@ -71,10 +71,10 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
         if stacked is not None:
             tree[axis] = Labelled(np.arange(len(next(iter(stacked.values())))), (axis,))
             tree[key] = {name: Labelled(block, (axis, *axes_of(block[0]))) for name, block in stacked.items()}
-    for key in PARTS:
-        parts = getattr(tensor, key)
-        tree[key] = {name: _to_tree(part) for name, part in parts.items()} or None
-        tree[f"{key}_order"] = json.dumps(list(parts)) if parts else None
+    for key in VARIANTS:
+        variants = getattr(tensor, key)
+        tree[key] = {name: _to_tree(one) for name, one in variants.items()} or None
+        tree[f"{key}_order"] = json.dumps(list(variants)) if variants else None
     tree |= {"tau_powers": json.dumps(tensor.tau_powers), "time_odd": json.dumps(tensor.time_odd)}
     tree["custom"] = None if tensor.custom is None else json.dumps(tensor.custom)
     tree["tau_unit"] = tensor.tau_unit
@@ -98,7 +98,7 @@ def _from_tree(tree: Tree) -> ResponseTensor:
         fields["custom"] = json.loads(tree["custom"])
     if {"L1", "L1dir", "L1surf"} <= set(fields["blocks"]):  # of files before the recipe was stored
         fields["recipes"].setdefault(SEA_MINUS_SURFACE, {"L1": 1.0, "L1dir": 1.0, "L1surf": -1.0})
-    for key in PARTS:
+    for key in VARIANTS:
         if key in tree:
             fields[key] = {name: _from_tree(tree[key][name]) for name in json.loads(tree[f"{key}_order"])}
     return ResponseTensor(**fields)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import xarray
 
 Real = NDArray[np.float64]
-PARTS = ("sites", "definitions")  # responses inside of a response
+VARIANTS = ("sites", "definitions")  # responses inside of a response
 SPREAD = 1.0  # standard deviations of a sum of independent differences that an error bar has besides the sum
 
 
@@ -252,7 +252,7 @@ class ResponseTensor:
             raise InputError(f"tau = {tau!r}, expected a positive number")
         changes: dict[str, Any] = self._form_changes(form, relaxation)
         same: dict[str, Any] = {"tau": tau, "units": units, "form": form, "relaxation": relaxation, "combination": combination}
-        for key in PARTS:
+        for key in VARIANTS:
             changes[key] = {name: tensor.at(**same) for name, tensor in getattr(self, key).items()}
         if units is not None and units != self.units:
             factor = 1 / un.natural_tau(1.0) if units == "SI" else un.natural_tau(1.0)
@@ -292,7 +292,7 @@ class ResponseTensor:
         return {name: float(size / scale) if scale else float(size) for name, size in largest.items()}
 
     def site(self, name: str) -> ResponseTensor:
-        """The part of a spin response on one site. InputError where it was not computed."""
+        """A spin response on one site. InputError where it was not computed."""
         if name not in self.sites:
             known = f"it has {', '.join(self.sites)}" if self.sites else "it has none: compute a spin response with sites"
             raise InputError(f"'{self.name}' has no site '{name}'; {known}")
@@ -310,10 +310,10 @@ class ResponseTensor:
 
     def _over_sites(self, operation: str, names: Sequence[str]) -> ResponseTensor:
         """The first plus or minus the others."""
-        parts = [self.site(name) for name in names]
-        changes = combined([vars(part) for part in parts], operation)
+        chosen = [self.site(name) for name in names]
+        changes = combined([vars(one) for one in chosen], operation)
         title = self.title + ", " + f" {operation} ".join(names)
-        return dataclasses.replace(parts[0], name=at_site(self.name, operation.join(names)), title=title, **changes)
+        return dataclasses.replace(chosen[0], name=at_site(self.name, operation.join(names)), title=title, **changes)
 
     def component(self, indices: str) -> tuple[Real, Real]:
         """Values and errors of one component, for instance "xy;z": (mu, T) or (mu, T, omega, part)."""
@@ -366,8 +366,8 @@ class ResponseTensor:
         if not len(self.omega) or block.ndim > 2 + len(self.labels):
             return block
         tau = self.tau[0] if self.units == "natural" else un.natural_tau(self.tau[0])
-        parts = intraband_factor(self.omega, tau, self.tau_powers[name])
-        return np.asarray(np.expand_dims(block, (2, 3)) * np.expand_dims(parts, tuple(range(2, 2 + len(self.labels)))))
+        phases = intraband_factor(self.omega, tau, self.tau_powers[name])
+        return np.asarray(np.expand_dims(block, (2, 3)) * np.expand_dims(phases, tuple(range(2, 2 + len(self.labels)))))
 
     def _combine(self, blocks: Mapping[str, Real], recipe: Mapping[str, float]) -> Real:
         return self._scale * self._symmetric(

@@ -33,7 +33,7 @@ COUNTERPARTS = {
     "nonlinear_drude_spin_current": "nonlinear_intrinsic_spin_current",
     "nonlinear_drude_spin_magnetization": "nonlinear_intrinsic_spin_magnetization",
 }
-PARTS = ("", ".component", ".error", ".unit", ".mu")
+COLUMNS = ("", ".component", ".error", ".unit", ".mu")
 PEAK = (".peak", ".peak.component", ".peak.error", ".peak.mu")
 ANGLE = "spin_hall_angle"
 EQUAL = 1e-9  # relative: symmetry-equivalent components differ by rounding
@@ -62,11 +62,11 @@ class Quantity:
 
 def columns(responses: Sequence[str]) -> tuple[str, ...]:
     """Names of the columns that these responses give."""
-    names = [name + part for name in responses for part in (*PARTS, *PEAK)]
+    names = [name + column for name in responses for column in (*COLUMNS, *PEAK)]
     if "spin_hall" in responses:
         names += [ANGLE, f"{ANGLE}.error", CHARGE, f"{CHARGE}.component", f"{CHARGE}.error", f"{CHARGE}.unit"]
     ratios = [drude for drude, intrinsic in COUNTERPARTS.items() if {drude, intrinsic} <= set(responses)]
-    return tuple(names + [f"{name}.to_intrinsic{part}" for name in ratios for part in ("", ".error")])
+    return tuple(names + [f"{name}.to_intrinsic{column}" for name in ratios for column in ("", ".error")])
 
 
 def figures(result: ResultSet) -> Row:

@@ -82,7 +82,7 @@ def screen(request: Request, comm: Communicator, report: Report = lambda line: N
     for i in range(mine, len(plan.items), groups):
         rows[i] = _row(plan.items[i], request, group)
         report(_told(rows[i]))  # rank 0 prints for its own group
-    everything = [(i, row) for part in comm.allgather(rows if group.rank == 0 else {}) for i, row in part.items()]
+    everything = [(i, row) for own in comm.allgather(rows if group.rank == 0 else {}) for i, row in own.items()]
     for i, row in sorted(everything, key=lambda item: item[0]):
         if i not in rows:
             report(_told(row))

@@ -177,7 +177,7 @@ def _with_bar(value: Cell, error: Cell) -> str:
 
 
 def _value(row: Row, name: str) -> str:
-    value, error, component, mu = (row.get(name + part) for part in ("", ".error", ".component", ".mu"))
+    value, error, component, mu = (row.get(name + column) for column in ("", ".error", ".component", ".mu"))
     if component == FORBIDDEN or value is None:
         return FORBIDDEN if component else "-"
     text = _with_bar(value, error) + (f" {component}" if component else "")

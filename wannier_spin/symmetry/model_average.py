@@ -45,7 +45,7 @@ SAMPLES = 24  # k-points of the report
 class ModelChange:
     """What the average did; pairs are (rms, largest).
 
-    bands_meV, spin : change of energies, and of <sigma> of blocks of degenerate bands, at generic k inside the window.
+    bands_meV, spin : change of energies, and of <sigma> of degenerate groups of bands, at generic k inside the window.
     removed : norm of the part that was taken away from each operator, per Wannier function (hamiltonian eV, position
     angstrom, spin Pauli), which is an rms over the Brillouin zone; most of it turns Wannier functions without changing
     bands. before, after : rms of X(gk) - g X(k) over generic k and operations, of energies (bands_meV), velocity
@@ -148,16 +148,16 @@ def _images(O: Complex, R_vectors: Integer, orbitals: Orbitals, group: Sequence[
                 target = find(turned + g.shift[j] - g.shift[i])
                 inside = np.flatnonzero(target >= 0)  # outside, the operator is zero
                 new_n, new_m = functions[g.image[i]], functions[g.image[j]]
-                block = _rotated(source[np.ix_(n, m, inside)], g.D[np.ix_(new_n, n)], g.D[np.ix_(new_m, m)])
-                image[np.ix_(new_n, new_m, target[inside])] = block
+                submatrix = _rotated(source[np.ix_(n, m, inside)], g.D[np.ix_(new_n, n)], g.D[np.ix_(new_m, m)])
+                image[np.ix_(new_n, new_m, target[inside])] = submatrix
         yield image
 
 
-def _rotated(block: Complex, D_n: Complex, D_m: Complex) -> Complex:
-    """D_n O D_m^+ of a block (n, m, R, x)."""
-    n, m = block.shape[:2]
-    left = D_n @ block.reshape(n, -1)
-    return np.asarray((D_m.conj() @ left.reshape(n, m, -1)).reshape(block.shape))
+def _rotated(submatrix: Complex, D_n: Complex, D_m: Complex) -> Complex:
+    """D_n O D_m^+ of a submatrix (n, m, R, x)."""
+    n, m = submatrix.shape[:2]
+    left = D_n @ submatrix.reshape(n, -1)
+    return np.asarray((D_m.conj() @ left.reshape(n, m, -1)).reshape(submatrix.shape))
 
 
 def _mean(images: Iterator[Complex]) -> Complex:
@@ -283,11 +283,11 @@ def _compare(
     averaged: TightBindingModel,
     operations: Sequence[Operation],
     window: tuple[float, float] | None,
-    tolerance: float,
+    degeneracy_tolerance: float,
 ) -> ModelChange:
     """Bands and spins of both models at generic k; what the R matrices say is not filled in."""
     k = np.random.default_rng(1).random((SAMPLES, 3)) * np.array(model.periodic)
-    old, new = (geometry_of(BlochSum(m, second_order=False).at_points(k), tolerance) for m in (model, averaged))
+    old, new = (geometry_of(BlochSum(m, second_order=False).at_points(k), degeneracy_tolerance) for m in (model, averaged))
     low, high = window or (-np.inf, np.inf)
     inside = (old.energies >= low) & (old.energies <= high)
     if not inside.any():
@@ -302,8 +302,8 @@ def _compare(
         bands_meV=size(1e3 * (new.energies - old.energies)),
         spin=size(spins[1] - spins[0]),
         removed={},
-        before=group_violation(model, operations, tolerance),
-        after=group_violation(averaged, operations, tolerance),
+        before=group_violation(model, operations, degeneracy_tolerance),
+        after=group_violation(averaged, operations, degeneracy_tolerance),
         not_symmetric=0.0,
     )
 

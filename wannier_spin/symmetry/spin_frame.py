@@ -125,7 +125,7 @@ def _turned(L: Real, X: Real, axis: int) -> Real:
 
 def curvature_sum(geometry: BandGeometry) -> Real:
     """sum_nm (f_n - f_m) Im[{v^a, sigma^c}_nm v^b_mn]/2 (eps_nm^2 + w^2), (k, filling, a, b, c), as `zeeman_sum`."""
-    E = geometry.block_energies
+    E = geometry.group_energies
     assert geometry.spin is not None
     width = float(E.max() - E.min()) or 1.0
     levels = E.min() + width * np.array(LEVELS)

@@ -25,7 +25,7 @@ def group_violation(
 ) -> dict[str, float]:
     """rms over generic k and operations of X(gk) - g X(k).
 
-    bands_meV, velocity (eV angstrom), spin : means of blocks of degenerate bands. zeeman : relative to its rms, of the Zeeman
+    bands_meV, velocity (eV angstrom), spin : means over degenerate groups of bands. zeeman : relative to its rms, of the Zeeman
     metric summed over pairs of filled and empty bands, which sees staggered moments that P*T hides from bands and spins.
     The last two are missing where the model has no spin matrices.
     """
@@ -58,7 +58,7 @@ def zeeman_sum(geometry: BandGeometry) -> Real:
     w and the smearing of f are a few percent of the band width, so that no pair of bands rules. Divided by the sum of the
     weights and the rms of the matrix elements, so that a sum that cancels is small. Zero for a model without spin matrices.
     """
-    E = geometry.block_energies
+    E = geometry.group_energies
     if geometry.spin is None:
         return np.zeros((len(E), len(LEVELS), 3, 3))
     width = float(E.max() - E.min()) or 1.0
@@ -73,6 +73,6 @@ def zeeman_sum(geometry: BandGeometry) -> Real:
 
 
 def band_vectors(geometry: BandGeometry) -> dict[str, Real]:
-    """Means of blocks (k, n, x): bands_meV, velocity, spin where there is one."""
-    found = {"bands_meV": 1e3 * geometry.block_energies[..., None], "velocity": np.moveaxis(geometry.block_velocity, 1, 2)}
-    return found | ({} if geometry.spin is None else {"spin": np.moveaxis(geometry.block_spin, 1, 2)})
+    """Means over degenerate groups (k, n, x): bands_meV, velocity, spin where there is one."""
+    found = {"bands_meV": 1e3 * geometry.group_energies[..., None], "velocity": np.moveaxis(geometry.group_velocity, 1, 2)}
+    return found | ({} if geometry.spin is None else {"spin": np.moveaxis(geometry.group_spin, 1, 2)})

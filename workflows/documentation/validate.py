@@ -104,7 +104,7 @@ def brute_force() -> float:
 
 
 def random_states_in_blocks() -> float:
-    """Traces over degenerate blocks before and after a random rotation of the states inside."""
+    """Traces over degenerate groups before and after a random rotation of the states inside."""
     from responses.test_gauge import MODELS, all_densities, block_traces, geometry, rotated
 
     found = []
@@ -427,8 +427,8 @@ COMPARISONS = {
         ("tests/responses/test_brute_force.py::test_blocks",),
         brute_force,
     ),
-    "degenerate blocks": Comparison(
-        "all blocks under random rotations inside degenerate blocks",
+    "degenerate groups": Comparison(
+        "all blocks under random rotations inside degenerate groups",
         "the same traces before the rotation",
         ("tests/responses/test_gauge.py::test_block_traces_do_not_change",),
         random_states_in_blocks,

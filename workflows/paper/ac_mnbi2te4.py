@@ -130,7 +130,7 @@ def as_printed(model: ws.TightBindingModel, mu: float, omega: Real, n: int) -> d
         if not (geometry.energies[:, FILLED - 1].max() < mu < geometry.energies[:, FILLED].min()):
             raise ValueError(f"mu = {mu} eV is not in the gap")
         qgt = ws.spin_qgt(geometry)[..., :FILLED, FILLED:]  # (k, a, b, c, n, m)
-        energies = geometry.block_energies
+        energies = geometry.group_energies
         gap = energies[:, :FILLED, None] - energies[:, None, FILLED:]
         for i, z in enumerate(omega + 1j * ETA):
             l1, l2 = -(z**2) / (z**2 - gap**2), 1j * gap * z / (z**2 - gap**2)

@@ -58,7 +58,7 @@ def as_printed(model: ws.TightBindingModel, omega: Real, n: int) -> dict[str, Re
     for batch in np.array_split(k, -(-len(k) // BATCH)):
         geometry = ws.band_geometry(model, batch)
         qgt = ws.spin_qgt(geometry)[:, 0, 1, 2, :VALENCE, VALENCE:]  # (k, n, m)
-        energies = geometry.block_energies
+        energies = geometry.group_energies
         gap = energies[:, :VALENCE, None] - energies[:, None, VALENCE:]
         for i, w in enumerate(omega):
             l1, l2 = -(w**2) / (w**2 - gap**2), gap * w / (w**2 - gap**2)

@@ -3,7 +3,7 @@
     python workflows/paper/table1.py [-o table1.pdf] [--quick]
 
 A quantity X that is even (odd) under P or T has X(-k) = +X(k) (-X(k)), and what is odd under P*T vanishes at every k. X(k) is the
-metric or the curvature of a pair of bands (traces over degenerate blocks), or its product with the velocity (dipoles). The
+metric or the curvature of a pair of bands (traces over degenerate groups), or its product with the velocity (dipoles). The
 number in a cell is the correlation of X(-k), or of the image under P*T, with X(k): +1 or -1. Compared with what is printed,
 and with what the package derives from the laws of its responses.
 """
