@@ -525,7 +525,7 @@ def test_plan_of_an_adaptive_run(wannier_spin: Command, folder: Path) -> None:
     done = wannier_spin("run", folder / "in.toml", "--dry-run")
     assert (done.code, done.err) == (0, "")
     rows = plan(done.out)
-    assert rows["model"] == "rashba_exchange: 2 Wannier functions, 9 lattice vectors, 2D"
+    assert rows["model"] == "rashba_exchange: 2 bands, 2D"
     assert rows["scan"] == "2 mu x 1 temperatures"
     assert rows["first boxes"] == "16 of 49 points, 1 operations used"
     assert re.match(r"error bars are at most \d+ times the tolerance", rows["after them"])

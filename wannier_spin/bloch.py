@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.described import described
 from wannier_spin.model import TightBindingModel
 
@@ -351,6 +351,13 @@ def kp_matrices(model: ContinuumModel, k: NDArray[np.float64]) -> BlochMatrices:
         operators={name: _at_every_k(X.matrices, (len(k),)) for name, X in model.operators.items()},
         slopes={name: _at_every_k(np.zeros_like(X.matrices), (len(k), 3)) for name, X in model.operators.items()},
     )
+
+
+def matrices_at(model: Model, k: NDArray[np.float64], derivatives: bool = False, operators: Sequence[str] = ()) -> BlochMatrices:
+    """The matrices of any model at k (nk, 3), in its coordinates. derivatives : also the second ones (of k·p models always)."""
+    if isinstance(model, ContinuumModel):
+        return kp_matrices(model, k)
+    return BlochSum(model, derivatives, tuple(operators)).at_points(k)
 
 
 def _at_every_k(X: Complex, axes: tuple[int, ...]) -> Complex:

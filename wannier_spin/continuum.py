@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
-from wannier_spin.model import SPIN_CURRENT_OPERATORS, SpinCurrent
+from wannier_spin.model import SPIN_CURRENT_OPERATORS, SpinCurrent, TightBindingModel
 from wannier_spin.operators import KNOWN, Operator, check_operator, unknown_operator
 
 Real = NDArray[np.float64]
@@ -28,6 +28,7 @@ SAMPLES = 16  # points at which models are looked at: for identity, Hermiticity,
 SKEW, SKEW_PHASE, SKEW_TURN = 0.7, 0.4, 3.3  # of radial coordinates: log of their range, and where they are largest
 HERMITIAN = 1e-9  # of the largest element
 DIRECTIONS = 180
+SAME_ENERGY, LEAST_ENERGY = 1e-6, 1e-12  # bands are exact: degenerate below this part of the energy scale; eV
 FLAT = 1e-6  # of the largest curvature: a band that is flat in some direction has no bottom
 
 
@@ -177,6 +178,56 @@ class ContinuumModel:
         """The spin and `extra_operators`, by name: matrices that do not depend on k."""
         return {"spin": Operator(self.spin, *KNOWN["spin"]), **self.extra_operators}
 
+    def crystal(self, need: str = "this needs a crystal: files of a run, or a saved model") -> TightBindingModel:
+        """Raise InputError with the need: there is no lattice."""
+        raise InputError(f"model '{self.name}' is a k·p model: {need}")
+
+    @property
+    def thickness(self) -> None:
+        """None is known."""
+        return None
+
+    @property
+    def degeneracy_tolerance(self) -> float:
+        """See `TightBindingModel`. Bands are exact, and may be meV apart on purpose."""
+        return max(SAME_ENERGY * self.energy_scale, LEAST_ENERGY)
+
+    @property
+    def to_cartesian(self) -> Real:
+        """See `TightBindingModel`: k is Cartesian."""
+        return np.eye(3)
+
+    @property
+    def reciprocal_vectors(self) -> Real:
+        """See `TightBindingModel`: none."""
+        return np.empty((0, 3))
+
+    @property
+    def bands_end(self) -> bool:
+        """See `TightBindingModel`: they go on outside of the region."""
+        return False
+
+    @property
+    def sea_diverges(self) -> bool:
+        """See `TightBindingModel`."""
+        return bool(np.isinf(self.region.size)) and not self.rises_everywhere
+
+    def spread_over(self, x: Real) -> tuple[Real, Real]:
+        """See `TightBindingModel`: as k-points of the region."""
+        k, _, weights = self.region.place(x * (np.arange(3) < self.dimension))
+        return k, weights
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """The wave vector on which the bands change, 1/angstrom, and how fast they change at most near k = 0, eV angstrom.
+
+        Raises InputError where H does not depend on k.
+        """
+        steepest = float(np.abs(self.series(self.samples())[1]).max())
+        if not steepest > 0:
+            raise InputError(f"H(k) of model '{self.name}' does not depend on k")
+        return min(max(self.energy_scale, 1e-6) / steepest, self.region.size), steepest
+
     @property
     def energy_scale(self) -> float:
         """The largest element of H at k = 0, eV."""
@@ -275,6 +326,11 @@ class KPModel(ContinuumModel):
         return 2
 
     @property
+    def scales(self) -> tuple[float, float]:
+        """See `ContinuumModel`."""
+        return self.wave_vector, float(np.abs(self.linear).max())
+
+    @property
     def rises_everywhere(self) -> bool:
         """See `ContinuumModel`."""
         angles = np.linspace(0, np.pi, DIRECTIONS, endpoint=False)
@@ -334,3 +390,6 @@ class KPFunction(ContinuumModel):
     def series(self, k: Real) -> Series:
         """See `ContinuumModel`."""
         return self.law.series(k)
+
+
+Model = TightBindingModel | ContinuumModel  # of a crystal, or in the continuum: what they share is named alike

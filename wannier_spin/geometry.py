@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 from wannier_spin import observables
 from wannier_spin.arrays import Complex, Real, bracket, diagonal, eigh, rotate, weighted
 from wannier_spin.arrays import adjoint as adjoint
-from wannier_spin.bloch import BlochMatrices, BlochSum, kp_matrices
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.bloch import BlochMatrices, matrices_at
+from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
-from wannier_spin.model import SpinCurrent, TightBindingModel
+from wannier_spin.model import DEGENERACY_TOLERANCE as DEGENERACY_TOLERANCE
+from wannier_spin.model import SpinCurrent
 from wannier_spin.observables import Observable
-
-DEGENERACY_TOLERANCE = 5e-4  # eV; docs/theory.md, section 4: real materials' pairs split by 1e-5 to 2e-4 eV
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -264,7 +263,7 @@ def geometry_of(
 
 
 def band_geometry(
-    model: TightBindingModel | ContinuumModel,
+    model: Model,
     k: NDArray[np.float64],
     *,
     degeneracy_tolerance: float = DEGENERACY_TOLERANCE,
@@ -285,10 +284,7 @@ def band_geometry(
     if k.ndim != 2 or k.shape[1] != 3:
         raise InputError(f"k has shape {k.shape}, expected (nk, 3)")
     model.check_spin_current(spin_current)
-    if isinstance(model, ContinuumModel):
-        bloch = kp_matrices(model, k)
-    else:
-        bloch = BlochSum(model, derivatives, tuple(model.operators)).at_points(k)
+    bloch = matrices_at(model, k, derivatives, tuple(model.operators))
     return geometry_of(bloch, degeneracy_tolerance, definition=spin_current, sites=sites)
 
 

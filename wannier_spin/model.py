@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -30,6 +30,7 @@ from wannier_spin.operators import KNOWN, check_operator, unknown_operator
 from wannier_spin.operators import Operator as Operator
 from wannier_spin.storage import Array, Each, Schema, Value, check_tree, read_tree, write_tree
 
+DEGENERACY_TOLERANCE = 5e-4  # eV; docs/theory.md, section 4: real materials' pairs split by 1e-5 to 2e-4 eV
 HERMITICITY_TOLERANCE = 1e-6  # of the largest element; Wannier90's text files carry six decimals
 SpinCurrent = Literal["simple", "qiao", "ryoo"]
 SPIN_CURRENT_OPERATORS: dict[SpinCurrent, tuple[str, ...]] = {  # what each definition needs besides H, r and the spin
@@ -170,6 +171,47 @@ class TightBindingModel:
     @property
     def n_bands(self) -> int:
         return int(self.hamiltonian_R.shape[-1])
+
+    # What `continuum.ContinuumModel` has under the same names: no caller needs to ask which of the two a model is.
+
+    def crystal(self, need: str = "") -> TightBindingModel:
+        """The model itself, for what needs a lattice; a k·p model raises InputError, with the need."""
+        return self
+
+    @property
+    def degeneracy_tolerance(self) -> float:
+        """Below which bands are degenerate where nobody says it, eV."""
+        return DEGENERACY_TOLERANCE
+
+    @property
+    def to_cartesian(self) -> NDArray[np.float64]:
+        """From the coordinates of k-points, in rows, to 1/angstrom: (3, 3), the reciprocal lattice vectors."""
+        return np.asarray(2 * np.pi * np.linalg.inv(self.lattice).T)
+
+    @property
+    def reciprocal_vectors(self) -> NDArray[np.float64]:
+        """Those along which bands repeat (d, 3), 1/angstrom."""
+        return self.to_cartesian[list(self.periodic)]
+
+    @property
+    def bands_end(self) -> bool:
+        """Whether mu may lie outside of all bands."""
+        return True
+
+    @property
+    def sea_diverges(self) -> bool:
+        """Whether a Fermi sea may grow without bound with the region that is integrated over."""
+        return False
+
+    def spread_over(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Points of the unit cube (k, 3) as k-points of the cell (k, 3), and the weight of each (k,)."""
+        return x * self.periodic, np.ones(len(x))
+
+    def digest(self) -> bytes:
+        """Of what makes the numbers: the same for the same model."""
+        arrays = [value for field in fields(self) if isinstance(value := getattr(self, field.name), np.ndarray)]
+        more = [name.encode() + np.ascontiguousarray(X.matrices).tobytes() for name, X in self.extra_operators.items()]
+        return b"".join([*(np.ascontiguousarray(X).tobytes() for X in arrays), *more, str(self.periodic).encode()])
 
     @property
     def dimension(self) -> int:

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from wannier_spin import observables
 from wannier_spin import responses as resp
 from wannier_spin import units as un
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
-from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.integrals.channels import variants_name
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Sums
-from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.request import Request
 from wannier_spin.responses.registry import Response
@@ -26,15 +24,13 @@ from wannier_spin.results import ResponseTensor, at_site
 from wannier_spin.sites import Sites
 
 Real = NDArray[np.float64]
-KP_TOLERANCE = 1e-6  # of the largest energy at k = 0
-LEAST_TOLERANCE = 1e-12  # eV
 
 
 @dataclass(frozen=True)
 class Prepared:
     """What a request is on a model. degeneracy_tolerance : eV."""
 
-    model: TightBindingModel | ContinuumModel
+    model: Model
     request: Request
     plan: Plan
     occupation: Occupation
@@ -121,7 +117,7 @@ class Prepared:
             "units": request.units,
             "drive": law.drive,
             "dimension": model.dimension,
-            "thickness": None if isinstance(model, ContinuumModel) else model.thickness,
+            "thickness": model.thickness,
         }
 
     def _numbers(self, record: Response, sums: Sums, occupation: Occupation, variant: int | None) -> dict[str, Any]:
@@ -149,7 +145,7 @@ class Prepared:
         }
 
 
-def prepare(model: TightBindingModel | ContinuumModel, request: Request) -> Prepared:
+def prepare(model: Model, request: Request) -> Prepared:
     """Hold a request against a model. Raises InputError: no model, one without what the responses need."""
     check_is_model(model)
     frequencies = tuple(complex(w, request.broadening) for w in request.omega) if any(r.dynamic for r in request.records) else ()
@@ -162,17 +158,17 @@ def prepare(model: TightBindingModel | ContinuumModel, request: Request) -> Prep
         plan = replace(plan, spin_currents=request.spin_current)
     kT = np.array([un.thermal_energy(T) for T in request.temperature])
     occupation = plan.responses[0].weight.occupation(request.mu, kT)
-    return Prepared(model, request, plan, occupation, _degeneracy_tolerance(model, request.degeneracy_tolerance))
+    given = request.degeneracy_tolerance
+    return Prepared(model, request, plan, occupation, model.degeneracy_tolerance if given is None else given)
 
 
-def prepare_point(model: TightBindingModel | ContinuumModel, request: Request) -> Prepared:
+def prepare_point(model: Model, request: Request) -> Prepared:
     """The same for one response at one mu, T, tau and frequency, as a mean over the cell in k.
 
     Raises InputError also for k·p models, whose responses are no means over a cell, for surface terms at 0 K, and for sites.
     """
     check_is_model(model)
-    if isinstance(model, ContinuumModel):
-        raise InputError(f"model '{model.name}' is a k·p model: its responses are no means over a cell in k; take a crystal")
+    model = model.crystal("its responses are no means over a cell in k; take a crystal")
     prepared = prepare(model, request.single())
     if prepared.plan.has_surface and request.temperature[0] == 0:
         raise InputError(
@@ -185,7 +181,7 @@ def prepare_point(model: TightBindingModel | ContinuumModel, request: Request) -
 
 def check_is_model(model: object) -> None:
     """Raise InputError for what is no model, naming the way to one."""
-    if isinstance(model, TightBindingModel | ContinuumModel):
+    if isinstance(model, Model):
         return
     if isinstance(model, str) or hasattr(model, "__fspath__"):
         raise InputError(f"model = {str(model)!r} is a name, not a model: read it first, wannier_spin.open_model({str(model)!r})")
@@ -196,16 +192,7 @@ def check_is_model(model: object) -> None:
     )
 
 
-def _check_operators(model: TightBindingModel | ContinuumModel, plan: Plan) -> None:
+def _check_operators(model: Model, plan: Plan) -> None:
     for record in plan.responses:
         observable = observables.get(record.channel_tensor(plan.channel).observable)
         model.require(observable.needs, f"'{record.name}' ({observable.title})")
-
-
-def _degeneracy_tolerance(model: TightBindingModel | ContinuumModel, given: float | None) -> float:
-    """In eV."""
-    if given is not None:
-        return given
-    if isinstance(model, ContinuumModel):
-        return max(KP_TOLERANCE * model.energy_scale, LEAST_TOLERANCE)
-    return DEGENERACY_TOLERANCE

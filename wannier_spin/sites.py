@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.orbitals import Orbitals
@@ -79,7 +79,7 @@ def projected_sites(orbitals: Orbitals, structure: Structure) -> Sites:
     return _one_for_each_atom(_owners(orbitals.positions[orbitals.site], structure), structure)
 
 
-def resolved_sites(given: SitesLike | None, model: TightBindingModel | ContinuumModel, structure: Structure | None) -> Sites:
+def resolved_sites(given: SitesLike | None, model: Model, structure: Structure | None) -> Sites:
     """Sites as `compute` takes them; None: there are none.
 
     Raises InputError: what is no site, atoms without a structure, and with a structure sites that are not whole atoms (what
@@ -100,7 +100,7 @@ def resolved_sites(given: SitesLike | None, model: TightBindingModel | Continuum
     return _with_atoms(sites, atomic_sites(*_crystal(model, structure)))
 
 
-def _listed(given: Mapping[str, Any], model: TightBindingModel | ContinuumModel, structure: Structure | None) -> Sites:
+def _listed(given: Mapping[str, Any], model: Model, structure: Structure | None) -> Sites:
     """From lists of functions, or of names of atoms."""
     functions: dict[str, tuple[int, ...]] = {}
     for name, members in given.items():
@@ -135,10 +135,11 @@ def _with_atoms(sites: Sites, single: Sites) -> Sites:
     return Sites(sites.functions, found)
 
 
-def _crystal(model: TightBindingModel | ContinuumModel, structure: Structure | None) -> tuple[TightBindingModel, Structure]:
-    if structure is None or isinstance(model, ContinuumModel):
-        raise InputError("sites named by atoms need a crystal structure (symmetry); or list the Wannier functions of each site")
-    return model, structure
+def _crystal(model: Model, structure: Structure | None) -> tuple[TightBindingModel, Structure]:
+    need = "sites named by atoms need a crystal structure (symmetry); or list the Wannier functions of each site"
+    if structure is None:
+        raise InputError(need)
+    return model.crystal(need), structure
 
 
 def _one_for_each_atom(owners: NDArray[np.int64], structure: Structure) -> Sites:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.analysis.point import InParts, Point, point_of
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
@@ -57,7 +57,7 @@ class Decomposition:
 
 @taking_request(InParts)
 def decompose(
-    model: TightBindingModel | ContinuumModel,
+    model: Model,
     response: str | Request,
     component: str,
     *,

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.analysis.kpath import BATCH, BandMap, KMesh, band_map, k_mesh
 from wannier_spin.analysis.maps import is_response, surface_map
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
@@ -75,7 +75,7 @@ def check_surface_file(path: str | Path, n_colours: int) -> None:
 
 @taking_request(OfResponse)
 def fermi_surface(
-    model: TightBindingModel | ContinuumModel,
+    model: Model,
     grid: Sequence[int],
     fermi_energy: float,
     quantity: str | None = None,
@@ -92,8 +92,7 @@ def fermi_surface(
     ------
     InputError : no band crosses the Fermi energy; unknown names; a response of the Fermi sea; a k·p model.
     """
-    if isinstance(model, ContinuumModel):
-        raise InputError(f"model '{model.name}' is a k·p model: it has no cell in k, which a Fermi surface file holds")
+    model = model.crystal("it has no cell in k, which a Fermi surface file holds")
     wanted = (components,) if isinstance(components, str) else tuple(components)
     if (quantity is None) == bool(wanted):
         raise InputError(f"quantity {quantity} with components {list(wanted)}: expected both, or neither")

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.analysis.kpath import KPlane, k_plane
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
-from wannier_spin.model import Structure, TightBindingModel
+from wannier_spin.model import Structure
 from wannier_spin.readers.win import read_win
 
 Real = NDArray[np.float64]
@@ -95,16 +95,13 @@ def _corner(name: str, k: Real) -> str:
     return " ".join([name, *(f"{x + 0.0:.10g}" for x in k)])
 
 
-def miller_plane(
-    model: TightBindingModel | ContinuumModel, indices: Sequence[int], points: tuple[int, int] = (101, 101), marks: str = ""
-) -> KPlane:
+def miller_plane(model: Model, indices: Sequence[int], points: tuple[int, int] = (101, 101), marks: str = "") -> KPlane:
     """The plane in k through Gamma that is parallel to the lattice plane (h k l), as large as the first Brillouin zone there.
 
     indices : of the lattice vectors of the model, so that its normal is h b1 + k b2 + l b3. marks : as of `k_plane`.
     Raises InputError for 0 0 0, for a k·p model, and for a plane that a vacuum cuts.
     """
-    if isinstance(model, ContinuumModel):
-        raise InputError("Miller indices need a lattice, which a k·p model has not: give the corners of the plane")
+    model = model.crystal("Miller indices need a lattice, which it has not; give the corners of the plane")
     hkl = np.asarray(indices, float)
     if hkl.shape != (3,) or not hkl.any():
         raise InputError(f"Miller indices {' '.join(map(str, indices))}: expected three whole numbers, not all zero")

@@ -23,11 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.components import component_index, written
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE, BandGeometry, band_geometry
-from wannier_spin.model import TightBindingModel
 from wannier_spin.quantum_geometry import curvature, metric, spin_qgt, zeeman_qgt
 
 Real = NDArray[np.float64]
@@ -120,13 +119,13 @@ QUANTITIES = {
 }
 
 
-def k_path(model: TightBindingModel | ContinuumModel, corners: str, points: int = 300) -> KPath:
+def k_path(model: Model, corners: str, points: int = 300) -> KPath:
     """A path like "G 0 0 0; X .5 0 .5 | K .375 .375 .75; G 0 0 0": lines between ';', a jump at '|'.
 
     points : about how many k-points in all. Reduced coordinates; 1/angstrom for a k·p model. Raises InputError.
     """
     branches = [_corners(branch, corners) for branch in corners.split("|")]
-    to_cartesian = _to_cartesian(model)
+    to_cartesian = model.to_cartesian
     lengths = [np.linalg.norm(np.diff(ends, axis=0) @ to_cartesian, axis=1) for _, ends in branches]
     total = float(sum(length.sum() for length in lengths))
     if any((length == 0).any() for length in lengths):
@@ -151,9 +150,7 @@ def k_path(model: TightBindingModel | ContinuumModel, corners: str, points: int 
     return KPath(np.concatenate(k), np.concatenate(distance), tuple(map(float, ticks)), tuple(labels), tuple(breaks[1:]))
 
 
-def k_plane(
-    model: TightBindingModel | ContinuumModel, corners: str, points: tuple[int, int] = (101, 101), marks: str = ""
-) -> KPlane:
+def k_plane(model: Model, corners: str, points: tuple[int, int] = (101, 101), marks: str = "") -> KPlane:
     """A plane like "G 0 0 0; X 1/2 0 1/2; L 1/2 1/2 1/2": a corner, and the ends of the two edges that start there.
 
     points : along the two edges, both ends included. marks : further points of the plane to be named, written alike; a
@@ -165,7 +162,7 @@ def k_plane(
     n1, n2 = points
     if n1 < 2 or n2 < 2:
         raise InputError(f"plane with {n1} x {n2} points, expected at least 2 x 2")
-    to_cartesian = _to_cartesian(model)
+    to_cartesian = model.to_cartesian
     s, t = np.meshgrid(np.linspace(0, 1, n1), np.linspace(0, 1, n2), indexing="ij")
     k = ends[0] + s.reshape(-1, 1) * (ends[1] - ends[0]) + t.reshape(-1, 1) * (ends[2] - ends[0])
     edges = (ends[1:] - ends[0]) @ to_cartesian
@@ -180,7 +177,7 @@ def k_plane(
         names, ends = [*names, *more], np.concatenate([ends, others])
     positions = ends @ to_cartesian @ axes.T
     named = tuple((name, float(x), float(y)) for name, (x, y) in zip(names, positions, strict=True) if name != ".")
-    reciprocal = np.empty((0, 3)) if isinstance(model, ContinuumModel) else to_cartesian[list(model.periodic)]
+    reciprocal = model.reciprocal_vectors
     cartesian = k @ to_cartesian
     return KPlane(k, (n1, n2), cartesian, axes, cartesian @ axes.T, named, reciprocal)
 
@@ -198,7 +195,7 @@ def k_mesh(points: Sequence[int]) -> KMesh:
 
 
 def band_map(
-    model: TightBindingModel | ContinuumModel,
+    model: Model,
     k: Place,
     quantity: str,
     component: str,
@@ -226,7 +223,7 @@ def occupied_sum(bands: BandMap[Place], fermi_energy: float) -> Real:
     return np.where(bands.energies < fermi_energy, bands.values, 0.0).sum(axis=1)
 
 
-def spin_in_plane(model: TightBindingModel | ContinuumModel, plane: KPlane, band: int) -> Real:
+def spin_in_plane(model: Model, plane: KPlane, band: int) -> Real:
     """The spin of a band (from 1) along the two axes of a plane: (k,2), Pauli matrices.
 
     Raises InputError for a band that is not there.
@@ -270,11 +267,6 @@ def _checked(quantity: str, component: str) -> tuple[Quantity, str]:
     if len(letters) != record.rank or not set(letters) <= set("xyz"):
         raise InputError(f"component '{component}' of '{quantity}': expected {record.rank} letter(s) x, y or z")
     return record, written(letters, field_order=1)
-
-
-def _to_cartesian(model: TightBindingModel | ContinuumModel) -> Real:
-    """From the coordinates of k-points, in rows, to 1/angstrom: (3,3)."""
-    return np.eye(3) if isinstance(model, ContinuumModel) else np.asarray(2 * np.pi * np.linalg.inv(model.lattice).T)
 
 
 def _orthonormal(edges: Real) -> Real | None:

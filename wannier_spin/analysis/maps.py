@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from wannier_spin import responses as resp
 from wannier_spin.analysis.kpath import BATCH, QUANTITIES, BandMap, Place
 from wannier_spin.analysis.point import Point, point_of
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.model import TightBindingModel
 from wannier_spin.request import AtPoint, Request, taking_request
 
 Real = NDArray[np.float64]
@@ -23,7 +22,7 @@ Real = NDArray[np.float64]
 
 @taking_request(AtPoint)
 def response_map(
-    model: TightBindingModel | ContinuumModel,
+    model: Model,
     k: Place,
     response: str | Request,
     component: str,
@@ -49,7 +48,7 @@ def response_map(
 
 @taking_request(AtPoint)
 def surface_map(
-    model: TightBindingModel | ContinuumModel,
+    model: Model,
     k: Place,
     response: str | Request,
     component: str,

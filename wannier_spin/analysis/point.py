@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from wannier_spin import responses as resp
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.components import checked_name, component_index
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.sums import cell_volume
@@ -138,7 +138,7 @@ class Point:
 
 
 def point_of(
-    model: TightBindingModel | ContinuumModel,
+    model: Model,
     response: str | Request,
     component: str,
     *,

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import NEAR_FERMI, Minima, Sums
-from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.prepared import Prepared
 from wannier_spin.readers import fitness_warnings
@@ -66,11 +65,9 @@ def _uncertain(sums: Sums) -> Iterator[str]:
         )
 
 
-def _about_energies(
-    model: TightBindingModel | ContinuumModel, plan: Plan, occupation: Occupation, m: Minima, sums: Sums
-) -> Iterator[str]:
+def _about_energies(model: Model, plan: Plan, occupation: Occupation, m: Minima, sums: Sums) -> Iterator[str]:
     """mu outside of the bands; a temperature that a mesh cannot resolve (boxes see every Fermi surface)."""
-    if isinstance(model, ContinuumModel):
+    if not model.bands_end:
         return
     mu = occupation.mu
     if mu.max() > m.highest or mu.min() < m.lowest:
@@ -91,10 +88,10 @@ def _about_energies(
         )
 
 
-def _about_responses(model: TightBindingModel | ContinuumModel, plan: Plan, occupation: Occupation, m: Minima) -> Iterator[str]:
+def _about_responses(model: Model, plan: Plan, occupation: Occupation, m: Minima) -> Iterator[str]:
     """Divergences: with the cut-off, at resonances, at small gaps."""
     diverging = any(r.surface for r in plan.responses)
-    if isinstance(model, ContinuumModel) and np.isinf(model.region.size) and diverging and not model.rises_everywhere:
+    if diverging and model.sea_diverges:
         yield (
             "the Fermi-sea form of the linear responses of order tau (block L1) diverges with the cut-off of a k·p model, which "
             "is infinite here: add blocks = ('L1surf',) and take at(combination={'L1surf': 1}), or subtract the "

@@ -10,12 +10,11 @@ from typing import Unpack
 from wannier_spin.calculation.cautions import check_finite
 from wannier_spin.calculation.facts import run_facts
 from wannier_spin.calculation.integrate import Task, carry_out, check_accuracy
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.errors import AccuracyWarning
 from wannier_spin.integrals.adaptive import Control
 from wannier_spin.integrals.sums import Progress
 from wannier_spin.integration.parallel import SERIAL, Communicator, one_blas_thread
-from wannier_spin.model import TightBindingModel
 from wannier_spin.prepared import check_is_model, prepare
 from wannier_spin.request import Keywords, Request, taking_request
 from wannier_spin.results import ResultSet
@@ -23,7 +22,7 @@ from wannier_spin.results import ResultSet
 
 @taking_request(Keywords)
 def compute(
-    model: TightBindingModel | ContinuumModel,
+    model: Model,
     responses: str | Sequence[str] | Request,
     *,
     comm: Communicator | None = None,

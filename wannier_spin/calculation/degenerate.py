@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.bloch import BlochSum, kp_matrices
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.bloch import matrices_at
+from wannier_spin.continuum import Model
 from wannier_spin.integrals.channels import NOISE
 from wannier_spin.integrals.sums import NEAR_FERMI
-from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.results import ResponseTensor
 
@@ -69,7 +68,7 @@ class Change:
 
 
 def merged_pairs(
-    model: TightBindingModel | ContinuumModel,
+    model: Model,
     occupation: Occupation,
     degeneracy_tolerance: float,
     pairs_by_symmetry: bool,
@@ -81,7 +80,9 @@ def merged_pairs(
     evaluations : k-points of the calculation, of which this takes a small part.
     """
     few = int(np.clip(evaluations // 20, *POINTS))
-    energies, weights = _region(model) if isinstance(model, ContinuumModel) else _cell(model, few)
+    k, weights = model.spread_over(_generic(few))
+    pieces = np.array_split(k, -(-few // BATCH))
+    energies = np.concatenate([np.linalg.eigvalsh(matrices_at(model, piece).hamiltonian) for piece in pieces])
     near, reach = _at_fermi_level(energies, occupation)
     exact = ROUNDING * float(np.abs(energies[near.any(axis=1)]).max(initial=0.0))
     gaps = np.diff(energies, axis=1)
@@ -111,21 +112,6 @@ def _at_fermi_level(energies: Real, occupation: Occupation) -> tuple[NDArray[np.
     nearest = np.sort(distance, axis=None)[:NEAREST]
     reach = max(reach, float(nearest[np.isfinite(nearest)].max(initial=0.0)))
     return distance <= reach, reach
-
-
-def _cell(model: TightBindingModel, points: int) -> tuple[Real, Real]:
-    """Energies (k,n) at points that no symmetry distinguishes, and their weights."""
-    k = _generic(points) * model.periodic
-    source = BlochSum(model, False, ())
-    found = [np.linalg.eigvalsh(source.at_points(k[i : i + BATCH]).hamiltonian) for i in range(0, points, BATCH)]
-    return np.concatenate(found), np.ones(points)
-
-
-def _region(model: ContinuumModel) -> tuple[Real, Real]:
-    """The same in the region of a k·p model."""
-    x = _generic(POINTS[1]) * (np.arange(3) < model.region.dimension)
-    k, _, weights = model.region.place(x)
-    return np.asarray(np.linalg.eigvalsh(kp_matrices(model, k).hamiltonian), float), weights
 
 
 def _generic(points: int) -> Real:

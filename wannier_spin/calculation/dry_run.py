@@ -12,7 +12,7 @@ from wannier_spin.calculation.open_model import inputs_of
 from wannier_spin.calculation.run import asked_tolerance, default_grid, run_model
 from wannier_spin.calculation.symmetrize import irreducible_mesh, verified_group
 from wannier_spin.config import GridSection, Settings, ToleranceSection
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.integrals.adaptive import Control, Round
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integration.grid import Mesh
@@ -45,7 +45,7 @@ def dry_run(settings: Settings, folder: Path, ranks: int) -> list[tuple[str, str
             sample, [run_model(model, structure, small_run(settings, model, n), "", SERIAL) for n in (SAMPLE_MESH, LARGER)]
         )
     rows = [
-        ("model", f"{model.name}: {_size(model)}, {model.dimension}D"),
+        ("model", f"{model.name}: {model.n_bands} bands, {model.dimension}D"),
         ("scan", f"{len(settings.mu)} mu x {len(settings.temperature)} temperatures" + _frequencies(settings)),
         *_components(sample),
         ("speed", f"{1 / seconds:.0f} k-points/s on one core here"),
@@ -58,16 +58,10 @@ def dry_run(settings: Settings, folder: Path, ranks: int) -> list[tuple[str, str
     return rows + _adaptive_rows(wanted, sample, rounds, seconds / ranks, ranks)
 
 
-def _size(model: TightBindingModel | ContinuumModel) -> str:
-    if isinstance(model, ContinuumModel):
-        return f"k·p, {model.n_bands} bands"
-    return f"{model.n_bands} Wannier functions, {len(model.R_vectors)} lattice vectors"
-
-
-def small_run(settings: Settings, model: TightBindingModel | ContinuumModel, along: int = SAMPLE_MESH) -> Settings:
+def small_run(settings: Settings, model: Model, along: int = SAMPLE_MESH) -> Settings:
     """The same with a small mesh, or with the first rounds only."""
-    if settings.tolerance is None and isinstance(model, TightBindingModel):
-        points = [along if periodic else 1 for periodic in model.periodic]
+    if settings.tolerance is None:
+        points = [along if periodic else 1 for periodic in model.crystal("give a tolerance").periodic]
         return settings.model_copy(update={"grid": GridSection(points=points, shift=settings.grid.shift)})
     asked = settings.tolerance or ToleranceSection()
     changes = {"max_seconds": min(SAMPLE_SECONDS, asked.max_seconds or SAMPLE_SECONDS), "replicas": 1}

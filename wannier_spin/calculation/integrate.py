@@ -12,7 +12,7 @@ import numpy as np
 from wannier_spin.calculation.cautions import caution, warn
 from wannier_spin.calculation.degenerate import MOVED, Change, Merged, about_merged, changes, merged_pairs
 from wannier_spin.calculation.symmetrize import VerifiedGroup, irreducible_mesh, symmetrized, verified_group
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import LEAST_ENERGY, ContinuumModel, Model
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.adaptive import Control, integrate_adaptive
 from wannier_spin.integrals.bars import Judged
@@ -26,7 +26,7 @@ from wannier_spin.integrals.sums import Progress, Sums
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import Communicator, together
 from wannier_spin.model import TightBindingModel
-from wannier_spin.prepared import LEAST_TOLERANCE, Prepared
+from wannier_spin.prepared import Prepared
 from wannier_spin.results import ResponseTensor
 from wannier_spin.sites import resolved_sites
 from wannier_spin.symmetry import Operation, SiteGroup, site_group
@@ -188,7 +188,7 @@ def with_other_tolerances(task: Task, merged: Merged, comm: Communicator, progre
     asked = request.degeneracy_check
     if asked is False or (asked is None and not merged.matters):
         return []
-    tolerances = [merging, max(merged.exact, LEAST_TOLERANCE)] if asked is None else [merging, 0.1 * merging, 10 * merging]
+    tolerances = [merging, max(merged.exact, LEAST_ENERGY)] if asked is None else [merging, 0.1 * merging, 10 * merging]
     if request.tolerance is not None:
         return [_on_first_boxes(task, request.tolerance, one, comm, control) for one in tolerances]
     few = _fewer(task.prepared.model, request.grid or (), asked is True)
@@ -197,7 +197,7 @@ def with_other_tolerances(task: Task, merged: Merged, comm: Communicator, progre
     return [on_points(task, mesh, one, comm, progress if asked else lambda done, total: None) for one in tolerances]
 
 
-def _fewer(model: TightBindingModel | ContinuumModel, grid: Sequence[int], asked: bool) -> list[int]:
+def _fewer(model: Model, grid: Sequence[int], asked: bool) -> list[int]:
     """A mesh with half the points along each direction; where nobody asked, FEWER times fewer in all, but no fewer than ENOUGH."""
     active = max(1, sum(int(n) > 1 for n in grid))
     divisor, enough = (2.0, 1) if asked else (FEWER ** (1 / active), round(ENOUGH ** (1 / active)))

@@ -31,7 +31,7 @@ from wannier_spin.config import (
     read_table,
     settings_from,
 )
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel, load_model
 from wannier_spin.models import kp_model
@@ -70,7 +70,7 @@ class Inputs:
     energy was found in, empty where it was given.
     """
 
-    model: TightBindingModel | ContinuumModel
+    model: Model
     structure: Structure | None
     seed: Path | None
     settings: Settings | None
@@ -79,14 +79,10 @@ class Inputs:
     @property
     def crystal(self) -> TightBindingModel:
         """The model, for what needs a lattice. Raises InputError for a k·p model."""
-        if isinstance(self.model, ContinuumModel):
-            raise InputError(
-                f"model '{self.model.name}' is a k·p model, and this needs a crystal: files of a run, or a saved model"
-            )
-        return self.model
+        return self.model.crystal()
 
 
-def open_model(path: str | Path | Mapping[str, Any], **options: Any) -> TightBindingModel | ContinuumModel:
+def open_model(path: str | Path | Mapping[str, Any], **options: Any) -> Model:
     """The model that a path stands for, see the module.
 
     Parameters
@@ -137,7 +133,7 @@ def inputs_of(settings: Settings, folder: Path) -> Inputs:
     return Inputs(model, structure, _seed_of(settings, folder), changed, fermi.source)
 
 
-def _fermi_energy(settings: Settings, folder: Path, model: TightBindingModel | ContinuumModel) -> FermiEnergy:
+def _fermi_energy(settings: Settings, folder: Path, model: Model) -> FermiEnergy:
     """The one that is given, else what the outputs of the run say; zero for a model that comes from no run."""
     if settings.fermi_energy is not None:
         return FermiEnergy(settings.fermi_energy, "")
@@ -149,7 +145,7 @@ def _fermi_energy(settings: Settings, folder: Path, model: TightBindingModel | C
         raise InputError(f"fermi_energy is missing, from which mu counts, and {error}; 0.0 if mu is absolute") from error
 
 
-def read_inputs(settings: Settings, folder: Path) -> tuple[TightBindingModel | ContinuumModel, Structure | None]:
+def read_inputs(settings: Settings, folder: Path) -> tuple[Model, Structure | None]:
     """The model and the structure (None: no symmetry) that the settings name. Raises InputError."""
     if settings.kp is not None:
         return _kp_model(settings.kp), None
@@ -176,11 +172,12 @@ def _orbitals(wanted: SymmetrySection, folder: Path, model: TightBindingModel) -
     return win, read_projections(win, wanted.spin_order if model.spin_axis is None else None)
 
 
-def _projected(settings: Settings, folder: Path, model: TightBindingModel | ContinuumModel, structure: Structure | None) -> Sites:
+def _projected(settings: Settings, folder: Path, model: Model, structure: Structure | None) -> Sites:
     """The atoms of the structure, each with the Wannier functions that were projected on it. Raises InputError."""
-    if structure is None or isinstance(model, ContinuumModel):
-        raise InputError("sites = 'projections': symmetry.structure is missing, which has the atoms")
-    win, orbitals = _orbitals(settings.symmetry, folder, model)
+    need = "sites = 'projections': symmetry.structure is missing, which has the atoms"
+    if structure is None:
+        raise InputError(need)
+    win, orbitals = _orbitals(settings.symmetry, folder, model.crystal(need))
     if len(orbitals) != model.n_bands:
         raise InputError(f"sites = 'projections': '{win}' projects on {len(orbitals)} functions, the model has {model.n_bands}")
     return projected_sites(orbitals, structure)

@@ -13,7 +13,7 @@ from wannier_spin import units as un
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.open_model import Inputs, inputs_of
 from wannier_spin.config import Settings
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.adaptive import Control
 from wannier_spin.integrals.channels import Tolerance
@@ -52,7 +52,7 @@ def run(
 
 
 def run_model(
-    model: TightBindingModel | ContinuumModel,
+    model: Model,
     structure: Structure | None,
     settings: Settings,
     text: str,
@@ -64,8 +64,8 @@ def run_model(
 
     Raises InputError on all ranks alike.
     """
-    if isinstance(model, TightBindingModel):
-        check_relative(settings, model)
+    if model.bands_end:
+        check_relative(settings, model.crystal())
     result = compute(model, request_of(settings, model, structure), comm=comm, progress=progress, control=control)
     return result.with_facts(fermi_energy=settings.fermi_energy or 0.0, input=text)
 
@@ -88,7 +88,7 @@ def check_relative(settings: Settings, model: TightBindingModel) -> None:
         )
 
 
-def request_of(settings: Settings, model: TightBindingModel | ContinuumModel, structure: Structure | None) -> Request:
+def request_of(settings: Settings, model: Model, structure: Structure | None) -> Request:
     """What an input file asks for: mu counts from its fermi_energy there, tau is in fs with any units, sites count from 1.
 
     Raises InputError.
@@ -123,10 +123,8 @@ def request_of(settings: Settings, model: TightBindingModel | ContinuumModel, st
     )
 
 
-def _mesh(settings: Settings, model: TightBindingModel | ContinuumModel) -> Sequence[int]:
-    if isinstance(model, ContinuumModel):
-        raise InputError(f"model '{model.name}' is a k·p model: give a tolerance")
-    return settings.grid.points or default_grid(model, settings.grid.spacing)
+def _mesh(settings: Settings, model: Model) -> Sequence[int]:
+    return settings.grid.points or default_grid(model.crystal("give a tolerance"), settings.grid.spacing)
 
 
 def asked_tolerance(settings: Settings) -> Tolerance | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wannier_spin import observables
 from wannier_spin import responses as resp
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.kinds import block_kind, response_kinds
@@ -79,9 +79,7 @@ class VerifiedGroup:
         )
 
 
-def verified_group(
-    model: TightBindingModel | ContinuumModel, structure: Structure | None, degeneracy_tolerance: float
-) -> VerifiedGroup | None:
+def verified_group(model: Model, structure: Structure | None, degeneracy_tolerance: float) -> VerifiedGroup | None:
     """The magnetic group of the structure, held against bands and spins of the model at some k and their images; without
     spin-orbit coupling (of the structure, or of a model with a spin axis) the spin group.
 
@@ -91,8 +89,7 @@ def verified_group(
         return None
     if not isinstance(structure, Structure):
         raise InputError(f"symmetry = {structure!r}, expected a Structure: read_structure('file') makes one")
-    if isinstance(model, ContinuumModel):
-        raise InputError("symmetry needs a crystal; a k·p model has none")
+    model = model.crystal("symmetry needs a crystal, which it has not")
     if np.abs(structure.lattice - model.lattice).max() > LATTICE_TOLERANCE:
         raise InputError(
             f"the lattice vectors of the structure differ from those of model '{model.name}' by up to "

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wannier_spin.continuum import ContinuumModel
+from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
 from wannier_spin.integration.adaptive import State
-from wannier_spin.model import TightBindingModel
 from wannier_spin.storage import Array, Each, Schema, Value, check_tree, read_tree, write_tree
 
 KIND = "wannier_spin checkpoint"
@@ -70,20 +69,9 @@ class Checkpoint:
         return states
 
 
-def fingerprint(model: TightBindingModel | ContinuumModel) -> str:
+def fingerprint(model: Model) -> str:
     """A short hash of everything in a model that enters numbers."""
-    digest = hashlib.sha256()
-    if isinstance(model, ContinuumModel):
-        digest.update(model.digest())
-        return digest.hexdigest()[:16]
-    for field in fields(model):
-        value: Any = getattr(model, field.name)
-        if isinstance(value, np.ndarray):
-            digest.update(np.ascontiguousarray(value).tobytes())
-    for name, operator in model.extra_operators.items():
-        digest.update(name.encode() + np.ascontiguousarray(operator.matrices).tobytes())
-    digest.update(str(model.periodic).encode())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(model.digest()).hexdigest()[:16]
 
 
 def short(values: Any) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
 from wannier_spin.bloch import kp_matrices
-from wannier_spin.continuum import Ball, ContinuumModel, KPModel
+from wannier_spin.continuum import Ball, ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import geometry_of
 from wannier_spin.integrals.plan import Plan
@@ -39,7 +39,7 @@ def _disk_sums(
 ) -> Sums:
     region = model.region
     assert isinstance(region, Ball)
-    scale, steepest = _scales(model)
+    scale, steepest = model.scales
 
     def bands(k: Real) -> tuple[Real, Real]:
         geometry = geometry_of(kp_matrices(model, k), degeneracy_tolerance)
@@ -73,14 +73,3 @@ def _on_fermi_line(
     geometry = plan.geometry(kp_matrices(model, k), degeneracy_tolerance)
     surface = plan.densities(resp.BandPairs(geometry, plan.observables))[1]
     return np.asarray(weight @ surface[np.arange(len(k)), band])
-
-
-def _scales(model: ContinuumModel) -> tuple[float, float]:
-    """The wave vector on which the bands change, 1/angstrom, and how fast they change at most near k = 0, eV angstrom."""
-    if isinstance(model, KPModel):
-        return model.wave_vector, float(np.abs(model.linear).max())
-    steepest = float(np.abs(model.series(model.samples())[1]).max())
-    if not steepest > 0:
-        raise InputError(f"H(k) of model '{model.name}' does not depend on k")
-    size = model.region.size
-    return min(max(model.energy_scale, 1e-6) / steepest, size), steepest
