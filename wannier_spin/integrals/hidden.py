@@ -6,7 +6,7 @@ Two bands with energies E, E + delta, velocities v, v + dv and w between them ha
 
 which is smallest at q = -delta A^-1 dv. Where that is inside the cell in k that a point stands for and much smaller than
 delta, a sharp feature lies there that the points may miss: densities grow like a power of 1/gap, over a volume in which
-q.A.q < gap^2.
+q.A.q < gap^2. What the point says of its cell is subtracted, and what the points resolve decays: that is in the other estimates.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from wannier_spin.occupation import Occupation
 
 Real = NDArray[np.float64]
 Integer = NDArray[np.int64]
-REACH = 1.25  # of the cell in k that a point stands for: how far from the point its smallest gaps are believed
+REACH = 1.25  # of the cell in k that a point of a box stands for: how far from the point its smallest gaps are believed
 UNSURE = 0.2  # of the change of a gap on the way to its smallest value: k.p theory of two bands is not better
 POWER = 3  # of the ratio of the gaps
+CORE = np.pi / 2  # in two dimensions the integral of (1 + q^2)^(-3/2), 2 pi, over that of a square of the same half width, 4
 SURE = 0.02  # of the gap at the point: smaller ones are not told apart by k.p theory
-WIDEST = 7.0  # half widths of a point's cell: features that are wider are not followed further
-MESH_REACH = 0.6  # the same for a mesh, of the root of its dimension and the mean spacing
+NEIGHBOUR = 0.4  # of the spacing: Gaussians of this width about all points of a mesh add up to one everywhere
 MESH_RATE = np.pi  # decay of sums over a mesh
 RATE = 2.0  # decay of Gauss sums over boxes with the width of a feature, per half width of a point's cell
 _TINY = 1e-12
@@ -99,8 +99,8 @@ class NearestGaps:
 
         weights (k,), sea (k, n, c) : of its points.
         """
-        distance = (self.where**2).sum(axis=-1) / (MESH_REACH**2 * dimension)
-        counts = np.isfinite(self.now) & (distance < 2)
+        share = np.exp(-(self.where**2).sum(axis=-1) / (2 * NEIGHBOUR**2)) - 0.01  # edges are soft: rounding must not decide
+        counts = np.isfinite(self.now) & (share > 0)
         mu, kT = occupation.points
         low, high = mu.min() - 2 * NEAR_FERMI * kT.max(), mu.max() + 2 * NEAR_FERMI * kT.max()
         counts &= (self.energy < high + 2 * self.margin) & (self.energy > low - 2 * self.margin)
@@ -108,7 +108,7 @@ class NearestGaps:
             return np.zeros((len(mu), sea.shape[2]))
         point, band = np.nonzero(counts)
         growth = self._growth(counts, np.full((len(point), 3), 0.5), MESH_RATE, dimension) * weights[point]
-        growth *= np.minimum(2 - distance[counts], 1)  # edges are soft: rounding must not decide
+        growth *= share[counts]
         least, away = self.least[counts][:, None], np.abs(self.energy[counts][:, None] - mu)
         reach = self.margin[counts][:, None] + NEAR_FERMI * kT
         filled = _filled(least, kT) * np.clip(2 - away / np.maximum(reach, np.finfo(float).tiny), 0, 1)
@@ -135,15 +135,16 @@ class NearestGaps:
         """Of the gaps that count, m of them: (m,). half : (m, 3) half widths of what their points stand for.
 
         The cube of the ratio of the gaps (a Berry curvature at q from a gap 2 m goes like m/(m^2 + q^2)^(3/2)), times the volume of
-        the feature over that of the cell, or one for a point on the feature itself; times what a sum over the points leaves of a
+        the feature over that of the cell, less the one that the point itself says; times what a sum over the points leaves of a
         feature as wide as this one is, exp(-rate width/half width).
         """
         now = self.now[counts]
         least = np.maximum(self.least[counts], SURE * now)
         scaled = half[:, :, None] * self.steepness[counts] * half[:, None, :]
-        widths = np.sqrt(np.maximum(np.linalg.eigvalsh(scaled), (least[:, None] / WIDEST) ** 2))
-        share = (least[:, None] / widths)[:, 3 - dimension :].prod(axis=1)
-        return np.maximum((now / least) ** POWER * share, 1) * np.exp(-rate * least / widths.max(axis=1))
+        changes = np.sqrt(np.maximum(np.linalg.eigvalsh(scaled), least[:, None] ** 2 * _TINY))
+        share = np.minimum(least[:, None] / changes, 1)[:, 3 - dimension :].prod(axis=1)  # of the cell, at most all of it
+        core = CORE if dimension > 1 else 1.0
+        return np.maximum(core * (now / least) ** POWER * share - 1, 0) * np.exp(-rate * least / changes.max(axis=1))
 
 
 def _ends(group: Integer) -> tuple[Integer, Integer]:
