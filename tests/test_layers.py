@@ -14,7 +14,7 @@ import pytest
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "units", "described", "arrays", "compiled"),
     ("observables", "tensors", "storage", "locks"),
-    ("operators", "model", "continuum", "orbitals", "components", "results"),
+    ("operators", "model", "nonorthogonal", "continuum", "orbitals", "components", "results"),
     ("readers", "models", "bloch"),
     ("geometry", "quantum_geometry", "occupation", "weights"),
     ("responses", "integration", "symmetry"),

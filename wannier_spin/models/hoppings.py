@@ -8,15 +8,17 @@ operator is diagonal (the sites) and the spin matrices act within a site, so tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
+from wannier_spin.nonorthogonal import OverlappingBasis, orthogonalized
 
 Matrix = NDArray[np.complex128]
+Bond = tuple[int, int, tuple[int, int, int]]
 Hoppings = dict[tuple[int, int, tuple[int, ...]], Matrix]  # {(i, j, R): <0 i|H|R j>}
 
 S0: Matrix = np.eye(2, dtype=complex)
@@ -49,6 +51,7 @@ def from_hoppings(
     hoppings: Hoppings,
     spin: ArrayLike = PAULI,
     periodic: tuple[bool, bool, bool] = (True, True, True),
+    overlaps: Hoppings | None = None,
 ) -> TightBindingModel:
     """A TightBindingModel from its hoppings; Hermitian conjugates are added.
 
@@ -60,39 +63,48 @@ def from_hoppings(
         List each bond once, in either direction. (i, i, 0) is the on-site matrix, which must be Hermitian.
     spin : (3, s, s), the same on every site; Pauli by default (s = 2)
     periodic : as in TightBindingModel
+    overlaps : {(i, j, R): M}, M (s, s) = <0 i|R j>, listed as the hoppings, of orbitals that are not orthogonal; each has the norm
+        one. The model is that of Loewdin's functions, see `nonorthogonal`; the position of a pair is midway between its sites.
 
     Raises
     ------
-    InputError : a bond listed in both directions, a wrong shape or site, an on-site matrix that is not Hermitian.
+    InputError : a bond listed in both directions, a wrong shape or site, an on-site matrix that is not Hermitian, overlaps between
+        different spins, orbitals that are linearly dependent.
     """
     spin = np.asarray(spin, complex)
     sites = np.atleast_2d(np.asarray(sites, float))
     sites = np.pad(sites, ((0, 0), (0, 3 - sites.shape[1])))
-    bonds = _both_directions(hoppings, n_sites=len(sites), shape=spin.shape[1:])
-    R_vectors = sorted({R for _, _, R in bonds} | {(0, 0, 0)})
-    s = spin.shape[-1]
+    n_sites, shape, vectors = len(sites), spin.shape[1:], np.asarray(lattice, float)
+    bonds = _both_directions(hoppings, n_sites, shape)
+    overlapping = {} if overlaps is None else _both_directions(overlaps, n_sites, shape)
+    identity = {(i, i, (0, 0, 0)): np.eye(shape[0], dtype=complex) for i in range(n_sites)}
+    for bond, matrix in overlapping.items():
+        if np.abs(spin @ matrix - matrix @ spin).max() > 1e-9:
+            raise InputError(f"overlap {bond} is between different spins, or mixes the orbitals of a site: it changes the spin")
+    metric = {**identity, **overlapping}
+    R_vectors = np.array(sorted({R for _, _, R in (*bonds, *metric)}))
+    H, S = (_matrices(found, R_vectors, n_sites) for found in (bonds, metric))
+    sigma = np.stack([_matrices({b: s @ M for b, M in metric.items()}, R_vectors, n_sites) for s in spin], axis=-1)
+    centres = np.repeat(sites @ vectors, shape[0], axis=0)
+    if overlaps:
+        basis = OverlappingBasis(vectors, R_vectors, H, S, centres, spin_R=sigma, periodic=periodic)
+        return orthogonalized(basis)
+    return TightBindingModel(vectors, R_vectors, H, spin_R=sigma, centres=centres, periodic=periodic)
 
-    hamiltonian_R = np.zeros((len(R_vectors), len(sites), s, len(sites), s), complex)  # (R, i, n, j, m)
+
+def _matrices(bonds: Mapping[Bond, Matrix], R_vectors: NDArray[np.int64], n_sites: int) -> Matrix:
+    """(R, n, n) from blocks (s, s)."""
+    s = len(next(iter(bonds.values()))) if bonds else 1
+    places = {tuple(R): i for i, R in enumerate(R_vectors.tolist())}
+    result = np.zeros((len(R_vectors), n_sites, s, n_sites, s), complex)
     for (i, j, R), matrix in bonds.items():
-        hamiltonian_R[R_vectors.index(R), i, :, j, :] = matrix
-    spin_R = np.zeros((*hamiltonian_R.shape, 3), complex)
-    for i in range(len(sites)):
-        spin_R[R_vectors.index((0, 0, 0)), i, :, i, :, :] = np.moveaxis(spin, 0, -1)
-
-    n = len(sites) * s
-    return TightBindingModel(
-        lattice=np.asarray(lattice, float),
-        R_vectors=np.array(R_vectors),
-        hamiltonian_R=hamiltonian_R.reshape(-1, n, n),
-        spin_R=spin_R.reshape(-1, n, n, 3),
-        centres=np.repeat(sites @ np.asarray(lattice, float), s, axis=0),
-        periodic=periodic,
-    )
+        result[places[R], i, :, j, :] = matrix
+    return result.reshape(len(R_vectors), n_sites * s, n_sites * s)
 
 
-def _both_directions(hoppings: Hoppings, n_sites: int, shape: Sequence[int]) -> dict[tuple[int, int, tuple[int, int, int]], Matrix]:
+def _both_directions(hoppings: Hoppings, n_sites: int, shape: Sequence[int]) -> dict[Bond, Matrix]:
     """The bonds and their Hermitian conjugates, R padded to three components."""
-    bonds: dict[tuple[int, int, tuple[int, int, int]], Matrix] = {}
+    bonds: dict[Bond, Matrix] = {}
     for (i, j, short), value in hoppings.items():
         x, y, z = (*short, 0, 0, 0)[:3]
         there, back = (i, j, (x, y, z)), (j, i, (-x, -y, -z))
