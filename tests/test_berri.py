@@ -408,8 +408,6 @@ def test_missing_matrices(missing: str, advice: str, tmp_path: Path) -> None:
 def test_other_systems(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a System_R of wannierberri, found dict"):
         berri.from_system_R({})
-    with pytest.raises(InputError, match="found SystemSOC"):
-        berri.from_system_R(wb.SystemSOC(system_up=berri.to_system_R(models.random_model())))
     system = wb.SystemKP(Ham=lambda k: np.eye(2), kmax=1.0)
     with pytest.raises(InputError, match="found SystemKP"):
         integrate(system, berri.calculators("spin_hall", Efermi=0.0, temperature=300.0), tmp_path, [1] * 3, [2] * 3)

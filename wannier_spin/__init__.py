@@ -22,6 +22,11 @@ _HOME = {
     "load_model": "model",
     "read_wannier90": "readers",
     "from_hoppings": "models",
+    "from_pythtb": "readers",
+    "from_sisl": "readers",
+    "from_tbmodels": "readers",
+    "OverlappingBasis": "nonorthogonal",
+    "orthogonalized": "nonorthogonal",
     "kp_model": "models",
     "read_tb": "readers",
     "read_hr": "readers",
@@ -65,6 +70,7 @@ __all__ = [
     "Control",
     "InputError",
     "KPModel",
+    "OverlappingBasis",
     "Request",
     "ResponseTensor",
     "ResultSet",
@@ -80,6 +86,9 @@ __all__ = [
     "export",
     "fermi_surface",
     "from_hoppings",
+    "from_pythtb",
+    "from_sisl",
+    "from_tbmodels",
     "k_mesh",
     "k_path",
     "k_plane",
@@ -87,6 +96,7 @@ __all__ = [
     "load",
     "load_model",
     "open_model",
+    "orthogonalized",
     "plot",
     "plot_bands",
     "projected_sites",
@@ -120,10 +130,14 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.integrals.channels import Tolerance
     from wannier_spin.model import Structure, TightBindingModel, load_model
     from wannier_spin.models import from_hoppings, kp_model
+    from wannier_spin.nonorthogonal import OverlappingBasis, orthogonalized
     from wannier_spin.plotting import plot, plot_bands, plot_plane, summary_sheet
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
     from wannier_spin.readers import (
         ChannelOverlaps,
+        from_pythtb,
+        from_sisl,
+        from_tbmodels,
         read_collinear,
         read_hr,
         read_projections,

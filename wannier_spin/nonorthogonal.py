@@ -4,8 +4,8 @@ With Bloch sums |k j> = sum_R exp(i k.R) |R j>, O(k) = sum_R exp(i k.R) <0 i|O|R
 
     H -> C H C,    sigma -> C sigma C,    r -> C r C - i (dC/dk) S C
 
-The last term is where C, which depends on k, moves charge from cell to cell: it is the sum over R1 of C(R1)^+ R1 S C. From eigenvectors
-u and eigenvalues s of S its derivative follows without any difference of energies in a denominator,
+The last term is where C, which depends on k, moves charge from cell to cell: it is the sum over R1 of C(R1)^+ R1 S C. From
+eigenvectors u and eigenvalues s of S its derivative follows without any difference of energies in a denominator,
 
     dC_ab = -(u^+ dS u)_ab / (sqrt(s_a s_b) (sqrt(s_a) + sqrt(s_b))),
 
@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,8 @@ def orthogonalized(
     """
     probes = _probes(basis)
     exact = _orthogonal(basis, probes)
-    counts, R_vectors, found = (0, 0, 0), np.empty((0, 3), np.int64), {}
+    counts, R_vectors = (0, 0, 0), np.empty((0, 3), np.int64)
+    found: dict[str, Complex] = {}
     errors = {"hamiltonian_R": np.inf, "position_R": np.inf}
     for counts in _meshes(basis):
         R_vectors, found = _without_small(*_series(basis, counts), NEGLECTED * tolerance)
@@ -115,14 +117,15 @@ def orthogonalized(
     )
     if not max(errors.values()) < tolerance:
         warnings.warn(
-            f"model '{basis.name}': {told}, and {tolerance:g} was asked for: the overlaps reach too far for the memory; results are as "
-            "good as the bands are",
+            f"model '{basis.name}': {told}, and {tolerance:g} was asked for: the overlaps reach too far for the memory; results "
+            "are as good as the bands are",
             AccuracyWarning,
             stacklevel=2,
         )
     more = {"orthogonalization": told, **(source or {})}
+    matrices: dict[str, Any] = dict(found)
     return TightBindingModel(
-        basis.lattice, R_vectors, **found, centres=basis.centres, periodic=basis.periodic, name=basis.name, source=more
+        basis.lattice, R_vectors, **matrices, centres=basis.centres, periodic=basis.periodic, name=basis.name, source=more
     )
 
 
@@ -192,8 +195,8 @@ def _inverse_root(name: str, S: Complex, slope: Complex) -> tuple[Complex, Compl
     s, u = np.linalg.eigh(S)
     if s.min() < SMALLEST_OVERLAP:
         raise InputError(
-            f"model '{name}': the overlaps have an eigenvalue {s.min():.2g}, expected at least {SMALLEST_OVERLAP:g}: the functions are "
-            "linearly dependent, or overlaps of far cells are cut off; take a smaller basis, or a larger supercell"
+            f"model '{name}': the overlaps have an eigenvalue {s.min():.2g}, expected at least {SMALLEST_OVERLAP:g}: the functions "
+            "are linearly dependent, or overlaps of far cells are cut off; take a smaller basis, or a larger supercell"
         )
     root, back = np.sqrt(s), u.conj().swapaxes(1, 2)
     quotient = -1 / (root[:, :, None] * root[:, None] * (root[:, :, None] + root[:, None]))

@@ -18,6 +18,7 @@ from wannier_spin.integrals.channels import variants_name
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.occupation import Occupation
+from wannier_spin.readers import way_in
 from wannier_spin.request import Request
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import ResponseTensor, at_site
@@ -186,10 +187,11 @@ def check_is_model(model: object) -> None:
     if isinstance(model, str) or hasattr(model, "__fspath__"):
         raise InputError(f"model = {str(model)!r} is a name, not a model: read it first, wannier_spin.open_model({str(model)!r})")
     kind = f"{type(model).__module__.partition('.')[0]}.{type(model).__name__}"
-    raise InputError(
-        f"model is a {kind}; expected a TightBindingModel or KPModel of wannier_spin. A Hamiltonian of another program becomes one "
-        "with wannier_spin.TightBindingModel(lattice, R_vectors, hamiltonian_R, ...); a path is read with wannier_spin.open_model"
+    otherwise = (
+        "a Hamiltonian of another program becomes one with wannier_spin.TightBindingModel(lattice, R_vectors, hamiltonian_R, ...); "
+        "a path is read with wannier_spin.open_model"
     )
+    raise InputError(f"model is a {kind}, expected a TightBindingModel or KPModel of wannier_spin; {way_in(model) or otherwise}")
 
 
 def _check_operators(model: Model, plan: Plan) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wannierberri.fourier.rvectors import Rvectors
 from wannierberri.symmetry.point_symmetry import PointGroup, PointSymmetry
 
+from wannier_spin.berri.soc import from_system_soc
 from wannier_spin.bloch import BlochMatrices, Complex
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
@@ -65,10 +66,13 @@ def from_system_R(system: Any) -> TightBindingModel:
     grid are left behind.
 
     PythTB models must have their sites inside the cell, 0 <= x < 1 in reduced coordinates: wannierberri moves the others
-    there, but not their hoppings along, and nothing in the system tells.
+    there, but not their hoppings along, and nothing in the system tells. `wannier_spin.from_pythtb` reads them as they are.
+    Of a `SystemSOC` the model is made here, see `soc`.
 
     Raises InputError for other systems, and for a system that has neither a position matrix nor a diagonal position.
     """
+    if isinstance(system, wb.SystemSOC):
+        return from_system_soc(system)
     _check_system(system)
     matrices, R_vectors = matrices_of(system), np.asarray(system.rvec.iRvec, np.int64)
     centres = np.array(system.wannier_centers_cart, float)
@@ -149,8 +153,8 @@ def _check_system(system: Any) -> None:
     """Raise InputError unless wannierberri keeps this system as matrices in R space, electrons with one set of orbitals."""
     if not isinstance(system, wb.System_R) or isinstance(system, wb.SystemSOC) or system.is_phonon:
         raise InputError(
-            f"expected a System_R of wannierberri, found {type(system).__name__}; systems of phonons, k·p models and SystemSOC "
-            "have no matrices H, r and spin in R space"
+            f"expected a System_R of wannierberri, found {type(system).__name__}; systems of phonons, k·p models and, inside of "
+            "its run, SystemSOC have no matrices H, r and spin in R space (from_system_R makes a model of a SystemSOC)"
         )
 
 

@@ -2,7 +2,7 @@
 
     Pt, runs/Pt           seedname: .chk with .eig, .mmn, .spn, else _tb.dat, else _hr.dat; a folder with one run
     Pt_tb.dat, Pt_hr.dat  that file
-    Pt.model.h5           a saved model
+    Pt.model.h5           a saved model; also a model of TBmodels in HDF5, or a folder that System_R.to_npz of wannierberri wrote
     {"up": ..., "down": ...}   two of these, one for each spin of a collinear magnet without spin-orbit coupling; "axis": [0, 0, 1]
     Pt.toml               the input file of a run: the model that `run` computes with, averaged where it says so
 
@@ -40,13 +40,18 @@ from wannier_spin.readers import (
     WS_DISTANCE_TOLERANCE,
     FermiEnergy,
     find_fermi_energy,
+    from_tbmodels,
+    is_system_folder,
+    is_tbmodels_file,
     read_collinear,
     read_frozen_window,
     read_hr,
     read_projections,
     read_structure,
+    read_system,
     read_tb,
     read_wannier90,
+    way_in,
 )
 from wannier_spin.sites import Sites, projected_sites
 from wannier_spin.symmetry import symmetrize_model
@@ -107,9 +112,12 @@ def open_inputs(path: str | Path | Mapping[str, Any], **options: Any) -> Inputs:
         return Inputs(*read_inputs(settings, Path()), None, None)
     if not isinstance(path, str | Path):
         kind = f"{type(path).__module__.partition('.')[0]}.{type(path).__name__}"
+        otherwise = (
+            "a Hamiltonian in memory becomes a model with wannier_spin.TightBindingModel(lattice, R_vectors, hamiltonian_R, ...)"
+        )
         raise InputError(
-            f"open_model was given a {kind}; expected a path: a seedname, a model file .h5 or an input file .toml. A Hamiltonian "
-            "that is in memory becomes a model with wannier_spin.TightBindingModel(lattice, R_vectors, hamiltonian_R, ...)"
+            f"open_model was given a {kind}; expected a path: a seedname, a model file .h5 or an input file .toml; "
+            f"{way_in(path) or otherwise}"
         )
     path = Path(path).expanduser()
     options = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
@@ -194,11 +202,7 @@ def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
     if isinstance(settings.seedname, SpinChannels):
         model = _read_channels(settings.seedname, settings, folder)
     elif _seed(path := folder / settings.seedname) is None:
-        if any(x is not None for x in (options.spin, options.ws_distance, options.ws_distance_tolerance)):
-            raise InputError(
-                f"'{path}' is a finished model: leave out model.spin and model.ws_distance_tolerance (and model.ws_distance)"
-            )
-        model = load_model(path)
+        model = _finished_model(path, options)
     else:
         model = _read_files(path, settings)
     if options.vacuum is None:
@@ -207,6 +211,19 @@ def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
         return model
     a, b, c = (axis != options.vacuum for axis in "abc")
     return replace(model, periodic=(a, b, c), thickness=options.thickness)
+
+
+def _finished_model(path: Path, options: ModelSection) -> TightBindingModel:
+    """A model that needs no choice of replicas: ours, of TBmodels, or a saved System_R."""
+    unused: dict[str, object] = {"ws_distance": options.ws_distance, "ws_distance_tolerance": options.ws_distance_tolerance}
+    foreign = is_tbmodels_file(path)
+    if not foreign:
+        unused["spin"] = options.spin
+    if given := [f"model.{key}" for key, value in unused.items() if value is not None]:
+        raise InputError(f"'{path}' is a finished model: leave out {', '.join(given)}")
+    if foreign:
+        return from_tbmodels(path, spin=options.spin)
+    return read_system(path) if is_system_folder(path) else load_model(path)
 
 
 def _read_channels(channels: SpinChannels, settings: Settings, folder: Path) -> TightBindingModel:
@@ -237,8 +254,10 @@ def _seed_of(settings: Settings, folder: Path) -> Path | None:
 
 
 def _seed(path: Path) -> Path | None:
-    """What the names of the files of a run begin with; None for a saved model."""
-    return None if path.suffix == ".h5" else path
+    """What the names of the files of a run begin with; None for a finished model. Raises InputError for what has another way in."""
+    if path.is_file() and (way := way_in(path)):
+        raise InputError(way)
+    return None if path.suffix in (".h5", ".hdf5") or is_system_folder(path) else path
 
 
 def _as_tables(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ fitness          what was tested of a model: kept with it and with every result
 consistency      files of a run (bloch_data) against one another: overlap_tests, energy_tests
 spin_tests       spin matrices against states and algebra
 quality          tests of a model alone
+packages         Hamiltonians of PythTB, TBmodels, sisl; a System_R of wannierberri on disk
 model_check      all of them as a table, for `check`
 """
 
@@ -23,6 +24,15 @@ from wannier_spin.readers.fermi import FermiEnergy, find_fermi_energy
 from wannier_spin.readers.files import find_file, seeds_in, sha256
 from wannier_spin.readers.fitness import Check, Fitness, UnfitError, fitness_warnings
 from wannier_spin.readers.model_check import check_model
+from wannier_spin.readers.packages import (
+    from_pythtb,
+    from_sisl,
+    from_tbmodels,
+    is_system_folder,
+    is_tbmodels_file,
+    read_system,
+    way_in,
+)
 from wannier_spin.readers.projections import read_projections
 from wannier_spin.readers.quality import examined, fitness_of
 from wannier_spin.readers.structure import chemical_symbol, read_structure, read_win_lattice
@@ -43,6 +53,13 @@ __all__ = [
     "examined",
     "fill_database",
     "find_fermi_energy",
+    "from_pythtb",
+    "from_sisl",
+    "from_tbmodels",
+    "is_system_folder",
+    "is_tbmodels_file",
+    "read_system",
+    "way_in",
     "find_file",
     "join_channels",
     "read_collinear",

@@ -6,7 +6,7 @@ that own the data (`model`, `results`); what they expect of it is a `Schema`.
 """
 
 from wannier_spin.storage.files import write_text, write_whole
-from wannier_spin.storage.reading import Tree, read_tree
+from wannier_spin.storage.reading import Tree, foreign_tree, read_tree
 from wannier_spin.storage.schema import Array, Each, Schema, Value, check_tree
 from wannier_spin.storage.trees import SMALL, Labelled, check_writable, write_tree
 
@@ -20,6 +20,7 @@ __all__ = [
     "Value",
     "check_tree",
     "check_writable",
+    "foreign_tree",
     "read_tree",
     "write_text",
     "write_tree",

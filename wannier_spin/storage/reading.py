@@ -33,14 +33,30 @@ def read_tree(path: str | Path, kind: str) -> Tree:
 
     Raises InputError if the file is missing, is not HDF5, is truncated, damaged or changed, or holds something else.
     """
-    import h5py
-
     path = Path(path)
     if not path.is_file():
         found = "is not a file" if path.exists() else "does not exist"
         raise InputError(f"'{path}' {found}; expected an HDF5 file written by wannier_spin")
+    tree = _whole_tree(path, own=True)
+    if tree.get("kind") != kind:
+        raise InputError(f"'{path}' holds '{tree.get('kind')}', expected '{kind}'")
+    return tree
+
+
+def foreign_tree(path: str | Path) -> Tree:
+    """An HDF5 file of another program, read with the same suspicion. Raises InputError."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"'{path}' does not exist, or is not a file; expected an HDF5 file")
+    return _whole_tree(path, own=False)
+
+
+def _whole_tree(path: Path, *, own: bool) -> Tree:
+    """All that is in a file; own : of this package. Raises InputError."""
+    import h5py
+
     try:
-        if fault := fault_of_stamp(path):
+        if own and (fault := fault_of_stamp(path)):
             raise Damaged(fault)
         with h5py.File(path, "r") as file:
             tree, _ = _Reader(path.stat().st_size, _is_sealed(file)).read(file)
@@ -52,8 +68,6 @@ def read_tree(path: str | Path, kind: str) -> Tree:
         raise InputError(f"'{path}' needs more memory than there is: {error}") from error
     except Exception as error:  # h5py has an exception of some kind for everything that can be wrong in a file
         raise InputError(f"'{path}' is damaged: {type(error).__name__}: {error}; take a copy of it, or make it again") from error
-    if tree.get("kind") != kind:
-        raise InputError(f"'{path}' holds '{tree.get('kind')}', expected '{kind}'")
     return tree
 
 
