@@ -181,7 +181,7 @@ def test_zeroed_numbers_without_stamp_are_seen_by_the_digests(files: dict[str, F
     places = {
         "result": "responses/spin_hall/blocks/L0",
         "model": "hamiltonian_R",
-        "checkpoint": "states/0/sums",
+        "checkpoint": "states/0/leading",
         "table": "numbers",
     }
     with h5py.File(target, "r+") as file:

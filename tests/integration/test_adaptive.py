@@ -125,11 +125,13 @@ def test_limit_of_evaluations(most):
 
 
 @pytest.mark.parametrize("memory", [1e9, 0.0])
-def test_limit_of_evaluations_counts_those_made_again(memory):
+def test_limit_of_evaluations_counts_each_box_once(memory):
+    """Else the answer would depend on memory, and a resumed run would end earlier."""
     p = problem([disk], 2, 1e-6, max_evaluations=7_000, memory=memory)
     state, _ = adapt(p)
-    assert state.evaluations == p.integrand.boxes * p.points
-    assert 7_000 - 3 * p.points <= state.evaluations <= 7_000
+    assert (p.integrand.boxes * p.points > state.evaluations) == (memory == 0)
+    assert 7_000 - 2 * p.points <= state.evaluations <= 7_000
+    assert state.totals.sums.tobytes() == adapt(problem([disk], 2, 1e-6, max_evaluations=7_000))[0].totals.sums.tobytes()
 
 
 @pytest.mark.parametrize("rounds", [0, 1, 4])
@@ -159,7 +161,7 @@ def table(size, suspect=None, edge=None):
     n = len(size)
     boxes = Boxes(np.zeros((n, 3)), np.ones((n, 3)) if edge is None else np.array(edge, float), np.ones(n))
     suspect = np.zeros(n) if suspect is None else np.array(suspect, float)
-    totals = Totals(np.zeros((3, 1)), np.zeros(1), np.zeros(size.shape[1]))
+    totals = Totals(np.zeros((3, 1)), np.zeros((3, 1)), np.zeros(1), np.zeros(size.shape[1]))
     return State(boxes, size, size, np.zeros(n, int), suspect, np.full(n, -1), np.zeros_like(size), totals, 0, (n,))
 
 
@@ -295,12 +297,14 @@ def test_resuming_from_a_checkpoint(functions, d):
         assert len(again) == len(states) - i
         assert other.converged == verdict.converged
         assert len(resumed.rounds) == len(state.rounds)
-        assert np.array_equal(resumed.boxes.corner, state.boxes.corner)
-        assert np.array_equal(resumed.boxes.edge, state.boxes.edge)
-        assert resumed.totals.value == pytest.approx(state.totals.value, rel=1e-12)
-        assert resumed.totals.difference == pytest.approx(state.totals.difference, rel=1e-12, abs=1e-14)
-        assert resumed.totals.spread == pytest.approx(state.totals.spread, rel=1e-6)
-        assert same(resumed.totals.minima, state.totals.minima)
+        assert same_bits(resumed, state)
+
+
+def same_bits(a, b):
+    """Of everything but who remembers what."""
+    ours, theirs = a.as_tree(), b.as_tree()
+    assert np.abs(ours["rest"]).max() > 0
+    return all(np.asarray(ours[key]).tobytes() == np.asarray(theirs[key]).tobytes() for key in (*ours, *theirs))
 
 
 def test_a_state_survives_its_tree():
@@ -308,7 +312,7 @@ def test_a_state_survives_its_tree():
     copy = State.from_tree(state.as_tree())
     for name in ("size", "axis", "suspect", "evaluations", "rounds"):
         assert np.array_equal(getattr(copy, name), getattr(state, name)), name
-    assert np.array_equal(copy.totals.sums, state.totals.sums)
+    assert same_bits(copy, state)
     assert np.array_equal(copy.volume, state.volume)
     assert set(copy.holder.tolist()) == {-1}
     assert set(state.holder.tolist()) == {0}
@@ -319,18 +323,16 @@ def test_a_state_survives_its_tree():
 
 @pytest.mark.parametrize("memory", [0.0, 500.0])
 def test_forgotten_sums_are_made_again(memory):
-    """Without room for them: the same answer, for more evaluations; with some room, fewer of them."""
+    """Without room for them: the same bits, for more evaluations; with some room, fewer of them."""
     functions = [ridge, gaussian]
     remembered = adapt(problem(functions, 2, 1e-3))[0]
     p = problem(functions, 2, 1e-3, memory=memory)
     made_again = adapt(p)[0]
-    assert np.array_equal(made_again.boxes.corner, remembered.boxes.corner)
-    assert made_again.totals.value == pytest.approx(remembered.totals.value, rel=1e-13)
+    assert same_bits(made_again, remembered)
     assert (made_again.holder >= 0).sum() * 2 * 2 * 8 <= memory
-    extra = made_again.evaluations - remembered.evaluations
-    splits = sum(remembered.rounds[1:]) // 2 * p.points
+    extra = p.integrand.boxes - sum(remembered.rounds)
+    splits = sum(remembered.rounds[1:]) // 2
     assert (0 < extra < splits) if memory else extra == splits
-    assert p.integrand.boxes * p.points == made_again.evaluations
 
 
 def test_told_to_stop():
@@ -348,25 +350,21 @@ def test_told_to_stop():
     assert sum(states[-1].rounds) <= 25
     state = adapt(problem([ridge], 2, 1e-3))[0]
     resumed = adapt(problem([ridge], 2, 1e-3), State.from_tree(states[-1].as_tree()))[0]
-    assert resumed.totals.value == pytest.approx(state.totals.value, rel=1e-12)
+    assert same_bits(resumed, state)
 
 
 # Ranks
 
 
-@pytest.mark.parametrize("piece", [1, 3, 4])
-def test_ranks_share_whole_pieces(piece):
-    """Every box once, in order; what the integrand evaluates in one piece is the same for any number of ranks."""
+def test_ranks_share_evenly():
+    """Every box once, in order."""
     for n in (1, 7, 12, 25):
-        boxes = Boxes(np.zeros((n, 3)), np.ones((n, 3)), np.ones(n))
         for size in (1, 2, 5, 30):
             shares = [
-                adaptive._Worker(problem([ridge], 2, 1e-3, comm=SimpleNamespace(rank=r, size=size), together=piece))._share(boxes)
-                for r in range(size)
+                adaptive._Worker(problem([ridge], 2, 1e-3, comm=SimpleNamespace(rank=r, size=size)))._share(n) for r in range(size)
             ]
             assert [i for share in shares for i in range(n)[share]] == list(range(n))
-            taken = [-(-len(range(n)[share]) // piece) for share in shares]
-            assert all(share.start % piece == 0 for share in shares)
+            taken = [len(range(n)[share]) for share in shares]
             assert max(taken) - min(taken) <= 1
 
 

@@ -107,7 +107,6 @@ def _problem(
         memory=REMEMBERED * integrand.memory * GIB,
         after_round=after_round,
         stop=control.stop,
-        together=integrand.boxes_per_batch,
     )
 
 
@@ -126,7 +125,7 @@ def _sums(integrands: Sequence[BoxIntegrand], states: Sequence[State], verdicts:
         "boxes": [len(state) for state in states],
         "rounds": [len(state.rounds) for state in states],
         "boxes_per_round": list(states[0].rounds),
-        "useful_ranks": useful_ranks([-(-n // integrands[0].boxes_per_batch) for n in states[0].rounds]),
+        "useful_ranks": useful_ranks(states[0].rounds),
         "points_per_box": integrands[0].rule.n_points,
         "box_axes": integrands[0].axes.basis.tolist(),
         "box_operations": len(integrands[0].axes.signs),

@@ -23,7 +23,7 @@ _STATE = Schema(
         **{name: Array("f", (("boxes",),), finite=True) for name in ("weight", "suspect")},
         **{name: Array("f", (("boxes", "responses"),), finite=True) for name in ("size", "magnitude", "hidden")},
         "axis": Array("i", (("boxes",),)),
-        "sums": Array("f", ((3, "points", "channels"),), finite=True),
+        **{name: Array("f", ((3, "points", "channels"),), finite=True) for name in ("leading", "rest")},
         "minima": Array("f", (("minima",),)),
         "evaluations": Value((int,)),
         "rounds": Array("i", (("rounds",),)),
@@ -42,7 +42,7 @@ class Checkpoint:
     def write(self, states: list[State]) -> None:
         """Write the states of all replicas so far, whole or not at all. Raises InputError (disk full)."""
         trees = {str(i): state.as_tree() for i, state in enumerate(states)}
-        write_tree(self.path, {"kind": KIND, "format": 1, "identity": json.dumps(dict(self.identity)), "states": trees})
+        write_tree(self.path, {"kind": KIND, "format": 2, "identity": json.dumps(dict(self.identity)), "states": trees})
 
     def read(self) -> list[State]:
         """The states of all replicas so far.

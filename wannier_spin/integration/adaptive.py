@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from wannier_spin.errors import Interrupted
 from wannier_spin.integration.boxes import Boxes, Tiling
 from wannier_spin.integration.grid import CompensatedSum
-from wannier_spin.integration.parallel import Communicator, minimum_over_ranks, sum_over_ranks, together
+from wannier_spin.integration.parallel import Communicator, leading_and_rest, minimum_over_ranks, sum_over_ranks, together
 
 Real = NDArray[np.float64]
 Integer = NDArray[np.int64]
@@ -58,14 +58,20 @@ class Sample:
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over all boxes: values, differences, squared differences, (3, ...) in this order; minima (m,).
+    """Sums over all boxes: values, differences, squared differences, (3, ...) in this order, as leading + rest; minima (m,).
 
-    magnitude : (r,) sum of the largest value of each response in every box: what there is to cancel.
+    Both parts are kept, so that a resumed run goes on from the same bits. magnitude : (r,) sum of the largest value of each
+    response in every box: what there is to cancel.
     """
 
-    sums: Real
+    leading: Real
+    rest: Real
     minima: Real
     magnitude: Real
+
+    @property
+    def sums(self) -> Real:
+        return np.asarray(self.leading + self.rest)
 
     @property
     def value(self) -> Real:
@@ -131,14 +137,14 @@ class State:
         """For a checkpoint."""
         table = {name: getattr(self, name) for name in ("size", "magnitude", "axis", "suspect", "hidden")}
         boxes = {field.name: getattr(self.boxes, field.name) for field in fields(Boxes)}
-        totals = {"sums": self.totals.sums, "minima": self.totals.minima}
+        totals = {name: getattr(self.totals, name) for name in ("leading", "rest", "minima")}
         return {**table, **boxes, **totals, "evaluations": self.evaluations, "rounds": np.array(self.rounds)}
 
     @classmethod
     def from_tree(cls, tree: dict[str, Any]) -> State:
         """From a checkpoint; nobody remembers the sums of single boxes. Raises KeyError."""
         boxes = Boxes(tree["corner"], tree["edge"], tree["weight"])
-        totals = Totals(tree["sums"], tree["minima"], tree["magnitude"].sum(axis=0))
+        totals = Totals(tree["leading"], tree["rest"], tree["minima"], _summed(tree["magnitude"]))
         nobody = np.full(len(boxes), -1)
         rounds = tuple(int(n) for n in tree["rounds"])
         table = (tree["size"], tree["magnitude"], tree["axis"], tree["suspect"], nobody, tree["hidden"])
@@ -153,10 +159,9 @@ Integrand = Callable[[Boxes], Iterator[Sample]]
 class Problem:
     """What is integrated, and by whom.
 
-    integrand : boxes -> samples, in order. points : of each box. judge : totals -> verdict. memory : bytes for remembered sums.
-    after_round : called on all ranks with the state and the verdict, for checkpoints and progress. stop : whether this rank was
-    told to stop. together : boxes, counted from the first of a round, that the integrand evaluates in one piece: they are not dealt
-    to different ranks, so that rounding (matrix products round by their sizes) does not depend on the number of ranks.
+    integrand : boxes -> samples, in order; a box gives the same bits whatever the others are. points : of each box.
+    judge : totals -> verdict. memory : bytes for remembered sums. after_round : called on all ranks with the state and the
+    verdict, for checkpoints and progress. stop : whether this rank was told to stop.
     """
 
     integrand: Integrand
@@ -168,7 +173,6 @@ class Problem:
     memory: float
     after_round: Callable[[State, Verdict], None] = lambda state, verdict: None
     stop: Callable[[], bool] = lambda: False
-    together: int = 1
 
 
 def adapt(problem: Problem, state: State | None = None) -> tuple[State, Verdict]:
@@ -242,9 +246,11 @@ def _coarsened(values: Real) -> Real:
 
 
 def _affordable(marked: Integer, state: State, problem: Problem) -> Integer:
-    """As many of them, from the first on, as the limit of evaluations allows; forgotten boxes are evaluated once more."""
-    cost = problem.points * (2 + (state.holder[marked] < 0))
-    return marked[state.evaluations + np.cumsum(cost) <= problem.limits.max_evaluations]
+    """As many of them, from the first on, as the limit of evaluations allows. Boxes that are evaluated once more do not count:
+    what is computed must depend neither on memory nor on whether a run was resumed.
+    """
+    halves = 2 * problem.points * np.arange(1, len(marked) + 1)
+    return marked[state.evaluations + halves <= problem.limits.max_evaluations]
 
 
 def _out_of_time(problem: Problem, start: float) -> bool:
@@ -270,45 +276,54 @@ class _Worker:
 
     def resume(self, state: State) -> None:
         """Go on from stored totals: rank 0 has them, the others have zero."""
-        self.total = CompensatedSum(state.totals.sums.shape)
+        self.total = CompensatedSum(state.totals.leading.shape)
         if self.comm.rank == 0:
-            self.total.add(state.totals.sums)
+            self.total.high[...], self.total.low[...] = state.totals.leading, state.totals.rest
         self.minima = state.totals.minima
 
     def refine(self, state: State, marked: Integer) -> State:
         """Replace the marked boxes by their halves."""
         marked = np.sort(marked)  # neighbours stay neighbours
-        parents, holder = state.boxes[marked], state.holder[marked]
-        forgotten = parents[holder < 0]
+        parents = state.boxes[marked]
         halves = self.problem.tiling.distinct(parents.split(state.axis[marked]))
-        together(self.comm, lambda: self._remove(parents[holder == self.comm.rank], forgotten))
+        together(self.comm, lambda: self._remove(parents, state.holder[marked]))
         table = self._evaluate(halves)
         kept = np.ones(len(state), bool)
         kept[marked] = False
         boxes = Boxes(*(np.concatenate([getattr(state.boxes, f.name)[kept], getattr(halves, f.name)]) for f in fields(Boxes)))
         old = (state.size, state.magnitude, state.axis, state.suspect, state.holder, state.hidden)
         size, magnitude, axis, suspect, holder, hidden = (np.concatenate([x[kept], new]) for x, new in zip(old, table, strict=True))
-        n = len(halves) + len(forgotten)
-        evaluations = state.evaluations + n * self.problem.points
-        totals = self._totals(magnitude)
-        return State(boxes, size, magnitude, axis, suspect, holder, hidden, totals, evaluations, (*state.rounds, n))
+        evaluations = state.evaluations + len(halves) * self.problem.points
+        rounds = (*state.rounds, len(halves))
+        return State(boxes, size, magnitude, axis, suspect, holder, hidden, self._totals(magnitude), evaluations, rounds)
 
-    def _remove(self, held: Boxes, forgotten: Boxes) -> None:
-        """Subtract the sums of boxes that are about to be split: remembered ones, and this rank's share of the others."""
+    def _remove(self, parents: Boxes, holder: Integer) -> None:
+        """Subtract the sums of boxes that are about to be split: remembered ones, and this rank's share of those that nobody
+        remembers. In the order of the table, so that rounding does not depend on what is remembered.
+        """
         assert self.total is not None
-        for key in _keys(held):
-            self.total.add(_stack(*self.held[key].pop(), sign=-1))
-            self.n_held -= 1
-            if not self.held[key]:
-                del self.held[key]
-        for sample in self._samples(forgotten[self._share(forgotten)]):
-            self.total.add(_stack(sample.value, sample.difference, sign=-1))
+        forgotten = np.flatnonzero(holder < 0)
+        again = forgotten[self._share(len(forgotten))]
+        samples = self._samples(parents[again])
+        for i in np.sort(np.concatenate([again, np.flatnonzero(holder == self.comm.rank)])):
+            if holder[i] < 0:
+                sample = next(samples)
+                self.total.add(_stack(sample.value, sample.difference, sign=-1))
+            else:
+                self.total.add(_stack(*self._take(_keys(parents[i : i + 1])[0]), sign=-1))
 
-    def _share(self, boxes: Boxes) -> slice:
-        """Whole pieces, as even as they can be dealt."""
-        rank, size, piece = self.comm.rank, self.comm.size, self.problem.together
-        pieces = -(-len(boxes) // piece)
-        return slice(pieces * rank // size * piece, min(pieces * (rank + 1) // size * piece, len(boxes)))
+    def _take(self, key: bytes) -> tuple[Real, Real]:
+        """The remembered sums of a box, which are forgotten."""
+        found = self.held[key].pop()
+        self.n_held -= 1
+        if not self.held[key]:
+            del self.held[key]
+        return found
+
+    def _share(self, n: int) -> slice:
+        """Of n boxes, as even as they can be dealt."""
+        rank, size = self.comm.rank, self.comm.size
+        return slice(n * rank // size, n * (rank + 1) // size)
 
     def _samples(self, boxes: Boxes) -> Iterator[Sample]:
         for sample in self.problem.integrand(boxes):
@@ -318,7 +333,7 @@ class _Worker:
 
     def _evaluate(self, boxes: Boxes) -> Table:
         """Evaluate this rank's share and add it; on all ranks the table of all: size, magnitude, axis, suspect, holder, hidden."""
-        mine = self._share(boxes)
+        mine = self._share(len(boxes))
         rows = together(self.comm, lambda: self._add(boxes[mine], boxes[:1]))
         table = np.zeros((len(boxes), rows.shape[1]))
         table[mine] = rows
@@ -359,8 +374,13 @@ class _Worker:
     def _totals(self, magnitude: Real) -> Totals:
         assert self.total is not None
         assert self.minima is not None
-        sums = sum_over_ranks(self.comm, self.total.high, self.total.low)
-        return Totals(sums, minimum_over_ranks(self.comm, self.minima), magnitude.sum(axis=0))
+        sums = (X.copy() for X in leading_and_rest(self.comm, self.total.high, self.total.low))
+        return Totals(*sums, minimum_over_ranks(self.comm, self.minima), _summed(magnitude))
+
+
+def _summed(rows: Real) -> Real:
+    """Over the first axis, in one order whatever the layout in memory."""
+    return np.asarray(np.ascontiguousarray(rows).sum(axis=0))
 
 
 def _stack(value: Real, difference: Real, sign: int = 1) -> Real:

@@ -152,20 +152,28 @@ def all_failed(comm: Communicator, patience: float = 60.0) -> bool:
 
 
 def sum_over_ranks(comm: Communicator, high: NDArray[np.float64], low: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of high + low over all ranks, on all ranks, the same to the last digits however the terms were dealt.
+    """Sum of high + low over all ranks, on all ranks, the same to the last digits however the terms were dealt."""
+    leading, rest = leading_and_rest(comm, high, low)
+    return leading + rest
+
+
+def leading_and_rest(
+    comm: Communicator, high: NDArray[np.float64], low: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum of high + low over all ranks as two parts, on all ranks; of one rank the two as they are.
 
     The leading bits of `high` are multiples of a unit so large that their sum is exact in any order; what is left is too
     small for its rounding to matter.
     """
     if comm.size == 1:
-        return high + low
+        return high, low
     bound = -minimum_over_ranks(comm, -np.abs(high)) * comm.size
     unit = np.exp2(np.ceil(np.log2(np.where(bound > 0, bound, 1.0))) - 52)
     leading = np.round(high / unit) * unit
     total, rest = np.empty_like(high), np.empty_like(high)
     comm.Allreduce(leading, total)
     comm.Allreduce((high - leading) + low, rest)
-    return total + rest
+    return total, rest
 
 
 def minimum_over_ranks(comm: Communicator, array: NDArray[np.float64]) -> NDArray[np.float64]:
