@@ -339,18 +339,18 @@ from wannier_spin import cli
 from wannier_spin.cli import run as command
 from wannier_spin.integrals import boxes as cells
 from wannier_spin.errors import InputError
-original, report, now = cells.CellIntegrand._batch, command.report, [1]
+original, report, now = cells.CellIntegrand._box, command.report, [1]
 
 def counted(reached):
     now[0] = reached.number + 1
     report(reached)
 
-def _batch(self, boxes):
+def _box(self, box):
     if now[0] == 5 and MPI.COMM_WORLD.rank == {rank}:
         {how}
-    yield from original(self, boxes)
+    return original(self, box)
 
-cells.CellIntegrand._batch, command.report = _batch, counted
+cells.CellIntegrand._box, command.report = _box, counted
 sys.argv = ["wannier-spin", *sys.argv[1:]]
 cli.main()
 """
