@@ -12,7 +12,7 @@ from rounding import same
 
 from wannier_spin.errors import Interrupted
 from wannier_spin.integration import adaptive
-from wannier_spin.integration.adaptive import LEAST, PART, SCOUTS, State, Totals, Verdict, adapt, mark, useful_ranks
+from wannier_spin.integration.adaptive import FRACTION, LEAST, SCOUTS, State, Totals, Verdict, adapt, mark, useful_ranks
 from wannier_spin.integration.boxes import Boxes
 from wannier_spin.integration.rules import tensor_rule
 
@@ -176,7 +176,7 @@ def test_marked_is_the_smallest_set(seed):
     errors = np.random.default_rng(seed).lognormal(0, 3, 40)
     marked = mark(table(errors), verdict_of([2]))
     assert marked.tolist() == np.argsort(-errors)[: len(marked)].tolist()
-    part, least = PART * errors.sum() * (1 - 1e-6), min(int(np.ceil(LEAST * 40)), (errors > 40**-0.5).sum())
+    part, least = FRACTION * errors.sum() * (1 - 1e-6), min(int(np.ceil(LEAST * 40)), (errors > 40**-0.5).sum())
     assert errors[marked].sum() >= part
     assert len(marked) >= least
     assert errors[marked[:-1]].sum() < part or len(marked) == least
