@@ -386,7 +386,9 @@ def test_checkpoints_cut_anywhere(tmp_path: Path, checkpoint: bytes) -> None:
             Checkpoint(path, {}).read()
 
 
-@pytest.mark.parametrize("missing", ["identity", "states", "states/0/leading", "states/0/rest", "states/0/corner", "states/0/rounds"])
+@pytest.mark.parametrize(
+    "missing", ["identity", "states", "states/0/leading", "states/0/rest", "states/0/corner", "states/0/rounds"]
+)
 def test_checkpoint_with_something_missing(wannier_spin: Command, folder: Path, checkpoint: bytes, missing: str) -> None:
     path = folder / "in.checkpoint.h5"
     path.write_bytes(checkpoint)

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from integration.integrands import SQUARE, bar_of, centred, cosines, disk, exact, gaussian, problem, ridge
-from rounding import same
 
 from wannier_spin.errors import Interrupted
 from wannier_spin.integration import adaptive
