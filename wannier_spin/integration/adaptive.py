@@ -374,8 +374,8 @@ class _Worker:
     def _totals(self, magnitude: Real) -> Totals:
         assert self.total is not None
         assert self.minima is not None
-        sums = (X.copy() for X in leading_and_rest(self.comm, self.total.high, self.total.low))
-        return Totals(*sums, minimum_over_ranks(self.comm, self.minima), _summed(magnitude))
+        leading, rest = leading_and_rest(self.comm, self.total.high.copy(), self.total.low.copy())
+        return Totals(leading, rest, minimum_over_ranks(self.comm, self.minima), _summed(magnitude))
 
 
 def _summed(rows: Real) -> Real:
