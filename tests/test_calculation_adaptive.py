@@ -10,9 +10,9 @@ from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
 from wannier_spin.errors import Interrupted
-from wannier_spin.integrals.adaptive import Control
+from wannier_spin.integrals.algorithm import Control, Integral
 from wannier_spin.integrals.boxes import cell_integrands
-from wannier_spin.integrals.channels import Tolerance, make_channels
+from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.occupation import Occupation
 from wannier_spin.symmetry import invariant_basis, magnetic_group, project, project_bound
@@ -226,8 +226,8 @@ def test_first_boxes_of_all_replicas(small):
     """All that can be asked for have boxes of positive size, no two the same."""
     plan = Plan((ws.responses.get("spin_hall"),), "spin", (), "full")
     occupation = Occupation(np.array([0.1]), np.array([0.1]))
-    channels = make_channels(plan, "adiabatic", {"spin_hall": 1.0}, 1.0, ())
-    cells = cell_integrands(small["model"], plan, channels, occupation, 1e-4, Tolerance(replicas=64), (), 1.0)
+    integral = Integral(small["model"], plan, occupation, 1e-4, "adiabatic", 1.0, {"spin_hall": 1.0})
+    cells = cell_integrands(integral, Tolerance(replicas=64), 1.0)
     edges = np.array([cell.tiling.edges[0] for cell in cells])
     assert edges.shape[0] == 64
     assert np.diff(edges, axis=1).min() > 0.1

@@ -5,7 +5,7 @@ import pytest
 
 import wannier_spin as ws
 from wannier_spin.errors import Interrupted
-from wannier_spin.integrals.adaptive import Control, Round
+from wannier_spin.integrals.algorithm import Control, Round
 from wannier_spin.integrals.channels import Tolerance
 
 MODEL = ws.models.get("rashba_exchange")

@@ -79,7 +79,7 @@ def _about_energies(model: Model, plan: Plan, occupation: Occupation, m: Minima,
     crossed = ((low[None] < mu[:, None]) & (mu[:, None] < high[None])).any(axis=1)
     coldest = float(occupation.kT.min())
     unseen = crossed & (m.distance_from_mu > NEAR_FERMI * coldest)
-    if plan.has_surface and unseen.any() and not sums.adaptive:
+    if plan.has_surface and unseen.any() and sums.on_points:
         yield (
             f"at {unseen.sum()} of {len(mu)} values of mu no state of the mesh lies within {NEAR_FERMI:g} kT "
             f"({coldest:.2g} eV at the lowest temperature) though "

@@ -9,10 +9,10 @@ from typing import Unpack
 
 from wannier_spin.calculation.cautions import check_finite
 from wannier_spin.calculation.facts import run_facts
-from wannier_spin.calculation.integrate import Task, carry_out, check_accuracy
+from wannier_spin.calculation.integrate import Task, algorithm_of, carry_out
 from wannier_spin.continuum import Model
 from wannier_spin.errors import AccuracyWarning
-from wannier_spin.integrals.adaptive import Control
+from wannier_spin.integrals.algorithm import Control, Execution
 from wannier_spin.integrals.sums import Progress
 from wannier_spin.integration.parallel import SERIAL, Communicator, one_blas_thread
 from wannier_spin.prepared import check_is_model, prepare
@@ -51,11 +51,11 @@ def compute(
     start, comm = time.monotonic(), comm or SERIAL
     check_is_model(model)
     prepared = prepare(model, responses.with_(**asked) if isinstance(responses, Request) else Request(responses, **asked))
-    check_accuracy(prepared)
+    algorithm = algorithm_of(prepared.request, model)
     with warnings.catch_warnings(record=True) as caught, one_blas_thread():
         warnings.simplefilter("always", AccuracyWarning)
         task = Task.of(prepared)
-        done = carry_out(task, comm, progress, control)
+        done = carry_out(task, algorithm, Execution(prepared.request.memory, comm, progress, control))
     messages = tuple(str(w.message) for w in caught if issubclass(w.category, AccuracyWarning))
     for message in messages:
         warnings.warn(message, AccuracyWarning, stacklevel=2)

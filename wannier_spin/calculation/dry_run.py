@@ -10,11 +10,12 @@ from pathlib import Path
 from wannier_spin import responses as resp
 from wannier_spin.calculation.open_model import inputs_of
 from wannier_spin.calculation.run import asked_tolerance, default_grid, run_model
-from wannier_spin.calculation.symmetrize import irreducible_mesh, verified_group
+from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.config import GridSection, Settings, ToleranceSection
 from wannier_spin.continuum import Model
-from wannier_spin.integrals.adaptive import Control, Round
+from wannier_spin.integrals.algorithm import Control, Round
 from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.mesh import irreducible_mesh
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.model import Structure, TightBindingModel

@@ -1,8 +1,7 @@
-"""Sums of a prepared request: on a mesh, on the disk of a k·p model, or on boxes within a tolerance."""
+"""Sums of a prepared request, by the algorithm that it needs: it is chosen here, in `algorithm_of`."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,28 +10,24 @@ import numpy as np
 
 from wannier_spin.calculation.cautions import caution, warn
 from wannier_spin.calculation.degenerate import MOVED, Change, Merged, about_merged, changes, merged_pairs
-from wannier_spin.calculation.symmetrize import VerifiedGroup, irreducible_mesh, symmetrized, verified_group
+from wannier_spin.calculation.symmetrize import VerifiedGroup, symmetrized, verified_group
 from wannier_spin.continuum import LEAST_ENERGY, ContinuumModel, Model
 from wannier_spin.errors import InputError
-from wannier_spin.integrals.adaptive import Control, integrate_adaptive
-from wannier_spin.integrals.bars import Judged
-from wannier_spin.integrals.boxes import BoxIntegrand, cell_integrands
-from wannier_spin.integrals.channels import Tolerance, make_channels, whole
+from wannier_spin.integrals.adaptive import OnBoxes
+from wannier_spin.integrals.algorithm import Algorithm, Control, Execution, Integral
+from wannier_spin.integrals.boxes import cell_integrands
+from wannier_spin.integrals.channels import whole
 from wannier_spin.integrals.checkpoint import fingerprint, short
-from wannier_spin.integrals.disk import integrate_disk
-from wannier_spin.integrals.mesh import Execution, integrate_mesh
+from wannier_spin.integrals.disk import OnDisk
+from wannier_spin.integrals.mesh import OnMesh
 from wannier_spin.integrals.regions import region_integrands
-from wannier_spin.integrals.sums import Progress, Sums
-from wannier_spin.integration.grid import Mesh
+from wannier_spin.integrals.sums import Sums
 from wannier_spin.integration.parallel import Communicator, together
-from wannier_spin.model import TightBindingModel
 from wannier_spin.prepared import Prepared
+from wannier_spin.request import Request
 from wannier_spin.results import ResponseTensor
 from wannier_spin.sites import resolved_sites
 from wannier_spin.symmetry import Operation, SiteGroup, site_group
-
-FEWER, ENOUGH = 20.0, 343  # comparing two tolerances takes this many times fewer points of a mesh each time, but no fewer than that
-GENERIC_SHIFT = (0.37, 0.23, 0.41)  # of its spacing: off all points that symmetry distinguishes, where bands meet in any case
 
 
 @dataclass(frozen=True)
@@ -87,25 +82,26 @@ class Done:
     changes: Mapping[str, Change]
 
 
-def carry_out(task: Task, comm: Communicator, progress: Progress, control: Control) -> tuple[Done, ...]:
+def carry_out(task: Task, algorithm: Algorithm, execution: Execution) -> tuple[Done, ...]:
     """Everything that a request asks for, one weight of states after the other. Raises InputError, and Interrupted."""
     done: list[Done] = []
     for single in task.by_weight():
-        sums = integrate(single, comm, progress, _control(control, len(done)))
+        how = replace(execution, control=_control(execution.control, len(done)))
+        sums = algorithm.sums(integral_of(single, single.prepared.degeneracy_tolerance), how)
         warn(single.prepared, sums)
-        done.append(_judged(single, sums, comm, progress, control))
+        done.append(_judged(single, sums, algorithm, execution))
     for number, one in enumerate(done[1:], 1):
-        checkpoint = _control(control, number).checkpoint
-        if checkpoint is not None and comm.rank == 0 and all(one.sums.converged.values()):
+        checkpoint = _control(execution.control, number).checkpoint
+        if checkpoint is not None and execution.comm.rank == 0 and all(one.sums.converged.values()):
             checkpoint.unlink(missing_ok=True)
     return tuple(done)
 
 
-def _judged(task: Task, sums: Sums, comm: Communicator, progress: Progress, control: Control) -> Done:
+def _judged(task: Task, sums: Sums, algorithm: Algorithm, execution: Execution) -> Done:
     """With what bands that count as degenerate do to the answer: a response that depends on it is not converged."""
-    merged = _merged(task, sums, comm)
+    merged = _merged(task, sums, execution.comm)
     sums.notes.update(merged.as_notes())
-    tried = with_other_tolerances(task, merged, comm, progress, control)
+    tried = with_other_tolerances(task, merged, algorithm, execution)
     found = changes([task.tensors(one) for one in tried], {r.name: task.prepared.factor(r) for r in task.prepared.plan.responses})
     moved = {name: change for name, change in found.items() if change.largest > task.allowed(name, change.scale)}
     measured = any(change.scale > 0 for change in found.values())
@@ -135,52 +131,52 @@ def _control(control: Control, number: int) -> Control:
     return replace(control, checkpoint=beside, resume=control.resume and beside.exists())
 
 
-def check_accuracy(prepared: Prepared) -> None:
-    """Raise InputError unless the request has either a grid or a tolerance that the model can be integrated within."""
-    request, model = prepared.request, prepared.model
-    if request.grid is None and request.tolerance is None:
-        raise InputError("expected either a grid (uniform mesh) or a tolerance (adaptive boxes), found neither")
-    if request.tolerance is None:
-        return
-    if isinstance(model, TightBindingModel) and not any(model.periodic):
-        raise InputError(f"model '{model.name}' is not periodic: there is nothing to integrate over")
+def algorithm_of(request: Request, model: Model) -> Algorithm:
+    """How the integral over k is made: the only place where that is decided.
 
-
-def integrate(task: Task, comm: Communicator, progress: Progress, control: Control) -> Sums:
-    """The sums that the request asks for. Raises InputError, and Interrupted."""
-    request = task.prepared.request
+    Raises InputError unless the request has either a grid or a tolerance that the model can be integrated within.
+    """
     if request.tolerance is not None:
-        return _on_boxes(task, request.tolerance, comm, control)
-    mesh = MeshOf(request.grid or (), request.shift)
-    return on_points(task, mesh, task.prepared.degeneracy_tolerance, comm, progress)
-
-
-@dataclass(frozen=True)
-class MeshOf:
-    """Points and shift of a mesh, as requested; and whether its sums get error bars."""
-
-    points: Sequence[int]
-    shift: Sequence[float]
-    bars: bool = True
-
-
-def on_points(task: Task, asked: MeshOf, degeneracy_tolerance: float, comm: Communicator, progress: Progress) -> Sums:
-    """Sums on a mesh of the crystal, or on the disk of a k·p model."""
-    prepared, model = task.prepared, task.prepared.model
+        if isinstance(model, ContinuumModel):
+            return OnBoxes(request.tolerance, region_integrands)
+        if not any(model.periodic):
+            raise InputError(f"model '{model.name}' is not periodic: there is nothing to integrate over")
+        return OnBoxes(request.tolerance, cell_integrands)
+    if request.grid is None:
+        raise InputError("expected either a grid (uniform mesh) or a tolerance (adaptive boxes), found neither")
     if isinstance(model, ContinuumModel):
-        return integrate_disk(model, prepared.plan, prepared.occupation, tuple(asked.points), degeneracy_tolerance)
-    request = prepared.request
-    mesh = Mesh(_three("grid", asked.points, int), _three("shift", asked.shift, float))
-    if task.reducing:
-        mesh = irreducible_mesh(mesh, task.reducing)
-    operations = tuple(task.group.group.point_operations) if task.group else ()
-    judged = Judged(request.relaxation, request.natural_tau, operations, task.sites, bool(task.reducing))
-    execution = Execution(request.memory, comm, progress)
-    how = (degeneracy_tolerance, judged if asked.bars else None, execution)
-    return integrate_mesh(model, prepared.plan, prepared.occupation, mesh, *how)
+        return OnDisk(tuple(request.grid))
+    return OnMesh(_three("grid", request.grid, int), _three("shift", request.shift, float))
 
 
-def with_other_tolerances(task: Task, merged: Merged, comm: Communicator, progress: Progress, control: Control) -> list[Sums]:
+def integral_of(task: Task, degeneracy_tolerance: float) -> Integral:
+    """What is summed, with what makes it this calculation."""
+    prepared, request, group = task.prepared, task.prepared.request, task.group
+    plan, operations = prepared.plan, () if group is None else tuple(group.group.point_operations)
+    identity = {
+        "model": f"{prepared.model.name} ({fingerprint(prepared.model)})",
+        **request.identity(),
+        "summed": ", ".join(record.name for record in plan.responses),
+        "operations": operations_text(task.reducing),
+        "degeneracy_tolerance": f"{degeneracy_tolerance:g}",
+        "sites": str(dict(plan.sites)),
+    }
+    return Integral(
+        prepared.model,
+        plan,
+        prepared.occupation,
+        degeneracy_tolerance,
+        request.relaxation,
+        request.natural_tau,
+        {record.name: prepared.factor(record) for record in plan.responses},
+        operations,
+        request.reduce_k,
+        task.sites,
+        identity,
+    )
+
+
+def with_other_tolerances(task: Task, merged: Merged, algorithm: Algorithm, execution: Execution) -> list[Sums]:
     """On fewer points with the degeneracy tolerance, a tenth and ten times of it; or, where nobody said whether to check and pairs
     of bands are merged, with the tolerance and none.
     """
@@ -189,55 +185,9 @@ def with_other_tolerances(task: Task, merged: Merged, comm: Communicator, progre
     if asked is False or (asked is None and not merged.matters):
         return []
     tolerances = [merging, max(merged.exact, LEAST_ENERGY)] if asked is None else [merging, 0.1 * merging, 10 * merging]
-    if request.tolerance is not None:
-        return [_on_first_boxes(task, request.tolerance, one, comm, control) for one in tolerances]
-    few = _fewer(task.prepared.model, request.grid or (), asked is True)
-    shift = request.shift if asked else [x if n > 1 else 0.0 for x, n in zip(GENERIC_SHIFT, few, strict=False)]
-    mesh = MeshOf(few, shift, bars=False)
-    return [on_points(task, mesh, one, comm, progress if asked else lambda done, total: None) for one in tolerances]
-
-
-def _fewer(model: Model, grid: Sequence[int], asked: bool) -> list[int]:
-    """A mesh with half the points along each direction; where nobody asked, FEWER times fewer in all, but no fewer than ENOUGH."""
-    active = max(1, sum(int(n) > 1 for n in grid))
-    divisor, enough = (2.0, 1) if asked else (FEWER ** (1 / active), round(ENOUGH ** (1 / active)))
-    least = 4 if isinstance(model, ContinuumModel) else 1
-    return [max(least, math.ceil(int(n) / divisor), min(int(n), enough)) for n in grid]
-
-
-def _on_first_boxes(task: Task, wanted: Tolerance, degeneracy_tolerance: float, comm: Communicator, control: Control) -> Sums:
-    """On the boxes that an adaptive integral begins with."""
-    cells = _cells(task, wanted, degeneracy_tolerance)[:1]
-    once = replace(wanted, replicas=1, max_evaluations=len(cells[0].tiling.first()) * cells[0].rule.n_points)
-    return integrate_adaptive(cells, once, comm, Control(stop=control.stop), {})
-
-
-def _on_boxes(task: Task, wanted: Tolerance, comm: Communicator, control: Control) -> Sums:
-    prepared, request = task.prepared, task.prepared.request
-    cells = _cells(task, wanted, prepared.degeneracy_tolerance)
-    identity = {
-        "model": f"{prepared.model.name} ({fingerprint(prepared.model)})",
-        **request.identity(),
-        "summed": ", ".join(record.name for record in prepared.plan.responses),
-        "operations": operations_text(task.reducing),
-        "degeneracy_tolerance": f"{prepared.degeneracy_tolerance:g}",
-        "sites": str(dict(prepared.plan.sites)),
-        "replicas": str(wanted.replicas),
-        "boxes": f"{cells[0].tiling.counts.tolist()} of {cells[0].rule.n_points} points",
-    }
-    return integrate_adaptive(cells, wanted, comm, control, identity)
-
-
-def _cells(task: Task, wanted: Tolerance, degeneracy_tolerance: float) -> Sequence[BoxIntegrand]:
-    """The integrand, once for each replica."""
-    prepared, operations = task.prepared, task.reducing
-    plan, request, model = prepared.plan, prepared.request, prepared.model
-    scale = {record.name: prepared.factor(record) for record in plan.responses}
-    sites = task.sites if request.reduce_k else None
-    channels = make_channels(plan, request.relaxation, scale, request.natural_tau, operations, sites)
-    if isinstance(model, ContinuumModel):
-        return region_integrands(model, plan, channels, prepared.occupation, degeneracy_tolerance, wanted, request.memory)
-    return cell_integrands(model, plan, channels, prepared.occupation, degeneracy_tolerance, wanted, operations, request.memory)
+    few = algorithm.sketch(integral_of(task, merging), bool(asked))
+    quiet = execution if asked else replace(execution, progress=lambda done, total: None)
+    return [few.sums(integral_of(task, one), quiet) for one in tolerances]
 
 
 def operations_text(operations: Sequence[Operation]) -> str:

@@ -15,7 +15,7 @@ from wannier_spin.calculation.open_model import Inputs, inputs_of
 from wannier_spin.config import Settings
 from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
-from wannier_spin.integrals.adaptive import Control
+from wannier_spin.integrals.algorithm import Control
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.sums import Progress
 from wannier_spin.integration.parallel import Communicator, together

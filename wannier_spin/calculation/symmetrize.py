@@ -16,7 +16,6 @@ from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.kinds import block_kind, response_kinds
 from wannier_spin.integrals.plan import Plan
-from wannier_spin.integration.grid import Mesh
 from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import ResponseTensor, SymmetryFacts, at_site
@@ -32,8 +31,6 @@ from wannier_spin.symmetry import (
     check_axis,
     format_table,
     group_violation,
-    irreducible_weights,
-    mesh_operations,
     project,
     project_bound,
     symmetry_group,
@@ -125,17 +122,6 @@ def _about_moments(structure: Structure) -> str:
     if structure.magnetic_moments.any():
         return f"are the magnetic moments right (size, direction, order of the atoms)? They are {where}"
     return f"are the magnetic moments right? The structure has none; give them, in mu_B: {where}"
-
-
-def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
-    """The mesh with the weights of its irreducible points, under the operations that leave it invariant.
-
-    The nested coarse mesh must stay invariant too: the error estimate compares the two.
-    """
-    usable = mesh_operations(operations, mesh.points, mesh.shift)
-    if mesh.nested:
-        usable = mesh_operations(usable, *mesh.coarse)
-    return replace(mesh, weights=irreducible_weights(usable, mesh.points, mesh.shift))
 
 
 def symmetrized(

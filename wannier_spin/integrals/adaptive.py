@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
+from wannier_spin.integrals.algorithm import Control, Execution, Integral, Round
 from wannier_spin.integrals.boxes import REMEMBERED, BoxIntegrand
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.checkpoint import Checkpoint
@@ -21,32 +21,46 @@ Real = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Round:
-    """What has been reached after a round: boxes, k-points so far, and each response's error bar over its tolerance."""
+class OnBoxes:
+    """Boxes that are split where the error is, until it is within a tolerance. See `Algorithm`.
 
-    replica: int
-    number: int
-    boxes: int
-    evaluations: int
-    excess: dict[str, float]
+    integrands : makes them for an integral, one for each replica, with so many GiB: of a crystal, or of a region.
+    """
+
+    wanted: Tolerance
+    integrands: Callable[[Integral, Tolerance, float], Sequence[BoxIntegrand]]
+
+    def sums(self, integral: Integral, execution: Execution) -> Sums:
+        """See `Algorithm`. Raises InputError if the limit of evaluations does not suffice for the first boxes; Interrupted."""
+        found = self.integrands(integral, self.wanted, execution.memory)
+        first = f"{found[0].tiling.counts.tolist()} of {found[0].rule.n_points} points"
+        identity = {**(integral.identity or {}), "replicas": str(self.wanted.replicas), "boxes": first}
+        return integrate_adaptive(found, self.wanted, execution, identity)
+
+    def sketch(self, integral: Integral, thorough: bool) -> FirstBoxes:
+        """See `Algorithm`."""
+        return FirstBoxes(self)
 
 
 @dataclass(frozen=True)
-class Control:
-    """How an adaptive integral is looked after.
+class FirstBoxes:
+    """The boxes that others begin with, and no more. See `Algorithm`."""
 
-    checkpoint : file that is replaced after every round. resume : go on from it. report : called after every round, on all
-    ranks. stop : whether this process was told to stop.
-    """
+    boxes: OnBoxes
 
-    checkpoint: Path | None = None
-    resume: bool = False
-    report: Callable[[Round], None] = lambda round_: None
-    stop: Callable[[], bool] = lambda: False
+    def sums(self, integral: Integral, execution: Execution) -> Sums:
+        """See `Algorithm`."""
+        first = self.boxes.integrands(integral, replace(self.boxes.wanted, replicas=1), execution.memory)
+        once = replace(self.boxes.wanted, replicas=1, max_evaluations=len(first[0].tiling.first()) * first[0].rule.n_points)
+        return integrate_adaptive(first, once, replace(execution, control=Control(stop=execution.control.stop)), {})
+
+    def sketch(self, integral: Integral, thorough: bool) -> FirstBoxes:
+        """See `Algorithm`."""
+        return self
 
 
 def integrate_adaptive(
-    integrands: Sequence[BoxIntegrand], wanted: Tolerance, comm: Communicator, control: Control, identity: Mapping[str, str]
+    integrands: Sequence[BoxIntegrand], wanted: Tolerance, execution: Execution, identity: Mapping[str, str]
 ) -> Sums:
     """Integrals within a tolerance, or as near as the limits allow; one integrand for each replica.
 
@@ -54,6 +68,7 @@ def integrate_adaptive(
 
     Raises InputError if the limit of evaluations does not suffice for the first boxes; Interrupted.
     """
+    comm, control = execution.comm, execution.control
     checkpoint = Checkpoint(control.checkpoint, identity) if control.checkpoint is not None else None
     states: list[State] = _stored(checkpoint, comm) if control.resume else []
     verdicts = []
@@ -141,4 +156,5 @@ def _sums(integrands: Sequence[BoxIntegrand], states: Sequence[State], verdicts:
         spread=channels.expand_bound(spread),
         replicas=values if n > 1 else (),
         converged={name: bool(x <= 1) for name, x in zip(channels.names, excess, strict=True)},
+        on_points=False,
     )

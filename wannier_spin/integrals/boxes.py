@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.errors import InputError
+from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.channels import Channels, Tolerance
 from wannier_spin.integrals.hidden import NearestGaps
 from wannier_spin.integrals.plan import Plan
@@ -20,7 +21,7 @@ from wannier_spin.integration.boxes import UNEVEN, Boxes, Tiling, tiling
 from wannier_spin.integration.rules import Quadrature, Rule, tensor_rule
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
-from wannier_spin.symmetry import BoxSymmetry, Operation, box_symmetry
+from wannier_spin.symmetry import BoxSymmetry, box_symmetry
 
 Real = NDArray[np.float64]
 START = 4  # boxes along a periodic axis
@@ -256,21 +257,15 @@ class CellIntegrand(BoxIntegrand):
         return np.asarray(2 * np.pi * np.linalg.norm(self.model.hamiltonian_R, 2, axis=(1, 2)) @ R)
 
 
-def cell_integrands(
-    model: TightBindingModel,
-    plan: Plan,
-    channels: Channels,
-    occupation: Occupation,
-    degeneracy_tolerance: float,
-    wanted: Tolerance,
-    operations: Sequence[Operation],
-    memory: float,
-) -> list[CellIntegrand]:
-    """One integrand for each replica. operations : of the group that boxes are reduced with; none: all boxes."""
+def cell_integrands(integral: Integral, wanted: Tolerance, memory: float) -> list[CellIntegrand]:
+    """One integrand for each replica, on boxes that the group reduces where the integral says so."""
+    model = integral.model
+    assert isinstance(model, TightBindingModel)
     if not 0 < memory < np.inf:
         raise InputError(f"memory = {memory}, expected a positive number of GiB")
-    axes = box_symmetry(operations, model.periodic)
+    axes = box_symmetry(integral.reducing, model.periodic)
     counts = np.array([(wanted.start or START) if periodic else 1 for periodic in model.periodic])
     uneven = [UNEVEN * (1 + 3 * (replica * GOLDEN % 1)) for replica in range(wanted.replicas)]  # below 1: boundaries in order
     tilings = [tiling(counts, axes.permutations, axes.signs, u) for u in uneven]
-    return [CellIntegrand(plan, channels, occupation, degeneracy_tolerance, axes, t, memory, model) for t in tilings]
+    given = (integral.plan, integral.channels(), integral.occupation, integral.degeneracy_tolerance, axes)
+    return [CellIntegrand(*given, t, memory, model) for t in tilings]

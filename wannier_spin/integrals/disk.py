@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,26 +12,46 @@ from wannier_spin.bloch import kp_matrices
 from wannier_spin.continuum import Ball, ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import geometry_of
+from wannier_spin.integrals.algorithm import Execution, Integral
 from wannier_spin.integrals.plan import Plan
-from wannier_spin.integrals.sums import Sums, minima_of, sum_states
+from wannier_spin.integrals.sums import Sums, fewer, minima_of, sum_states
 from wannier_spin.integration.rays import Disk
 from wannier_spin.occupation import CUTOFF, Occupation
 
 Real = NDArray[np.float64]
+LEAST = 4  # points per panel, and angles
 
 
-def integrate_disk(
-    model: ContinuumModel, plan: Plan, occupation: Occupation, grid: tuple[int, ...], degeneracy_tolerance: float
-) -> Sums:
-    """Polar quadrature, once for each (mu, T); the estimate is the same with three quarters of the points."""
-    if not isinstance(model.region, Ball) or model.dimension != 2:
-        raise InputError(f"model '{model.name}' is integrated over no disk of the plane: give a tolerance in place of a grid")
-    if len(grid) != 2 or not all(isinstance(n, int | float | np.integer) for n in grid) or any(n != int(n) or n < 4 for n in grid):
-        raise InputError(f"grid = {grid}: a k·p model takes two numbers, points per radial panel and angles, at least 4 each")
-    fine = _disk_sums(model, plan, occupation, (grid[0], grid[1]), degeneracy_tolerance)
-    coarse = _disk_sums(model, plan, occupation, (max(3, grid[0] * 3 // 4), max(3, grid[1] * 3 // 4)), degeneracy_tolerance)
-    evaluations = fine.evaluations + coarse.evaluations
-    return Sums(fine.fine, fine.fine - coarse.fine, fine.minima, evaluations, {"cutoff": float(model.region.size)})
+@dataclass(frozen=True)
+class OnDisk:
+    """Polar quadrature with so many points per radial panel and angles, once for each (mu, T). See `Algorithm`."""
+
+    points: tuple[int, ...]
+
+    def sums(self, integral: Integral, execution: Execution) -> Sums:
+        """See `Algorithm`. The estimate of the error is the same with three quarters of the points."""
+        model, grid = integral.model, self.points
+        assert isinstance(model, ContinuumModel)
+        if not isinstance(model.region, Ball) or model.dimension != 2:
+            raise InputError(f"model '{model.name}' is integrated over no disk of the plane: give a tolerance in place of a grid")
+        if len(grid) != 2 or any(not isinstance(n, int | float | np.integer) or n != int(n) or n < LEAST for n in grid):
+            raise InputError(f"grid = {grid}: a k·p model takes two numbers, points per radial panel and angles, at least 4 each")
+        how = (integral.plan, integral.occupation)
+        fine, coarse = (_disk_sums(model, *how, n, integral.degeneracy_tolerance) for n in (self._fine, self._coarse))
+        evaluations = fine.evaluations + coarse.evaluations
+        return Sums(fine.fine, fine.fine - coarse.fine, fine.minima, evaluations, {"cutoff": float(model.region.size)})
+
+    @property
+    def _fine(self) -> tuple[int, int]:
+        return self.points[0], self.points[1]
+
+    @property
+    def _coarse(self) -> tuple[int, int]:
+        return max(3, self.points[0] * 3 // 4), max(3, self.points[1] * 3 // 4)
+
+    def sketch(self, integral: Integral, thorough: bool) -> OnDisk:
+        """See `Algorithm`."""
+        return OnDisk(tuple(fewer(self.points, thorough, LEAST)))
 
 
 def _disk_sums(

@@ -16,61 +16,80 @@ from wannier_spin import responses as resp
 from wannier_spin.bloch import BlochSum
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
+from wannier_spin.integrals.algorithm import Execution, Integral
 from wannier_spin.integrals.bars import Bars, Judged
 from wannier_spin.integrals.channels import Channels
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.scan import Scan, make_scan
-from wannier_spin.integrals.sums import Progress, Sums, batch_size, cell_volume, minima_of, not_finite
+from wannier_spin.integrals.sums import Sums, batch_size, cell_volume, fewer, minima_of, not_finite
 from wannier_spin.integration.grid import Batch, Mesh, MeshMean, Partial, mean_over_runs
-from wannier_spin.integration.parallel import Communicator
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
+from wannier_spin.symmetry import Operation, irreducible_weights, mesh_operations
 
 Real = NDArray[np.float64]
 LEAST_BATCHES = 64  # so that a small mesh can be dealt to many ranks, cut alike for any number of them
+GENERIC_SHIFT = (0.37, 0.23, 0.41)  # of its spacing: off all points that symmetry distinguishes, where bands meet in any case
 MOST_RUNS = 1024  # of a large mesh: after each the sums are added up with care, which costs as much as some points
 
 
 @dataclass(frozen=True)
-class Execution:
-    """On which ranks a sum is made, in batches of how many GiB per rank, and who is told how far it is. It changes no number."""
+class OnMesh:
+    """A uniform mesh k = (i + shift)/points, of which irreducible points are evaluated. See `Algorithm`.
 
-    memory: float
-    comm: Communicator
-    progress: Progress
+    bars : whether its sums get error bars; they cost some time.
+    """
+
+    points: tuple[int, int, int]
+    shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    bars: bool = True
+
+    def mesh(self, integral: Integral) -> Mesh:
+        """With the weights of irreducible points."""
+        whole = Mesh(self.points, self.shift)
+        return irreducible_mesh(whole, integral.reducing) if integral.reducing else whole
+
+    def sums(self, integral: Integral, execution: Execution) -> Sums:
+        """See `Algorithm`."""
+        model, plan, occupation, mesh = integral.model, integral.plan, integral.occupation, self.mesh(integral)
+        assert isinstance(model, TightBindingModel)
+        check_directions(model, mesh)
+        _check_temperature(plan, occupation)
+        judged = Judged(integral.relaxation, integral.tau, integral.group, integral.sites, bool(integral.reducing))
+        channels = judged.channels(plan) if self.bars and judged.reduced else None
+        source = plan.bloch_sum(model) if channels is None else channels.selection.bloch_sum(model)
+        oriented = mesh.transposed(source.axes)
+        bars = Bars.of(model, mesh, plan, judged, occupation) if self.bars else None
+        most = -(-oriented.n_evaluated // LEAST_BATCHES)
+        scan = make_scan(occupation, most)
+        summed = _MeshSums(plan, occupation, scan, channels, bars, source, integral.degeneracy_tolerance)
+        mean = summed.mean(oriented, most, execution)
+        density = 1 / cell_volume(model)
+
+        def expand(means: Real) -> Real:
+            sums = scan.sums(means, summed.n_sea)
+            return (sums if channels is None else channels.expand(sums)) * density
+
+        difference = None if mean.coarse is None else expand(mean.fine - mean.coarse)
+        found = Sums(expand(mean.fine), difference, mean.minima, oriented.n_evaluated)
+        return found if bars is None else replace(found, rows=bars.rows(mean.further, density))
+
+    def sketch(self, integral: Integral, thorough: bool) -> OnMesh:
+        """See `Algorithm`. A mesh of few points is shifted: bands meet where symmetry makes them."""
+        n1, n2, n3 = fewer(self.points, thorough)
+        generic = tuple(x if n > 1 else 0.0 for x, n in zip(GENERIC_SHIFT, (n1, n2, n3), strict=True))
+        return OnMesh((n1, n2, n3), self.shift if thorough else (generic[0], generic[1], generic[2]), bars=False)
 
 
-def integrate_mesh(
-    model: TightBindingModel,
-    plan: Plan,
-    occupation: Occupation,
-    mesh: Mesh,
-    degeneracy_tolerance: float,
-    judged: Judged | None,
-    execution: Execution,
-) -> Sums:
-    """Mean over the mesh divided by the volume of the cell: int d^dk/(2 pi)^d. judged : what its bars are judged by, None: none."""
-    check_directions(model, mesh)
-    _check_temperature(plan, occupation)
-    channels = judged.channels(plan) if judged and judged.reduced else None
-    source = plan.bloch_sum(model) if channels is None else channels.selection.bloch_sum(model)
-    oriented = mesh.transposed(source.axes)
-    bars = Bars.of(model, mesh, plan, judged, occupation) if judged else None
-    most = -(-oriented.n_evaluated // LEAST_BATCHES)
-    scan = make_scan(occupation, most)
-    summed = _MeshSums(plan, occupation, scan, channels, bars, source, degeneracy_tolerance)
-    largest = min(summed.batch(execution.memory, 2 if mesh.nested else 1), most)
-    runs = oriented.runs(largest, max(scan.least_run, -(-oriented.n_evaluated // MOST_RUNS)))
-    mean: MeshMean = mean_over_runs(oriented, runs, summed.partial, execution.comm, execution.progress)
-    density = 1 / cell_volume(model)
+def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
+    """The mesh with the weights of its irreducible points, under the operations that leave it invariant.
 
-    def expand(means: Real) -> Real:
-        sums = summed.scan.sums(means, summed.n_sea)
-        return (sums if channels is None else channels.expand(sums)) * density
-
-    difference = None if mean.coarse is None else expand(mean.fine - mean.coarse)
-    sums = Sums(expand(mean.fine), difference, mean.minima, oriented.n_evaluated)
-    return sums if bars is None else replace(sums, rows=bars.rows(mean.further, density))
+    The nested coarse mesh must stay invariant too: the error estimate compares the two.
+    """
+    usable = mesh_operations(operations, mesh.points, mesh.shift)
+    if mesh.nested:
+        usable = mesh_operations(usable, *mesh.coarse)
+    return replace(mesh, weights=irreducible_weights(usable, mesh.points, mesh.shift))
 
 
 def check_directions(model: TightBindingModel, mesh: Mesh) -> None:
@@ -118,6 +137,12 @@ class _MeshSums:
         held = 3 * summed + 4 * self.occupation.n_points * self.plan.n_channels
         by_point = 0 if self.bars is None else sum(points * channels for _, points, channels in self.bars.shapes)
         return batch_size(self.source, self.plan, self.occupation, memory, held, by_point)
+
+    def mean(self, mesh: Mesh, most: int, execution: Execution) -> MeshMean:
+        """Mean over the mesh, in batches of at most so many points."""
+        largest = min(self.batch(execution.memory, 2 if mesh.nested else 1), most)
+        runs = mesh.runs(largest, max(self.scan.least_run, -(-mesh.n_evaluated // MOST_RUNS)))
+        return mean_over_runs(mesh, runs, self.partial, execution.comm, execution.progress)
 
     def partial(self, run: Sequence[Batch]) -> Partial:
         """Sums over the points of each mask, and with the phases of the stars; the minima of `minima_of`."""

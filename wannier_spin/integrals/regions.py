@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from wannier_spin.bloch import kp_matrices
 from wannier_spin.continuum import ContinuumModel
 from wannier_spin.errors import InputError
+from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.boxes import GOLDEN, START, BoxIntegrand, Points, joined
-from wannier_spin.integrals.channels import Channels, Tolerance
+from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.hidden import NearestGaps
-from wannier_spin.integrals.plan import Plan
 from wannier_spin.integration.boxes import UNEVEN, Tiling, tiling
-from wannier_spin.occupation import Occupation
 from wannier_spin.symmetry import box_symmetry
 
 Real = NDArray[np.float64]
@@ -84,24 +83,18 @@ class RegionIntegrand(BoxIntegrand):
         return found, NearestGaps.of(geometry, tangents)
 
 
-def region_integrands(
-    model: ContinuumModel,
-    plan: Plan,
-    channels: Channels,
-    occupation: Occupation,
-    degeneracy_tolerance: float,
-    wanted: Tolerance,
-    memory: float,
-) -> list[RegionIntegrand]:
+def region_integrands(integral: Integral, wanted: Tolerance, memory: float) -> list[RegionIntegrand]:
     """One integrand for each replica. Raises InputError."""
+    model = integral.model
+    assert isinstance(model, ContinuumModel)
     if not 0 < memory < np.inf:
         raise InputError(f"memory = {memory}, expected a positive number of GiB")
     used = _used(model)
     counts = np.array([(wanted.start or START) if one else 1 for one in used])
     uneven = [UNEVEN * (1 + 3 * (replica * GOLDEN % 1)) for replica in range(wanted.replicas)]
-    axes = box_symmetry((), used)
     tilings = [_whole(tiling(counts, *NO_SYMMETRY, u)) for u in uneven]
-    return [RegionIntegrand(plan, channels, occupation, degeneracy_tolerance, axes, t, memory, model) for t in tilings]
+    given = (integral.plan, integral.channels(), integral.occupation, integral.degeneracy_tolerance, box_symmetry((), used))
+    return [RegionIntegrand(*given, t, memory, model) for t in tilings]
 
 
 def _whole(given: Tiling) -> Tiling:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ Real = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 GIB = 2.0**30
 CACHE = 2.0e8  # bytes: larger batches only wait for memory
+FEWER, ENOUGH = 20.0, 343  # trying something out takes this many times fewer points of a mesh, but no fewer than that
 NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
 
 
@@ -39,7 +40,8 @@ class Sums:
 
     difference : fine - coarse, or None. rows : of a mesh, what its error bars are made of.
     spread : of an adaptive integral, the root of the sum of squared differences. replicas :
-    further estimates of the integral. converged : by response, where a tolerance was asked for.
+    further estimates of the integral. converged : by response, where a tolerance was asked for. on_points : of a mesh or disk; not
+    so of boxes, over which f is averaged: they see every Fermi surface.
     """
 
     fine: Real
@@ -51,11 +53,7 @@ class Sums:
     replicas: tuple[Real, ...] = ()
     converged: dict[str, bool] = field(default_factory=dict)
     rows: Rows | None = None
-
-    @property
-    def adaptive(self) -> bool:
-        """Of boxes that are split where that is needed, which see every Fermi surface; otherwise of points of a mesh or disk."""
-        return self.spread is not None
+    on_points: bool = True
 
     def harmonics_of(self, name: str) -> Iterator[Real]:
         """Contributions to the error of a response, which add in quadrature after they are combined: (w, channels) each."""
@@ -180,3 +178,10 @@ def cell_volume(model: TightBindingModel) -> float:
     """Volume, area or length of the cell along the periodic directions, angstrom^d."""
     vectors = model.lattice[np.array(model.periodic)]
     return float(np.sqrt(np.linalg.det(vectors @ vectors.T)))
+
+
+def fewer(points: Sequence[int], thorough: bool, least: int = 1) -> list[int]:
+    """Half as many along each direction, to try something out; or, not thorough, FEWER times fewer in all, but no fewer than ENOUGH."""
+    active = max(1, sum(int(n) > 1 for n in points))
+    divisor, enough = (2.0, 1) if thorough else (FEWER ** (1 / active), round(ENOUGH ** (1 / active)))
+    return [max(least, math.ceil(int(n) / divisor), min(int(n), enough)) for n in points]

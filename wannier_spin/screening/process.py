@@ -24,7 +24,7 @@ from wannier_spin import calculation
 from wannier_spin.calculation import Inputs
 from wannier_spin.config import Settings
 from wannier_spin.errors import AccuracyWarning, InputError, Interrupted
-from wannier_spin.integrals.adaptive import Control
+from wannier_spin.integrals.algorithm import Control
 from wannier_spin.integration import parallel
 from wannier_spin.integration.parallel import SERIAL, Communicator, together
 from wannier_spin.locks import locked
