@@ -181,7 +181,7 @@ def cell_volume(model: TightBindingModel) -> float:
 
 
 def fewer(points: Sequence[int], thorough: bool, least: int = 1) -> list[int]:
-    """Half as many along each direction, to try something out; or, not thorough, FEWER times fewer in all, but no fewer than ENOUGH."""
+    """To try something out: half as many along each direction; not thorough, FEWER times fewer in all, at least ENOUGH."""
     active = max(1, sum(int(n) > 1 for n in points))
     divisor, enough = (2.0, 1) if thorough else (FEWER ** (1 / active), round(ENOUGH ** (1 / active)))
     return [max(least, math.ceil(int(n) / divisor), min(int(n), enough)) for n in points]
