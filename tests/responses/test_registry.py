@@ -127,8 +127,9 @@ def torque():
 
 
 def test_an_observable_from_an_operator_of_the_user(registry, tmp_path):
-    observables.register(torque())
-    register(response("spin_orbit_torque", "T_a = chi_ab E_b", "L0"))
+    name = "spin_orbit_torque"
+    effect = observables.Effect(name=name, title=name, law="T_a = chi_ab E_b", equation="test", tau_power=0, paper={"L0": 1})
+    observables.register(torque(), effect)
     with pytest.raises(InputError, match=r"no operator torque, which 'spin_orbit_torque' \(torque\) needs; it has spin"):
         compute(MODEL, "spin_orbit_torque", **SETTINGS)
     X = Operator(MODEL.spin_R / 2, ("axial",), +1)
@@ -144,7 +145,6 @@ def test_an_observable_from_an_operator_of_the_user(registry, tmp_path):
     assert read.extra_operators["torque"].indices == ("axial",)
     adaptive = compute(model, "spin_orbit_torque", mu=0.2, temperature=2000, tolerance=Tolerance(relative=0.5))
     assert np.abs(adaptive["spin_orbit_torque"].values).max() > 0
-    name = "spin_orbit_torque"
     options = {"mu": 0.2, "temperature": SETTINGS["temperature"], "units": "SI"}
     at_k = response_map(model, k_mesh((3, 3, 3)), name, "xy", **options)
     assert at_k.values.sum(axis=-1).mean() == pytest.approx(found.values[0, 0, 0, 1], rel=1e-9)

@@ -1,19 +1,21 @@
-"""Observables whose responses can be computed, one per module; see `registry`."""
+"""Observables whose responses can be computed, one per module, with the responses that are theirs alone; see `registry`."""
 
 from wannier_spin.observables import (  # noqa: I001  (the order of tables)
     charge_current,
     spin,
     spin_current,
-    orbital_moment,
+    orbital,
 )
 from wannier_spin.observables.charge_current import flow
 from wannier_spin.observables.registry import (
     OBSERVABLES,
     Bands,
+    Effect,
     IndexKind,
     Observable,
     by_symbol,
     definitions,
+    follow,
     get,
     operators_of,
     product,
@@ -24,15 +26,17 @@ from wannier_spin.observables.registry import (
 __all__ = [
     "OBSERVABLES",
     "Bands",
+    "Effect",
     "IndexKind",
     "Observable",
     "by_symbol",
     "definitions",
     "flow",
+    "follow",
     "get",
     "operators_of",
     "product",
     "projected",
     "register",
 ]
-_MODULES = (charge_current, spin, spin_current, orbital_moment)
+_MODULES = (charge_current, spin, spin_current, orbital)

@@ -1,4 +1,5 @@
-"""What an observable is: one record. To add one, write a module of this package that registers it and import it in `__init__`.
+"""What an observable is: one record. To add one with its responses, write a module of this package that registers them, as
+`orbital` does, and import it in `__init__`.
 
 An observable is a tensor of Hermitian matrices between bands, O_nm(k), with its covariant derivative (docs/theory.md, section 1):
 
@@ -23,6 +24,8 @@ from wannier_spin.arrays import Complex, Real, adjoint, bracket, half_anticommut
 from wannier_spin.errors import InputError
 from wannier_spin.units import Measure
 
+PAPER = "arXiv:2406.02257v3"
+Coefficient = Literal["tau2", "kF", "kP", "kD"]
 IndexKind = Literal["polar", "axial", "orbital"]  # axial: a spin, which may turn on its own; orbital: axial, bound to the lattice
 
 
@@ -118,11 +121,60 @@ class Observable:
         return f"Observable({self.symbol}: {self.title}{which}; {kinds}, T {self.time_parity:+d}; needs {needs})"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """A response as data: what it is of an observable, and of which blocks it is made. `responses.Response` is it at work.
+
+    law : the index law, see `tensors`. equation : number in the paper. geometry : the geometric quantities that govern it
+    (for a dynamic linear response those of its two parts under time reversal, see `time_odd`). paper : the printed combination of
+    blocks. full : the exact one, with coefficients of the relaxation model by name; None: the same. surface : the full one with
+    terms of the Fermi surface in place of those of the sea, where there are such blocks. companions : blocks that are stored
+    besides. thermal : name and title of the response to a gradient of T that goes with it; its record is made of this one, and
+    its densities have the weights of `weights` in place of f and f'. tau_power : the lowest power of tau. dynamic : a static block
+    of order tau^p stands for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`.
+    """
+
+    name: str
+    title: str
+    law: str
+    equation: str
+    tau_power: int
+    paper: Mapping[str, float]
+    geometry: tuple[str, ...] = ()
+    full: Mapping[str, float | Coefficient] | None = None
+    companions: tuple[str, ...] = ()
+    surface: Mapping[str, float] | None = None
+    thermal: tuple[str, str] | None = None
+    reference: str = PAPER
+    dynamic: bool = False
+
+
 OBSERVABLES: dict[str, dict[str, Observable]] = {}
+EFFECTS: list[Effect] = []
+_FOLLOWERS: list[Callable[[Effect], None]] = []
 
 
-def register(observable: Observable) -> Observable:
-    """Enter an observable. Raises ValueError for a definition that is there, or a letter that another observable has."""
+def register(observable: Observable, *effects: Effect) -> Observable:
+    """Enter an observable, and responses that go with it: the one door for a module that has both.
+
+    Raises ValueError for a definition that is there, or a letter that another observable has.
+    """
+    _enter(observable)
+    for effect in effects:
+        EFFECTS.append(effect)
+        for follower in _FOLLOWERS:
+            follower(effect)
+    return observable
+
+
+def follow(follower: Callable[[Effect], None]) -> None:
+    """Hand all effects to a layer above, those that are there and those that come: `responses` makes responses of them."""
+    for effect in EFFECTS:
+        follower(effect)
+    _FOLLOWERS.append(follower)
+
+
+def _enter(observable: Observable) -> None:
     known = OBSERVABLES.get(observable.name, {})
     if observable.definition in known:
         raise ValueError(f"observable '{observable.name}' is registered twice")
@@ -135,7 +187,6 @@ def register(observable: Observable) -> Observable:
     if not observable.indices or observable.time_parity not in (1, -1):
         raise ValueError(f"'{observable.name}' needs at least one index, and time_parity +1 or -1")
     OBSERVABLES.setdefault(observable.name, {})[observable.definition] = observable
-    return observable
 
 
 def definitions(name: str) -> dict[str, Observable]:

@@ -9,8 +9,8 @@ from wannier_spin.responses import (  # noqa: I001  (the order of the paper, whi
     nonlinear_extrinsic as _11_12,
     nonlinear_intrinsic as _13_14,
     photocurrent as _light,
-    orbital as _orbital,
 )
+from wannier_spin import observables
 from wannier_spin.responses.pairs import BandPairs
 from wannier_spin.responses.registry import (
     BLOCKS,
@@ -24,6 +24,8 @@ from wannier_spin.responses.registry import (
     block,
     get,
     names,
+    register,
+    respond,
     thermal_names,
     time_odd,
 )
@@ -41,7 +43,9 @@ __all__ = [
     "block",
     "get",
     "names",
+    "register",
     "thermal_names",
     "time_odd",
 ]
-_EFFECTS = (_4_5, _6, _7_8, _ac, _9_10, _11_12, _13_14, _light, _orbital)
+_EFFECTS = (_4_5, _6, _7_8, _ac, _9_10, _11_12, _13_14, _light)
+observables.follow(respond)

@@ -10,19 +10,19 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 from wannier_spin import observables
 from wannier_spin.errors import InputError
+from wannier_spin.observables.registry import PAPER as PAPER
+from wannier_spin.observables.registry import Coefficient, Effect
 from wannier_spin.responses.pairs import BandPairs, Real
 from wannier_spin.tensors import SEA_MINUS_SURFACE, Channel, TensorLaw, charge_counterpart, parse_law, parts_of
 from wannier_spin.weights import WEIGHTS, Weight
 
-PAPER = "arXiv:2406.02257v3"
 Form = Literal["paper", "full"]
-Coefficient = Literal["tau2", "kF", "kP", "kD"]
 Density = Callable[[BandPairs], Real]
 DynamicDensity = Callable[[BandPairs, complex], Real]
 
@@ -90,32 +90,9 @@ class DynamicBlock:
     holds: str = ""
 
 
-@dataclass(frozen=True)
-class Response:
-    """One response of the paper.
-
-    law : the index law, see `tensors`. equation : number in the paper. geometry : the geometric quantities that govern it
-    (for a dynamic linear response those of its two parts under time reversal, see `time_odd`). paper : the printed combination of
-    blocks. full : the exact one, with coefficients of the relaxation model by name; None: the same. surface : the full one with
-    terms of the Fermi surface in place of those of the sea, where there are such blocks. companions : blocks that are stored
-    besides. thermal : name and title of the response to a gradient of T that goes with it; its record is made of this one, and
-    its densities have the weights of `weights` in place of f and f'. tau_power : the lowest power of tau. In a dynamic response
-    a static block of order tau^p stands for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`.
-    """
-
-    name: str
-    title: str
-    law: str
-    equation: str
-    tau_power: int
-    geometry: tuple[str, ...]
-    paper: Mapping[str, float]
-    full: Mapping[str, float | Coefficient] | None = None
-    companions: tuple[str, ...] = ()
-    surface: Mapping[str, float] | None = None
-    thermal: tuple[str, str] | None = None
-    reference: str = PAPER
-    dynamic: bool = field(default=False)
+@dataclass(frozen=True, kw_only=True)
+class Response(Effect):
+    """One response, of the paper or beyond: the data of `observables.Effect`, and what follows from them."""
 
     @cached_property
     def tensor(self) -> TensorLaw:
@@ -198,6 +175,11 @@ BLOCKS: dict[str, Block] = {}
 DYNAMIC_BLOCKS: dict[str, DynamicBlock] = {}
 RESPONSES: dict[str, Response] = {}
 THERMAL_RESPONSES: dict[str, Response] = {}  # to a gradient of T: made of those to a field, asked for by name
+
+
+def respond(effect: Effect) -> None:
+    """Make a response of what was registered with an observable."""
+    register(Response(**vars(effect)))
 
 
 def register(*items: Block | DynamicBlock | Response) -> None:

@@ -1,5 +1,6 @@
-"""The orbital moment as an observable: closed forms, its derivative, blocks, and that one file is all it takes."""
+"""The orbital moment as an observable: closed forms, its derivative, degenerate groups, and that one file is all it takes."""
 
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -7,12 +8,14 @@ import numpy as np
 import pytest
 from outside import with_random_operators
 from rotations import rotated
+from test_layers import FILES
+from test_limits import _lines_of_code
 
 from wannier_spin import band_geometry, compute, models, observables, response_map, responses
 from wannier_spin.analysis.kpath import k_mesh
 from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.observables import orbital_moment
+from wannier_spin.observables import orbital
 from wannier_spin.units import BOLTZMANN, ELECTRON_MASS
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
@@ -112,9 +115,19 @@ def spin_as_moment():
         name="orbital_current",
         symbol="K",
         title="orbital current",
-        measure=orbital_moment.ORBITAL_CURRENT.measure,
+        measure=orbital.CURRENT.measure,
     )
     return {"orbital_moment": {"": moment}, "orbital_current": {"": current}}
+
+
+def test_one_file_is_all_it_takes():
+    """At most 60 lines of code; no other module names the observables or their responses, and one imports it."""
+    words = ("orbital_moment", "orbital_current", "orbital_hall", "orbital_edelstein", "orbital_nernst")
+    texts = {module: path.read_text(encoding="utf-8") for module, path in FILES.items()}
+    assert {module for module, text in texts.items() if any(word in text for word in words)} == {"observables.orbital"}
+    assert len(_lines_of_code(texts["observables.orbital"])) <= 60
+    imports = re.compile(r"observables.*\borbital\b|^    orbital,$", re.MULTILINE)
+    assert {module for module, text in texts.items() if imports.search(text)} == {"observables"}
 
 
 PAIRS = {"orbital_hall": "spin_hall", "orbital_edelstein": "edelstein"}
