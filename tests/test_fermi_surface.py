@@ -213,7 +213,8 @@ def test_command_takes_a_fine_mesh_by_itself(wannier_spin: Command) -> None:
     ("arguments", "parts"),
     [
         (("-q", "spin", "-c", "z", "-o", "a.bxsf"), ("a.bxsf", "1 colours are more than the 0")),
-        (("-o", "a.dat"), ("a.dat", ".frmsf or .bxsf")),
+        (("-o", "a.dat"), ("a.dat", ".html, .frmsf, .bxsf")),
+        (("-q", "spin", "-c", "z", "-c", "x", "-o", "a.html"), ("a.html", "2 components, expected one")),
         (("-o", "none/a.frmsf"), ("'none' does not exist",)),
         (("-q", "spin", "-o", "a.frmsf"), ("expected both, or neither",)),
         (("-q", "spin", "-c", "zz", "-o", "a.frmsf"), ("'zz' of 'spin'", "1 letter")),

@@ -55,6 +55,8 @@ _HOME = {
     "export": "formats.export",
     "plot": "plotting",
     "plot_bands": "plotting",
+    "plot_fermi_surface": "plotting",
+    "fermi_surface_page": "plotting",
     "plot_plane": "plotting",
     "summary_sheet": "plotting",
     "load": "results",
@@ -85,6 +87,7 @@ __all__ = [
     "decompose",
     "export",
     "fermi_surface",
+    "fermi_surface_page",
     "from_hoppings",
     "from_pythtb",
     "from_sisl",
@@ -99,6 +102,7 @@ __all__ = [
     "orthogonalized",
     "plot",
     "plot_bands",
+    "plot_fermi_surface",
     "projected_sites",
     "plot_plane",
     "read_collinear",
@@ -131,7 +135,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.model import Structure, TightBindingModel, load_model
     from wannier_spin.models import from_hoppings, kp_model
     from wannier_spin.nonorthogonal import OverlappingBasis, orthogonalized
-    from wannier_spin.plotting import plot, plot_bands, plot_plane, summary_sheet
+        from wannier_spin.plotting import fermi_surface_page, plot, plot_bands, plot_fermi_surface, plot_plane, summary_sheet
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
     from wannier_spin.readers import (
         ChannelOverlaps,

@@ -5,6 +5,8 @@
     zeeman_berry_curvature Obar^{ab}_n    = sum_m -2 Im Tbar^{ab}_nm     angstrom (a position, b spin)
     zeeman_metric          gbar^{ab}_n    = sum_m Re Tbar^{ab}_nm        angstrom
     spin                   <sigma^a>_n                                   Pauli matrix
+    velocity               v^a_n                                         eV angstrom
+    orbital_moment         <L^a>_n       see `observables.orbital_moment`  hbar
 
 T, Tbar of `quantum_geometry`. The sum goes over the bands of other degenerate groups. Every band of a group carries the
 group's trace divided by the number of its bands, which does not depend on the choice of states inside the group; so a sum
@@ -13,8 +15,9 @@ over bands is the sum of the traces. Maps of responses are made in `analysis.map
 
 from __future__ import annotations
 
+import itertools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Generic, TypeVar
@@ -22,11 +25,13 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.bloch import BlochMatrices, BlochSum, matrices_at
 from wannier_spin.components import component_index, written
 from wannier_spin.continuum import Model
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
-from wannier_spin.geometry import DEGENERACY_TOLERANCE, BandGeometry, band_geometry
+from wannier_spin.geometry import DEGENERACY_TOLERANCE, BandGeometry, geometry_of
+from wannier_spin.model import TightBindingModel
 from wannier_spin.quantum_geometry import curvature, metric, spin_qgt, zeeman_qgt
 
 Real = NDArray[np.float64]
@@ -116,6 +121,10 @@ QUANTITIES = {
     "zeeman_berry_curvature": Quantity("Zeeman Berry curvature", 2, "angstrom", lambda g: curvature(zeeman_qgt(g)).sum(axis=-1)),
     "zeeman_metric": Quantity("Zeeman quantum metric", 2, "angstrom", lambda g: metric(zeeman_qgt(g)).sum(axis=-1)),
     "spin": Quantity("spin", 1, "", lambda g: np.einsum("kann->kan", g.spin_matrices).real),
+    "velocity": Quantity("velocity", 1, "eV angstrom", lambda g: np.einsum("kann->kan", g.velocity).real),
+    "orbital_moment": Quantity(
+        "orbital angular momentum", 1, "hbar", lambda g: np.einsum("kann->kan", g.observable("orbital_moment")).real
+    ),
 }
 
 
@@ -208,12 +217,35 @@ def band_map(
     """
     record, name = _checked(quantity, component)
     index: Any = (slice(None), *component_index(name))
-    energies, values = [], []
-    for first in range(0, len(k.points), BATCH):
-        g = band_geometry(model, k.points[first : first + BATCH], degeneracy_tolerance=degeneracy_tolerance)
-        energies.append(g.energies)
-        values.append(g.group_mean(record.of(g)[index]))
-    return BandMap(k, np.concatenate(energies), np.concatenate(values), quantity, name, record.unit, model.name)
+    energies, values = np.empty((2, len(k.points), model.n_bands))
+    for places, g in _geometries(model, k, degeneracy_tolerance):
+        energies[places] = g.energies
+        values[places] = g.group_mean(record.of(g)[index])
+    return BandMap(k, energies, values, quantity, name, record.unit, model.name)
+
+
+def _geometries(
+    model: Model, k: KPath | KPlane | KMesh, tolerance: float
+) -> Iterator[tuple[Any, BandGeometry]]:
+    """Batches: which points they are, and the bands there. The points of a mesh are summed one axis after the other."""
+    batches: Iterator[tuple[Any, BlochMatrices]]
+    if not isinstance(model, TightBindingModel):
+        batches = ((places, matrices_at(model, k.points[places], False, tuple(model.operators))) for places in _slices(len(k.points)))
+    else:
+        sums = BlochSum(model, second_order=False)  # no quantity needs more than the spin
+        batches = _on_mesh(sums, k) if isinstance(k, KMesh) else ((p, sums.at_points(k.points[p])) for p in _slices(len(k.points)))
+    return ((places, geometry_of(bloch, tolerance)) for places, bloch in batches)
+
+
+def _slices(number: int) -> Iterator[slice]:
+    return (slice(first, first + BATCH) for first in range(0, number, BATCH))
+
+
+def _on_mesh(sums: BlochSum, mesh: KMesh) -> Iterator[tuple[Any, BlochMatrices]]:
+    x1, x2, x3 = (np.arange(mesh.shape[axis]) / mesh.shape[axis] for axis in sums.axes)
+    for k1, rows in itertools.product(x1, np.array_split(x2, min(len(x2), -(-len(x2) * len(x3) // BATCH)))):
+        index = np.rint(sums.batch_points(k1, rows, x3) * mesh.shape).astype(int)
+        yield np.ravel_multi_index(tuple(index.T), mesh.shape), sums.on_batch(k1, rows, x3)
 
 
 def occupied_sum(bands: BandMap[Place], fermi_energy: float) -> Real:

@@ -27,9 +27,12 @@ from wannier_spin.cli.options import (
 from wannier_spin.errors import InputError
 
 if TYPE_CHECKING:
+    from wannier_spin.analysis.fermi_surface import FermiSurface
     from wannier_spin.analysis.kpath import BandMap, KPlane, Place
     from wannier_spin.calculation import Inputs
     from wannier_spin.model import TightBindingModel
+
+SURFACE_FILES = ".png, .pdf or .svg a picture, .html a page that turns, .frmsf for FermiSurfer, .bxsf for XCrySDen"
 
 
 @app.command(
@@ -127,26 +130,35 @@ def plane(
 @app.command(
     epilog=examples(
         "wannier-spin fermi-surface Fe.model.h5 --fermi-energy 17.6 -q spin -c z -o Fe.frmsf   # for FermiSurfer",
+        "wannier-spin fermi-surface Fe.model.h5 --fermi-energy 17.6 -q spin -c z -o Fe.html    # to be turned in a browser",
+        "wannier-spin fermi-surface Pt -q velocity -c z -o Pt.png                              # a picture",
         "wannier-spin fermi-surface Pt --fermi-energy 22.48 -o Pt.bxsf                          # for XCrySDen: bands only",
     )
 )
 @with_options(MODEL, SURFACE)
 def fermi_surface(
     seedname: Annotated[Path, SEEDNAME],
-    output: Annotated[Path, typer.Option("-o", "--output", help="OUT.frmsf (FermiSurfer) or OUT.bxsf (XCrySDen).")],
+    output: Annotated[Path, typer.Option("-o", "--output", help=f"What the ending says: {SURFACE_FILES}.")],
     fermi_energy: Annotated[float | None, typer.Option(help="eV; default: that of the INPUT.toml.")] = None,
-    quantity: Annotated[str | None, typer.Option("-q", "--quantity", help=f"Colours of .frmsf: {QUANTITIES}.")] = None,
-    component: Annotated[list[str] | None, typer.Option("-c", "--component", help="Like 'xy;z'; up to three.")] = None,
+    quantity: Annotated[str | None, typer.Option("-q", "--quantity", help=f"Colours: {QUANTITIES}.")] = None,
+    component: Annotated[
+        list[str] | None, typer.Option("-c", "--component", help="Like 'xy;z'; up to three in .frmsf, else one.")
+    ] = None,
     grid: Annotated[tuple[int, int, int] | None, typer.Option(help="k-points; default: about 0.07 / angstrom apart.")] = None,
+    view: Annotated[
+        tuple[float, float] | None, typer.Option(help="Of a picture: degrees above the plane of x and y, and about z.")
+    ] = None,
+    from_network: Annotated[
+        bool, typer.Option("--from-network", help="Of .html: load plotly.js where it is opened; default: it is inside (5 MB).")
+    ] = False,
     **options: Any,
 ) -> None:
-    """Write the bands that cross the Fermi energy for FermiSurfer or XCrySDen, coloured by a geometric quantity or a response."""
-    from wannier_spin.analysis.fermi_surface import check_surface_file
+    """Draw the Fermi surface in the first Brillouin zone, or write it for FermiSurfer or XCrySDen, coloured by any quantity."""
     from wannier_spin.analysis.fermi_surface import fermi_surface as make
     from wannier_spin.analysis.maps import is_response
     from wannier_spin.storage import check_writable
 
-    check_surface_file(output, len(component or ()))
+    _check_surface_output(output, len(component or ()))
     check_writable(output)
     asked = asked_of(options, quantity)
     inputs = opened(seedname, options)
@@ -156,10 +168,39 @@ def fermi_surface(
     if quantity is not None and is_response(quantity):
         asked = {name: value for name, value in {**_of_input(inputs), **asked}.items() if name in SURFACE} | {"units": "SI"}
     surface = make(inputs.model, grid or _fine_grid(inputs.crystal), energy, quantity, component or (), **asked)
-    surface.save(output)
+    _write_surface(surface, output, view, from_network)
     shape = "x".join(str(n) for n in surface.energies.shape[1:])
     print(f"bands {', '.join(map(str, surface.bands))} on {shape} points" + "".join(f"; {name}" for name in surface.names))
     print(f"written to {output}")
+
+
+def _check_surface_output(output: Path, n_colours: int) -> None:
+    """Raise InputError for a file that can hold no Fermi surface, or not so many colours."""
+    from wannier_spin.analysis.fermi_surface import COLOURS, check_surface_file
+    from wannier_spin.plotting.canvas import ENDINGS
+
+    pictures = (*ENDINGS, ".html")
+    if output.suffix in COLOURS:
+        check_surface_file(output, n_colours)
+    elif output.suffix.lower() not in pictures:
+        raise InputError(
+            f"cannot write a Fermi surface to '{output}': the ending must be one of {', '.join((*pictures, *COLOURS))}"
+        )
+    elif n_colours > 1:
+        raise InputError(f"'{output}': {n_colours} components, expected one, whose colours are drawn; .frmsf holds up to three")
+
+
+def _write_surface(surface: FermiSurface, output: Path, view: tuple[float, float] | None, from_network: bool) -> None:
+    """As the ending says."""
+    from wannier_spin import plotting
+    from wannier_spin.analysis.fermi_surface import COLOURS
+
+    if output.suffix in COLOURS:
+        surface.save(output)
+    elif output.suffix.lower() == ".html":
+        plotting.fermi_surface_page(surface, output, from_network=from_network)
+    else:
+        plotting.plot_fermi_surface(surface, output, view=view or plotting.VIEW)
 
 
 def fermi_energy_of(inputs: Inputs, given: float | None, path: Path) -> float | None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from wannier_spin.calculation import Inputs
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-QUANTITIES = "spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric, spin, or a response"
+QUANTITIES = (
+    "spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric, spin, velocity, orbital_moment, or a response"
+)
 QUANTITY = Annotated[str, typer.Option("-q", "--quantity", help=f"{QUANTITIES}.")]
 COMPONENT = Annotated[str, typer.Option("-c", "--component", help="Like 'xy;z' (flow, field; spin).")]
 SEEDNAME = typer.Argument(help="Wannier90 seedname (path without ending), a folder with one, a saved model .h5, or an INPUT.toml.")

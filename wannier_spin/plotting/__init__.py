@@ -1,7 +1,7 @@
-"""Figures of results: responses against mu, T, omega or tau, a summary sheet, bands and planes in k with a geometric
-quantity or what a response is made of.
+"""Figures of results: responses against mu, T, omega or tau, a summary sheet, bands, planes in k and Fermi surfaces with a
+geometric quantity or what a response is made of.
 
-The only place that imports matplotlib. What is drawn is made first, by functions that know nothing of it.
+The only place that imports matplotlib and plotly. What is drawn is made first, by functions that know nothing of it.
 """
 
 from wannier_spin.plotting.bands import plot_bands
@@ -11,14 +11,18 @@ from wannier_spin.plotting.convergence import plot_convergence
 from wannier_spin.plotting.plane import plot_plane
 from wannier_spin.plotting.ranking import plot_ranking
 from wannier_spin.plotting.responses import draw_response, plot, summary_sheet
+from wannier_spin.plotting.surface import VIEW, fermi_surface_page, plot_fermi_surface
 
 __all__ = [
+    "VIEW",
     "check_ending",
     "draw_response",
+    "fermi_surface_page",
     "plot",
     "plot_bands",
     "plot_comparison",
     "plot_convergence",
+    "plot_fermi_surface",
     "plot_plane",
     "plot_ranking",
     "save",

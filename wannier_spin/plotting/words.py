@@ -16,6 +16,8 @@ _GEOMETRIC = {
     "zeeman_berry_curvature": "\\bar{{\\Omega}}^{{{}}}",
     "zeeman_metric": "\\bar{{g}}^{{{}}}",
     "spin": "\\langle\\sigma^{}\\rangle",
+    "velocity": "v^{{{}}}",
+    "orbital_moment": "\\langle L^{{{}}}\\rangle",
 }
 
 

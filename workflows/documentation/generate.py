@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 
 import wannier_spin as ws
 from wannier_spin import cli, config
+from wannier_spin.analysis.kpath import spin_in_plane
 from wannier_spin.calculation import run
 from wannier_spin.calculation.symmetrize import computed_table
 from wannier_spin.integration.parallel import SERIAL
@@ -38,8 +39,16 @@ FIGURE = re.compile(r"<!-- figure: ([\w.]+) -->")
 
 def filled(text: str) -> str:
     """A page with its generated parts."""
-    text = FIGURE.sub(lambda mark: f'<img src="_static/{mark[1]}" alt="{mark[1].partition(".")[0]}">', text)
+    text = FIGURE.sub(lambda mark: shown_figure(mark[1]), text)
     return MARK.sub(lambda mark: PARTS[mark[1]](), text)
+
+
+def shown_figure(name: str) -> str:
+    """A picture, or a page inside of the page."""
+    title = name.partition(".")[0].replace("_", " ")
+    if name.endswith(".html"):
+        return f'<iframe class="page" src="_static/{name}" title="{title}" loading="lazy"></iframe>'
+    return f'<img src="_static/{name}" alt="{title}">'
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -337,6 +346,25 @@ def plane(path: Path) -> None:
     ws.plot_plane(ws.response_map(model, corners, "magnetic_spin_hall", "xy;z", mu=-2.0, temperature=1200), path)
 
 
+def iron_surface(path: Path) -> None:
+    """The sheets of iron, in the colours of the spin."""
+    model = ws.load_model(ROOT / "example_inputs" / "Fe" / "Fe.model.h5")
+    ws.plot_fermi_surface(ws.fermi_surface(model, (24, 24, 24), 17.6048, "spin", "z"), path)
+
+
+def platinum_page(path: Path) -> None:
+    """A page that turns."""
+    model = ws.read_wannier90(ROOT / "example_inputs" / "Pt" / "Pt")
+    ws.fermi_surface_page(ws.fermi_surface(model, (24, 24, 24), 22.4839, "spin_berry_curvature", "xy;z"), path)
+
+
+def spins(path: Path) -> None:
+    """Spins of a band of a magnetic layer, as arrows."""
+    model = ws.models.get("rashba_exchange")
+    corners = ws.k_plane(model, ". -1/2 -1/2 0; . 1/2 -1/2 0; . -1/2 1/2 0", (72, 72), marks="G 0 0 0; X 1/2 0 0; M 1/2 1/2 0")
+    ws.plot_plane(ws.band_map(model, corners, "spin", "z"), path, band=1, arrows=spin_in_plane(model, corners, 1))
+
+
 def verification() -> str:
     """The cases of the verification set, with what was found and what others have."""
     folder = str(ROOT / "workflows" / "verification")
@@ -366,6 +394,9 @@ FIGURES: dict[str, Callable[[Path], None]] = {
     "bands.svg": bands,
     "altermagnet.svg": altermagnet,
     "plane.svg": plane,
+    "iron_surface.png": iron_surface,
+    "platinum_surface.html": platinum_page,
+    "spins.svg": spins,
 }
 PARTS: dict[str, Callable[[], str]] = {
     "responses": responses,

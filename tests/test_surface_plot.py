@@ -1,0 +1,92 @@
+"""Pictures and pages of Fermi surfaces."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Command, entry_point
+
+import wannier_spin as ws
+from wannier_spin.analysis.sheets import sheets
+from wannier_spin.analysis.zone import first_zone
+from wannier_spin.errors import InputError
+
+SURFACE = ws.fermi_surface(ws.models.get("random_model"), (6, 6, 6), 0.1, "spin_berry_curvature", "xy;z")
+
+
+def test_a_panel_for_each_sheet() -> None:
+    figure = ws.plot_fermi_surface(SURFACE)
+    found = sheets(SURFACE)
+    panels, bar = figure.axes[: len(found)], figure.axes[-1]
+    assert [panel.get_title(loc="left") for panel in panels] == [f"band {sheet.bands[0]}" for sheet in found]
+    for panel, sheet in zip(panels, found, strict=True):
+        (triangles,) = panel.collections
+        assert len(triangles.get_facecolors()) == len(sheet.triangles) > 0
+        assert len(panel.lines) == len(first_zone(SURFACE.reciprocal).edges)
+    assert "spin berry curvature xy;z" in bar.get_ylabel().lower()
+    assert "Å" in bar.get_ylabel()
+    top = max(np.abs(sheet.colours).max() for sheet in found)
+    assert bar.get_ylim()[1] >= top
+
+
+def test_without_colours_sheets_differ() -> None:
+    figure = ws.plot_fermi_surface(ws.fermi_surface(ws.models.get("random_model"), (6, 6, 6), 0.1))
+    hues = [tuple(np.argsort(panel.collections[0].get_facecolors()[0][:3])) for panel in figure.axes]
+    assert len(figure.axes) == len(set(hues)) > 1
+
+
+def data_of(page: str) -> list[dict]:
+    """The traces that the page gives to plotly.js."""
+    start = page.index("[", page.index("Plotly.newPlot("))
+    return json.JSONDecoder().raw_decode(page, start)[0]
+
+
+def test_page(tmp_path: Path) -> None:
+    ws.fermi_surface_page(SURFACE, tmp_path / "a.html")
+    ws.fermi_surface_page(SURFACE, tmp_path / "b.html", from_network=True)
+    whole, small = ((tmp_path / name).read_text() for name in ("a.html", "b.html"))
+    assert len(whole) > 1e6 > len(small)
+    assert re.search(r'<script[^>]* src="https?://', whole) is None
+    assert re.search(r'<script[^>]* src="https://[^"]*plotly', small) is not None
+    *meshes, zone = data_of(small)
+    assert [mesh["type"] for mesh in meshes] == ["mesh3d"] * len(sheets(SURFACE))
+    assert [mesh["name"] for mesh in meshes] == [f"band {band}" for band in SURFACE.bands]
+    assert meshes[0]["cmax"] == -meshes[0]["cmin"] > 0
+    assert zone["mode"] == "lines"
+    ws.fermi_surface_page(SURFACE, tmp_path / "c.html", from_network=True)
+    assert (tmp_path / "c.html").read_text() == small
+
+
+def test_refusals(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the ending must be .html"):
+        ws.fermi_surface_page(SURFACE, tmp_path / "a.htm")
+    with pytest.raises(InputError, match="colour 1: the surface has 1"):
+        ws.plot_fermi_surface(SURFACE, colour=1)
+    with pytest.raises(InputError, match="the ending must be one of"):
+        ws.plot_fermi_surface(SURFACE, tmp_path / "a.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_plotly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "plotly.graph_objects", None)
+    with pytest.raises(InputError, match=r"wannier-spin\[interactive\]"):
+        ws.fermi_surface_page(SURFACE, tmp_path / "a.html")
+
+
+@pytest.fixture
+def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    ws.models.get("random_model").save(tmp_path / "model.h5")
+    monkeypatch.chdir(tmp_path)
+    return entry_point(monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("a.html", b"<!doctype html>")])
+def test_command(wannier_spin: Command, tmp_path: Path, name: str, start: bytes) -> None:
+    done = wannier_spin(
+        *("fermi-surface", "model.h5", "--fermi-energy", 0.1, "--grid", 6, 6, 6, "-q", "orbital_moment", "-c", "z", "-o", name)
+    )
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith(f"; orbital_moment z (hbar)\nwritten to {name}\n")
+    assert (tmp_path / name).read_bytes().startswith(start)

@@ -1,0 +1,226 @@
+"""Fermi surfaces in the first Brillouin zone: a picture, or a page that turns in a browser."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.analysis.fermi_surface import FermiSurface
+from wannier_spin.analysis.sheets import Sheet, sheets
+from wannier_spin.analysis.zone import first_zone
+from wannier_spin.errors import InputError
+from wannier_spin.plotting.canvas import COLUMN, check_ending, new_figure, own_style, panels, rows_of, save
+from wannier_spin.plotting.colour import Scale, colour_bar, colour_map, colour_scale, rounded_up
+from wannier_spin.plotting.words import math_unit, power_of_ten
+from wannier_spin.storage import write_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Real = NDArray[np.float64]
+VIEW = (18.0, -55.0)  # degrees: height above the plane of x and y, and turn about z
+SHADED = ("#0072B2", "#F2F2F2", "#D55E00")  # lighter at the ends than other maps: shadows make it darker
+PLAIN = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")  # of sheets without a colour
+DARKEST = 0.55  # of a face that looks away from the light
+LIGHT = np.array([0.3, -0.5, 0.8])
+IN_A_ROW = 2
+HEAD = (
+    '<head><title>{}: Fermi surface</title><meta name="viewport" content="width=device-width, initial-scale=1">'
+    "<style>html, body, body > div {{margin: 0; height: 100%; overflow: hidden}}</style>"
+)
+FILLING = 1.75  # of the zone on a page
+
+
+def plot_fermi_surface(
+    surface: FermiSurface,
+    path: str | Path | None = None,
+    *,
+    colour: int = 0,
+    view: tuple[float, float] = VIEW,
+    scale: Scale = "auto",
+) -> Figure:
+    """A picture of each sheet in the first Brillouin zone, in the colours of one quantity.
+
+    colour : which of `surface.names`; without any, each sheet has one colour of its own. view : degrees above the plane of x and
+    y, and about z. scale : of the colours, as `plot_plane`. Raises InputError as `plot`, for a colour that is not there, and for a
+    layer, whose Fermi surface is no surface.
+    """
+    if path is not None:
+        check_ending(path)
+    found = sheets(surface)
+    name = _name_of(surface, colour)
+    zone = first_zone(surface.reciprocal)
+    with own_style():
+        rows, columns = rows_of(len(found), IN_A_ROW), min(IN_A_ROW, len(found))
+        figure = new_figure((columns * COLUMN * 0.8 + 0.9, rows * COLUMN * 0.8 + 0.4))
+        norm, ticks = colour_scale(np.concatenate([s.colours[colour] for s in found]) if name else np.zeros(1), scale)
+        axes = _solid_panels(figure, len(found))
+        for n, (panel, sheet) in enumerate(zip(axes, found, strict=True)):
+            base = colour_map(SHADED)(norm(_on_faces(sheet, colour))) if name else _plain(n)
+            _draw_zone(panel, zone.edges, view)
+            _draw_sheet(panel, sheet, base)
+            panel.set_title(_bands(sheet), loc="left", y=0.99)
+        figure.suptitle(_title(surface, name), x=0.02, ha="left", size=8)
+        if name:
+            quantity, unit = _parts(name)
+            mappable = _mappable(norm)
+            colour_bar(figure, list(axes), mappable, ticks, lambda power: f"{quantity}{_unit(unit, power)}")  # type: ignore[arg-type]
+    if path is not None:
+        save(figure, path)
+    return figure
+
+
+def fermi_surface_page(surface: FermiSurface, path: str | Path, *, colour: int = 0, from_network: bool = False) -> Path:
+    """Write a page for a browser: the sheets inside the first Brillouin zone, to be turned, and each switched off and on.
+
+    colour : as `plot_fermi_surface`. from_network : the page loads plotly.js (5 MB) where it is opened, instead of holding it.
+
+    Raises InputError without plotly, for an ending that is not .html, a place that cannot be written, and as `plot_fermi_surface`.
+    """
+    if Path(path).suffix.lower() != ".html":
+        raise InputError(f"cannot write a page to '{path}': the ending must be .html")
+    name = _name_of(surface, colour)
+    found = sheets(surface)
+    go = _plotly()
+    edges = first_zone(surface.reciprocal).edges
+    top = rounded_up(max(1e-12, *(float(np.abs(s.colours[colour]).max(initial=0)) for s in found))) if name else 1.0
+    traces = [_mesh(go, sheet, n, colour, name, top) for n, sheet in enumerate(found)]
+    x, y, z = np.insert(edges, 2, np.nan, axis=1).reshape(-1, 3).T
+    line = {"color": "#444444", "width": 3}
+    traces.append(go.Scatter3d(x=x, y=y, z=z, mode="lines", line=line, name="zone", hoverinfo="skip"))
+    figure = go.Figure(traces, layout=_layout(_title(surface, name), np.ptp(edges, axis=(0, 1))))
+    library = "cdn" if from_network else True
+    text = figure.to_html(include_plotlyjs=library, div_id="fermi-surface", config={"responsive": True, "displaylogo": False})
+    return write_text(path, text.replace("<head>", HEAD.format(html.escape(surface.model)), 1))
+
+
+def _plotly() -> Any:
+    try:
+        import plotly.graph_objects
+    except ImportError as error:
+        raise InputError("a page needs plotly: pip install 'wannier-spin[interactive]'; a .png or .pdf does not") from error
+    return plotly.graph_objects
+
+
+def _name_of(surface: FermiSurface, colour: int) -> str:
+    """The colour that is drawn, "" where there is none. Raises InputError for a number that is not there."""
+    if not 0 <= colour < max(1, len(surface.names)):
+        raise InputError(f"colour {colour}: the surface has {len(surface.names)}, counted from 0: {', '.join(surface.names)}")
+    return surface.names[colour] if surface.names else ""
+
+
+def _title(surface: FermiSurface, name: str) -> str:
+    words = f", {_parts(name)[0]}" if name else ""
+    return f"{surface.model}: Fermi surface at {surface.fermi_energy:g} eV{words}"
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Quantity and component in words, and the unit."""
+    quantity, _, unit = name.partition(" (")
+    return quantity.replace("_", " "), unit.removesuffix(")")
+
+
+def _unit(unit: str, power: int) -> str:
+    words = " ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(unit)) if word)
+    return f" ({words})" if words else ""
+
+
+def _bands(sheet: Sheet) -> str:
+    return f"band{'s' if len(sheet.bands) > 1 else ''} {', '.join(map(str, sheet.bands))}"
+
+
+def _on_faces(sheet: Sheet, colour: int) -> Real:
+    return np.asarray(sheet.colours[colour][sheet.triangles].mean(axis=1))
+
+
+def _plain(n: int) -> Real:
+    from matplotlib.colors import to_rgba
+
+    return np.array([to_rgba(PLAIN[n % len(PLAIN)])])
+
+
+def _solid_panels(figure: Figure, number: int) -> list[Axes]:
+    """Panels in three dimensions, without a frame."""
+    flat = panels(figure, number, IN_A_ROW)
+    solid = []
+    for axes in flat:
+        place = axes.get_subplotspec()
+        axes.remove()
+        assert place is not None
+        solid.append(figure.add_subplot(place, projection="3d", computed_zorder=False, proj_type="ortho"))
+        solid[-1].set_axis_off()
+    return solid
+
+
+def _draw_zone(axes: Any, edges: Real, view: tuple[float, float]) -> None:
+    """Edges of the zone; those behind the surface, whose middles lie in the half that looks away, are pale."""
+    reach = float(np.abs(edges).max())
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
+    axes.set_box_aspect((1, 1, 1), zoom=1.45)
+    axes.view_init(*view)
+    up, turn = np.radians(view)
+    towards = np.array([np.cos(up) * np.cos(turn), np.cos(up) * np.sin(turn), np.sin(up)])
+    for edge in edges:
+        near = float(edge.mean(axis=0) @ towards) > -1e-9
+        axes.plot(*edge.T, color="0.15" if near else "0.65", lw=0.7, zorder=3 if near else 1)
+
+
+def _draw_sheet(axes: Any, sheet: Sheet, base: Real) -> None:
+    """Triangles in these colours (t,4) or (1,4), darker where they look away from the light."""
+    from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+
+    corners = sheet.vertices[sheet.triangles]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.maximum(np.linalg.norm(normal, axis=1), 1e-30)
+    bright = np.abs(normal @ (LIGHT / np.linalg.norm(LIGHT))) / length
+    faces = np.broadcast_to(base, (len(corners), 4)).copy()
+    faces[:, :3] *= (DARKEST + (1 - DARKEST) * bright)[:, None]
+    look: Any = {"facecolors": faces, "edgecolors": faces, "linewidths": 0.15, "rasterized": True, "zorder": 2}
+    axes.add_collection3d(Poly3DCollection(corners, **look))
+
+
+def _mappable(norm: Any) -> Any:
+    from matplotlib.cm import ScalarMappable
+
+    return ScalarMappable(norm=norm, cmap=colour_map(SHADED))
+
+
+def _mesh(go: Any, sheet: Sheet, number: int, colour: int, name: str, top: float) -> Any:
+    """A trace of plotly; single precision is enough for the eye, and halves the page."""
+    x, y, z = sheet.vertices.T.astype(np.float32)
+    i, j, k = sheet.triangles.T.astype(np.int32)
+    look: dict[str, Any] = {"color": PLAIN[number % len(PLAIN)]}
+    if name:
+        quantity, unit = _parts(name)
+        steps = [[n / (len(SHADED) - 1), c] for n, c in enumerate(SHADED)]
+        power = power_of_ten(top)
+        words = " ".join(part for part in (f"10<sup>{power}</sup>" if power else "", _plain_unit(unit)) if part)
+        title = f"{quantity}<br>({words})" if words else quantity
+        look = {"intensity": (sheet.colours[colour] / 10.0**power).astype(np.float32), "colorscale": steps}
+        look |= {"cmin": -top / 10.0**power, "cmax": top / 10.0**power, "showscale": number == 0}
+        look |= {"colorbar": {"title": {"text": title, "side": "top"}, "len": 0.6, "thickness": 14, "x": 1.0}}
+    light = {"ambient": 0.6, "diffuse": 0.6, "specular": 0.1, "roughness": 0.8}
+    hover = "k = (%{x:.3f}, %{y:.3f}, %{z:.3f}) / Å" + ("<br>%{intensity:.3g}" if name else "")
+    shown: Any = {"name": _bands(sheet), "showlegend": True, "hovertemplate": hover, "lighting": light, "flatshading": False}
+    return go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, **shown, **look)
+
+
+def _plain_unit(unit: str) -> str:
+    return unit.replace("hbar", "ħ").replace("angstrom", "Å")
+
+
+def _layout(title: str, size: Real) -> dict[str, Any]:
+    """size (3,) : of the zone, 1/angstrom."""
+    up, turn = np.radians(VIEW)
+    eye = dict(zip("xyz", (np.cos(up) * np.cos(turn), np.cos(up) * np.sin(turn), np.sin(up)), strict=True))
+    camera = {"projection": {"type": "orthographic"}, "eye": eye}
+    ratio = dict(zip("xyz", FILLING * size / size.max(), strict=True))
+    scene = {"aspectmode": "manual", "aspectratio": ratio, "camera": camera} | {f"{x}axis": {"visible": False} for x in "xyz"}
+    legend = {"x": 0, "y": 0, "orientation": "h"}
+    margin = {"l": 0, "r": 0, "t": 60, "b": 0}
+    return {"title": {"text": title, "font": {"size": 15}, "x": 0.02}, "scene": scene, "legend": legend, "margin": margin}
