@@ -28,7 +28,7 @@ SHADED = ("#0072B2", "#F2F2F2", "#D55E00")  # lighter at the ends than other map
 PLAIN = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")  # of sheets without a colour
 DARKEST = 0.55  # of a face that looks away from the light
 LIGHT = np.array([0.3, -0.5, 0.8])
-IN_A_ROW = 2
+IN_A_ROW = 3
 HEAD = (
     '<head><title>{}: Fermi surface</title><meta name="viewport" content="width=device-width, initial-scale=1">'
     "<style>html, body, body > div {{margin: 0; height: 100%; overflow: hidden}}</style>"
