@@ -445,7 +445,7 @@ def test_maps_of_a_crystal(example_inputs: Path, quantity: str, fermi_energy: fl
     bands = band_map(model, path, quantity, "xyz"[: QUANTITIES[quantity].rank])
     figure = ws.plot_bands(bands, fermi_energy=fermi_energy)
     assert len(figure.axes) == (2 if fermi_energy is None else 3)  # with the colour bar
-    unit = {"angstrom^2": "(Å$^{2}$)", "angstrom": "(Å)", "": ""}[bands.unit]
+    unit = {"angstrom^2": "(Å$^{2}$)", "angstrom": "(Å)", "": "", "eV angstrom": "(eV Å)", "hbar": "(ħ)"}[bands.unit]
     assert unit in " ".join(texts_of(figure))
     assert_tidy(figure)
 

@@ -135,7 +135,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.model import Structure, TightBindingModel, load_model
     from wannier_spin.models import from_hoppings, kp_model
     from wannier_spin.nonorthogonal import OverlappingBasis, orthogonalized
-        from wannier_spin.plotting import fermi_surface_page, plot, plot_bands, plot_fermi_surface, plot_plane, summary_sheet
+    from wannier_spin.plotting import fermi_surface_page, plot, plot_bands, plot_fermi_surface, plot_plane, summary_sheet
     from wannier_spin.quantum_geometry import spin_qgt, zeeman_qgt
     from wannier_spin.readers import (
         ChannelOverlaps,

@@ -224,13 +224,13 @@ def band_map(
     return BandMap(k, energies, values, quantity, name, record.unit, model.name)
 
 
-def _geometries(
-    model: Model, k: KPath | KPlane | KMesh, tolerance: float
-) -> Iterator[tuple[Any, BandGeometry]]:
+def _geometries(model: Model, k: KPath | KPlane | KMesh, tolerance: float) -> Iterator[tuple[Any, BandGeometry]]:
     """Batches: which points they are, and the bands there. The points of a mesh are summed one axis after the other."""
     batches: Iterator[tuple[Any, BlochMatrices]]
     if not isinstance(model, TightBindingModel):
-        batches = ((places, matrices_at(model, k.points[places], False, tuple(model.operators))) for places in _slices(len(k.points)))
+        batches = (
+            (places, matrices_at(model, k.points[places], False, tuple(model.operators))) for places in _slices(len(k.points))
+        )
     else:
         sums = BlochSum(model, second_order=False)  # no quantity needs more than the spin
         batches = _on_mesh(sums, k) if isinstance(k, KMesh) else ((p, sums.at_points(k.points[p])) for p in _slices(len(k.points)))
