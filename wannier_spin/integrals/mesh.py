@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,10 @@ from wannier_spin.integrals.algorithm import Execution, Integral
 from wannier_spin.integrals.bars import Bars, Judged
 from wannier_spin.integrals.channels import Channels
 from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.profile import FrequencyProfile
 from wannier_spin.integrals.scan import Scan, make_scan
-from wannier_spin.integrals.sums import Sums, batch_size, cell_volume, fewer, minima_of, not_finite
+from wannier_spin.integrals.spectrum import Spectrum
+from wannier_spin.integrals.sums import Rows, Sums, batch_size, cell_volume, fewer, minima_of, not_finite
 from wannier_spin.integration.grid import Batch, Mesh, MeshMean, Partial, mean_over_runs
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
@@ -56,23 +59,22 @@ class OnMesh:
         check_directions(model, mesh)
         _check_temperature(plan, occupation)
         judged = Judged(integral.relaxation, integral.tau, integral.group, integral.sites, bool(integral.reducing))
-        channels = judged.channels(plan) if self.bars and judged.reduced else None
-        source = plan.bloch_sum(model) if channels is None else channels.selection.bloch_sum(model)
+        most = -(-mesh.n_evaluated // LEAST_BATCHES)
+        spectrum = Spectrum.of(plan, occupation, model, most)
+        dense = plan if spectrum is None else spectrum.beside
+        channels = judged.channels(dense) if self.bars and judged.reduced else None
+        if spectrum is not None and channels is not None:
+            spectrum = spectrum.restricted(channels.selection.wanted)
+        source = dense.bloch_sum(model) if channels is None else channels.selection.bloch_sum(model)
         oriented = mesh.transposed(source.axes)
-        bars = Bars.of(model, mesh, plan, judged, occupation) if self.bars else None
-        most = -(-oriented.n_evaluated // LEAST_BATCHES)
+        bars = Bars.of(model, mesh, dense, judged, occupation) if self.bars else None
         scan = make_scan(occupation, most)
-        summed = _MeshSums(plan, occupation, scan, channels, bars, source, integral.degeneracy_tolerance)
+        summed = _MeshSums(dense, occupation, scan, channels, bars, source, integral.degeneracy_tolerance, spectrum)
         mean = summed.mean(oriented, most, execution)
         density = 1 / cell_volume(model)
-
-        def expand(means: Real) -> Real:
-            sums = scan.sums(means, summed.n_sea)
-            return (sums if channels is None else channels.expand(sums)) * density
-
-        difference = None if mean.coarse is None else expand(mean.fine - mean.coarse)
-        found = Sums(expand(mean.fine), difference, mean.minima, oriented.n_evaluated)
-        return found if bars is None else replace(found, rows=bars.rows(mean.further, density))
+        difference = None if mean.coarse is None else summed.expanded(mean.fine - mean.coarse) * density
+        found = Sums(summed.expanded(mean.fine) * density, difference, mean.minima, oriented.n_evaluated)
+        return found if bars is None else replace(found, rows=summed.rows(mean.further, density))
 
     def sketch(self, integral: Integral, thorough: bool) -> OnMesh:
         """See `Algorithm`. A mesh of few points is shifted: bands meet where symmetry makes them."""
@@ -113,7 +115,7 @@ def _check_temperature(plan: Plan, occupation: Occupation) -> None:
 
 @dataclass(frozen=True)
 class _MeshSums:
-    """Sums over the points of a run of batches."""
+    """Sums over the points of a run of batches. spectrum : tables besides, for a plan with more frequencies; None: no more."""
 
     plan: Plan
     occupation: Occupation
@@ -122,6 +124,7 @@ class _MeshSums:
     bars: Bars | None
     source: BlochSum
     degeneracy_tolerance: float
+    spectrum: Spectrum | None
 
     @property
     def n_sea(self) -> int:
@@ -131,9 +134,43 @@ class _MeshSums:
     def n_channels(self) -> int:
         return self.plan.n_channels if self.channels is None else self.n_sea + self.channels.surface.shape[1]
 
+    @cached_property
+    def profile(self) -> FrequencyProfile | None:
+        """What bars at all frequencies are made of besides."""
+        return None if self.bars is None or self.spectrum is None else FrequencyProfile(self.spectrum.coarse(), self.bars.stars)
+
+    @property
+    def n_further(self) -> int:
+        """Numbers in further sums: those of bars, those of the profile behind them."""
+        return (0 if self.bars is None else self.bars.size) + (0 if self.profile is None else self.profile.size)
+
+    @property
+    def least_run(self) -> int:
+        """Points in k for which a total is worth while."""
+        return max(self.scan.least_run, 1 if self.spectrum is None else self.spectrum.least_run)
+
+    @property
+    def n_dense(self) -> int:
+        """Numbers in the sums of densities; tables stand behind them."""
+        return self.scan.rows * self.n_channels
+
+    @property
+    def n_sums(self) -> int:
+        """Numbers in a sum."""
+        return self.n_dense + (0 if self.spectrum is None else self.spectrum.size)
+
+    def expanded(self, means: Real) -> Real:
+        """All channels (w, C), from means of what is summed."""
+        few = self.scan.sums(means[: self.n_dense].reshape(self.scan.rows, -1), self.n_sea)
+        if self.channels is not None:
+            few = self.channels.expand(few)
+        if self.spectrum is None:
+            return few
+        return self.spectrum.sums(few, means[self.n_dense :], None if self.channels is None else self.channels.sea)
+
     def batch(self, memory: float, sums: int) -> int:
         """Points per batch. What is held besides: three times what is summed, and the results."""
-        summed = sums * self.scan.rows * self.n_channels + (0 if self.bars is None else self.bars.size)
+        summed = sums * self.n_sums + self.n_further
         held = 3 * summed + 4 * self.occupation.n_points * self.plan.n_channels
         by_point = 0 if self.bars is None else sum(points * channels for _, points, channels in self.bars.shapes)
         return batch_size(self.source, self.plan, self.occupation, memory, held, by_point)
@@ -141,24 +178,32 @@ class _MeshSums:
     def mean(self, mesh: Mesh, most: int, execution: Execution) -> MeshMean:
         """Mean over the mesh, in batches of at most so many points."""
         largest = min(self.batch(execution.memory, 2 if mesh.nested else 1), most)
-        runs = mesh.runs(largest, max(self.scan.least_run, -(-mesh.n_evaluated // MOST_RUNS)))
+        runs = mesh.runs(largest, max(self.least_run, -(-mesh.n_evaluated // MOST_RUNS)))
         return mean_over_runs(mesh, runs, self.partial, execution.comm, execution.progress)
+
+    def rows(self, further: Real, density: float) -> Rows:
+        """What error bars are made of, from means of further sums."""
+        assert self.bars is not None
+        rows = self.bars.rows(further[: self.bars.size], density)
+        return rows if self.profile is None else self.profile.rows_of_all(rows, further[self.bars.size :])
 
     def partial(self, run: Sequence[Batch]) -> Partial:
         """Sums over the points of each mask, and with the phases of the stars; the minima of `minima_of`."""
-        sums = np.zeros((len(run[0].masks), self.scan.rows, self.n_channels))
-        further = np.zeros(0 if self.bars is None else self.bars.size)
+        totals = np.zeros((len(run[0].masks), self.n_sums))
+        further = np.zeros(self.n_further)
         minima: Real = np.array(np.inf)
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
             for batch in run:
                 geometry, sea, surface = self._densities(batch)
-                self._add(sums, batch, geometry.group_energies, sea, surface)
+                self._add(totals, batch, geometry, sea, surface)
                 if self.bars is not None:
-                    self.bars.add(further, batch, self.source.axes, geometry, sea, surface)
+                    self.bars.add(further[: self.bars.size], batch, self.source.axes, geometry, sea, surface)
+                    if self.profile is not None:
+                        self.profile.add(further[self.bars.size :], batch, self.source.axes, geometry)
                 minima = np.minimum(minima, minima_of(geometry.group_energies, geometry.group, self.occupation))
-        if not np.isfinite(sums).all():
+        if not np.isfinite(totals).all():
             raise self._not_finite(run)
-        return Partial(sums, minima, further)
+        return Partial(totals, minima, further)
 
     def _densities(self, batch: Batch) -> tuple[BandGeometry, Real, Real]:
         bloch = self.source.on_batch(batch.k1, batch.k2, batch.k3, batch.used)
@@ -168,11 +213,15 @@ class _MeshSums:
             return geometry, *self.channels.densities(geometry, window)
         return geometry, *self.plan.densities(resp.BandPairs(geometry, self.plan.observables, window))
 
-    def _add(self, sums: Real, batch: Batch, energies: Real, sea: Real, surface: Real) -> None:
+    def _add(self, totals: Real, batch: Batch, geometry: BandGeometry, sea: Real, surface: Real) -> None:
+        energies = geometry.group_energies
         states = [X.reshape(energies.size, X.shape[-1]) for X in (sea, surface)]
-        for total, mask in zip(sums, batch.masks, strict=True):
-            if mask.any():
-                self.scan.add(total, energies.ravel(), np.repeat(batch.weights * mask, energies.shape[1]), *states)
+        used = [(total, batch.weights * mask) for total, mask in zip(totals, batch.masks, strict=True) if mask.any()]
+        for total, factors in used:
+            dense = total[: self.n_dense].reshape(self.scan.rows, -1)
+            self.scan.add(dense, energies.ravel(), np.repeat(factors, energies.shape[1]), *states)
+        if self.spectrum is not None:
+            self.spectrum.add([total[self.n_dense :] for total, _ in used], geometry, [factors for _, factors in used])
 
     def _not_finite(self, run: Sequence[Batch]) -> InputError:
         """What to say of a run with sums that are not finite: the first point with such densities."""

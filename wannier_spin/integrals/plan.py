@@ -129,6 +129,12 @@ class Plan:
         sea = {name: shape for name, shape in static.items() if BLOCKS[name].fermi == "sea"}
         return sea | dynamic | {name: shape for name, shape in static.items() if name not in sea}
 
+    @cached_property
+    def places(self) -> dict[str, slice]:
+        """Of each block among the channels."""
+        ends = np.cumsum([0, *(math.prod(shape) for shape in self.shapes.values())]).tolist()
+        return {name: slice(first, last) for name, first, last in zip(self.shapes, ends[:-1], ends[1:], strict=True)}
+
     @property
     def n_channels(self) -> int:
         return sum(math.prod(shape) for shape in self.shapes.values())
@@ -178,10 +184,7 @@ class Plan:
 
     def _tensor(self, sums: Real, block: str, observable: Observable) -> Real:
         """Take one block and observable out of the channels: (w, sites, ...), behind them omega, part, and the tensor."""
-        names = list(self.shapes)
-        position = sum(math.prod(self.shapes[name]) for name in names[: names.index(block)])
-        shape = self.shapes[block]
-        array = sums[:, position : position + math.prod(shape)].reshape(-1, *shape)
+        array = sums[:, self.places[block]].reshape(-1, *self.shapes[block])
         start = sum(before.n_components for before in self.observables[: self.observables.index(observable)])
         array = array[..., start : start + observable.n_components]
         components = (3,) * len(observable.indices)

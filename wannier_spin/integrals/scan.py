@@ -10,7 +10,7 @@ of the largest value (tests/integrals/test_scan.py). A state then costs the same
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,11 +114,10 @@ class ByEnergy:
 
     def _weights(self, edges: Real) -> tuple[Real, Real]:
         """Both weights at the Chebyshev points of some windows: (w, windows * ORDER)."""
-        middle, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
-        return self.occupation.weights((middle[:, None] + half[:, None] * np.cos(_ANGLES)).ravel())
+        return self.occupation.weights(nodes(edges))
 
 
-def series(values: Real, edges: Real) -> Real:
+def series(values: NDArray[Any], edges: Real) -> NDArray[Any]:
     """Chebyshev coefficients from values at the Chebyshev points of every window: (w, windows * ORDER)."""
     m = np.arange(ORDER)
     to_series = np.cos(m[:, None] * _ANGLES) * np.where(m == 0, 1, 2)[:, None] / ORDER
@@ -138,22 +137,33 @@ def make_scan(occupation: Occupation, longest_run: int) -> ByState | ByEnergy:
 
 
 def windows(occupation: Occupation, most: int) -> Real | None:
-    """Edges between the ends of `Occupation.window`, from which every pole of f is at least pi half widths away; None: too many.
+    """Edges between the ends of `Occupation.window`, for the poles of f, which lie pi kT beside every mu; None: too many."""
+    return edges_between(occupation.window, np.unique(occupation.mu), float(occupation.kT.min()), most)
 
-    Their half width is kT, and grows with the distance d from the nearest mu: d/(pi - 1) behind it, d/(pi + 1) before it.
+
+def edges_between(ends: tuple[float, float], centres: Real, least: float, most: int) -> Real | None:
+    """Edges of windows from end to end, from which poles pi times `least` beside each centre are at least pi half widths away.
+
+    centres : ascending. Half widths are at least `least`, and grow with the distance d from the nearest centre: d/(pi - 1) behind
+    it, d/(pi + 1) before it. None: there are more than `most`.
     """
-    mu, kT = np.unique(occupation.mu), float(occupation.kT.min())
-    low, high = occupation.window
+    low, high = ends
     edges = [low]
     while edges[-1] < high:
         if len(edges) > most:
             return None
         at = edges[-1]
-        after = int(np.searchsorted(mu, at))
-        behind = (at - mu[after - 1]) / (np.pi - 1) if after else np.inf
-        before = (mu[after] - at) / (np.pi + 1) if after < len(mu) else np.inf
-        edges.append(at + 2 * max(kT, min(behind, before)))
+        after = int(np.searchsorted(centres, at))
+        behind = (at - centres[after - 1]) / (np.pi - 1) if after else np.inf
+        before = (centres[after] - at) / (np.pi + 1) if after < len(centres) else np.inf
+        edges.append(at + 2 * max(least, min(behind, before)))
     return np.array(edges)
+
+
+def nodes(edges: Real) -> Real:
+    """The Chebyshev points of every window: (windows * ORDER,)."""
+    middle, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
+    return np.asarray((middle[:, None] + half[:, None] * np.cos(_ANGLES)).ravel())
 
 
 def _add_filled(total: Real, factors: Real, sea: Real) -> None:

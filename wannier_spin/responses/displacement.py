@@ -14,38 +14,36 @@ so that the response stays finite above the lowest transition. The two terms are
 parities under time reversal, and without broadening AC1 is the cos part and AC2 the sin part.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from wannier_spin.responses.pairs import BandPairs, Real
 from wannier_spin.responses.registry import DynamicBlock, Response, register
+from wannier_spin.responses.transitions import Transitions
 
-Complex = NDArray[np.complex128]
+
+def _phases(real: Real, imaginary: Real) -> Real:
+    """Re and Im (cos and sin) of twice a sum with a complex kernel: (...,b,o) -> (...,part,b,o)."""
+    return 2 * np.stack([real, imaginary], axis=-3)
+
+
+# w = 1/eps: nothing is divided by a gap inside a group
+CURVATURE = Transitions("O", True, 2, lambda w, z: -((z * w) ** 2) / ((z * w) ** 2 - 1), _phases)  # l1
+METRIC = Transitions("O", False, 2, lambda w, z: 1j * z * w / ((z * w) ** 2 - 1), _phases)  # i l2
 
 
 def AC1(p: BandPairs, z: complex) -> Real:
     """Re (cos) and Im (sin) of sum_m 2 Im[v^b_nm O_mn] l1(z)/eps_nm^2, summed with f_n: (k,n,part,b,o)."""
-    kernel = p.kernel(lambda w: -((z * w) ** 2) / ((z * w) ** 2 - 1) * w**2)  # w = 1/eps: nothing is divided by a gap in a block
-    return 2 * _parts(p.im, kernel, p)
+    return CURVATURE.density(p, z)
 
 
 def AC2(p: BandPairs, z: complex) -> Real:
     """Re (cos) and Im (sin) of sum_m 2i Re[v^b_nm O_mn] l2(z)/eps_nm^2, summed with f_n: (k,n,part,b,o)."""
-    kernel = p.kernel(lambda w: 1j * z * w / ((z * w) ** 2 - 1) * w**2)
-    return 2 * _parts(p.re, kernel, p)
-
-
-def _parts(trace: Callable[[Complex], Real], kernel: NDArray[Any], p: BandPairs) -> Real:
-    """Re and Im of a sum over m of a trace of v^b_nm O_mn times a kernel (k,n,1,m)."""
-    return np.stack([trace(kernel.real * p.v), trace(kernel.imag * p.v)], axis=2)
+    return METRIC.density(p, z)
 
 
 register(
-    DynamicBlock("AC1", "b", AC1),
-    DynamicBlock("AC2", "b", AC2, time_odd=True),
+    DynamicBlock("AC1", "b", AC1, CURVATURE),
+    DynamicBlock("AC2", "b", AC2, METRIC, time_odd=True),
     Response(
         name="displacement_spin_current",
         title="displacement spin current",

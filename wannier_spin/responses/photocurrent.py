@@ -33,46 +33,55 @@ from numpy.typing import NDArray
 
 from wannier_spin.responses.pairs import BandPairs, Real
 from wannier_spin.responses.registry import DynamicBlock, Response, register
+from wannier_spin.responses.transitions import Matrix, Transitions
 
-Complex = NDArray[np.complex128]
+
+def _even(w: Real, z: complex) -> NDArray[np.complex128]:
+    """eps (1/(eps - z) + 1/(eps + z)), with Re[X_mn v_nm]/eps^3; the second term is that of f_m, with n and m exchanged."""
+    return np.asarray(2 / (1 - (z * w) ** 2))  # w = 1/eps: nothing is divided by a gap inside a group
+
+
+def _odd(w: Real, z: complex) -> NDArray[np.complex128]:
+    """i eps (1/(eps - z) - 1/(eps + z)), with Im[X_mn v_nm]/eps^3."""
+    return np.asarray(2j * z * w / (1 - (z * w) ** 2))
+
+
+def _polarizations(real: Real, imaginary: Real) -> Real:
+    """sigma^L, sigma^C of Re C^bd and Im C^bd: (...,b,d,o) -> (...,part,b,d,o)."""
+    linear, circular = real + real.swapaxes(-3, -2), imaginary.swapaxes(-3, -2) - imaginary
+    return np.stack([linear, circular], axis=-4) / 4
+
+
+def _of_real_part(vertex: Matrix) -> Transitions:
+    return Transitions(vertex, False, 3, _even, _polarizations)
+
+
+def _of_imaginary_part(vertex: Matrix) -> Transitions:
+    return Transitions(vertex, True, 3, _odd, _polarizations)
+
+
+INJECTION = (_of_real_part("injection_vertex"), _of_imaginary_part("injection_vertex"))
+SHIFT = (_of_real_part("shift_vertex"), _of_imaginary_part("shift_vertex"))
 
 
 def INJ1(p: BandPairs, z: complex) -> Real:
     """sigma^L and sigma^C of Re[h^d_mn v^b_nm], summed with f_n: (k,n,part,b,d,o)."""
-    return _of_real_part(p, p.injection_vertex, z)
+    return INJECTION[0].density(p, z)
 
 
 def INJ2(p: BandPairs, z: complex) -> Real:
     """sigma^L and sigma^C of Im[h^d_mn v^b_nm], summed with f_n: (k,n,part,b,d,o)."""
-    return _of_imaginary_part(p, p.injection_vertex, z)
+    return INJECTION[1].density(p, z)
 
 
 def SH1(p: BandPairs, z: complex) -> Real:
     """sigma^L and sigma^C of Re[Z^d_mn v^b_nm], summed with f_n: (k,n,part,b,d,o)."""
-    return _of_real_part(p, p.shift_vertex, z)
+    return SHIFT[0].density(p, z)
 
 
 def SH2(p: BandPairs, z: complex) -> Real:
     """sigma^L and sigma^C of Im[Z^d_mn v^b_nm], summed with f_n: (k,n,part,b,d,o)."""
-    return _of_imaginary_part(p, p.shift_vertex, z)
-
-
-def _of_real_part(p: BandPairs, X: Complex, z: complex) -> Real:
-    """From Re[X_mn v_nm] (1/(eps - z) + 1/(eps + z))/eps^2; the second term is that of f_m, with n and m exchanged."""
-    kernel = p.kernel(lambda w: 2 * w**3 / (1 - (z * w) ** 2))  # w = 1/eps: nothing is divided by a gap inside a group
-    return _parts(p.re_of_velocity(X, kernel.real), p.re_of_velocity(X, kernel.imag))
-
-
-def _of_imaginary_part(p: BandPairs, X: Complex, z: complex) -> Real:
-    """From i Im[X_mn v_nm] (1/(eps - z) - 1/(eps + z))/eps^2."""
-    kernel = p.kernel(lambda w: 2j * z * w**4 / (1 - (z * w) ** 2))
-    return _parts(p.im_of_velocity(X, kernel.real), p.im_of_velocity(X, kernel.imag))
-
-
-def _parts(real: Real, imaginary: Real) -> Real:
-    """sigma^L, sigma^C of Re C^bd and Im C^bd: (k,n,b,d,o) -> (k,n,part,b,d,o)."""
-    linear, circular = real + real.swapaxes(2, 3), imaginary.swapaxes(2, 3) - imaginary
-    return np.stack([linear, circular], axis=2) / 4
+    return SHIFT[1].density(p, z)
 
 
 def _record(name: str, law: str, tau_power: int, blocks: tuple[str, str]) -> Response:
@@ -90,10 +99,10 @@ def _record(name: str, law: str, tau_power: int, blocks: tuple[str, str]) -> Res
 
 
 register(
-    DynamicBlock("INJ1", "bd", INJ1, time_odd=True, tau_power=1, holds="injection vertex"),
-    DynamicBlock("INJ2", "bd", INJ2, tau_power=1, holds="injection vertex"),
-    DynamicBlock("SH1", "bd", SH1, derivatives=True, holds="shift vertex"),
-    DynamicBlock("SH2", "bd", SH2, time_odd=True, derivatives=True, holds="shift vertex"),
+    DynamicBlock("INJ1", "bd", INJ1, INJECTION[0], time_odd=True, tau_power=1, holds="injection vertex"),
+    DynamicBlock("INJ2", "bd", INJ2, INJECTION[1], tau_power=1, holds="injection vertex"),
+    DynamicBlock("SH1", "bd", SH1, SHIFT[0], derivatives=True, holds="shift vertex"),
+    DynamicBlock("SH2", "bd", SH2, SHIFT[1], time_odd=True, derivatives=True, holds="shift vertex"),
     _record("injection_spin_current", "J_a;c = sigma_abd;c E_b E_d", 1, ("INJ1", "INJ2")),
     _record("injection_spin_magnetization", "M_a = beta_abc E_b E_c", 1, ("INJ1", "INJ2")),
     _record("shift_spin_current", "J_a;c = sigma_abd;c E_b E_d", 0, ("SH1", "SH2")),

@@ -19,6 +19,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.observables.registry import PAPER as PAPER
 from wannier_spin.observables.registry import Coefficient, Effect
 from wannier_spin.responses.pairs import BandPairs, Real
+from wannier_spin.responses.transitions import Transitions
 from wannier_spin.tensors import SEA_MINUS_SURFACE, Channel, TensorLaw, charge_counterpart, parse_law, parts_of
 from wannier_spin.weights import WEIGHTS, Weight
 
@@ -77,13 +78,14 @@ class Block:
 class DynamicBlock:
     """An integrand that depends on the frequency z = omega + i eta: density(pairs, z) -> (k, n, part, fields..., o).
 
-    time_odd: whether its parity under time reversal is opposite to that of the static response of order tau^0.
-    tau_power: what it is multiplied by. derivatives, holds: see `Block`.
+    transitions : what its density is made of, at any frequency. time_odd: whether its parity under time reversal is opposite to
+    that of the static response of order tau^0. tau_power: what it is multiplied by. derivatives, holds: see `Block`.
     """
 
     name: str
     fields: str
     density: DynamicDensity
+    transitions: Transitions
     time_odd: bool = False
     tau_power: int = 0
     derivatives: bool = False

@@ -1,0 +1,131 @@
+"""Responses at many frequencies, out of tables over the energy of the transition, are those of densities at every frequency."""
+
+import numpy as np
+import pytest
+from symmetry.structures import symmetric_models
+
+import wannier_spin as ws
+from wannier_spin.integrals import spectrum
+from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.scan import edges_between, nodes, series
+from wannier_spin.integrals.spectrum import Spectrum
+from wannier_spin.occupation import Occupation
+from wannier_spin.responses import DYNAMIC_BLOCKS, RESPONSES
+from wannier_spin.units import BOLTZMANN
+
+pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse meshes: identities
+OMEGA = np.linspace(0.0, 2.0, 2 * spectrum.WORTH)
+NAMES = ("ac_spin_magnetization", "displacement_spin_current", "shift_spin_magnetization", "injection_spin_magnetization")
+
+
+@pytest.mark.parametrize("name", DYNAMIC_BLOCKS)
+@pytest.mark.parametrize("eta", [0.003, 0.1])
+def test_series_of_a_kernel(name: str, eta: float) -> None:
+    """To 1e-11 of the largest value in the window, at every transition."""
+    kernel = DYNAMIC_BLOCKS[name].transitions.kernel
+    z = np.array([0.0, 0.2, 1.3]) + 1j * eta
+    edges = edges_between((0.0, 40.0), z.real, eta / np.pi, 10**4)
+    assert edges is not None and edges[0] == 0 and edges[-1] >= 40
+    coefficients = series(kernel(1 / nodes(edges), z[:, None]), edges).reshape(len(z), len(edges) - 1, -1)
+    for x in np.linspace(-0.999, 0.999, 7):
+        eps = (edges[1:] + edges[:-1]) / 2 + x * np.diff(edges) / 2
+        exact = kernel(1 / eps, z[:, None])
+        found = np.polynomial.chebyshev.chebval(x, np.moveaxis(coefficients, -1, 0))
+        at_nodes = np.abs(kernel(1 / nodes(edges), z[:, None])).reshape(len(z), len(edges) - 1, -1).max(axis=-1)
+        assert np.abs(exact).max() > 0.1
+        assert (np.abs(found - exact) < 1e-11 * np.maximum(at_nodes, np.abs(exact))).all()
+
+
+def both(monkeypatch, model, names, **options):
+    """By tables, and by densities at all frequencies."""
+    monkeypatch.setattr(spectrum, "MOST_COSTS", np.inf)
+    calls = []
+    original = Spectrum.add
+    monkeypatch.setattr(Spectrum, "add", lambda *given: calls.append(1) or original(*given))
+    asked = {"omega": OMEGA, "broadening": 0.1, "temperature": 1500.0} | options
+    found = ws.compute(model, names, **asked)
+    assert calls
+    monkeypatch.setattr(spectrum, "WORTH", np.inf)
+    calls.clear()
+    expected = ws.compute(model, names, **asked)
+    assert not calls
+    return found, expected
+
+
+def assert_same(found, expected, tolerance=1e-11):
+    for name, tensor in expected.items():
+        for block, value in tensor.blocks.items():
+            size = np.abs(value).max()
+            assert size > 1e-6, (name, block)
+            assert np.abs(found[name].blocks[block] - value).max() < tolerance * size, (name, block)
+            assert np.abs(found[name].block_errors[block] - tensor.block_errors[block]).max() < tolerance * size
+
+
+def test_on_a_mesh(monkeypatch) -> None:
+    model = ws.models.random_model(n=3, seed=2)
+    found, expected = both(monkeypatch, model, NAMES, grid=(4, 4, 2), mu=[-0.5, 0.3])
+    assert_same(found, expected)
+    for name in NAMES:  # bars are those of a few frequencies, made larger and smaller by a profile
+        bars, exact = (np.asarray(result[name].error) for result in (found, expected))
+        large = exact > 0.1 * exact.max()
+        assert large.sum() > 20 and 0.5 < np.median(bars[large] / exact[large]) < 2
+
+
+def test_what_symmetry_leaves(monkeypatch) -> None:
+    """On irreducible points, with what the group forbids an exact zero."""
+    model, structure = symmetric_models()["zincblende -43m1'"][:2]
+    names = ("displacement_spin_current", "shift_spin_current")
+    found, expected = both(monkeypatch, model, names, grid=(4, 4, 4), mu=[0.1], symmetry=structure)
+    for name in names:
+        value, exact = found[name].values, expected[name].values
+        assert np.abs(exact).max() > 1e-6
+        assert np.abs(value - exact).max() < 1e-10 * np.abs(exact).max()
+        assert ((value == 0) == (exact == 0)).all() and (value == 0).any()
+
+
+def test_where_a_table_is_made() -> None:
+    """Not without a broadening, nor for few frequencies or many (mu, T)."""
+    model, records = ws.models.random_model(n=3, seed=2), (RESPONSES["displacement_spin_current"],)
+
+    def made(omega, eta, points=1):
+        plan = Plan(records, "spin", tuple(omega + 1j * eta))
+        return Spectrum.of(plan, Occupation(np.linspace(0, 1, points), np.array([300 * BOLTZMANN])), model, 10**5) is not None
+
+    assert made(OMEGA, 0.1)
+    assert not made(OMEGA, 0.0) and not made(OMEGA[: spectrum.WORTH - 1], 0.1) and not made(OMEGA, 0.1, 3)
+    static = Plan((RESPONSES["spin_hall"],), "spin", ())
+    assert Spectrum.of(static, Occupation(np.zeros(1), np.ones(1)), model, 10**5) is None
+
+
+TABLES = """
+import sys
+from wannier_spin import cli
+from wannier_spin.integrals import spectrum
+spectrum.MOST_COSTS = 10**9
+sys.argv = ["wannier-spin", *sys.argv[1:]]
+cli.main()
+"""
+INPUT = """
+seedname = "random.h5"
+responses = ["displacement_spin_magnetization"]
+mu = 0.2
+temperature = 1500
+omega = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+broadening = 0.1
+[grid]
+points = [4, 4, 2]
+"""
+
+
+@pytest.mark.mpi
+def test_any_number_of_ranks_gives_the_same_bits(mpirun, tmp_path) -> None:
+    ws.models.random_model(n=3, seed=2).save(tmp_path / "random.h5")
+    (tmp_path / "in.toml").write_text(INPUT)
+    found = []
+    for ranks in (1, 3):
+        mpirun(ranks, "-c", TABLES, "run", tmp_path / "in.toml", "-o", tmp_path / f"{ranks}.h5", timeout=120)
+        found.append(ws.load(tmp_path / f"{ranks}.h5")["displacement_spin_magnetization"])
+    for block, value in found[0].blocks.items():
+        assert np.abs(value).max() > 0
+        assert value.tobytes() == found[1].blocks[block].tobytes()
+        assert found[0].block_harmonics[block].tobytes() == found[1].block_harmonics[block].tobytes()

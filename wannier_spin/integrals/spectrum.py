@@ -1,0 +1,263 @@
+"""Responses at many frequencies: sums over pairs of bands from a table over the energy of the transition.
+
+    sum_nm f_n N_nm K(1/eps_nm, z)/eps_nm^p  =  sum over windows i and j of  c_ij(z) t_ij
+
+    t_ij = sum over eps_n > eps_m, eps_nm in i, of T_j((eps_nm - e_i)/a_i) (f_n - f_m) N_nm/eps_nm^p
+
+(see `responses.transitions`; T_j and the windows e_i - a_i ... e_i + a_i as in `scan`). K has its poles eta beside +-omega, and the
+windows are so narrow there that ORDER coefficients leave 1e-11 of the largest |K| in them (tests/integrals/test_spectrum.py). Then
+a pair of bands costs the same for any number of frequencies; without a broadening there is no table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.compiled import compiled
+from wannier_spin.geometry import BandGeometry
+from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.scan import ORDER, PIECE, edges_between, nodes, series
+from wannier_spin.model import TightBindingModel
+from wannier_spin.observables import Observable
+from wannier_spin.occupation import Occupation
+from wannier_spin.responses import DYNAMIC_BLOCKS
+from wannier_spin.responses.pairs import BandPairs
+from wannier_spin.responses.transitions import Transitions
+
+Complex = NDArray[np.complex128]
+Real = NDArray[np.float64]
+Bands = tuple[Complex, Complex, Real, NDArray[np.int64], Real, int]  # v, X, energies, groups, f, power: see `_add_pairs`
+BESIDE = 4  # frequencies for which densities are made as well: what error bars are taken from
+WORTH = 8  # frequencies for each (mu, T) point, from which a table is cheaper
+LARGEST = 4000  # windows: beyond them frequencies are too far apart, as seen from their width
+COSTS = 2000  # numbers in a table for each point in k of a run: adding it up with care is then a few microseconds a point
+MOST_COSTS = 20000  # the same where it is still cheaper than densities at all frequencies
+BYTES = 1.0e9  # of a table
+
+
+@dataclass(frozen=True)
+class Numerators:
+    """Blocks with the same matrix X and power of eps, which share the sums of X_mn v^b_nm over pairs.
+
+    blocks : their names. observables : that X is made of. places : of the components of these on the axis o of the plan.
+    """
+
+    blocks: tuple[str, ...]
+    observables: tuple[Observable, ...]
+    places: NDArray[np.int64]
+
+    @property
+    def transitions(self) -> Transitions:
+        """Of the first block: matrix and power are those of all."""
+        return DYNAMIC_BLOCKS[self.blocks[0]].transitions
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(b, [d,] o)."""
+        return (*(3 for _ in DYNAMIC_BLOCKS[self.blocks[0]].fields), len(self.places))
+
+    @property
+    def columns(self) -> int:
+        """Of a table: real and imaginary part of every component."""
+        return 2 * math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The dynamic blocks of a plan at all of its frequencies, by tables. edges : of the windows, eV."""
+
+    plan: Plan
+    occupation: Occupation
+    numerators: tuple[Numerators, ...]
+    edges: Real
+
+    @classmethod
+    def of(cls, plan: Plan, occupation: Occupation, model: TightBindingModel, longest_run: int) -> Spectrum | None:
+        """None where densities at every frequency are cheaper. longest_run : points in k that are summed at most before a total."""
+        centres = np.unique([abs(z.real) for z in plan.frequencies])
+        eta = min((z.imag for z in plan.frequencies), default=0.0)
+        if not plan.dynamic_blocks or len(plan.frequencies) < WORTH * occupation.n_points or not eta > 0:
+            return None
+        edges = edges_between((0.0, _highest(model)), centres, eta / np.pi, LARGEST)
+        if edges is None:
+            return None
+        everything = {block.name: plan.observables for block in plan.dynamic_blocks}
+        found = cls(plan, occupation, _numerators(plan, everything), edges)
+        return found if found.size <= MOST_COSTS * longest_run and 8 * found.size < BYTES else None
+
+    def restricted(self, wanted: Mapping[str, tuple[Observable, ...]]) -> Spectrum:
+        """To blocks with the observables that each is computed for."""
+        return replace(self, numerators=_numerators(self.plan, wanted))
+
+    def coarse(self) -> Spectrum:
+        """With windows that leave 1e-6: poles are one half width away."""
+        centres, eta = np.unique([abs(z.real) for z in self.plan.frequencies]), min(z.imag for z in self.plan.frequencies)
+        edges = edges_between((0.0, self.edges[-1]), centres, eta, LARGEST)
+        return self if edges is None else replace(self, edges=edges)
+
+    @property
+    def rows(self) -> int:
+        """Of a table: windows and coefficients."""
+        return ORDER * (len(self.edges) - 1)
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int, int], ...]:
+        """Of the tables: (w, rows, columns)."""
+        return tuple((self.occupation.n_points, self.rows, one.columns) for one in self.numerators)
+
+    @property
+    def size(self) -> int:
+        """Numbers in all tables."""
+        return sum(math.prod(shape) for shape in self.shapes)
+
+    @property
+    def least_run(self) -> int:
+        """Points in k for which a table is worth while."""
+        return self.size // COSTS
+
+    @property
+    def chosen(self) -> NDArray[np.int64]:
+        """Frequencies at which densities are made as well, the first and the last among them."""
+        return np.unique(np.linspace(0, len(self.plan.frequencies) - 1, BESIDE).round().astype(np.int64))
+
+    @cached_property
+    def beside(self) -> Plan:
+        """The plan at these frequencies."""
+        return replace(self.plan, frequencies=tuple(self.plan.frequencies[i] for i in self.chosen))
+
+    def add(self, totals: Sequence[Real], geometry: BandGeometry, factors: Sequence[Real]) -> None:
+        """Add points in k to the tables of each total (size,), times the factors (k,) that it has."""
+        bands = self.bands(geometry)
+        for total, factor in zip(totals, factors, strict=True):
+            for one, table in zip(bands, self.tables(total), strict=True):
+                self.accumulate(table, one, factor[None], np.zeros((table.shape[2] // 2, 0)))
+
+    def accumulate(self, table: Real, bands: Bands, factors: Real, signs: Real) -> None:
+        """Add points in k to a table ((j, w), rows, columns), with factors (j, k). signs : see `_add_pairs`."""
+        compiled(_add_pairs)(table, *bands, factors, self.edges, signs)
+
+    def bands(self, geometry: BandGeometry) -> list[Bands]:
+        """What is summed of a batch, for every one of the numerators."""
+        energies = geometry.group_energies
+        f = self.occupation.fermi(energies.ravel()).reshape(-1, *energies.shape)
+        found = []
+        for one in self.numerators:
+            pairs, X = BandPairs(geometry, one.observables), one.transitions
+            found.append((pairs.v, X.matrices(pairs), energies, geometry.group, f, X.power))
+        return found
+
+    def sums(self, few: Real, total: Real, columns: Real | None = None) -> Real:
+        """All channels of the plan (w, C), from those of `beside` and the tables, or from means of both.
+
+        columns : coordinates of what symmetry leaves of the channels of `beside`, in columns (C_few, c); None: everything.
+        """
+        result, own, beside = np.zeros((len(few), self.plan.n_channels)), self.plan.places, self.beside.places
+        for name, place in own.items():
+            if name not in DYNAMIC_BLOCKS:
+                result[:, place] = few[:, beside[name]]
+        for one, table in zip(self.numerators, self.tables(total), strict=True):
+            for name in one.blocks:
+                found = np.zeros((len(few), *self.plan.shapes[name]))
+                found[..., one.places] = self._at_frequencies(one, name, table)
+                if columns is not None:
+                    found = _projected(found, columns[beside[name]], math.prod(found.shape[3:]))
+                result[:, own[name]] = found.reshape(len(few), -1)
+        return result
+
+    def tables(self, total: Real) -> Iterator[Real]:
+        """Of all numerators, (w, rows, columns) each: views of a total (size,)."""
+        start = 0
+        for shape in self.shapes:
+            yield total[start : start + math.prod(shape)].reshape(shape)
+            start += math.prod(shape)
+
+    def _at_frequencies(self, one: Numerators, name: str, table: Real) -> Real:
+        """A block out of a table: (w, omega, part, fields, o)."""
+        sums = at_frequencies(DYNAMIC_BLOCKS[name].transitions, np.array(self.plan.frequencies), table, self.edges)
+        return DYNAMIC_BLOCKS[name].transitions.parts(*sums.reshape(*sums.shape[:3], *one.shape))
+
+
+def _highest(model: TightBindingModel) -> float:
+    """A bound of the distance of two states, eV."""
+    return 2 * float(np.linalg.norm(model.hamiltonian_R, axis=(1, 2)).sum())
+
+
+def _numerators(plan: Plan, wanted: Mapping[str, tuple[Observable, ...]]) -> tuple[Numerators, ...]:
+    """What dynamic blocks share."""
+    alike: dict[tuple[str, int, tuple[Observable, ...]], list[str]] = {}
+    for name, found in wanted.items():
+        if name in DYNAMIC_BLOCKS:
+            kernel = DYNAMIC_BLOCKS[name].transitions
+            alike.setdefault((kernel.matrix, kernel.power, found), []).append(name)
+    ends = np.cumsum([0, *(o.n_components for o in plan.observables)])
+    places = {o: np.arange(first, last) for o, first, last in zip(plan.observables, ends[:-1], ends[1:], strict=True)}
+    return tuple(Numerators(tuple(names), key[2], np.concatenate([places[o] for o in key[2]])) for key, names in alike.items())
+
+
+def _projected(found: Real, columns: Real, components: int) -> Real:
+    """What columns leave of the components of a block (..., components): those at the first frequency hold at all."""
+    Q = columns[:components]
+    return np.asarray(found.reshape(-1, components) @ Q @ Q.T).reshape(found.shape)
+
+
+def at_frequencies(kernel: Transitions, z: NDArray[np.complex128], table: Real, edges: Real) -> Real:
+    """Sums with Re K and with Im K at all z, from a table (x, rows, columns): (2, x, omega, columns/2)."""
+    N = table.reshape(*table.shape[:2], 2, -1)[:, :, 1 if kernel.imaginary else 0]
+    sums = np.zeros((2, len(N), len(z), N.shape[2]))
+    for first in range(0, len(edges) - 1, PIECE):
+        piece = edges[first : first + PIECE + 1]
+        c = series(kernel.kernel(1 / nodes(piece), z[:, None]), piece)
+        moments = N[:, ORDER * first : ORDER * (first + len(piece) - 1)]
+        sums += np.stack([c.real @ moments, c.imag @ moments])
+    return sums
+
+
+def _add_pairs(
+    table: Real,
+    v: Complex,
+    X: Complex,
+    energies: Real,
+    group: NDArray[np.int64],
+    f: Real,
+    power: int,
+    factors: Real,
+    edges: Real,
+    signs: Real,
+) -> None:  # pragma: no cover  (compiled)
+    """table[j, w, ORDER i + t, :] += T_t (f_n - f_m) factor_jk N_nm/eps_nm^power for all pairs eps_n > eps_m in window i.
+
+    N = X_mn v_nm. v (k,n,b,m), X (k,n,x,m), f (w,k,n), factors (j,k); j and w are one axis of the table. Columns: real parts
+    (b,x), imaginary parts (b,x), or sums of them with signs ((b,x), columns/2) where there are any.
+    """
+    points, bands, fields, _ = v.shape
+    width, half = len(signs), table.shape[2] // 2
+    product, N = np.empty(width, np.complex128), np.empty(2 * half)
+    for k in range(points):
+        if not factors[:, k].any():
+            continue
+        for n in range(1, bands):
+            for m in range(n):
+                if group[k, n] == group[k, m] or (f[:, k, n] == f[:, k, m]).all():
+                    continue
+                eps = energies[k, n] - energies[k, m]
+                i = min(np.searchsorted(edges, eps, side="right"), len(edges) - 1) - 1
+                x = (2.0 * eps - edges[i] - edges[i + 1]) / (edges[i + 1] - edges[i])
+                for c in range(width):
+                    product[c] = v[k, n, c // X.shape[2], m] * X[k, n, c % X.shape[2], m].conjugate()
+                for c in range(half):
+                    total = product[c] if signs.shape[1] == 0 else (signs[:, c] * product).sum()
+                    N[c], N[half + c] = total.real, total.imag
+                for j in range(len(factors)):
+                    for w in range(len(f)):
+                        now = factors[j, k] * (f[w, k, n] - f[w, k, m]) / eps**power
+                        last = now * x  # T_0, T_-1
+                        for row in range(ORDER * i, ORDER * (i + 1)):
+                            for c in range(2 * half):
+                                table[j * len(f) + w, row, c] += now * N[c]
+                            now, last = 2.0 * x * now - last, now
