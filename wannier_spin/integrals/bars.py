@@ -28,7 +28,7 @@ from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.adaptive import DOUBT
 from wannier_spin.integration.grid import Batch, Mesh
-from wannier_spin.integration.stars import Stars, stars
+from wannier_spin.integration.stars import Stars, lift, stars
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import CUTOFF, Occupation
 from wannier_spin.symmetry import Operation, SiteGroup
@@ -135,11 +135,13 @@ def with_auxiliary(occupation: Occupation) -> Occupation:
 class Bars:
     """What a mesh sums for its bars: Fourier sums, and what small gaps between its points may hide.
 
-    axes : of what a point stands for, see `hidden.mesh_axes`. invariant : coordinates of what the group leaves; None: no group.
+    axes : of what a point stands for, see `hidden.mesh_axes`. step : what an energy changes by from one point to the next, eV (root
+    mean square). invariant : coordinates of what the group leaves; None: no group.
     """
 
     stars: Stars
     axes: Real
+    step: float
     plan: Plan
     judged: Judged
     sample: Subset
@@ -154,13 +156,14 @@ class Bars:
             return None
         invariant = judged.channels(plan)
         axes = mesh_axes(model.lattice, mesh.points, [op.rotation for op in judged.operations])
+        found_for = (found, axes, _step(model, axes), plan, judged)
         most = max(AFFORDABLE * model.n_bands**2 // max(plan.n_channels, 1), LEAST_SCAN)
         if scan.n_points <= most:
-            return cls(found, axes, plan, judged, subset(scan, scan.n_points, len(scan.kT)), None, invariant)
+            return cls(*found_for, subset(scan, scan.n_points, len(scan.kT)), None, invariant)
         sample = subset(scan, most, max(most // max(len(scan.mu), LEAST_SCAN), 1))
         if sample.dense and len(sample.kT) == len(scan.kT):
-            return cls(found, axes, plan, judged, sample, None, invariant)
-        return cls(found, axes, plan, judged, sample, subset(scan, PROFILE, TEMPERATURES, sample), invariant)
+            return cls(*found_for, sample, None, invariant)
+        return cls(*found_for, sample, subset(scan, PROFILE, TEMPERATURES, sample), invariant)
 
     @cached_property
     def at_sample(self) -> Occupation:
@@ -187,10 +190,6 @@ class Bars:
     @property
     def size(self) -> int:
         return sum(math.prod(shape) for shape in self.shapes)
-
-    @cached_property
-    def _dimension(self) -> int:
-        return int(np.linalg.matrix_rank(self.axes))
 
     @cached_property
     def _probes(self) -> tuple[Real, Real]:
@@ -220,7 +219,7 @@ class Bars:
         sums = total[: math.prod(of_sample)].reshape(of_sample)
         sums[:-1] += (phases @ by_point.reshape(len(by_point), -1)).reshape(sums[:-1].shape)
         gaps = NearestGaps.of(geometry, self.axes)
-        sums[-1, :, : sea.shape[-1]] += gaps.beside(self._dimension, self.at_sample, batch.weights, sea)
+        sums[-1, :, : sea.shape[-1]] += gaps.beside(self.at_sample, batch.weights, sea)
         if self.at_profile is None:
             return
         probes = self._probes
@@ -238,20 +237,20 @@ class Bars:
             sums = self._reduced.expand(sums)
         elif self.invariant is not None:
             sums = self.invariant.projected(sums)
-        outer, factors = self._decays(sums[:-1])
+        outer, factors, sizes = self._decays(sums[:-1])
         sample, n = self.sample, self.sample.occupation.n_points
         point = sample.position(sample.nearest_mu, sample.kT_below)
-        factors = {name: f[:, :n] for name, f in factors.items()}
-        sizes = means[math.prod(of_sample) :].reshape(of_profile) * density
+        at_profile = means[math.prod(of_sample) :].reshape(of_profile) * density
         found = {}
         for number, (name, f) in enumerate(factors.items()):
-            with_hidden = np.concatenate([f, np.full((1, n), DOUBT)])
-            found[name] = with_hidden[:, point] * self._growth(sizes, number, f)
+            probes = at_profile[..., number * PROBES : (number + 1) * PROBES]
+            growth, raised = self._growth(sizes[name]) if self.profile is None else self._growth_to_profile(probes, f[:, :n])
+            found[name] = np.concatenate([f[:, point] * raised, DOUBT * growth[None]])
         return Rows(np.concatenate([outer, sums[-1:]])[:, :n], point, found)
 
-    def _decays(self, sums: Real) -> tuple[Real, dict[str, Real]]:
-        """Rows of the outer windows (J, points, channels), and their decay (J, points) for every response; each temperature has
-        its own.
+    def _decays(self, sums: Real) -> tuple[Real, dict[str, Real], dict[str, Real]]:
+        """Rows of the outer windows (J, points, channels); for every response their decay (J, points), each temperature has its
+        own, and how large it is with all its components (points,).
         """
         scan, rows = self.at_sample, len(sums)
         shape = (len(scan.mu), len(scan.kT))
@@ -260,23 +259,46 @@ class Bars:
         by_temperature = [self.stars.scaled(sums, [x[:, :, t] for x in components]) for t in range(shape[1])]
         outer = by_temperature[0][0]
         factors = [np.stack([f[i] for _, f in by_temperature], axis=-1).reshape(len(outer), -1) for i in range(len(components))]
-        return outer, dict(zip(combined, factors, strict=True))
+        judged = [x[self.stars.outer_rows].reshape(*f.shape, -1) for x, f in zip(components, factors, strict=True)]
+        sizes = [np.sqrt(((x * f[..., None]) ** 2).sum(axis=(0, 2))) for x, f in zip(judged, factors, strict=True)]
+        return outer, dict(zip(combined, factors, strict=True)), dict(zip(combined, sizes, strict=True))
 
-    def _growth(self, sizes: Real, number: int, factors: Real) -> Real:
-        """By how much the bar of a response is larger at the points of the scan than at those of the sample that they have: (w,).
+    def _growth(self, size: Real) -> tuple[Real, Real]:
+        """By how much the bar of a response is larger at the points of the scan than at those of the sample that they have, without
+        and with what `lift` adds: (w,) each. Without a profile. size : (points,) of the sample and of auxiliary mu.
+        """
+        scan, sample = self.at_sample, self.sample
+        lifted = lift(size.reshape(len(scan.mu), -1), scan.mu, self.step).ravel()
+        return np.ones(sample.scan.n_points), lifted[sample.position(sample.nearest_mu, sample.kT_below)]
+
+    def _growth_to_profile(self, probes: Real, factors: Real) -> tuple[Real, Real]:
+        """The same with a profile: probes (J, points, PROBES) there, factors (J, points) of the sample.
 
         Between two points of the profile the larger one counts.
         """
-        if self.profile is None:
-            return np.ones(self.sample.scan.n_points)
+        assert self.profile is not None
         profile, sample = self.profile, self.sample
-        probes = sizes[..., number * PROBES : (number + 1) * PROBES]  # (J, points, probes)
         nearest = np.searchsorted(sample.scan.kT[sample.kT], profile.scan.kT[profile.kT], side="right") - 1
         own = np.abs(profile.scan.mu[profile.mu][:, None] - sample.scan.mu[sample.mu]).argmin(axis=1)
         weighted = probes * factors[:, sample.position(own, nearest)][..., None]
         size = np.sqrt((weighted**2).sum(axis=(0, 2)))
-        before, after = (size[profile.position(mu, profile.kT_below)] for mu in profile.mu_around)
+        before, after = (profile.position(mu, profile.kT_below) for mu in profile.mu_around)
         at_mu = np.searchsorted(profile.scan.mu[profile.mu], sample.scan.mu[sample.mu])
         at_kT = np.searchsorted(profile.scan.kT[profile.kT], sample.scan.kT[sample.kT])
         reference = size[profile.position(at_mu, at_kT)][sample.position(sample.nearest_mu, sample.kT_below)]
-        return np.divide(np.maximum(before, after), reference, out=np.ones_like(reference), where=reference > 0)
+        lifted = size * lift(size.reshape(len(profile.mu), -1), profile.scan.mu[profile.mu], self.step).ravel()
+        one = np.ones_like(reference)
+        larger = [np.maximum(x[before], x[after]) for x in (size, lifted)]
+        growth, raised = (np.divide(x, reference, out=one.copy(), where=reference > 0) for x in larger)
+        return growth, raised
+
+
+def _step(model: TightBindingModel, axes: Real) -> float:
+    """What an energy changes by along an axis, root mean square over bands, the zone and the axes, eV. axes : rows, Cartesian, 1/A.
+
+    With the matrix elements between bands, which make it larger: dH/dk of the Fourier sum over R.
+    """
+    squares = ((model.R_vectors @ model.lattice @ axes.T) ** 2).sum(axis=1)
+    several = max(int(np.linalg.matrix_rank(axes)), 1)
+    weights = (np.abs(model.hamiltonian_R) ** 2).sum(axis=(1, 2)) / model.n_bands
+    return float(np.sqrt(squares @ weights / several))

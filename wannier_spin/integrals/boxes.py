@@ -128,8 +128,7 @@ class BoxIntegrand:
         point, band = np.nonzero(growth)
         if not len(point):
             return np.zeros(len(self.channels.names))
-        densities = np.maximum(np.abs(states.sea[point, band]), np.abs(states.sea[point, band + 1]))
-        rows = (growth[point, band] * fine.weights[point])[:, None] * densities
+        rows = (growth[point, band] * fine.weights[point])[:, None] * gaps.across(states.sea, point, band)
         return self.channels.sizes(np.concatenate([rows, np.zeros((len(rows), states.surface.shape[-1]))], axis=1))
 
     def _sample(self, states: _States, suspect: float, minima: Real, hidden: Real) -> Sample:

@@ -94,7 +94,17 @@ class NearestGaps:
             result[counts] = excess * _filled(self.least[counts], occupation.kT.min())
         return result
 
-    def beside(self, dimension: int, occupation: Occupation, weights: Real, sea: Real) -> Real:
+    def across(self, sea: Real, point: Integer, band: Integer) -> Real:
+        """Densities (m, c) of the pairs (band, band + 1) at these points. sea : (k, n, c).
+
+        Of whole groups, as if all that they do not share were between the two.
+        """
+        upto = np.concatenate([np.zeros_like(sea[:, :1]), np.cumsum(sea, axis=1)], axis=1)
+        edges = (self.below[point, band], band + 1, self.above[point, band])
+        lower, both = (upto[point, edge] - upto[point, edges[0]] for edge in edges[1:])
+        return np.asarray(lower - both / 2)
+
+    def beside(self, occupation: Occupation, weights: Real, sea: Real) -> Real:
         """What may hide between the points of a mesh, with coordinates of `mesh_axes`, with its signs, at every (mu, T): (w, c).
 
         weights (k,), sea (k, n, c) : of its points.
@@ -107,17 +117,11 @@ class NearestGaps:
         if not counts.any():
             return np.zeros((len(mu), sea.shape[2]))
         point, band = np.nonzero(counts)
-        growth = self._growth(counts, np.full((len(point), 3), 0.5), MESH_RATE, dimension) * weights[point]
-        growth *= share[counts]
+        growth = self._growth(counts, np.full((len(point), 3), 0.5), MESH_RATE) * weights[point] * share[counts]
         least, away = self.least[counts][:, None], np.abs(self.energy[counts][:, None] - mu)
         reach = self.margin[counts][:, None] + NEAR_FERMI * kT
         filled = _filled(least, kT) * np.clip(2 - away / np.maximum(reach, np.finfo(float).tiny), 0, 1)
-        upto = np.concatenate([np.zeros_like(sea[:, :1]), np.cumsum(sea, axis=1)], axis=1)
-        edges = (self.below[counts], band + 1, self.above[counts])
-        lower, both = (upto[point, edge] - upto[point, edges[0]] for edge in edges[1:])
-        across = lower - both / 2  # of whole groups, as if all of it were between the two
-        growth *= (self._closest[counts] / self.now[counts]) ** 2  # what a smaller gap on the other side makes is not this pair's
-        return np.asarray((growth[:, None] * filled).T @ across)
+        return np.asarray((growth[:, None] * filled).T @ self.across(sea, point, band))
 
     @property
     def _closest(self) -> Real:
@@ -131,20 +135,20 @@ class NearestGaps:
         """How far from the middle of the bands mu may lie for the gap to matter, at 0 K, eV: (k, n-1)."""
         return (0.5 - UNSURE) * self.least + UNSURE * self.now
 
-    def _growth(self, counts: NDArray[np.bool_], half: Real, rate: float, dimension: int = 3) -> Real:
+    def _growth(self, counts: NDArray[np.bool_], half: Real, rate: float) -> Real:
         """Of the gaps that count, m of them: (m,). half : (m, 3) half widths of what their points stand for.
 
         The cube of the ratio of the gaps (a Berry curvature at q from a gap 2 m goes like m/(m^2 + q^2)^(3/2)), times the volume of
         the feature over that of the cell, less the one that the point itself says; times what a sum over the points leaves of a
-        feature as wide as this one is, exp(-rate width/half width).
+        feature as wide as this one is, exp(-rate width/half width). What a smaller gap on the other side makes is not this pair's.
         """
         now = self.now[counts]
         least = np.maximum(self.least[counts], SURE * now)
         scaled = half[:, :, None] * self.steepness[counts] * half[:, None, :]
         changes = np.sqrt(np.maximum(np.linalg.eigvalsh(scaled), least[:, None] ** 2 * _TINY))
-        share = np.minimum(least[:, None] / changes, 1)[:, 3 - dimension :].prod(axis=1)  # of the cell, at most all of it
-        core = CORE if dimension > 1 else 1.0
-        return np.maximum(core * (now / least) ** POWER * share - 1, 0) * np.exp(-rate * least / changes.max(axis=1))
+        share = np.minimum(least[:, None] / changes, 1).prod(axis=1)  # of the cell, at most all of it
+        resolved = np.exp(-rate * least / changes.max(axis=1))
+        return np.maximum(CORE * (now / least) ** POWER * share - 1, 0) * resolved * (self._closest[counts] / now) ** 2
 
 
 def _ends(group: Integer) -> tuple[Integer, Integer]:

@@ -23,7 +23,9 @@ SHELLS = 4  # at most: of nearly equal lengths they are made one
 WINDOW, SAMPLES = (0.6, 1.0), 6  # of the way to the boundary of the Wigner-Seitz cell, and how many vectors in it
 OUTLIER = 8.0  # times the geometric mean of the scan: from here on a point of the scan has a decay of its own
 NEGLIGIBLE = 1e-6  # of the largest amplitude: its decay says nothing
-KAPPA = 0.85  # of the estimate: chosen once on platinum, see docs/validation.md
+KAPPA = 0.47  # of the estimate: chosen on four cases, see docs/bars.md
+TYPICAL = 2.0  # times the geometric mean of its neighbours in the scan an estimate is at least, but no more than MOST times itself
+MOST = 10.0
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,20 @@ def decay_per_octave(inner: Real, outer: Real) -> Real:
     typical = np.exp(np.log(np.maximum(size, tiny))[counts.any(axis=1)].mean())
     own = np.log2(np.maximum(np.sqrt((near**2).sum(axis=1)), tiny) / np.maximum(size, tiny))
     return np.where(size > OUTLIER * typical, np.clip(own, 0.0, pooled), pooled)
+
+
+def lift(size: Real, mu: Real, step: float) -> Real:
+    """Factors that keep estimates from pinching to zero where Fourier coefficients change their sign between two values of mu.
+
+    Along the scan they oscillate with a period of about the step of energies from one point of the mesh to the next, `step`, and
+    the error with another phase. size : (mu, T). Their geometric mean is that of all mu nearer than `step`; what is MOST times
+    smaller is not one of a pinch, but of a gap.
+    """
+    counts = size > NEGLIGIBLE * size.max(axis=0)
+    logarithm = np.log(np.where(counts, size, 1.0))
+    near = (np.abs(mu[:, None] - mu) <= step).astype(float)
+    typical = np.exp(near @ logarithm / np.maximum(near @ counts, 1))
+    return np.clip(np.divide(TYPICAL * typical, size, out=np.ones_like(size), where=counts), 1.0, MOST)
 
 
 def stars(points: Sequence[int], shift: Sequence[float], lattice: Real, periodic: Sequence[bool]) -> Stars | None:

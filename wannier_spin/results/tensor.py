@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Real = NDArray[np.float64]
 VARIANTS = ("sites", "definitions")  # responses inside of a response
+OF_HALF = 0.7  # of the difference of a mesh from its half, which is larger than the error but for chance
 SPREAD = 1.0  # standard deviations of a sum of independent differences that an error bar has besides the sum
 
 
@@ -123,15 +124,15 @@ class ResponseTensor:
         """Estimated error of `values`, same shape; NaN where there is none.
 
         Of a mesh the larger one of two estimates: what the decay of its Fourier coefficients leaves (`block_harmonics`), and
-        the difference from its half, where it has one. Of an adaptive integral the sum of all fine - coarse, and a standard
-        deviation of it, as it may cancel by chance.
+        OF_HALF of the difference from its half, where it has one (all of it without the first). Of an adaptive integral the sum
+        of all fine - coarse, and a standard deviation of it, as it may cancel by chance.
         """
         error = np.abs(self._combine(self.block_errors, self.combination))
         if self.block_spreads is not None:
             error += SPREAD * self._combine_bounds(self.block_spreads)
         if self.block_harmonics is not None:
             rows = np.stack([self._combine(blocks, self.combination) for blocks in each(self.block_harmonics)])
-            error = np.fmax(error, np.sqrt((rows**2).sum(axis=0)))
+            error = np.fmax(OF_HALF * error, np.sqrt((rows**2).sum(axis=0)))
         return error
 
     @property
