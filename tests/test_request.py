@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
+from wannier_spin import Carriers
 from wannier_spin.calculation.run import request_of
 from wannier_spin.cli.options import OF_RESPONSE
 from wannier_spin.config import read_settings
@@ -100,6 +101,7 @@ def test_an_input_file_asks_the_same(tmp_path: Path) -> None:
 IN_FILES: dict[str, tuple[str, Any]] = {
     "responses": ("responses = 'edelstein'", ("edelstein",)),
     "mu": ("mu = 0.2", [0.2]),
+    "carriers": ("carriers = [0.1, 0.2]", Carriers([0.1, 0.2], fermi_energy=0.0)),
     "temperature": ("temperature = 77", [77.0]),
     "grid": ("grid = [8, 8, 1]", (8, 8, 1)),
     "shift": ("grid = { points = [4, 4, 1], shift = [0.5, 0.0, 0.0] }", (0.5, 0.0, 0.0)),
@@ -127,14 +129,17 @@ NO_OPTION = {
     "grid": "--grid, of what has a mesh",
     "units": "always SI",
     "blocks": "--block: one in place of the form",
-    **dict.fromkeys(("shift", "tolerance", "sites", "symmetry", "reduce_k", "degeneracy_check", "memory"), "of a whole run"),
+    **dict.fromkeys(
+        ("carriers", "shift", "tolerance", "sites", "symmetry", "reduce_k", "degeneracy_check", "memory"), "of a whole run"
+    ),
 }
 
 
 def asked_in(folder: Path, *lines: str) -> Request:
     """What a file with these keys asks for; the others have their defaults."""
     keys = {line.partition("=")[0].strip() for line in lines}
-    needed = ("seedname = 'sheet.h5'", "responses = 'spin_hall'", "mu = 0", "fermi_energy = 0.0")
+    needed: tuple[str, ...] = ("seedname = 'sheet.h5'", "responses = 'spin_hall'", "fermi_energy = 0.0")
+    needed += () if "carriers" in keys else ("mu = 0",)
     tables = [line for line in lines if "." in line.partition("=")[0]]
     top = [line for line in (*needed, *lines) if line not in tables and (line in lines or line.split()[0] not in keys)]
     (folder / "in.toml").write_text("\n".join([*top, *tables]))
@@ -158,7 +163,7 @@ def test_every_keyword_has_a_key(tmp_path: Path) -> None:
         assert not same(getattr(base, name), expected), name
         changed = {f.name for f in fields(Request) if not same(getattr(found, f.name), getattr(base, f.name))}
         # a mesh is given with a shift, and none with a tolerance; tau is in fs in a file
-        along = {"shift": {"grid"}, "tolerance": {"grid"}, "units": {"tau"}}
+        along = {"carriers": {"mu"}, "shift": {"grid"}, "tolerance": {"grid"}, "units": {"tau"}}
         assert changed == {name} | along.get(name, set())
 
 

@@ -48,6 +48,7 @@ _HOME = {
     "Control": "calculation",
     "open_model": "calculation",
     "Request": "request",
+    "Carriers": "carriers",
     "decompose": "analysis.decompose",
     "fermi_surface": "analysis.fermi_surface",
     "response_map": "analysis.maps",
@@ -68,6 +69,7 @@ _MODULES = {"models", "observables", "responses", "readers", "errors", "units", 
 
 __all__ = [
     "AccuracyWarning",
+    "Carriers",
     "ChannelOverlaps",
     "Control",
     "InputError",
@@ -126,6 +128,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.analysis.thermal import thermal_counterpart
     from wannier_spin.calculation.compute import compute
     from wannier_spin.calculation.open_model import open_model
+    from wannier_spin.carriers import Carriers
     from wannier_spin.continuum import KPModel
     from wannier_spin.errors import AccuracyWarning, InputError
     from wannier_spin.formats.export import export

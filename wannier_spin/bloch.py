@@ -353,6 +353,13 @@ def kp_matrices(model: ContinuumModel, k: NDArray[np.float64]) -> BlochMatrices:
     )
 
 
+def energies_at(model: TightBindingModel, k: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Energies (nk, n) of a crystal at k (nk, 3), eV, by its plain sum over R."""
+    n = model.n_bands
+    H = np.exp(2j * np.pi * k @ model.R_vectors.T) @ model.hamiltonian_R.reshape(len(model.R_vectors), -1)
+    return np.asarray(np.linalg.eigvalsh(H.reshape(-1, n, n)))
+
+
 def matrices_at(model: Model, k: NDArray[np.float64], derivatives: bool = False, operators: Sequence[str] = ()) -> BlochMatrices:
     """The matrices of any model at k (nk, 3), in its coordinates. derivatives : also the second ones (of k·p models always)."""
     if isinstance(model, ContinuumModel):

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, get_args
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from wannier_spin.carriers import CarrierUnit
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.request import check_count
@@ -203,6 +204,21 @@ SiteNames = Literal["atoms", "projections"]
 Members = str | list[str] | list[int]
 
 
+class CarriersSection(Section):
+    """Numbers of carriers in place of mu: electrons that are added to the neutral crystal, negative ones taken away."""
+
+    values: Numbers  # one, several, or { from = …, to = …, points = … }
+    unit: CarrierUnit = "cell"  # for each cell; cm-3, in 2D cm-2, in 1D cm-1
+    electrons: int | None = Field(default=None, ge=0)  # in the bands of the model, neutral; None: counted at fermi_energy
+
+
+def _carriers(value: Any) -> Any:
+    """A number, a list or a range is the values."""
+    if isinstance(value, dict) and not {"from", "to"} & set(value):
+        return value
+    return value if value is None or isinstance(value, BaseModel) else {"values": value}
+
+
 class NumericsSection(Section):
     """What a user rarely changes."""
 
@@ -219,7 +235,10 @@ class Settings(Section):
     )
     kp: KPSection | None = None  # or a k·p model
     responses: Names  # names of `wannier-spin responses`, or "all"
-    mu: Energies  # eV, relative to fermi_energy; as every list of numbers: one, several, or { from = …, to = …, points = … }
+    mu: Energies | None = (
+        None  # eV, relative to fermi_energy; as every list of numbers: one, several, or { from = …, to = …, points = … }
+    )
+    carriers: Annotated[CarriersSection | None, BeforeValidator(_carriers)] = None  # in place of mu; or a list: values
     fermi_energy: float | None = None  # eV; None: from the outputs beside the Wannier90 files; of a model of no run: 0
     temperature: Annotated[Numbers, AfterValidator(_not_negative)] = [300.0]  # K
     tau: Annotated[Numbers, AfterValidator(_positive)] = [10.0]  # fs, also with natural units
@@ -245,6 +264,14 @@ class Settings(Section):
         if self.seedname is None:
             return ()
         return (self.seedname,) if isinstance(self.seedname, str) else (self.seedname.up, self.seedname.down)
+
+    @model_validator(mode="after")
+    def _mu_or_carriers(self) -> Settings:
+        if self.mu is None and self.carriers is None:
+            raise ValueError("the key 'mu' is missing; it has no default (or give carriers)")
+        if self.mu is not None and self.carriers is not None:
+            raise ValueError("give either mu or carriers")
+        return self
 
     @model_validator(mode="after")
     def _one_model(self) -> Settings:

@@ -149,6 +149,8 @@ class Prepared:
 def prepare(model: Model, request: Request) -> Prepared:
     """Hold a request against a model. Raises InputError: no model, one without what the responses need."""
     check_is_model(model)
+    if request.carriers is not None:
+        raise InputError("carriers are solved for by compute and in input files of run; here give mu, which their results have")
     frequencies = tuple(complex(w, request.broadening) for w in request.omega) if any(r.dynamic for r in request.records) else ()
     plan = Plan(request.records, request.channel, frequencies, request.form, request.blocks)
     _check_operators(model, plan)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
 from wannier_spin import units as un
+from wannier_spin.carriers import Carriers
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.checkpoint import short
@@ -69,6 +70,7 @@ class OnMesh(AtPoint, total=False):
 class Keywords(OnMesh, total=False):
     """All keywords of `Request`."""
 
+    carriers: Carriers | None
     tolerance: float | Tolerance | None
     symmetry: Structure | None
     reduce_k: bool
@@ -92,6 +94,7 @@ class Request:
     ----------
     responses : names (`wannier_spin.responses.names()`, `.thermal_names()`), or "all": all responses to a field.
     mu : eV, absolute: on the scale of the model's energies. (In an input file mu counts from fermi_energy.)
+    carriers : `Carriers` in place of mu, which is then solved for at every temperature; for `compute`. The result has mu as well.
     temperature : K; 0 is allowed for Fermi-sea responses, within a tolerance, and for everything on a k·p model.
     grid : three numbers of k-points, k = (i + shift)/n; one along a vacuum direction. For a k·p model two numbers:
         Gauss-Legendre points per radial panel, and angles. None: give a tolerance.
@@ -133,6 +136,7 @@ class Request:
 
     responses: tuple[str, ...]
     mu: Real
+    carriers: Carriers | None = _told(default=None)
     temperature: Real = _told(kind=float, help="K; default: 300.")
     grid: tuple[int, ...] | None = _told(default=None, identity=False)
     shift: tuple[float, ...] = _told(default=(0.0, 0.0, 0.0), identity=False)
@@ -158,7 +162,7 @@ class Request:
     def __init__(self, responses: str | Sequence[str], **given: Unpack[Keywords]) -> None:
         asked: dict[str, Any] = {**DEFAULTS, **_known(given)}
         for name in NEEDED:
-            if name not in asked:
+            if name not in asked and (name != "mu" or asked["carriers"] is None):
                 raise InputError(f"{name} is missing: give {'energies in eV' if name == 'mu' else 'temperatures in K'}")
         for name, value in _checked(responses, asked).items():
             object.__setattr__(self, name, value)
@@ -196,7 +200,12 @@ class Request:
         return {"package": package_version()} | {name: _as_text(value) for name, value in values.items()}
 
     def __repr__(self) -> str:
-        scan = [_range("mu", self.mu, "eV"), _range("T", self.temperature, "K"), _range("tau", self.tau, TAU_UNIT[self.units])]
+        filling = (
+            _range("mu", self.mu, "eV")
+            if self.carriers is None
+            else _range("carriers", np.array(self.carriers.values), self.carriers.unit)
+        )
+        scan = [filling, _range("T", self.temperature, "K"), _range("tau", self.tau, TAU_UNIT[self.units])]
         scan += [_range("omega", self.omega, "eV")] if len(self.omega) else []
         if self.tolerance is None:
             accuracy = "accuracy not said" if self.grid is None else f"mesh {'x'.join(map(str, self.grid))}"
@@ -262,8 +271,7 @@ def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str,
     asked["tau"] = _taus(asked["tau"], asked["units"])
     asked["temperature"] = _list("temperature", asked["temperature"])
     asked["omega"] = _list("omega", () if asked["omega"] is None else asked["omega"])
-    check_count(asked["mu"])
-    asked["mu"] = _list("mu", asked["mu"])
+    asked["mu"] = _mu(asked.get("mu", ()), asked["carriers"])
     if (asked["temperature"] < 0).any():
         raise InputError(f"temperature must not be negative, found {asked['temperature'].min():g} K")
     asked["responses"] = _names(responses)
@@ -271,6 +279,18 @@ def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str,
     _check_positive("degeneracy_tolerance", asked["degeneracy_tolerance"], "energy in eV")
     _check_energies(asked)
     return asked
+
+
+def _mu(given: Any, carriers: object) -> Real:
+    """Chemical potentials; none where carriers take their place."""
+    if carriers is None:
+        check_count(given)
+        return _list("mu", given)
+    if not isinstance(carriers, Carriers):
+        raise InputError(f"carriers = {carriers!r}, expected Carriers(values, unit, electrons=...) of wannier_spin")
+    if np.size(given):
+        raise InputError("expected either mu or carriers, found both")
+    return np.empty(0)
 
 
 def _as_tuple(values: Any) -> tuple[Any, ...]:

@@ -229,6 +229,16 @@ def written(tmp_path_factory):
     sheet = replace(model, thickness=3.0)
     found.append(ws.compute(sheet, "spin_hall", grid=(4, 4, 1), **point))
     found.append(ws.compute(ws.models.massive_dirac(), "spin_hall", grid=(4, 4), mu=0.1, temperature=0))
+    overlapping = ws.from_hoppings(
+        lattice=np.eye(3),
+        sites=[[0, 0, 0]],
+        periodic=(True, False, False),
+        hoppings={(0, 0, (1,)): np.diag([0.5, 0.4])},
+        overlaps={(0, 0, (1,)): 0.1 * np.eye(2)},
+    )
+    overlapping = replace(overlapping, source={**overlapping.source, "from": "nowhere"})
+    doped = ws.Carriers(0.1, electrons=1)
+    found.append(ws.compute(overlapping, "spin_hall", grid=(4, 1, 1), carriers=doped, temperature=3000))
     iron, moments = ROOT / "example_inputs" / "Fe", [(0, 0, 2.2)]
     crystal = {"symmetry": ws.read_structure(iron / "Fe.win", moments), "reduce_k": False}
     raw = ws.compute(ws.load_model(iron / "Fe.model.h5"), "spin_hall", grid=(2, 2, 2), mu=17.6, temperature=5000, **crystal)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.analysis.kpath import BATCH, BandMap, KMesh, band_map, k_mesh
 from wannier_spin.analysis.maps import is_response, surface_map
+from wannier_spin.bloch import energies_at
 from wannier_spin.continuum import Model
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
@@ -119,9 +120,7 @@ def fermi_surface(
 
 def _energies(model: TightBindingModel, mesh: KMesh) -> Real:
     """(k,n), eV."""
-    n, H_R = model.n_bands, model.hamiltonian_R.reshape(len(model.R_vectors), -1)
-    batches = (np.exp(2j * np.pi * k @ model.R_vectors.T) @ H_R for k in np.array_split(mesh.points, -(-len(mesh.points) // BATCH)))
-    return np.concatenate([np.linalg.eigvalsh(H.reshape(-1, n, n)) for H in batches])
+    return np.concatenate([energies_at(model, k) for k in np.array_split(mesh.points, -(-len(mesh.points) // BATCH))])
 
 
 def _crossing(energies: Real, fermi_energy: float, name: str) -> NDArray[np.int64]:

@@ -3,7 +3,8 @@
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.dry_run import dry_run
 from wannier_spin.calculation.open_model import Inputs, inputs_of, open_inputs, open_model, read_inputs
-from wannier_spin.calculation.run import default_grid, run, run_model
+from wannier_spin.calculation.run import run, run_model
+from wannier_spin.calculation.spacing import default_grid
 from wannier_spin.calculation.symmetrize import VerifiedGroup, symmetry_report
 from wannier_spin.integrals.algorithm import Control, Round
 from wannier_spin.integrals.channels import Tolerance

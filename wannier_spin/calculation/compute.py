@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import warnings
 from collections.abc import Sequence
 from typing import Unpack
 
+from wannier_spin.calculation.carriers import at_carriers
 from wannier_spin.calculation.cautions import check_finite
 from wannier_spin.calculation.facts import run_facts
 from wannier_spin.calculation.integrate import Task, algorithm_of, carry_out
@@ -37,7 +39,7 @@ def compute(
     Parameters
     ----------
     responses : names, "all", or a `Request`. asked : the keywords of a `Request`, where all of them are explained: grid or
-        tolerance, mu (eV, absolute), temperature (K), shift, tau, omega (eV), broadening (eV), units, channel, blocks,
+        tolerance, mu (eV, absolute) or carriers, temperature (K), shift, tau, omega (eV), broadening (eV), units, channel, blocks,
         spin_current, form, relaxation, symmetry, reduce_k, sites, degeneracy_tolerance (eV), degeneracy_check, memory (GiB).
         With a `Request`: those that shall be different from it.
     comm : an mpi4py communicator; None: serial.
@@ -50,7 +52,11 @@ def compute(
     """
     start, comm = time.monotonic(), comm or SERIAL
     check_is_model(model)
-    prepared = prepare(model, responses.with_(**asked) if isinstance(responses, Request) else Request(responses, **asked))
+    request = responses.with_(**asked) if isinstance(responses, Request) else Request(responses, **asked)
+    if request.carriers is not None:
+        at_mu = functools.partial(compute, model, comm=comm, progress=progress, control=control)
+        return at_carriers(model, request, comm, at_mu)
+    prepared = prepare(model, request)
     algorithm = algorithm_of(prepared.request, model)
     with warnings.catch_warnings(record=True) as caught, one_blas_thread():
         warnings.simplefilter("always", AccuracyWarning)

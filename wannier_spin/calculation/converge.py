@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.calculation.open_model import Inputs
-from wannier_spin.calculation.run import default_grid, run_model
+from wannier_spin.calculation.run import run_model
+from wannier_spin.calculation.spacing import default_grid
 from wannier_spin.components import component_index, has_component
 from wannier_spin.config import GridSection, Settings, ToleranceSection
 from wannier_spin.errors import InputError

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from wannier_spin.calculation.open_model import Inputs
-from wannier_spin.calculation.run import default_grid
+from wannier_spin.calculation.spacing import default_grid
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.readers import FermiEnergy, find_fermi_energy, find_file, read_frozen_window, read_structure

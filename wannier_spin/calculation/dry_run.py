@@ -9,7 +9,8 @@ from pathlib import Path
 
 from wannier_spin import responses as resp
 from wannier_spin.calculation.open_model import inputs_of
-from wannier_spin.calculation.run import asked_tolerance, default_grid, run_model
+from wannier_spin.calculation.run import asked_tolerance, run_model
+from wannier_spin.calculation.spacing import default_grid
 from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.config import GridSection, Settings, ToleranceSection
 from wannier_spin.continuum import Model
@@ -47,7 +48,7 @@ def dry_run(settings: Settings, folder: Path, ranks: int) -> list[tuple[str, str
         )
     rows = [
         ("model", f"{model.name}: {model.n_bands} bands, {model.dimension}D"),
-        ("scan", f"{len(settings.mu)} mu x {len(settings.temperature)} temperatures" + _frequencies(settings)),
+        ("scan", f"{_filling(settings)} x {len(settings.temperature)} temperatures" + _frequencies(settings)),
         *_components(sample),
         ("speed", f"{1 / seconds:.0f} k-points/s on one core here"),
         ("memory", f"{_peak_memory():.2g} GiB now, up to {settings.numerics.memory:g} GiB more per rank for batches and sums"),
@@ -75,6 +76,10 @@ def _pace(cold: ResultSet, warm: list[ResultSet]) -> tuple[float, float]:
     (t1, n1), (t2, n2) = ((run.provenance["wall_seconds"], run.provenance["k_points_evaluated"]) for run in warm)
     each = max((t2 - t1) / max(1, n2 - n1), 0.1 * t2 / n2)
     return max(0.0, cold.provenance["wall_seconds"] - n1 * each), each
+
+
+def _filling(settings: Settings) -> str:
+    return f"{len(settings.mu or ())} mu" if settings.carriers is None else f"{len(settings.carriers.values)} numbers of carriers"
 
 
 def _frequencies(settings: Settings) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from wannier_spin import units as un
+from wannier_spin.bloch import energies_at
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.open_model import Inputs, inputs_of
+from wannier_spin.calculation.spacing import default_grid
+from wannier_spin.carriers import Carriers
 from wannier_spin.config import Settings
 from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
@@ -64,7 +66,7 @@ def run_model(
 
     Raises InputError on all ranks alike.
     """
-    if model.bands_end:
+    if model.bands_end and settings.mu is not None:
         check_relative(settings, model.crystal())
     result = compute(model, request_of(settings, model, structure), comm=comm, progress=progress, control=control)
     return result.with_facts(fermi_energy=settings.fermi_energy or 0.0, input=text)
@@ -74,8 +76,7 @@ def check_relative(settings: Settings, model: TightBindingModel) -> None:
     """Refuse values of mu near fermi_energy that lie outside of all bands if they count from it: they are absolute."""
     fermi, mu = settings.fermi_energy or 0.0, np.array(settings.mu)
     k = np.random.default_rng(1).random((SAMPLE, 3)) * model.periodic
-    n, phases = model.n_bands, np.exp(2j * np.pi * k @ model.R_vectors.T)
-    energies = np.linalg.eigvalsh((phases @ model.hamiltonian_R.reshape(len(model.R_vectors), -1)).reshape(-1, n, n))
+    energies = energies_at(model, k)
     low, high = energies.min() - MARGIN, energies.max() + MARGIN
     outside = (fermi + mu < low) | (fermi + mu > high)
     near = abs(mu.mean() - fermi) < abs(mu.mean())
@@ -97,10 +98,11 @@ def request_of(settings: Settings, model: Model, structure: Structure | None) ->
     grid = _mesh(settings, model) if wanted is None else None
     numerics = settings.numerics
     with np.errstate(over="ignore"):  # what is not finite is refused by its name
-        mu = (settings.fermi_energy or 0.0) + np.array(settings.mu)
+        mu = (settings.fermi_energy or 0.0) + np.array(settings.mu or ())
     return Request(
         settings.responses,
         mu=mu,
+        carriers=asked_carriers(settings),
         temperature=settings.temperature,
         grid=grid,
         shift=settings.grid.shift,
@@ -136,6 +138,14 @@ def asked_tolerance(settings: Settings) -> Tolerance | None:
     return Tolerance(asked.relative, asked.absolute, asked.max_evaluations, seconds, asked.replicas, asked.start)
 
 
+def asked_carriers(settings: Settings) -> Carriers | None:
+    """The numbers of carriers of an input file, beside a crystal that is neutral with its Fermi energy."""
+    asked = settings.carriers
+    if asked is None:
+        return None
+    return Carriers(asked.values, asked.unit, electrons=asked.electrons, fermi_energy=settings.fermi_energy or 0.0)
+
+
 def asked_sites(settings: Settings, n_bands: int) -> SitesLike | None:
     """The sites of an input file as `compute` takes them: it counts Wannier functions from 0, Wannier90 and input files from 1.
 
@@ -151,10 +161,3 @@ def asked_sites(settings: Settings, n_bands: int) -> SitesLike | None:
             raise InputError(f"sites.{name} has Wannier function {max(numbers)}; the model has 1 to {n_bands}")
         found[name] = [number - 1 for number in numbers] or members
     return found
-
-
-def default_grid(model: TightBindingModel, spacing: float) -> tuple[int, int, int]:
-    """Even numbers of points, at most `spacing` (1/angstrom, 2 pi included) apart; one along a vacuum direction."""
-    lengths = 2 * np.pi * np.linalg.norm(np.linalg.inv(model.lattice), axis=0)
-    points = [2 * math.ceil(length / spacing / 2) if p else 1 for length, p in zip(lengths, model.periodic, strict=True)]
-    return points[0], points[1], points[2]

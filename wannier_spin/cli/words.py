@@ -76,10 +76,13 @@ def print_component(tensor: ResponseTensor, component: str) -> None:
     dynamic = ("omega/eV", "part") if len(tensor.omega) else ()
     rows = []
     for index, value in np.ndenumerate(values):
-        where = [f"{tensor.mu[index[0]]:.6f}", f"{tensor.temperature[index[1]]:g}"]
+        mu = tensor.mu[index[0]] if tensor.carriers_mu is None else tensor.carriers_mu[index[:2]]
+        where = [] if tensor.carriers is None else [f"{tensor.carriers[index[0]]:g}"]
+        where += [f"{mu:.6f}", f"{tensor.temperature[index[1]]:g}"]
         where += [f"{tensor.omega[index[2]]:g}", tensor.parts[index[3]]] if dynamic else []
         rows.append((*where, f"{value: .9e}", "no-estimate" if np.isnan(errors[index]) else f"{errors[index]:.1e}"))
-    print(table(("mu/eV", "T/K", *dynamic, "value", "error"), rows))
+    first = () if tensor.carriers is None else (f"carriers/{tensor.carriers_unit}",)
+    print(table((*first, "mu/eV", "T/K", *dynamic, "value", "error"), rows))
     if not_finite(tensor):
         print(f"warning: {not_finite(tensor)}")
 

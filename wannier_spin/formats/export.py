@@ -18,7 +18,7 @@ from wannier_spin.storage import Tree, write_tree, write_whole
 
 COLUMNS = (
     *("response", "mu_eV", "temperature_K", "omega_eV", "tau", "tau_unit", "part", "component"),
-    *("value", "error", "unit", "independent", "form", "relaxation"),
+    *("value", "error", "unit", "independent", "form", "relaxation", "carriers"),
 )
 
 
@@ -63,14 +63,18 @@ def rows(tensor: ResponseTensor, facts: RunFacts, components: Collection[str] = 
     forms = [form_of(tensor, facts, part) for part in range(2 if dynamic else 1)]
     flags = [_flags(form, names, wanted) for form in forms]
     omega = tensor.omega.tolist() if dynamic else [None]
-    axes = (tensor.tau, tensor.mu.tolist(), tensor.temperature.tolist(), omega, range(len(flags)))
-    for i, (tau, mu, temperature, w, part) in enumerate(itertools.product(*axes)):
+    temperatures = range(len(tensor.temperature))
+    axes = (tensor.tau, range(len(tensor.mu)), temperatures, omega, range(len(flags)))
+    for i, (tau, place, t, w, part) in enumerate(itertools.product(*axes)):
+        mu = float(tensor.mu[place] if tensor.carriers_mu is None else tensor.carriers_mu[place, t])
+        carriers = None if tensor.carriers is None else float(tensor.carriers[place])
+        temperature = float(tensor.temperature[t])
         head = (tensor.name, mu, temperature, w, tau, tensor.tau_unit, tensor.parts[part] if dynamic else None)
         for name, value, error, flag in zip(names, values[i], errors[i], flags[part], strict=True):
             if flag == LEFT_OUT:
                 continue
             known = None if error != error else error  # NaN: no estimate was made
-            yield (*head, name, value, known, tensor.unit, flag, tensor.form, tensor.relaxation)
+            yield (*head, name, value, known, tensor.unit, flag, tensor.form, tensor.relaxation, carriers)
 
 
 def as_json(result: ResultSet, component: str | None = None) -> dict[str, Any]:
@@ -122,6 +126,7 @@ def _describe(tensor: ResponseTensor, component: str | None) -> dict[str, Any]:
         "tau_unit": tensor.tau_unit,
         "axes": tensor.axes[: values.ndim],
         "mu_eV": tensor.mu.tolist(),
+        **_carriers(tensor),
         "temperature_K": tensor.temperature.tolist(),
         "omega_eV": tensor.omega.tolist(),
         "tau": list(tensor.tau),
@@ -129,6 +134,14 @@ def _describe(tensor: ResponseTensor, component: str | None) -> dict[str, Any]:
         "error": plain(errors),
         **({"definition_spread": tensor.definition_spread} if tensor.definitions else {}),
     }
+
+
+def _carriers(tensor: ResponseTensor) -> dict[str, Any]:
+    """Numbers of carriers with their mu (carriers, T), where they were asked for; mu_eV is that at the first temperature."""
+    if tensor.carriers is None:
+        return {}
+    names = ("carriers", "carriers_unit", "carriers_mu", "carriers_mu_error")
+    return {name: plain(getattr(tensor, name)) for name in names}
 
 
 def _flags(form: AllowedTensor | None, names: Sequence[str], wanted: Collection[str]) -> list[int | None]:

@@ -73,9 +73,11 @@ def curves(tensor: ResponseTensor, facts: RunFacts, view: View) -> tuple[Curve, 
 
 
 def axis_values(tensor: ResponseTensor, axis: str | None, facts: RunFacts) -> Real:
-    """Coordinates along an axis, mu from the Fermi energy where that is known; one zero for None."""
+    """Coordinates along an axis, mu from the Fermi energy where that is known, or the numbers of carriers; one zero for None."""
     if axis is None:
         return np.zeros(1)
+    if axis == "mu" and tensor.carriers is not None:
+        return tensor.carriers
     values = np.asarray(getattr(tensor, axis), float)
     return values - (facts.fermi_energy or 0.0) if axis == "mu" else values
 

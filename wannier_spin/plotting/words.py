@@ -58,8 +58,13 @@ def seen(text: str) -> str:
     return re.sub(r"\$([^$]*)\$", lambda found: re.sub(r"[{}^_]", "", re.sub(r"\\[a-z]+", "x", found[1])), text)
 
 
+CARRIERS = {"cell": "electrons per cell", "cm-3": "cm$^{-3}$", "cm-2": "cm$^{-2}$", "cm-1": "cm$^{-1}$"}
+
+
 def axis_label(tensor: ResponseTensor, axis: str, facts: RunFacts) -> str:
     """What stands below the axis, with the unit."""
+    if axis == "mu" and tensor.carriers is not None:
+        return f"carriers ({CARRIERS.get(str(tensor.carriers_unit), tensor.carriers_unit)})"
     mu = "$\\mu - E_F$ (eV)" if facts.fermi_energy is not None else "$\\mu$ (eV)"
     words = {"mu": mu, "temperature": "T (K)", "omega": "$\\hbar\\omega$ (eV)", "tau": f"$\\tau$ ({tau_unit(tensor)})"}
     return words[axis]

@@ -1,6 +1,7 @@
 """What a calculation returns: tensors with their axes, units and blocks, and how they were made."""
 
 from wannier_spin.results.arrays import plain
+from wannier_spin.results.carriers import CarrierScan, along_carriers
 from wannier_spin.results.choose import groups, independent, is_forbidden, largest
 from wannier_spin.results.facts import SPIN_CURRENT_DEFINITIONS, MeshFacts, RunFacts, SymmetryFacts, ToleranceFacts
 from wannier_spin.results.set import ResultSet
@@ -11,12 +12,14 @@ __all__ = [
     "KIND",
     "SPIN_CURRENT_DEFINITIONS",
     "SPREAD",
+    "CarrierScan",
     "MeshFacts",
     "ResponseTensor",
     "ResultSet",
     "RunFacts",
     "SymmetryFacts",
     "ToleranceFacts",
+    "along_carriers",
     "at_site",
     "groups",
     "independent",

@@ -74,7 +74,7 @@ def curve(tensor: ResponseTensor, entry: Entry) -> str:
     if lengths[axis] < 3:
         return ""
     place: Any = (*index[:axis], slice(None), *index[axis + 1 :])
-    x = (tensor.mu, tensor.temperature, tensor.omega)[axis]
+    x = (tensor.mu if tensor.carriers is None else tensor.carriers, tensor.temperature, tensor.omega)[axis]
     order = np.argsort(x)
     return _svg(x[order], tensor.values[place][order], np.nan_to_num(tensor.error[place][order], posinf=0.0))
 

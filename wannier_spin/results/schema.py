@@ -76,6 +76,10 @@ def _tensor(rank: int) -> Schema:
             "block_replicas": Each(replicas, optional=True),
             "block_harmonics": Each(replicas, optional=True),
             "thickness": _NUMBER,
+            "carriers": Array("f", (("mu",),), finite=True, optional=True),
+            "carriers_unit": Value((str,), optional=True),
+            "carriers_mu": Array("f", (("mu", "T"),), finite=True, optional=True),
+            "carriers_mu_error": Array("f", (("mu", "T"),), finite=True, optional=True),
             "converged": Value((bool,), optional=True),
             **dict.fromkeys(VARIANTS, Each(Schema({}), optional=True)),
         }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Wanted = float | Sequence[float] | slice
 BLOCKS = ("blocks", "block_errors", "block_residuals", "block_spreads", "block_replicas", "block_harmonics")
-POSITION = {"mu": 0, "temperature": 1, "omega": 2}
+POSITION = {"mu": 0, "carriers": 0, "temperature": 1, "omega": 2}
 OUTSIDE = 1e-6  # of the step (or of the value): how far beyond the ends still counts as the end
 
 
@@ -28,10 +28,10 @@ def selected(tensor: ResponseTensor, wanted: Mapping[str, Wanted]) -> ResponseTe
             changes["tau"] = tuple(np.array(tensor.tau)[_chosen(tensor.name, "tau", np.array(tensor.tau), choice)].tolist())
             continue
         values = getattr(tensor, axis)
-        if not len(values):
+        if values is None or not len(values):
             raise InputError(f"'{tensor.name}' does not depend on {axis}")
         kept = _chosen(tensor.name, axis, values, choice)
-        changes[axis] = values[kept]
+        changes |= _axes(tensor, axis, kept, changes)
         for key in BLOCKS:
             blocks = changes.get(key, getattr(tensor, key))
             if blocks is not None:
@@ -39,6 +39,18 @@ def selected(tensor: ResponseTensor, wanted: Mapping[str, Wanted]) -> ResponseTe
     for key in ("sites", "definitions"):
         changes[key] = {name: selected(one, wanted) for name, one in getattr(tensor, key).items()}
     return dataclasses.replace(tensor, **changes)
+
+
+def _axes(tensor: ResponseTensor, axis: str, kept: NDArray[np.int64], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The axis with what is kept of it; with numbers of carriers mu follows."""
+    if tensor.carriers is None or axis == "omega":
+        return {axis: getattr(tensor, axis)[kept]}
+    found: dict[str, Any] = {key: changed.get(key, getattr(tensor, key)) for key in ("carriers_mu", "carriers_mu_error")}
+    if axis == "temperature":
+        found = {key: values[:, kept] for key, values in found.items()}
+        return {**found, axis: tensor.temperature[kept], "mu": found["carriers_mu"][:, 0]}
+    found = {key: values[kept] for key, values in found.items()}
+    return {**found, "carriers": tensor.carriers[kept], "mu": found["carriers_mu"][:, 0]}
 
 
 def _taken(tensor: ResponseTensor, key: str, block: NDArray[np.float64], place: int, kept: NDArray[np.int64]) -> Any:

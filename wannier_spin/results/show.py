@@ -179,12 +179,24 @@ def _listed(names: Sequence[str], wide: int = WIDE) -> str:
 def scan_text(tensor: ResponseTensor, facts: RunFacts | None = None) -> str:
     """The axes: "41 mu from 16.6 to 18.6 eV, T = 300, 600 K"."""
     words = [_axis("mu", tensor.mu, "eV"), _axis("T", tensor.temperature, "K")]
+    if tensor.carriers is not None and tensor.carriers_mu is not None and tensor.carriers_mu_error is not None:
+        words[0] = (
+            f"{_axis('carriers', tensor.carriers, str(tensor.carriers_unit))} ({_axis('mu', tensor.carriers_mu.ravel(), 'eV')}"
+        )
+        words[0] += f" within {tensor.carriers_mu_error.max():.2g} eV)"
     if len(tensor.omega):
         words.append(_axis("omega", tensor.omega, "eV"))
     words.append(_axis("tau", np.array(tensor.tau), tensor.tau_unit))
     if facts is not None and facts.fermi_energy is not None:
         words.append(f"E_F = {facts.fermi_energy:g} eV")
     return ", ".join(words)
+
+
+def place_text(tensor: ResponseTensor, index: int, temperature: int = 0) -> str:
+    """A place along the first axis: "mu = 1.2 eV", "carriers = 0.01 cell, mu = 1.2 eV"."""
+    if tensor.carriers is None or tensor.carriers_mu is None:
+        return f"mu = {tensor.mu[index]:g} eV"
+    return f"carriers = {tensor.carriers[index]:g} {tensor.carriers_unit}, mu = {tensor.carriers_mu[index, temperature]:g} eV"
 
 
 def _axis(name: str, values: Real, unit: str) -> str:
@@ -208,9 +220,8 @@ def tensor_text(tensor: ResponseTensor) -> str:
     ]
     largest = entries(tensor, RunFacts())
     if largest:
-        mu, temperature = tensor.mu[largest[0].index[0]], tensor.temperature[0]
         numbers = "; ".join(f"{e.short_name} = {e.text}" for e in largest)
-        lines.append(f"  largest at mu = {mu:g} eV, T = {temperature:g} K: {numbers}")
+        lines.append(f"  largest at {place_text(tensor, largest[0].index[0])}, T = {tensor.temperature[0]:g} K: {numbers}")
     lines.append(f"  {state(tensor)}; blocks {', '.join(tensor.blocks)}")
     for key in ("sites", "definitions"):
         variants = getattr(tensor, key)

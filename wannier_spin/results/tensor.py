@@ -60,6 +60,9 @@ class ResponseTensor:
         them `values` is; the full form is symmetrized in the two fields. labels : the paper's names of the Cartesian axes.
     mu (eV), temperature (K), omega (eV; empty for a static response), tau (hbar/eV for natural units, fs for SI; the first
         one is used by `values`).
+    carriers, carriers_unit, carriers_mu, carriers_mu_error : of a scan over numbers of carriers, which then stand along the axis
+        mu: (mu,), and (mu, T) the chemical potentials in eV that belong to them, with error bars; mu is that at the first
+        temperature.
     tau_power : power of tau, of a dynamic response 0. tau_powers : of each block; one that does not depend on omega enters a
         dynamic response with (tau/(1 - i w tau))^p. time_odd : blocks with the T parity opposite to that of a static
         response of order tau^0.
@@ -105,6 +108,10 @@ class ResponseTensor:
     block_replicas: Mapping[str, Real] | None = None
     block_harmonics: Mapping[str, Real] | None = None
     converged: bool | None = None
+    carriers: Real | None = None
+    carriers_unit: str | None = None
+    carriers_mu: Real | None = None
+    carriers_mu_error: Real | None = None
     drive: un.Drive = "E"
     sites: Mapping[str, ResponseTensor] = field(default_factory=dict)
     definitions: Mapping[str, ResponseTensor] = field(default_factory=dict)
@@ -335,14 +342,14 @@ class ResponseTensor:
         )
 
     def sel(self, **where: Wanted) -> ResponseTensor:
-        """The same at chosen values of mu (eV), temperature (K), omega (eV), tau (in its unit).
+        """The same at chosen values of mu (eV) or of carriers (in their unit), temperature (K), omega (eV), tau (in its unit).
 
         A number or a list takes the nearest ones that there are, slice(low, high) all in a range. All axes stay, some shorter.
         Raises InputError for what is outside of the result.
         """
-        unknown = sorted(set(where) - {"mu", "temperature", "omega", "tau"})
+        unknown = sorted(set(where) - {"mu", "carriers", "temperature", "omega", "tau"})
         if unknown:
-            raise InputError(f"'{self.name}' has no axis '{unknown[0]}'; choose from mu, temperature, omega, tau")
+            raise InputError(f"'{self.name}' has no axis '{unknown[0]}'; choose from mu, carriers, temperature, omega, tau")
         return selected(self, where)
 
     def __repr__(self) -> str:

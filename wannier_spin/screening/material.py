@@ -24,7 +24,7 @@ SEED_FILES = (
 )
 
 
-ANYTHING = {"seedname": "any", "responses": "all", "mu": 0.0}  # stands for the keys without a default
+ANYTHING = {"seedname": "any", "responses": "all"}  # stands for the keys without a default; and mu, but beside carriers
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def read_common(path: Path | None, overrule: bool = False) -> Common:
     data, _ = read_table(path)
     if "output" in data:
         raise InputError(f"'{path}': leave out output; each material has a result file of its own beside the table")
-    settings = settings_from({**ANYTHING, **data}, str(path))
+    settings = settings_from(_filled(data), str(path))
     if settings.responses != "all":
         for name in settings.responses:
             resp.get(name)
@@ -113,7 +113,7 @@ def prepare(name: str, folder: Path, common: Common) -> Material:
     own = read_table(folder / INPUT)[0] if (folder / INPUT).is_file() else {}
     where = str(folder / INPUT) if own else str(folder)
     data, notes = _merged(own, common), []
-    settings_from({**ANYTHING, **data}, where)  # a wrong key is told before what is missing
+    settings_from(_filled(data), where)  # a wrong key is told before what is missing
     if "seedname" not in data:
         data["seedname"] = find_seedname(folder)
         notes.append(f"seedname {data['seedname']}")
@@ -131,6 +131,11 @@ def prepare(name: str, folder: Path, common: Common) -> Material:
     settings = settings_from(_without_options_of_files(data, own), where)
     _check(settings)
     return Material(name, folder, settings, settings.symmetry.structure or beside, tuple(notes))
+
+
+def _filled(data: Mapping[str, Any]) -> dict[str, Any]:
+    """With something for the keys that have no default."""
+    return {**ANYTHING, **({} if "carriers" in data else {"mu": 0.0}), **data}
 
 
 def find_seedname(folder: Path) -> str:
@@ -152,6 +157,10 @@ def _merged(own: Mapping[str, Any], common: Common) -> dict[str, Any]:
     if common.overrule:
         data |= {key: value for key, value in common.settings.items() if key not in OF_THE_MATERIAL}
     data.pop("output", None)
+    for one, other in (("mu", "carriers"), ("carriers", "mu")):  # the one that counts less gives way
+        first = common.settings if common.overrule else own
+        if one in first and other not in first:
+            data.pop(other, None)
     return data
 
 
