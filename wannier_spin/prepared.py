@@ -193,7 +193,7 @@ def check_is_model(model: object) -> None:
         "a Hamiltonian of another program becomes one with wannier_spin.TightBindingModel(lattice, R_vectors, hamiltonian_R, ...); "
         "a path is read with wannier_spin.open_model"
     )
-    raise InputError(f"model is a {kind}, expected a TightBindingModel or KPModel of wannier_spin; {way_in(model) or otherwise}")
+    raise InputError(f"model is a {kind}; expected a TightBindingModel or KPModel of wannier_spin; {way_in(model) or otherwise}")
 
 
 def _check_operators(model: Model, plan: Plan) -> None:

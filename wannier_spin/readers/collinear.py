@@ -23,14 +23,12 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.model import TightBindingModel, load_model
-from wannier_spin.readers import berri_input
-from wannier_spin.readers.consistency import check_files
 from wannier_spin.readers.fermi import AGREEMENT
-from wannier_spin.readers.files import find_file, sha256
+from wannier_spin.readers.files import find_file
 from wannier_spin.readers.fitness import stored_fitness
 from wannier_spin.readers.quality import examined
-from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE, hermiticity
-from wannier_spin.readers.wannier90 import read_bloch_data, read_without_checkpoint, resolve_seed
+from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE
+from wannier_spin.readers.wannier90 import model_from_checkpoint, read_without_checkpoint, resolve_seed
 from wannier_spin.readers.wannier90_files import WinFile, read_win
 
 Real = NDArray[np.float64]
@@ -145,33 +143,8 @@ def _channel(path: Path, tolerance: float) -> _Channel:
     if find_file(seed, ".chk", ".chk.fmt") is None:
         model = replace(read_without_checkpoint(seed, None, tolerance, None), spin_R=None)
     else:
-        model = _from_checkpoint(seed, tolerance)
+        model = model_from_checkpoint(seed, "channel", tolerance)
     return _Channel(model, None if win is None else read_win(win), seed)
-
-
-def _from_checkpoint(seed: Path, tolerance: float) -> TightBindingModel:
-    """H and position from .chk, .eig and .mmn."""
-    data = read_bloch_data(seed, "blocks")  # a choice for which no .spn is looked for
-    checks = check_files(data)
-    chk = data.checkpoint
-    R = berri_input.build(chk, data.energies, data.overlaps, None, tolerance, seed.name)
-    model = TightBindingModel(
-        lattice=chk.lattice,
-        R_vectors=R.R_vectors,
-        hamiltonian_R=R.hamiltonian,
-        position_R=R.position,
-        centres=chk.centres,
-        name=seed.name,
-        source={
-            "route": "chk",
-            "files": json.dumps({path.name: sha256(path) for path in data.paths.values()}),
-            "ws_distance_tolerance": f"{tolerance:g}",
-            "mesh": " ".join(str(n) for n in chk.mesh),
-            "wannierberri": berri_input.wannierberri_version(),
-            "hermiticity_error": json.dumps(hermiticity(R.R_vectors, R.hermitian())),
-        },
-    )
-    return examined(model, checks)
 
 
 # --- do they belong together? -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from wannier_spin.errors import InputError
 from wannier_spin.model import SPIN_CURRENT_OPERATORS, TightBindingModel
@@ -71,19 +72,30 @@ def read_wannier90(
             "minimal "
             "distances; leave it out, or name the file _tb.dat or _hr.dat"
         )
-    return _from_checkpoint(seed, spin, ws_distance_tolerance, name, definitions)
+    return model_from_checkpoint(seed, spin, ws_distance_tolerance, name, definitions)
 
 
-def _from_checkpoint(
-    seed: Path, spin: Spin | None, tolerance: float, name: str | None, definitions: tuple[str, ...]
+def model_from_checkpoint(
+    seed: Path,
+    spin: Spin | Literal["channel"] | None,
+    tolerance: float,
+    name: str | None = None,
+    definitions: tuple[str, ...] = (),
 ) -> TightBindingModel:
-    data = read_bloch_data(seed, spin, definitions)
-    refuse_without_spinors(data.win, spin)
-    checks = [*check_files(data), *check_spin_matrices(data)]
+    """The model of .chk, .eig, .mmn and, unless the functions are pure spinors or those of one spin channel, .spn.
+
+    Raises InputError, and UnfitError.
+    """
+    channel = spin == "channel"
+    data = read_bloch_data(seed, "blocks" if spin == "channel" else spin, definitions)  # for "blocks" no .spn is looked for
+    checks = check_files(data)
+    if not channel:
+        refuse_without_spinors(data.win, spin)
+        checks = [*checks, *check_spin_matrices(data)]
     bloch = (data.checkpoint, data.energies, data.overlaps, data.spin)
     R = berri_input.build(*bloch, tolerance, seed.name, bool(definitions), data.neighbours)
     spin_R, ties = R.spin, R.ties
-    if spin is not None and is_pure(spin):
+    if spin is not None and spin != "channel" and is_pure(spin):
         order, told = chosen_order(R.hamiltonian, spin, data.paths["chk"])
         spin_R, spin = pure_spinors(R.R_vectors, data.checkpoint.n_wannier, order, data.paths["chk"]), order
         checks.append(told)
@@ -103,7 +115,7 @@ def _from_checkpoint(
     return examined(model, [*checks, *([ties_check(ties)] if ties else [])])
 
 
-def _source(data: BlochData, R: berri_input.RMatrices, spin: Spin | None, tolerance: float, spin_currents: bool) -> dict[str, str]:
+def _source(data: BlochData, R: berri_input.RMatrices, spin: str | None, tolerance: float, spin_currents: bool) -> dict[str, str]:
     return {
         "route": "chk",
         "files": json.dumps({path.name: sha256(path) for path in data.paths.values()}),
