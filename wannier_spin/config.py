@@ -18,13 +18,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from wannier_spin.carriers import CarrierUnit
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.request import check_count
 
+MISSING_KEY = "the key"
 LONGEST, LONGEST_LINE = 200, 2000  # characters of a value in a message, and of what is said of one key
 
 
@@ -238,7 +249,9 @@ class Settings(Section):
     mu: Energies | None = (
         None  # eV, relative to fermi_energy; as every list of numbers: one, several, or { from = …, to = …, points = … }
     )
-    carriers: Annotated[CarriersSection | None, BeforeValidator(_carriers)] = None  # in place of mu; or a list: values
+    carriers: Annotated[CarriersSection | None, BeforeValidator(_carriers)] = Field(
+        default=None, validate_default=True
+    )  # in place of mu; or a list: values
     fermi_energy: float | None = None  # eV; None: from the outputs beside the Wannier90 files; of a model of no run: 0
     temperature: Annotated[Numbers, AfterValidator(_not_negative)] = [300.0]  # K
     tau: Annotated[Numbers, AfterValidator(_positive)] = [10.0]  # fs, also with natural units
@@ -265,13 +278,14 @@ class Settings(Section):
             return ()
         return (self.seedname,) if isinstance(self.seedname, str) else (self.seedname.up, self.seedname.down)
 
-    @model_validator(mode="after")
-    def _mu_or_carriers(self) -> Settings:
-        if self.mu is None and self.carriers is None:
-            raise ValueError("the key 'mu' is missing; it has no default (or give carriers)")
-        if self.mu is not None and self.carriers is not None:
-            raise ValueError("give either mu or carriers")
-        return self
+    @field_validator("carriers")
+    @classmethod
+    def _mu_or_carriers(cls, value: CarriersSection | None, others: ValidationInfo) -> CarriersSection | None:
+        if value is None and others.data.get("mu", ()) is None:
+            raise ValueError(f"{MISSING_KEY} 'mu' is missing; it has no default (or give carriers)")
+        if value is not None and others.data.get("mu") is not None:
+            raise ValueError("mu is given besides; expected one of them")
+        return value
 
     @model_validator(mode="after")
     def _one_model(self) -> Settings:
@@ -361,8 +375,10 @@ def _explain(problem: Any) -> str:
         meant = f"did you mean '{near[0]}'? " if near else ""
         return f"unknown key '{'.'.join([*inside, unknown])}'; {meant}Valid here: {', '.join(valid)}"
     if problem["type"] == "missing":
-        return f"the key '{key}' is missing; it has no default"
+        return f"{MISSING_KEY} '{key}' is missing; it has no default"
     message = problem["msg"].removeprefix("Value error, ")
+    if message.startswith(MISSING_KEY):
+        return str(message)
     if isinstance(problem["input"], dict):  # a whole table
         return f"[{key}]: {message}" if key else str(message)
     return f"{key} = {_cut(repr(problem['input']), LONGEST)}: {message}"

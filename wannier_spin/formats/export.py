@@ -98,10 +98,15 @@ def input_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["$defs"]["Range"] = Range.model_json_schema()
     lists_of_numbers = get_args(Numbers)[1]  # the validator that makes a list of a number or a range
+    number_or_range = ({"type": "number"}, {"$ref": "#/$defs/Range"})
     for name, field in Settings.model_fields.items():
-        if lists_of_numbers in field.metadata:
-            _widen(schema["properties"][name], {"type": "number"}, {"$ref": "#/$defs/Range"})
+        inner = [validator for part in get_args(field.annotation) for validator in getattr(part, "__metadata__", ())]
+        if lists_of_numbers in (*field.metadata, *inner):
+            _widen(schema["properties"][name], *number_or_range)
+    _widen(schema["$defs"]["CarriersSection"]["properties"]["values"], *number_or_range)
+    _widen(schema["properties"]["carriers"], *number_or_range, {"type": "array", "items": {"type": "number"}, "minItems": 1})
     _widen(schema["properties"]["responses"], {"type": "string"})
+    schema["oneOf"] = [{"required": ["mu"]}, {"required": ["carriers"]}]
     return schema
 
 
