@@ -1,11 +1,16 @@
 """Which faults in a module do its tests miss? One change at a time, one run of the tests for each.
 
-    python workflows/verification/mutate.py wannier_spin/symmetry/kpoints.py tests/symmetry/test_kpoints.py
-    python workflows/verification/mutate.py wannier_spin/geometry.py tests/test_geometry.py --sample 40 --report report.json
+    python workflows/verification/mutate.py wannier_spin/symmetry/kpoints.py
+    python workflows/verification/mutate.py "wannier_spin/responses/*.py" --sample 40
+    python workflows/verification/mutate.py wannier_spin/geometry.py --tests tests/test_geometry.py --line 117
+
+What tests a module has, mutants.toml says; it also says of mutants that survive why they change nothing that counts. Fates are
+kept in mutants.json, module by module, with the digest of the module: `--table` prints them.
 
 Changes: + and -, * and /, comparisons, `and` and `or`, `not`, numbers, signs, min and max, real and imag, `if` conditions, and the
-names of a few numpy functions. The module is changed in a copy of the package in a temporary folder, never in place. A mutant that
-survives is a hole in the tests, or changes nothing that counts: look at each.
+names of a few numpy functions. The module is changed in a copy of the package in a temporary folder, never in place. Each mutant is
+tried in a fork of a process that has imported what is large and foreign. A mutant that survives is a hole in the tests, or changes
+nothing that counts: look at each.
 """
 
 from __future__ import annotations
@@ -13,15 +18,20 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import hashlib
+import importlib
 import json
 import os
 import random
+import resource
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+import tomllib
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -64,14 +74,20 @@ NAMES = {
 }
 
 
+MAP = Path(__file__).with_name("mutants.toml")
+REPORT = Path(__file__).with_name("mutants.json")
+FOREIGN = ("numpy", "scipy.linalg", "scipy.special", "scipy.optimize", "h5py", "spglib", "pydantic", "pytest")
+SLOWER = 5  # times the processor's time of the tests as they are: then a mutant counts as one that does not end
+GIB = 2**30
+
+
 @dataclass(frozen=True)
 class Mutant:
-    """line, what the code was and what it is, and what became of it: killed, survived or slow (which counts as killed)."""
+    """line, what the code was and what it is."""
 
     line: int
     before: str
     after: str
-    fate: str = ""
 
 
 def changes(node: ast.AST) -> Iterator[Callable[[ast.AST], None]]:
@@ -98,81 +114,169 @@ def changes(node: ast.AST) -> Iterator[Callable[[ast.AST], None]]:
         yield lambda copied: setattr(copied, "test", ast.UnaryOp(ast.Not(), copied.test))  # type: ignore[attr-defined]
 
 
-def mutants(source: str) -> Iterator[tuple[Mutant, str]]:
-    """Every mutant of a module and its text. What is only said (messages, annotations) is left alone."""
-    tree = ast.parse(source)
-    silent = {
-        id(part)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Raise | ast.JoinedStr | ast.AnnAssign)
-        for part in ast.walk(node)
-    }
+@dataclass(frozen=True)
+class Found:
+    """What became of the mutants of a module. digest : of the module. total : how many there are. killed : those that were tried
+    and not survived.
+    """
+
+    digest: str
+    total: int
+    killed: int
+    survived: list[Mutant]
+
+
+def places(tree: ast.Module) -> list[tuple[int, int]]:
+    """Each way to change a module: the number of the node, and of the change. What is only said (messages, annotations) is left."""
+    said: list[ast.AST] = [node for node in ast.walk(tree) if isinstance(node, ast.Raise | ast.JoinedStr | ast.AnnAssign)]
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
-            for said in (node.returns, *(argument.annotation for argument in (*node.args.args, *node.args.kwonlyargs))):
-                silent |= {id(part) for part in ast.walk(said)} if said is not None else set()
-    for number, node in enumerate(ast.walk(tree)):
-        if id(node) in silent:
-            continue
-        for change in changes(node):
-            changed = copy.deepcopy(tree)
-            target = next(other for i, other in enumerate(ast.walk(changed)) if i == number)
-            change(target)
-            ast.fix_missing_locations(changed)
-            shown = (node.test, target.test) if isinstance(node, ast.If | ast.IfExp) else (node, target)  # type: ignore[attr-defined]
-            before, after = (ast.unparse(part)[:90] for part in shown)
-            yield Mutant(getattr(node, "lineno", 0), before, after), ast.unparse(changed)
+            arguments = (*node.args.args, *node.args.kwonlyargs)
+            said += [x for x in (node.returns, *(argument.annotation for argument in arguments)) if x is not None]
+    silent = {id(part) for node in said for part in ast.walk(node)}
+    numbered = ((number, node) for number, node in enumerate(ast.walk(tree)) if id(node) not in silent)
+    return [(number, i) for number, node in numbered for i, _ in enumerate(changes(node))]
 
 
-def fate(copied: Path, module: Path, text: str, tests: list[str], seconds: float) -> str:
-    """Run the tests on the package in `copied` with this text of the module."""
+def mutant(tree: ast.Module, number: int, which: int) -> tuple[Mutant, str]:
+    """A mutant and its text."""
+    node = next(other for i, other in enumerate(ast.walk(tree)) if i == number)
+    changed = copy.deepcopy(tree)
+    target = next(other for i, other in enumerate(ast.walk(changed)) if i == number)
+    list(changes(node))[which](target)
+    ast.fix_missing_locations(changed)
+    shown = (node.test, target.test) if isinstance(node, ast.If | ast.IfExp) else (node, target)  # type: ignore[attr-defined]
+    before, after = (ast.unparse(part)[:90] for part in shown)
+    return Mutant(getattr(node, "lineno", 0), before, after), ast.unparse(changed)
+
+
+def tried(copied: Path, module: Path, text: str, tests: list[str], seconds: float) -> tuple[str, float]:
+    """Run the tests on the package in `copied` with this text of the module: its fate, and the processor's time."""
     (copied / module).write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]
-    environment = {**os.environ, "PYTHONPATH": str(copied), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        _run_tests(copied, tests, seconds)
+    _, status, used = os.wait4(child, 0)
+    spent = used.ru_utime + used.ru_stime
+    if os.WIFSIGNALED(status):
+        return ("slow" if os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM) else "killed"), spent
+    code = os.WEXITSTATUS(status)
+    if code not in (0, 1, 2):
+        raise SystemExit(f"pytest did not run ({code}): {(copied / 'log').read_text()[-2000:]}")
+    return ("killed" if code else "survived"), spent
+
+
+def _run_tests(copied: Path, tests: list[str], seconds: float) -> None:
+    """In the child: never returns."""
+    code = 3
     try:
-        done = subprocess.run(command, cwd=copied, env=environment, capture_output=True, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return "slow"
-    if done.returncode not in (0, 1, 2):
-        raise SystemExit(f"pytest did not run: {done.stdout.decode()[-2000:]}{done.stderr.decode()[-2000:]}")
-    return "killed" if done.returncode else "survived"
+        limit = int(seconds) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
+        resource.setrlimit(resource.RLIMIT_AS, (8 * GIB, 8 * GIB))
+        signal.alarm(60 * limit)
+        log = os.open(copied / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.chdir(copied)
+        sys.path.insert(0, str(copied))
+        os.environ["PYTHONPATH"] = str(copied)  # for processes that tests start
+        import pytest
+
+        code = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
-def examine(module: Path, tests: list[str], sample: int | None, seed: int) -> tuple[list[Mutant], int]:
-    """The fates of all mutants, or of a sample, and how many there are. Ends if the tests fail without any change."""
+def examine(module: Path, tests: list[str], sample: int | None, seed: int, line: int | None) -> Found:
+    """The fates of all mutants, of a sample, or of those of a line. Ends if the tests fail without any change."""
     source = module.read_text(encoding="utf-8")
-    every = list(mutants(source))
+    tree = ast.parse(source)
+    every = places(tree)
     chosen = every if sample is None or sample >= len(every) else random.Random(seed).sample(every, sample)
+    made = [mutant(tree, *place) for place in sorted(chosen)]
+    survived, killed = [], 0
+    with copied_package() as copied:
+        fate, spent = tried(copied, module, source, tests, 3600)
+        if fate != "survived":
+            raise SystemExit(f"the tests {' '.join(tests)} fail without any change: {(copied / 'log').read_text()[-2000:]}")
+        print(f"{module}: {len(made)} of {len(every)} mutants; {spent:.1f} s for the tests", flush=True)
+        for one, text in made:
+            if line in (None, one.line):
+                fate, _ = tried(copied, module, text, tests, 5 + SLOWER * spent)
+                print(f"{module}:{one.line}: {fate}: {one.before}  ->  {one.after}", flush=True)
+                killed += fate != "survived"
+                survived += [one] if fate == "survived" else []
+    return Found(hashlib.sha256(source.encode()).hexdigest()[:16], len(every), killed, survived)
+
+
+@contextmanager
+def copied_package() -> Iterator[Path]:
+    """The package and its tests in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder)
-        for name in ("wannier_spin", "tests"):
+        for name in ("wannier_spin", "tests", "workflows", "docs"):
             shutil.copytree(name, copied / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("pyproject.toml", "example_inputs"):
+        for name in ("pyproject.toml", "example_inputs", "README.md"):
             (copied / name).symlink_to(Path(name).resolve())
-        start = time.monotonic()
-        if fate(copied, module, source, tests, 3600) != "survived":
-            raise SystemExit(f"the tests {' '.join(tests)} fail without any change")
-        limit = 20 + 5 * (time.monotonic() - start)
-        found = []
-        for mutant, text in sorted(chosen, key=lambda pair: pair[0].line):
-            found.append(Mutant(mutant.line, mutant.before, mutant.after, fate(copied, module, text, tests, limit)))
-            print(f"{module}:{mutant.line}: {found[-1].fate}: {mutant.before}  ->  {mutant.after}", flush=True)
-    return found, len(every)
+        yield copied
+
+
+def tests_of(module: Path, given: Mapping[str, list[str]]) -> list[str]:
+    """The tests of the first pattern that fits."""
+    for pattern, tests in given.items():
+        if module.full_match(pattern) if hasattr(module, "full_match") else module.match(pattern):
+            return tests
+    raise SystemExit(f"no tests are named for {module} in {MAP.name}")
+
+
+def read_report() -> dict[str, Found]:
+    stored = json.loads(REPORT.read_text(encoding="utf-8")) if REPORT.exists() else {}
+    return {name: Found(**{**one, "survived": [Mutant(**x) for x in one["survived"]]}) for name, one in stored.items()}
+
+
+def write_report(report: Mapping[str, Found]) -> None:
+    text = json.dumps({name: asdict(found) for name, found in sorted(report.items())}, indent=1)
+    REPORT.write_text(text + "\n", encoding="utf-8")
+
+
+def table(report: Mapping[str, Found], reasons: Mapping[str, Mapping[str, str]]) -> str:
+    """Module, mutants, tried, killed, equivalent, open; and the open ones."""
+    rows, left = [], []
+    for name, found in sorted(report.items()):
+        known = reasons.get(name, {})
+        opened = [one for one in found.survived if f"{one.before} -> {one.after}" not in known]
+        equivalent = len(found.survived) - len(opened)
+        rows.append((name, found.total, found.killed + len(found.survived), found.killed, equivalent, len(opened)))
+        left += [f"{name}:{one.line}: {one.before}  ->  {one.after}" for one in opened]
+    total = ("all", *(sum(column) for column in list(zip(*rows, strict=True))[1:])) if rows else ()
+    head = f"{'module':52} {'mutants':>8} {'tried':>6} {'killed':>6} {'equivalent':>10} {'open':>5}"
+    lines = [f"{name:52} {a:8} {b:6} {c:6} {d:10} {e:5}" for name, a, b, c, d, e in [*rows, total]]
+    return "\n".join([head, *lines, "", *left])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("module", type=Path)
-    parser.add_argument("tests", nargs="+")
-    parser.add_argument("--sample", type=int, help="this many mutants, at random; default: all")
+    parser.add_argument("module", nargs="*", help="a file, or a pattern of files")
+    parser.add_argument("--tests", nargs="+", help="instead of those that mutants.toml names; nothing is stored")
+    parser.add_argument("--sample", type=int, help="this many mutants of each module, at random; default: all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--report", type=Path, help="JSON file for the fates")
+    parser.add_argument("--line", type=int, help="only mutants of this line; nothing is stored")
+    parser.add_argument("--table", action="store_true", help="what mutants.json has")
     given = parser.parse_args()
-    found, total = examine(given.module, given.tests, given.sample, given.seed)
-    survived = [mutant for mutant in found if mutant.fate == "survived"]
-    print(f"{given.module}: {len(found)} of {total} mutants, {len(found) - len(survived)} killed, {len(survived)} survived")
-    if given.report:
-        given.report.write_text(json.dumps([asdict(mutant) for mutant in found], indent=1), encoding="utf-8")
+    known = tomllib.loads(MAP.read_text(encoding="utf-8"))
+    os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    for name in FOREIGN:
+        importlib.import_module(name)
+    for module in sorted({path for pattern in given.module for path in Path().glob(pattern)}):
+        found = examine(module, given.tests or tests_of(module, known["tests"]), given.sample, given.seed, given.line)
+        if not given.tests and given.line is None:
+            write_report(read_report() | {str(module): found})
+    if given.table:
+        print(table(read_report(), known["equivalent"]))
 
 
 if __name__ == "__main__":
