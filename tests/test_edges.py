@@ -35,6 +35,10 @@ def compute(responses: Any = "spin_hall", **changes: Any) -> ws.ResultSet:
         ({"grid": (10**6, 10**6, 10**6)}, "grid .* has 1.0e.18 k-points"),
         ({"shift": (np.nan, 0, 0)}, "shift"),
         ({"temperature": np.inf}, "temperature"),
+        ({"temperature": 1e300}, r"temperature = 1e\+300 K cannot be meant"),
+        ({"temperature": [300, 2e9]}, r"temperature = 2e\+09 K cannot be meant"),
+        ({"shift": (1e300, 0, 0)}, "shift = .* cannot be meant"),
+        ({"shift": (0, -1e17, 0)}, "shift = .* cannot be meant"),
     ],
 )
 def test_what_cannot_be_meant_is_named(changes: dict[str, Any], part: str) -> None:

@@ -352,6 +352,9 @@ def _check_energies(asked: Mapping[str, Any]) -> None:
         largest = float(np.abs(asked[name]).max(initial=0.0)) if np.size(asked[name]) else 0.0
         if largest > LARGEST_ENERGY:
             raise InputError(f"{name} = {largest:g} eV cannot be meant: energies are in eV, of at most {LARGEST_ENERGY:g} eV")
+    hottest, most = float(np.max(asked["temperature"], initial=0.0)), LARGEST_ENERGY / un.BOLTZMANN
+    if hottest > most:
+        raise InputError(f"temperature = {hottest:g} K cannot be meant: temperatures are in kelvin, of at most {most:.2g} K")
     tolerance = asked["degeneracy_tolerance"]
     if tolerance is not None and tolerance > LARGEST_TOLERANCE:
         raise InputError(

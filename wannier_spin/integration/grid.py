@@ -20,6 +20,7 @@ from wannier_spin.integration.parallel import Communicator, minimum_over_ranks, 
 
 Real = NDArray[np.float64]
 MOST_POINTS = 10**10  # a mesh of more would take years
+LARGEST_SHIFT = 1e3  # of larger ones the digits that count are lost
 PIECE = 2**14  # numbers that are added at once: they stay in the cache
 
 
@@ -73,6 +74,11 @@ class Mesh:
             raise InputError(f"grid = {self.points} has {math.prod(self.points):.1e} k-points; expected at most {MOST_POINTS:.0e}")
         if len(self.shift) != 3 or not np.isfinite(self.shift).all():
             raise InputError(f"shift must be three numbers (in units of the mesh spacing), found {self.shift}")
+        if np.abs(self.shift).max() > LARGEST_SHIFT:
+            raise InputError(
+                f"shift = {self.shift} cannot be meant: it is in units of the mesh spacing, and only what is left of a whole "
+                f"number counts; expected numbers between 0 and 1 (at most {LARGEST_SHIFT:g})"
+            )
 
     @property
     def n_points(self) -> int:
