@@ -71,6 +71,8 @@ def test_tau_powers_are_the_registered_ones():
     for block in (*TAU_POWER, *T_ODD):
         assert responses.time_odd(block) == (T_ODD.get(block) == -1 or TAU_POWER.get(block) == 1)
     assert set(responses.BLOCKS) == set(TAU_POWER)
+    for record in RESPONSES.values():
+        assert record.tau_power == record.tau_powers[0], record.name
 
 
 # Rotations
