@@ -52,10 +52,21 @@ class Occupation:
         return len(self.mu) * len(self.kT)
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """How many mu, how many temperatures."""
+        return len(self.mu), len(self.kT)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The lowest and the highest mu, eV."""
+        return float(self.mu.min()), float(self.mu.max())
+
+    @property
     def window(self) -> tuple[float, float]:
         """Energies outside of which f is 1 (below) or 0 (above) at all points."""
         reach = CUTOFF * float(self.kT.max())
-        return float(self.mu.min()) - reach, float(self.mu.max()) + reach
+        low, high = self.span
+        return low - reach, high + reach
 
     def fermi(self, energies: Real) -> Real:
         """f at energies (s,): (w, s). A step at T = 0, with 1/2 at the step."""
@@ -69,6 +80,25 @@ class Occupation:
             result[cold] = step
             return result
         return self._smooth(distance, kT)
+
+    def crossed(self, low: Real, high: Real) -> NDArray[np.bool_]:
+        """For each mu whether it lies within any of these ranges of energy."""
+        return np.asarray(((low[None] < self.mu[:, None]) & (self.mu[:, None] < high[None])).any(axis=1))
+
+    def about(self, energies: Real, values: Real, reach: float) -> tuple[Real, Real]:
+        """For each mu the smallest of the values that states within reach of it have, and the distance of the nearest state.
+
+        energies, values : (s,). inf where there is none.
+        """
+        order = np.argsort(energies)
+        sorted_energies, sorted_values = energies[order], np.append(values[order], np.inf)
+        ends = np.stack(
+            [np.searchsorted(sorted_energies, self.mu - reach), np.searchsorted(sorted_energies, self.mu + reach, side="right")]
+        )
+        smallest = np.minimum.reduceat(sorted_values, ends.T.ravel())[::2]  # between pairs of positions
+        after = np.searchsorted(sorted_energies, self.mu)
+        padded = np.concatenate([[-np.inf], sorted_energies, [np.inf]])
+        return np.where(ends[0] < ends[1], smallest, np.inf), np.minimum(self.mu - padded[after], padded[after + 1] - self.mu)
 
     def linear_weights(self, energies: Real, centre: Real, spread: Real, change: Real) -> tuple[Real, Real]:
         """f and f' of states (s,) that stand for boxes in which their energy is linear: (w, s) each.

@@ -43,8 +43,7 @@ class Prepared:
         found = []
         for weight in weights:
             records = tuple(record for record in self.plan.responses if record.weight is weight)
-            occupation = weight.occupation(self.occupation.mu, self.occupation.kT)
-            found.append(replace(self, plan=replace(self.plan, responses=records), occupation=occupation))
+            found.append(replace(self, plan=replace(self.plan, responses=records), occupation=self.request.occupation(weight)))
         return tuple(found)
 
     def with_sites(self, sites: Sites) -> Prepared:
@@ -66,32 +65,29 @@ class Prepared:
 
     def tensor(self, record: Response, sums: Sums) -> ResponseTensor:
         """A response out of the sums, in the form that was asked for; the rows of the sums are (mu, T)."""
-        return self._tensor(record, sums, self.occupation).at(form=self.request.form, relaxation=self.request.relaxation)
+        return self._tensor(record, sums).at(form=self.request.form, relaxation=self.request.relaxation)
 
     def tensor_of_rows(self, rows: Real) -> ResponseTensor:
         """The one response of a single request, of sums over k and bands whose rows are what values of mu are elsewhere."""
-        occupation = replace(self.occupation, mu=np.full(len(rows), self.occupation.mu[0]))
-        raw = self._tensor(self.plan.responses[0], Sums(rows, None, np.empty(0), 0), occupation)
+        many = replace(self, request=self.request.repeated(len(rows)))
+        raw = many._tensor(self.plan.responses[0], Sums(rows, None, np.empty(0), 0))
         return raw.at(form=self.request.form, relaxation=self.request.relaxation)
 
-    def _tensor(self, record: Response, sums: Sums, occupation: Occupation) -> ResponseTensor:
-        total = ResponseTensor(**self._labels(record, occupation), **self._numbers(record, sums, occupation, None))
+    def _tensor(self, record: Response, sums: Sums) -> ResponseTensor:
+        total = ResponseTensor(**self._labels(record), **self._numbers(record, sums, None))
         sites = {
             name: replace(
                 total,
                 name=at_site(record.name, name),
                 title=f"{total.title}, {name}",
-                **self._numbers(record, sums, occupation, i),
+                **self._numbers(record, sums, i),
             )
             for i, name in enumerate(self.plan.sites_of(record))
         }
-        others = {
-            name: replace(total, **self._numbers(record, sums, occupation, i))
-            for i, name in enumerate(self.plan.definitions_of(record))
-        }
+        others = {name: replace(total, **self._numbers(record, sums, i)) for i, name in enumerate(self.plan.definitions_of(record))}
         return replace(total, sites=sites, definitions=others)
 
-    def _labels(self, record: Response, occupation: Occupation) -> dict[str, Any]:
+    def _labels(self, record: Response) -> dict[str, Any]:
         """What a tensor is: names, law, scan, units."""
         plan, request, model = self.plan, self.request, self.model
         law, names = record.channel_tensor(plan.channel), plan.blocks_of(record)
@@ -111,19 +107,16 @@ class Prepared:
             "time_odd": tuple(name for name in names if resp.time_odd(name)),
             "form": "paper",
             "recipes": plan.recipes(record),
-            "mu": occupation.mu,
-            "temperature": request.temperature,
-            "omega": request.omega if record.dynamic else np.empty(0),
-            "tau": tuple(request.tau.tolist()),
+            **request.axes(record.dynamic),
             "units": request.units,
             "drive": law.drive,
             "dimension": model.dimension,
             "thickness": model.thickness,
         }
 
-    def _numbers(self, record: Response, sums: Sums, occupation: Occupation, variant: int | None) -> dict[str, Any]:
+    def _numbers(self, record: Response, sums: Sums, variant: int | None) -> dict[str, Any]:
         """Blocks and errors of a response, or of one of its variants (a site, a definition of the spin current)."""
-        plan, scan = self.plan, (len(occupation.mu), len(occupation.kT))
+        plan, scan = self.plan, (-1, len(self.request.temperature))
 
         def blocks_of(array: Real) -> dict[str, Real]:
             tensors = {name: plan.block_tensor(array, name, record, variant) for name in plan.blocks_of(record)}
@@ -159,8 +152,7 @@ def prepare(model: Model, request: Request) -> Prepared:
         for definition in request.spin_current:
             model.check_spin_current(definition)
         plan = replace(plan, spin_currents=request.spin_current)
-    kT = np.array([un.thermal_energy(T) for T in request.temperature])
-    occupation = plan.responses[0].weight.occupation(request.mu, kT)
+    occupation = request.occupation(plan.responses[0].weight)
     given = request.degeneracy_tolerance
     return Prepared(model, request, plan, occupation, model.degeneracy_tolerance if given is None else given)
 

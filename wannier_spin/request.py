@@ -6,13 +6,14 @@ are the defaults of all entries, and it makes the identity of a checkpoint.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +24,14 @@ from wannier_spin.carriers import Carriers
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.checkpoint import short
+from wannier_spin.keywords import Keywords as Keywords
 from wannier_spin.model import SpinCurrent, Structure
+from wannier_spin.occupation import Occupation
 from wannier_spin.responses.registry import Form, Response
 from wannier_spin.results import SPIN_CURRENT_DEFINITIONS
 from wannier_spin.sites import SitesLike
 from wannier_spin.tensors import Channel
+from wannier_spin.weights import Weight
 
 Real = NDArray[np.float64]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -35,47 +39,6 @@ DEFAULT_TAU = {"natural": 1.0, "SI": 10.0}  # hbar/eV, fs
 TAU_UNIT = {"natural": "hbar/eV", "SI": "fs"}
 LARGEST_ENERGY, LARGEST_TOLERANCE = 1e5, 1.0  # eV: of mu, omega, broadening; of what is degenerate
 TAU_MEANT = {"natural": (1e-6, 1e12), "SI": (1e-3, 1e10)}  # beyond: another unit was meant (hbar/eV is 0.66 fs)
-
-
-class OfResponse(TypedDict, total=False):
-    """Keywords of `Request`, as they may be given, that say what a response is. Their meaning is told there."""
-
-    tau: float | Sequence[float] | None
-    omega: float | Sequence[float] | Real | None
-    broadening: float
-    units: un.UnitSystem
-    channel: Channel
-    blocks: str | Sequence[str]
-    spin_current: str | Sequence[str]
-    form: Form
-    relaxation: str
-    degeneracy_tolerance: float | None
-
-
-class AtPoint(OfResponse, total=False):
-    """And at which mu (eV) and temperature (K)."""
-
-    mu: float | Sequence[float] | Real
-    temperature: float | Sequence[float] | Real
-
-
-class OnMesh(AtPoint, total=False):
-    """And on which mesh."""
-
-    grid: Sequence[int] | None
-    shift: Sequence[float]
-    memory: float
-
-
-class Keywords(OnMesh, total=False):
-    """All keywords of `Request`."""
-
-    carriers: Carriers | None
-    tolerance: float | Tolerance | None
-    symmetry: Structure | None
-    reduce_k: bool
-    sites: SitesLike | None
-    degeneracy_check: bool | None
 
 
 def _told(**meanings: Any) -> Any:
@@ -177,6 +140,15 @@ class Request:
         """The first tau in hbar/eV."""
         return float(self.tau[0]) if self.units == "natural" else un.natural_tau(float(self.tau[0]))
 
+    def occupation(self, weight: Weight) -> Occupation:
+        """How the states are weighed at all mu and temperatures."""
+        return weight.occupation(self.mu, np.array([un.thermal_energy(T) for T in self.temperature]))
+
+    def axes(self, dynamic: bool = True) -> dict[str, Any]:
+        """What stands along the axes of a response. dynamic : with frequencies."""
+        omega = self.omega if dynamic else np.empty(0)
+        return {"mu": self.mu, "temperature": self.temperature, "omega": omega, "tau": tuple(self.tau.tolist())}
+
     def single(self) -> Request:
         """The same, if it asks for one response at one mu, temperature, tau, frequency. Raises InputError for several."""
         for name in ("mu", "temperature", "tau", "omega"):
@@ -188,6 +160,12 @@ class Request:
         if len(self.responses) > 1:
             raise InputError(f"responses = {list(self.responses)}: expected one")
         return self
+
+    def repeated(self, times: int) -> Request:
+        """The same with its one mu so many times."""
+        request = copy.copy(self)
+        object.__setattr__(request, "mu", np.full(times, self.mu[0]))  # the class is frozen
+        return request
 
     def with_(self, **changes: Any) -> Request:
         """The same with other values for some keywords."""

@@ -28,8 +28,9 @@ from wannier_spin.continuum import Model
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
+from wannier_spin.keywords import AtPoint, OfResponse
 from wannier_spin.model import TightBindingModel
-from wannier_spin.request import AtPoint, OfResponse, taking_request
+from wannier_spin.request import taking_request
 from wannier_spin.storage import write_text
 
 Real = NDArray[np.float64]

@@ -15,7 +15,8 @@ from wannier_spin.analysis.point import Point, point_of
 from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.request import AtPoint, Request, taking_request
+from wannier_spin.keywords import AtPoint
+from wannier_spin.request import Request, taking_request
 
 Real = NDArray[np.float64]
 

@@ -28,9 +28,10 @@ from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.sums import cell_volume
+from wannier_spin.keywords import OnMesh
 from wannier_spin.model import TightBindingModel
 from wannier_spin.prepared import Prepared, prepare_point
-from wannier_spin.request import OnMesh, Request
+from wannier_spin.request import Request
 from wannier_spin.responses import BandPairs
 from wannier_spin.results import ResponseTensor
 

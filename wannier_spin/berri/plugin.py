@@ -25,6 +25,7 @@ from wannier_spin.readers.berri_input import wannierberri_version
 from wannier_spin.request import Request, taking_request
 from wannier_spin.responses.registry import Form, Response
 from wannier_spin.tensors import Channel, TensorLaw, symmetrized
+from wannier_spin.weights import WEIGHTS
 
 Real = NDArray[np.float64]
 BATCH_BYTES = 2e8  # matrices of so many k-points at a time
@@ -77,7 +78,7 @@ def calculators(
     if len(request.tau) > 1:
         raise InputError(f"tau = {request.tau.tolist()}: expected one number")
     records = tuple(_reduced(record, request) for record in request.records)
-    occupation = Occupation(request.mu, np.array([un.thermal_energy(T) for T in request.temperature]))
+    occupation = request.occupation(WEIGHTS["E"])
     degeneracy_tolerance = DEGENERACY_TOLERANCE if request.degeneracy_tolerance is None else request.degeneracy_tolerance
     sums = BandSums(Plan(records, request.channel, (), "paper"), occupation, degeneracy_tolerance)
     _check_temperature(sums)

@@ -16,6 +16,7 @@ from wannier_spin.occupation import Occupation
 from wannier_spin.prepared import Prepared
 from wannier_spin.readers import fitness_warnings
 from wannier_spin.results import ResultSet
+from wannier_spin.results.arrays import place
 
 NO_BROADENING = 1e-5  # eV: no mesh has states so dense that a resonance of this width is met
 
@@ -23,7 +24,7 @@ NO_BROADENING = 1e-5  # eV: no mesh has states so dense that a resonance of this
 def warn(prepared: Prepared, sums: Sums) -> None:
     """Tell what makes the numbers worth less than they look, and note it."""
     model, plan, occupation = prepared.model, prepared.plan, prepared.occupation
-    m = Minima.of(sums.minima, len(occupation.mu))
+    m = Minima.of(sums.minima, occupation.shape[0])
     sums.notes.update(lowest_energy_eV=float(m.lowest), highest_energy_eV=float(m.highest))
     about = (_about_energies(model, plan, occupation, m, sums), _about_responses(model, plan, occupation, m), _uncertain(sums))
     caution(itertools.chain(fitness_warnings(model.source), *about))
@@ -44,11 +45,10 @@ def check_finite(result: ResultSet) -> None:
     for tensor in result.values():
         bad = np.argwhere(~np.isfinite(tensor.values))
         if len(bad):
-            mu, T = (axis[i] for axis, i in zip((tensor.mu, tensor.temperature), bad[0], strict=False))
             raise InputError(
-                f"'{tensor.name}' is not a finite number at {len(bad)} of {tensor.values.size} places, first at mu = {mu:g} eV, "
-                f"T = {T:g} K, index {bad[0].tolist()}: no result is given; look for values of omega, broadening, tau or "
-                "temperature that are out of all proportion"
+                f"'{tensor.name}' is not a finite number at {len(bad)} of {tensor.values.size} places, first at "
+                f"{place(tensor, bad[0])}, index {bad[0].tolist()}: no result is given; look for values of omega, broadening, "
+                "tau or temperature that are out of all proportion"
             )
 
 
@@ -69,19 +69,17 @@ def _about_energies(model: Model, plan: Plan, occupation: Occupation, m: Minima,
     """mu outside of the bands; a temperature that a mesh cannot resolve (boxes see every Fermi surface)."""
     if not model.bands_end:
         return
-    mu = occupation.mu
-    if mu.max() > m.highest or mu.min() < m.lowest:
+    low, high = occupation.span
+    if high > m.highest or low < m.lowest:
         yield (
-            f"mu goes from {mu.min():.4f} to {mu.max():.4f} eV, and the bands of '{model.name}' on this mesh from {m.lowest:.4f} "
+            f"mu goes from {low:.4f} to {high:.4f} eV, and the bands of '{model.name}' on this mesh from {m.lowest:.4f} "
             f"to {m.highest:.4f} eV: outside of them the model has no states; is the Fermi energy right?"
         )
-    low, high = m.band_ranges
-    crossed = ((low[None] < mu[:, None]) & (mu[:, None] < high[None])).any(axis=1)
     coldest = float(occupation.kT.min())
-    unseen = crossed & (m.distance_from_mu > NEAR_FERMI * coldest)
+    unseen = occupation.crossed(*m.band_ranges) & (m.distance_from_mu > NEAR_FERMI * coldest)
     if plan.has_surface and unseen.any() and sums.on_points:
         yield (
-            f"at {unseen.sum()} of {len(mu)} values of mu no state of the mesh lies within {NEAR_FERMI:g} kT "
+            f"at {unseen.sum()} of {len(unseen)} values of mu no state of the mesh lies within {NEAR_FERMI:g} kT "
             f"({coldest:.2g} eV at the lowest temperature) though "
             "bands cross mu: Fermi-surface terms are missed there, and so is their error; take a "
             "denser mesh or a higher temperature"

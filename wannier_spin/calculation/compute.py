@@ -17,8 +17,9 @@ from wannier_spin.errors import AccuracyWarning
 from wannier_spin.integrals.algorithm import Control, Execution
 from wannier_spin.integrals.sums import Progress
 from wannier_spin.integration.parallel import SERIAL, Communicator, one_blas_thread
+from wannier_spin.keywords import Keywords
 from wannier_spin.prepared import check_is_model, prepare
-from wannier_spin.request import Keywords, Request, taking_request
+from wannier_spin.request import Request, taking_request
 from wannier_spin.results import ResultSet
 
 

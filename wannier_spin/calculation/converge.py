@@ -17,7 +17,8 @@ from wannier_spin.config import GridSection, Settings, ToleranceSection
 from wannier_spin.errors import InputError
 from wannier_spin.integration.parallel import SERIAL, Communicator
 from wannier_spin.results import ResultSet
-from wannier_spin.results.show import GOOD, Entry, entries, entry, fermi_position
+from wannier_spin.results.arrays import fermi_position
+from wannier_spin.results.show import GOOD, Entry, entries, entry
 
 Real = NDArray[np.float64]
 STEPS = 3  # of a scan that is not told

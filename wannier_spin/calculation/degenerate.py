@@ -105,7 +105,7 @@ def merged_pairs(
 
 def _at_fermi_level(energies: Real, occupation: Occupation) -> tuple[NDArray[np.bool_], float]:
     """States (k,n) of bands that cross the scan of mu, within a few kT of it or the nearest ones; how far they are, eV."""
-    low, high = float(occupation.mu.min()), float(occupation.mu.max())
+    low, high = occupation.span
     reach = NEAR_FERMI * float(occupation.kT.max())
     crossing = (energies.min(axis=0) < high + reach) & (energies.max(axis=0) > low - reach)
     distance = np.where(crossing, np.maximum(0, np.maximum(low - energies, energies - high)), np.inf)

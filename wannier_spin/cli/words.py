@@ -31,7 +31,8 @@ def print_summary(result: ResultSet) -> None:
 
 def _head(result: ResultSet) -> list[str]:
     """Model, mesh or tolerance, symmetry, and where the table stands."""
-    from wannier_spin.results.show import fermi_position, form_text
+    from wannier_spin.results.arrays import near_fermi
+    from wannier_spin.results.show import form_text
 
     facts, first = result.facts, next(iter(result.values()))
     seconds = facts.wall_seconds or 0.0
@@ -44,10 +45,10 @@ def _head(result: ResultSet) -> list[str]:
         lines.append(f"{name} ({group.operations} point operations), {residual}")
     if "symmetrized" in facts.model_source:
         lines.append(f"model {facts.model_source['symmetrized']}")
-    mu = first.mu[fermi_position(first, facts)]
-    energy = f"mu = {mu:.4f} eV" + ("" if facts.fermi_energy is None else f" (mu - E_F = {mu - facts.fermi_energy:+.4f})")
     what = "largest" if group is None else "independent"
-    lines.append(f"{what} components at {energy}, T = {first.temperature[0]:g} K, tau = {first.tau[0]:g} {first.tau_unit}:")
+    lines.append(
+        f"{what} components at {near_fermi(first, facts)}, T = {first.temperature[0]:g} K, tau = {first.tau[0]:g} {first.tau_unit}:"
+    )
     return lines
 
 

@@ -163,9 +163,9 @@ class BoxIntegrand:
         fine = self.rule.fine
         change = (fine.halves + np.abs(fine.centres)) @ steep
         near = NEAR_FERMI * float(self.occupation.kT.max())
-        mu = self.occupation.mu
+        low, high = self.occupation.span
         pair = group[:, 1:] != group[:, :-1]
-        reachable = (energies[:, :-1] - change[:, None] < mu.max() + near) & (energies[:, 1:] + change[:, None] > mu.min() - near)
+        reachable = (energies[:, :-1] - change[:, None] < high + near) & (energies[:, 1:] + change[:, None] > low - near)
         close = np.diff(energies, axis=1) - 2 * change[:, None] < near
         return float(fine.weights[(pair & reachable & close).any(axis=1)].sum())
 

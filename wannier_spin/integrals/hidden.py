@@ -87,7 +87,8 @@ class NearestGaps:
         half, centre = rule.halves * size, rule.centres * size
         counts = np.isfinite(self.now) & (np.abs(self.where - centre[:, None]) <= REACH * half[:, None] + _TINY).all(axis=-1)
         margin = self.margin + NEAR_FERMI * occupation.kT.max()
-        counts &= (self.energy < occupation.mu.max() + margin) & (self.energy > occupation.mu.min() - margin)
+        low, high = occupation.span
+        counts &= (self.energy < high + margin) & (self.energy > low - margin)
         result = np.zeros(self.now.shape)
         if counts.any():
             excess = self._growth(counts, half[np.nonzero(counts)[0]], RATE)

@@ -96,20 +96,9 @@ def minima_of(energies: Real, group: NDArray[np.int64], occupation: Occupation) 
     nearest = np.full(energies.shape, np.inf)
     nearest[:, :-1] = gap
     np.minimum(nearest[:, 1:], gap, out=nearest[:, 1:])
-    at_fermi, distance = _about_mu(energies.ravel(), nearest.ravel(), occupation.mu, NEAR_FERMI * occupation.kT.max())
+    at_fermi, distance = occupation.about(energies.ravel(), nearest.ravel(), NEAR_FERMI * occupation.kT.max())
     extremes = [energies.min(axis=0), -energies.max(axis=0)]
     return np.concatenate([[energies.min(), -energies.max(), transition], at_fermi, distance, *extremes])
-
-
-def _about_mu(energies: Real, gaps: Real, mu: Real, reach: float) -> tuple[Real, Real]:
-    """For each mu the smallest gap of states within reach of it, and the distance of the nearest state; inf where there is none."""
-    order = np.argsort(energies)
-    sorted_energies, sorted_gaps = energies[order], np.append(gaps[order], np.inf)
-    ends = np.stack([np.searchsorted(sorted_energies, mu - reach), np.searchsorted(sorted_energies, mu + reach, side="right")])
-    smallest = np.minimum.reduceat(sorted_gaps, ends.T.ravel())[::2]  # between pairs of positions
-    after = np.searchsorted(sorted_energies, mu)
-    padded = np.concatenate([[-np.inf], sorted_energies, [np.inf]])
-    return np.where(ends[0] < ends[1], smallest, np.inf), np.minimum(mu - padded[after], padded[after + 1] - mu)
 
 
 @dataclass(frozen=True)

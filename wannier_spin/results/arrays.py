@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from wannier_spin.storage import Labelled
 if TYPE_CHECKING:
     import xarray
 
+    from wannier_spin.results.facts import RunFacts
     from wannier_spin.results.tensor import ResponseTensor
 
 LIGHT = "light_part"  # the axis of linear and circular, where other responses have cos and sin
@@ -37,6 +38,23 @@ def coordinates(tensor: ResponseTensor) -> dict[str, Labelled]:
     if len(tensor.omega):
         found["part"] = Labelled(np.array(tensor.parts), ("part",))
     return found | {label: Labelled(np.array(["x", "y", "z"]), (label,)) for label in tensor.labels}
+
+
+def fermi_position(tensor: ResponseTensor, facts: RunFacts) -> int:
+    """The value of mu nearest to the Fermi energy; the middle one where that is not known."""
+    fermi = facts.fermi_energy
+    return len(tensor.mu) // 2 if fermi is None else int(np.argmin(np.abs(tensor.mu - fermi)))
+
+
+def place(tensor: ResponseTensor, index: Sequence[int]) -> str:
+    """Where the first two axes of `values` are there: "mu = 22.48 eV, T = 300 K"."""
+    return f"mu = {tensor.mu[index[0]]:g} eV, T = {tensor.temperature[index[1]]:g} K"
+
+
+def near_fermi(tensor: ResponseTensor, facts: RunFacts) -> str:
+    """The value of mu nearest to the Fermi energy, and how far it is from there."""
+    mu = tensor.mu[fermi_position(tensor, facts)]
+    return f"mu = {mu:.4f} eV" + ("" if facts.fermi_energy is None else f" (mu - E_F = {mu - facts.fermi_energy:+.4f})")
 
 
 def named_arrays(tensor: ResponseTensor) -> dict[str, Labelled]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.components import Group, component_index
+from wannier_spin.results.arrays import fermi_position
 from wannier_spin.results.choose import groups, independent, is_forbidden
 from wannier_spin.results.facts import RunFacts
 from wannier_spin.results.numbers import NO_ESTIMATE, with_bar
@@ -53,12 +54,6 @@ class Entry:
     def text(self) -> str:
         """Value and error, "2.29(3)e5"."""
         return with_bar(self.value, self.error)
-
-
-def fermi_position(tensor: ResponseTensor, facts: RunFacts) -> int:
-    """The value of mu nearest to the Fermi energy; the middle one where that is not known."""
-    fermi = facts.fermi_energy
-    return len(tensor.mu) // 2 if fermi is None else int(np.argmin(np.abs(tensor.mu - fermi)))
 
 
 def entries(tensor: ResponseTensor, facts: RunFacts) -> tuple[Entry, ...]:
