@@ -112,14 +112,15 @@ class NearestGaps:
         """
         share = np.exp(-(self.where**2).sum(axis=-1) / (2 * NEIGHBOUR**2)) - 0.01  # edges are soft: rounding must not decide
         counts = np.isfinite(self.now) & (share > 0)
-        mu, kT = occupation.points
-        low, high = mu.min() - 2 * NEAR_FERMI * kT.max(), mu.max() + 2 * NEAR_FERMI * kT.max()
-        counts &= (self.energy < high + 2 * self.margin) & (self.energy > low - 2 * self.margin)
+        margin = 2 * (self.margin + NEAR_FERMI * occupation.kT.max())
+        low, high = occupation.span
+        counts &= (self.energy < high + margin) & (self.energy > low - margin)
         if not counts.any():
-            return np.zeros((len(mu), sea.shape[2]))
+            return np.zeros((occupation.n_points, sea.shape[2]))
         point, band = np.nonzero(counts)
         growth = self._growth(counts, np.full((len(point), 3), 0.5), MESH_RATE) * weights[point] * share[counts]
-        least, away = self.least[counts][:, None], np.abs(self.energy[counts][:, None] - mu)
+        centre, kT = occupation.points
+        least, away = self.least[counts][:, None], np.abs(self.energy[counts][:, None] - centre)
         reach = self.margin[counts][:, None] + NEAR_FERMI * kT
         filled = _filled(least, kT) * np.clip(2 - away / np.maximum(reach, np.finfo(float).tiny), 0, 1)
         return np.asarray((growth[:, None] * filled).T @ self.across(sea, point, band))

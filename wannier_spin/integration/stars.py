@@ -137,16 +137,16 @@ def decay_per_octave(inner: Real, outer: Real) -> Real:
     return np.where(size > OUTLIER * typical, np.clip(own, 0.0, pooled), pooled)
 
 
-def lift(size: Real, mu: Real, step: float) -> Real:
+def lift(size: Real, energies: Real, step: float) -> Real:
     """Factors that keep estimates from pinching to zero where Fourier coefficients change their sign between two values of mu.
 
     Along the scan they oscillate with a period of about the step of energies from one point of the mesh to the next, `step`, and
-    the error with another phase. size : (mu, T). Their geometric mean is that of all mu nearer than `step`; what is MOST times
-    smaller is not one of a pinch, but of a gap.
+    the error with another phase. size : (mu, T); energies : the values of mu. Their geometric mean is that of all mu nearer than
+    `step`; what is MOST times smaller is not one of a pinch, but of a gap.
     """
     counts = size > NEGLIGIBLE * size.max(axis=0)
     logarithm = np.log(np.where(counts, size, 1.0))
-    near = (np.abs(mu[:, None] - mu) <= step).astype(float)
+    near = (np.abs(energies[:, None] - energies) <= step).astype(float)
     typical = np.exp(near @ logarithm / np.maximum(near @ counts, 1))
     return np.clip(np.divide(TYPICAL * typical, size, out=np.ones_like(size), where=counts), 1.0, MOST)
 
