@@ -260,7 +260,7 @@ class Foreign:
     [
         ("Pt", "'Pt' is a name, not a model: .*open_model('Pt')"),
         (Path("runs/Pt"), "'runs/Pt' is a name"),
-        (Foreign(), "Foreign, expected a TightBindingModel"),
+        (Foreign(), "Foreign; expected a TightBindingModel"),
         (None, "NoneType"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,3 +23,14 @@ def combined(tensors: Sequence[Mapping[str, Any]], operation: str) -> dict[str, 
 
     signed = {key: total(key, signs) for key in ("blocks", "block_errors", "block_residuals", "block_replicas", "block_harmonics")}
     return {**signed, "block_spreads": total("block_spreads", [1] * len(tensors))}  # at most the sum
+
+
+def intraband_factor(omega: Real, tau: float, power: int) -> Real:
+    """(cos, sin) parts of (tau/(1 - i w tau))^power: (omega, part). tau in hbar/eV."""
+    amplitude = (tau / (1 - 1j * omega * tau)) ** power
+    return np.stack([amplitude.real, amplitude.imag], axis=-1)
+
+
+def each(stacked: Mapping[str, Real]) -> Iterator[dict[str, Real]]:
+    """Blocks one after the other of blocks with one more axis in front."""
+    return (dict(zip(stacked, blocks, strict=True)) for blocks in zip(*stacked.values(), strict=True))

@@ -7,7 +7,7 @@ blocks can be changed on a finished result, also on one that was read from a fil
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from wannier_spin import units as un
 from wannier_spin.components import checked_index, checked_name, component_name
 from wannier_spin.errors import InputError
 from wannier_spin.results.arrays import dataset, named_arrays
-from wannier_spin.results.combine import combined
+from wannier_spin.results.combine import combined, each, intraband_factor
 from wannier_spin.results.component import Component
 from wannier_spin.results.select import Wanted, selected
 from wannier_spin.tensors import SEA_MINUS_SURFACE, Channel, parts_of, symmetrized
@@ -37,17 +37,6 @@ SPREAD = 1.0  # standard deviations of a sum of independent differences that an 
 def at_site(name: str, site: str) -> str:
     """Name of what a response is at a site, or a combination of sites such as "Mn1-Mn2"."""
     return f"{name}@{site}"
-
-
-def intraband_factor(omega: Real, tau: float, power: int) -> Real:
-    """(cos, sin) parts of (tau/(1 - i w tau))^power: (omega, part). tau in hbar/eV."""
-    amplitude = (tau / (1 - 1j * omega * tau)) ** power
-    return np.stack([amplitude.real, amplitude.imag], axis=-1)
-
-
-def each(stacked: Mapping[str, Real]) -> Iterator[dict[str, Real]]:
-    """Blocks one after the other of blocks with one more axis in front."""
-    return (dict(zip(stacked, blocks, strict=True)) for blocks in zip(*stacked.values(), strict=True))
 
 
 @dataclass(frozen=True, repr=False)

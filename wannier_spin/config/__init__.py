@@ -11,11 +11,10 @@ Everything else has a default: see `Settings` and its parts.
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import (
@@ -31,12 +30,10 @@ from pydantic import (
 )
 
 from wannier_spin.carriers import CarrierUnit
+from wannier_spin.config.faults import MISSING_KEY, told
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.request import check_count
-
-MISSING_KEY = "the key"
-LONGEST, LONGEST_LINE = 200, 2000  # characters of a value in a message, and of what is said of one key
 
 
 class Section(BaseModel):
@@ -330,8 +327,7 @@ def settings_from(data: dict[str, Any], where: str) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        lines = "\n".join(f"  {_cut(_explain(problem), LONGEST_LINE)}" for problem in _first_of_each_key(error))
-        raise InputError(f"'{where}':\n{lines}") from error
+        raise InputError(f"'{where}':\n{told(error, Settings)}") from error
 
 
 def as_toml(settings: Settings) -> str:
@@ -353,49 +349,3 @@ def as_toml(settings: Settings) -> str:
     tables = [[f"[{name}]", *lines(table)] for name, table in data.items() if isinstance(table, dict)]
     data = {key: value for key, value in data.items() if not isinstance(value, dict)}
     return "\n\n".join("\n".join(part) for part in (lines(data), *tables)) + "\n"
-
-
-def _first_of_each_key(error: ValidationError) -> list[Any]:
-    """One problem per key; a union of types reports one for each of its members."""
-    problems: dict[str, Any] = {}
-    for problem in error.errors():
-        where = problem["loc"][: 2 if problem["type"] == "extra_forbidden" else 1]
-        problems.setdefault(str(where), problem)
-    return list(problems.values())
-
-
-def _explain(problem: Any) -> str:
-    keys = [str(part) for part in problem["loc"] if isinstance(part, int) or str(part).isidentifier()]
-    key = ".".join(keys)
-    if problem["type"] == "extra_forbidden":
-        unknown = str(problem["loc"][-1])  # any text may be a key in TOML
-        inside = keys[:-1] if unknown.isidentifier() else keys
-        valid = _valid_keys(inside)
-        near = difflib.get_close_matches(unknown, valid, n=1, cutoff=0.0)
-        meant = f"did you mean '{near[0]}'? " if near else ""
-        return f"unknown key '{'.'.join([*inside, unknown])}'; {meant}Valid here: {', '.join(valid)}"
-    if problem["type"] == "missing":
-        return f"{MISSING_KEY} '{key}' is missing; it has no default"
-    message = problem["msg"].removeprefix("Value error, ")
-    if message.startswith(MISSING_KEY):
-        return str(message)
-    if isinstance(problem["input"], dict):  # a whole table
-        return f"[{key}]: {message}" if key else str(message)
-    return f"{key} = {_cut(repr(problem['input']), LONGEST)}: {message}"
-
-
-def _cut(text: str, length: int) -> str:
-    """Not more of it than one reads."""
-    return text if len(text) <= length else f"{text[:length]} ..."
-
-
-def _valid_keys(section: list[str]) -> list[str]:
-    current: type[BaseModel] = Settings
-    for name in section:
-        field = current.model_fields.get(name)
-        kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
-        sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        if not sections:
-            return [f.alias or key for key, f in Range.model_fields.items()]
-        current = sections[0]
-    return list(current.model_fields)

@@ -1,0 +1,63 @@
+"""What is wrong with an input file, in words: one line for each key, with the nearest valid one."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+MISSING_KEY = "the key"
+RANGE = ("from", "to", "points")  # keys of a table that stands for a list of numbers
+LONGEST, LONGEST_LINE = 200, 2000  # characters of a value in a message, and of what is said of one key
+
+
+def told(error: ValidationError, settings: type[BaseModel]) -> str:
+    """The problems of an input file whose keys are those of `settings`."""
+    return "\n".join(f"  {_cut(_explain(problem, settings), LONGEST_LINE)}" for problem in _first_of_each_key(error))
+
+
+def _first_of_each_key(error: ValidationError) -> list[Any]:
+    """One problem per key; a union of types reports one for each of its members."""
+    problems: dict[str, Any] = {}
+    for problem in error.errors():
+        where = problem["loc"][: 2 if problem["type"] == "extra_forbidden" else 1]
+        problems.setdefault(str(where), problem)
+    return list(problems.values())
+
+
+def _explain(problem: Any, settings: type[BaseModel]) -> str:
+    keys = [str(part) for part in problem["loc"] if isinstance(part, int) or str(part).isidentifier()]
+    key = ".".join(keys)
+    if problem["type"] == "extra_forbidden":
+        unknown = str(problem["loc"][-1])  # any text may be a key in TOML
+        inside = keys[:-1] if unknown.isidentifier() else keys
+        valid = _valid_keys(inside, settings)
+        near = difflib.get_close_matches(unknown, valid, n=1, cutoff=0.0)
+        meant = f"did you mean '{near[0]}'? " if near else ""
+        return f"unknown key '{'.'.join([*inside, unknown])}'; {meant}Valid here: {', '.join(valid)}"
+    if problem["type"] == "missing":
+        return f"{MISSING_KEY} '{key}' is missing; it has no default"
+    message = problem["msg"].removeprefix("Value error, ")
+    if message.startswith(MISSING_KEY):
+        return str(message)
+    if isinstance(problem["input"], dict):  # a whole table
+        return f"[{key}]: {message}" if key else str(message)
+    return f"{key} = {_cut(repr(problem['input']), LONGEST)}: {message}"
+
+
+def _cut(text: str, length: int) -> str:
+    """Not more of it than one reads."""
+    return text if len(text) <= length else f"{text[:length]} ..."
+
+
+def _valid_keys(section: list[str], settings: type[BaseModel]) -> list[str]:
+    current = settings
+    for name in section:
+        field = current.model_fields.get(name)
+        kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not sections:
+            return list(RANGE)
+        current = sections[0]
+    return list(current.model_fields)
