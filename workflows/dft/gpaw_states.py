@@ -74,7 +74,9 @@ def states(material: PawMaterial, calc: Any) -> tuple[list[np.ndarray], np.ndarr
 def crystal_of(calc: Any) -> paw.Crystal:
     size = calc.wfs.gd.get_size_of_global_array()
     grid = np.indices(size).reshape(3, -1).T / size
-    return paw.Crystal(grid, calc.wfs.gd.dv, calc.spos_ac, tuple(setup.dO_ii for setup in calc.wfs.setups))
+    return paw.Crystal(
+        grid, calc.wfs.gd.dv, calc.spos_ac, np.array(calc.atoms.cell), tuple(setup.dO_ii for setup in calc.wfs.setups)
+    )
 
 
 def channels_at(calc: Any, k: int, bands: range) -> list[paw.Channel]:
@@ -100,20 +102,22 @@ def write(material: PawMaterial, name: str) -> None:
     bands = range(of_a_channel(material, electrons)) if material.spinors else range(first, first + material.bands)
     at = [channels_at(calc, k, bands) for k in range(len(kpoints))]
     waves = [list(zip(setup.n_j, setup.l_j, strict=True)) for setup in calc.wfs.setups]
-    chosen = paw.functions(material.functions, waves)
+    chosen = paw.functions(material.functions, waves, material.wide)
     if spinors is not None:
         pairs = paw.neighbours(Path(f"{name}.nnkp").read_text())
         paw.write_eig(Path(f"{name}.eig"), energies[0])
         paw.write_spn(Path(f"{name}.spn"), [paw.spin_matrices(crystal, c, v) for c, v in zip(at, spinors, strict=True)])
-        paw.write_amn(Path(f"{name}.amn"), np.array([paw.amplitudes(c, v, chosen) for c, v in zip(at, spinors, strict=True)]))
+        projected = [paw.amplitudes(crystal, c, v, chosen, k) for c, v, k in zip(at, spinors, kpoints, strict=True)]
+        paw.write_amn(Path(f"{name}.amn"), np.array(projected))
         largest = paw.write_mmn(Path(f"{name}.mmn"), len(kpoints), pairs, of_spinors(crystal, at, spinors, pairs, kpoints))
         print(f"largest singular value of the overlaps: {largest:.4f}")
         return
     for s, suffix in enumerate(CHANNELS):
         seed, one = f"{name}{suffix}", [channels[s] for channels in at]
         pairs = paw.neighbours(Path(f"{seed}.nnkp").read_text())
+        projected = [paw.amplitudes(crystal, [c], None, chosen, k) for c, k in zip(one, kpoints, strict=True)]
         paw.write_eig(Path(f"{seed}.eig"), energies[s])
-        paw.write_amn(Path(f"{seed}.amn"), np.array([paw.amplitudes([channel], None, chosen) for channel in one]))
+        paw.write_amn(Path(f"{seed}.amn"), np.array(projected))
         steps = paw.by_neighbour(len(kpoints), pairs, kpoints)
         overlaps = (paw.overlap(crystal, one[k], one[other], b, G) for k, other, b, G in steps)
         largest = paw.write_mmn(Path(f"{seed}.mmn"), len(kpoints), pairs, overlaps)

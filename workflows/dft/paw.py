@@ -10,6 +10,7 @@ from the origin come out far too wide. Spinors are sums of the bands of both cha
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from pathlib import Path
 import numpy as np
 from scipy.io import FortranFile
 
+GAUSSIANS = {-1: None, -2: 2, -3: 0, -4: 1}  # in place of projectors: s, and z, x, y times it, by their axis
+WIDTH = 0.8  # angstrom
 ORDER = {0: (0,), 1: (1, 2, 0), 2: (2, 3, 1, 4, 0)}  # of m = -l ... l, as Wannier90 has them: s; z, x, y; z2, xz, yz, x2-y2, xy
 LETTERS = "spd"
 
@@ -25,12 +28,13 @@ LETTERS = "spd"
 class Crystal:
     """grid (g,3) : points of the real-space grid, reduced. element : volume of one. positions (a,3) : of the atoms, reduced.
 
-    augmentation : dO (i,i) of each atom.
+    cell (3,3) : vectors in rows, angstrom. augmentation : dO (i,i) of each atom.
     """
 
     grid: np.ndarray
     element: float
     positions: np.ndarray
+    cell: np.ndarray
     augmentation: tuple[np.ndarray, ...]
 
 
@@ -68,29 +72,57 @@ def spin_matrices(crystal: Crystal, channels: Sequence[Channel], v: np.ndarray) 
 
 
 def functions(
-    positions: Sequence[tuple[int, int, int]], partial_waves: Sequence[Sequence[tuple[int, int]]]
+    shells: Sequence[tuple[int, int, int]], partial_waves: Sequence[Sequence[tuple[int, int]]], wide: Sequence[int] = ()
 ) -> list[tuple[int, int]]:
-    """(atom, number of the projector) of each trial function, in the order of Wannier90.
+    """(atom, number of the projector) of each trial function, in the order of Wannier90, or a key of GAUSSIANS.
 
-    positions : (atom, n, l) of each shell. partial_waves : (n, l) of the partial waves of each atom.
+    shells : (atom, n, l). wide : those l of which Gaussians are taken: functions on projectors of 4s and 4p of iron come out 13 and
+    0.4 angstrom^2 wide, at the wrong energies. partial_waves : (n, l) of the partial waves of each atom.
     Raises ValueError for a shell that an atom does not have.
     """
     found = []
-    for atom, n, l in positions:
+    for atom, n, l in shells:
         if (n, l) not in partial_waves[atom]:
             raise ValueError(f"atom {atom + 1} has no partial wave {n}{LETTERS[l]}, only {list(partial_waves[atom])}")
         first = sum(2 * other + 1 for _, other in partial_waves[atom][: list(partial_waves[atom]).index((n, l))])
-        found += [(atom, first + m) for m in ORDER[l]]
+        keys = [key for key, axis in GAUSSIANS.items() if (axis is not None) == bool(l)]
+        found += [(atom, i) for i in (keys if l in wide else [first + m for m in ORDER[l]])]
     return found
 
 
-def amplitudes(channels: Sequence[Channel], v: np.ndarray | None, chosen: Sequence[tuple[int, int]]) -> np.ndarray:
-    """<psi_m|g_w> (m,w): of spinors up and down alternate for each function."""
+def gaussian(crystal: Crystal, atom: int, axis: int | None, k: np.ndarray) -> np.ndarray:
+    """exp(-i k.r) times a Gaussian on the atom (axis: times x, y or z from it) and all its images, on the grid: (g,). k : reduced."""
+    found = np.zeros(len(crystal.grid), complex)
+    nearest = crystal.grid - crystal.positions[atom]
+    nearest -= np.round(nearest)
+    for image in itertools.product((-1, 0, 1), repeat=3):
+        d = nearest + image
+        r = d @ crystal.cell
+        shape = 1.0 if axis is None else r[:, axis]
+        found += shape * np.exp(-0.5 * (r**2).sum(axis=1) / WIDTH**2 - 2j * np.pi * (d @ k))
+    return found * np.exp(-2j * np.pi * (k @ crystal.positions[atom]))
+
+
+def amplitudes(
+    crystal: Crystal, channels: Sequence[Channel], v: np.ndarray | None, chosen: Sequence[tuple[int, int]], k: np.ndarray
+) -> np.ndarray:
+    """<psi_m|g_w> (m,w): of spinors v (m,s,n) up and down alternate for each function."""
+
+    def columns(channel: Channel) -> np.ndarray:
+        return np.stack([_column(crystal, channel, atom, i, k) for atom, i in chosen], axis=1)
+
     if v is None:
         (channel,) = channels
-        return np.stack([channel.projections[atom][:, i].conj() for atom, i in chosen], axis=1)
-    columns = [(v[:, s] @ channels[s].projections[atom][:, i]).conj() for atom, i in chosen for s in (0, 1)]
-    return np.stack(columns, axis=1)
+        return columns(channel)
+    both = [v[:, s].conj() @ columns(channels[s]) for s in (0, 1)]
+    return np.stack(both, axis=2).reshape(len(v), -1)
+
+
+def _column(crystal: Crystal, channel: Channel, atom: int, i: int, k: np.ndarray) -> np.ndarray:
+    """<psi~_n|g> (n,)."""
+    if i in GAUSSIANS:
+        return channel.periodic.conj() @ gaussian(crystal, atom, GAUSSIANS[i], k) * crystal.element
+    return channel.projections[atom][:, i].conj()
 
 
 def neighbours(nnkp: str) -> list[tuple[int, int, np.ndarray]]:

@@ -24,10 +24,11 @@ class PawMaterial:
     """What a run needs to know.
 
     shells : of each element those that become Wannier functions, like "3d 4s"; the order of elements is that of the .win file.
-    valence : electrons of the bands that these describe; the bands below are left out. bands : how many are kept, spinor bands with
-    spin-orbit coupling, else of each spin channel. frozen, outer : tops of the windows above the Fermi energy (eV), of an
-    insulator above the middle of its gap; outer None: as high as the highest band allows. moments : along z, Bohr magnetons;
-    empty: not magnetic. spinors : with spin-orbit coupling. options : further keywords of GPAW.
+    wide : those l whose trial functions are Gaussians and not projectors, for shells that reach far. valence : electrons of the
+    bands that these describe; the bands below are left out. bands : how many are kept, spinor bands with spin-orbit coupling, else
+    of each spin channel. frozen, outer : tops of the windows above the Fermi energy (eV), of an insulator above the middle of its
+    gap; outer None: as high as the highest band allows. moments : along z, Bohr magnetons; empty: not magnetic. spinors : with
+    spin-orbit coupling. options : further keywords of GPAW.
     """
 
     atoms: Atoms
@@ -39,6 +40,7 @@ class PawMaterial:
     spinors: bool = True
     moments: tuple[float, ...] = ()
     outer: float | None = None
+    wide: tuple[int, ...] = ()
     width: float = 0.05
     vacuum: str = ""
     responses: tuple[str, ...] = ("spin_hall",)
@@ -82,6 +84,7 @@ MATERIALS = {
         frozen=5.0,
         samplings={"test": Sampling(340, (4, 4, 4)), "production": Sampling(600, (8, 8, 8))},
         moments=(2.2,),
+        wide=(0, 1),
         responses=("spin_hall", "magnetic_spin_hall"),
     ),
     "Pt": PawMaterial(
@@ -91,6 +94,7 @@ MATERIALS = {
         bands=28,
         frozen=5.0,
         samplings={"test": Sampling(340, (4, 4, 4)), "production": Sampling(600, (8, 8, 8))},
+        wide=(0, 1),
     ),
     "KV2Se2O": PawMaterial(
         atoms=_altermagnet(),
