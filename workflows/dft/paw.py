@@ -91,7 +91,10 @@ def functions(
 
 
 def gaussian(crystal: Crystal, atom: int, axis: int | None, k: np.ndarray) -> np.ndarray:
-    """exp(-i k.r) times a Gaussian on the atom (axis: times x, y or z from it) and all its images, on the grid: (g,). k : reduced."""
+    """exp(-i k.r) times a Gaussian on the atom (axis: times x, y or z from it) and all its images, on the grid: (g,).
+
+    k : reduced.
+    """
     found = np.zeros(len(crystal.grid), complex)
     nearest = crystal.grid - crystal.positions[atom]
     nearest -= np.round(nearest)
