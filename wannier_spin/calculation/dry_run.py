@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import resource
+import time
 from collections.abc import Sequence
 from math import log, prod
 from pathlib import Path
 
 from wannier_spin import responses as resp
+from wannier_spin.calculation.integrate import Task, algorithm_of
 from wannier_spin.calculation.open_model import inputs_of
-from wannier_spin.calculation.run import asked_tolerance, run_model
+from wannier_spin.calculation.pace import Clock, mesh_seconds
+from wannier_spin.calculation.run import asked_tolerance, request_of, run_model
 from wannier_spin.calculation.spacing import default_grid
 from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.config import GridSection, Settings, ToleranceSection
@@ -20,18 +23,19 @@ from wannier_spin.integrals.mesh import irreducible_mesh
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.model import Structure, TightBindingModel
+from wannier_spin.prepared import prepare
 from wannier_spin.results import ResultSet
 
-SAMPLE_MESH, LARGER = 6, 8  # points along an axis of the meshes that are timed: in what they differ there is no start-up
+SAMPLE_MESH = 6  # points along an axis of the mesh that shows what a run does once
 SAMPLE_SECONDS = 8.0  # of an adaptive run: as many rounds as fit, and the first one
 FITTED = 4  # rounds, the last ones, from which the number of k-points is extrapolated
 SLOWEST, FASTEST = 0.4, 4.0  # powers of 1/k-points with which errors may decrease
 
 
-def dry_run(settings: Settings, folder: Path, ranks: int) -> list[tuple[str, str]]:
+def dry_run(settings: Settings, folder: Path, ranks: int, clock: Clock = time.process_time) -> list[tuple[str, str]]:
     """Rows (what, how much) of a plan for so many ranks, made by one of them.
 
-    The first boxes of an adaptive run, or a small mesh, are computed and timed; the rest is extrapolated.
+    The first boxes of an adaptive run, or parts of the mesh, are computed and timed; the rest is extrapolated.
     Raises InputError for whatever would stop the run.
     """
     inputs = inputs_of(settings, folder)
@@ -39,13 +43,15 @@ def dry_run(settings: Settings, folder: Path, ranks: int) -> list[tuple[str, str
     model, structure, settings = inputs.model, inputs.structure, inputs.settings
     wanted = asked_tolerance(settings)
     rounds: list[Round] = []
+    begun = clock()
     sample = run_model(model, structure, small_run(settings, model), "", SERIAL, control=Control(report=rounds.append))
     numbers = sample.provenance
-    start, seconds = 0.0, numbers["wall_seconds"] / max(1, numbers["k_points_evaluated"])
+    small, first = max(1, numbers["k_points_evaluated"]), clock() - begun
+    start, seconds, evaluated = 0.0, first / small, 0
     if wanted is None:
-        start, seconds = _pace(
-            sample, [run_model(model, structure, small_run(settings, model, n), "", SERIAL) for n in (SAMPLE_MESH, LARGER)]
-        )
+        evaluated = evaluated_points(settings, inputs.crystal, structure, sample)
+        seconds = _mesh_seconds(settings, model, structure, clock) / evaluated
+        start = max(0.0, first - small * seconds)
     rows = [
         ("model", f"{model.name}: {model.n_bands} bands, {model.dimension}D"),
         ("scan", f"{_filling(settings)} x {len(settings.temperature)} temperatures" + _frequencies(settings)),
@@ -54,16 +60,14 @@ def dry_run(settings: Settings, folder: Path, ranks: int) -> list[tuple[str, str
         ("memory", f"{_peak_memory():.2g} GiB now, up to {settings.numerics.memory:g} GiB more per rank for batches and sums"),
     ]
     if wanted is None:
-        return rows + _mesh_rows(
-            settings, inputs.crystal, evaluated_points(settings, inputs.crystal, structure, sample), (start, seconds / ranks), ranks
-        )
+        return rows + _mesh_rows(settings, inputs.crystal, evaluated, (start, seconds / ranks), ranks)
     return rows + _adaptive_rows(wanted, sample, rounds, seconds / ranks, ranks)
 
 
-def small_run(settings: Settings, model: Model, along: int = SAMPLE_MESH) -> Settings:
+def small_run(settings: Settings, model: Model) -> Settings:
     """The same with a small mesh, or with the first rounds only."""
     if settings.tolerance is None:
-        points = [along if periodic else 1 for periodic in model.crystal("give a tolerance").periodic]
+        points = [SAMPLE_MESH if periodic else 1 for periodic in model.crystal("give a tolerance").periodic]
         return settings.model_copy(update={"grid": GridSection(points=points, shift=settings.grid.shift)})
     asked = settings.tolerance or ToleranceSection()
     changes = {"max_seconds": min(SAMPLE_SECONDS, asked.max_seconds or SAMPLE_SECONDS), "replicas": 1}
@@ -71,11 +75,10 @@ def small_run(settings: Settings, model: Model, along: int = SAMPLE_MESH) -> Set
     return settings.model_copy(update={"tolerance": section})
 
 
-def _pace(cold: ResultSet, warm: list[ResultSet]) -> tuple[float, float]:
-    """Seconds to start, and for a k-point, from a first run and two further ones on a small and on a larger mesh."""
-    (t1, n1), (t2, n2) = ((run.provenance["wall_seconds"], run.provenance["k_points_evaluated"]) for run in warm)
-    each = max((t2 - t1) / max(1, n2 - n1), 0.1 * t2 / n2)
-    return max(0.0, cold.provenance["wall_seconds"] - n1 * each), each
+def _mesh_seconds(settings: Settings, model: Model, structure: Structure | None, clock: Clock) -> float:
+    """Of all sums over the mesh, on one core."""
+    prepared = prepare(model, request_of(settings, model, structure))
+    return mesh_seconds(Task.of(prepared), algorithm_of(prepared.request, model), prepared.request.memory, clock)
 
 
 def _filling(settings: Settings) -> str:

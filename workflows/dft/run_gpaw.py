@@ -77,7 +77,7 @@ def win(material: PawMaterial, mesh: tuple[int, int, int], facts: dict, channel:
         "fermi_energy": f"{fermi_energy:.4f}",
         "dis_froz_max": f"{fermi_energy + material.frozen:.4f}",
         "dis_win_max": f"{outer:.4f}",
-        "dis_num_iter": 400,
+        "dis_num_iter": 100 if material.spinors else 400,  # of iron: more of them leave the symmetric point, too
         "dis_mix_ratio": 0.5,
         "num_iter": 10 if material.spinors else 100,  # of spinors: more steps leave the symmetric point
         **({"spinors": "true"} if material.spinors else {"spin": ("up", "down")[channel]}),
