@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from math import log, prod
 from pathlib import Path
 
+import numpy as np
+
 from wannier_spin import responses as resp
 from wannier_spin.calculation.integrate import Task, algorithm_of
 from wannier_spin.calculation.open_model import inputs_of
@@ -77,7 +79,11 @@ def small_run(settings: Settings, model: Model) -> Settings:
 
 def _mesh_seconds(settings: Settings, model: Model, structure: Structure | None, clock: Clock) -> float:
     """Of all sums over the mesh, on one core."""
-    prepared = prepare(model, request_of(settings, model, structure))
+    request = request_of(settings, model, structure)
+    if request.carriers is not None:  # as many mu as they will come to; which ones does not matter here
+        number = len(request.carriers.values) * len(settings.temperature)
+        request = request.with_(carriers=None, mu=(settings.fermi_energy or 0.0) + 1e-3 * np.arange(number))
+    prepared = prepare(model, request)
     return mesh_seconds(Task.of(prepared), algorithm_of(prepared.request, model), prepared.request.memory, clock)
 
 
