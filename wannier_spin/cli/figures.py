@@ -229,6 +229,11 @@ def path_of(inputs: Inputs, path: Path) -> str:
     from wannier_spin.readers import read_structure
     from wannier_spin.readers.files import find_file
 
+    if not inputs.model.bands_end:
+        raise InputError(
+            f"model '{inputs.model.name}' is a k·p model, which no path is known of: give --path 'A -0.3 0 0; G 0 0 0; B 0 0.3 0', "
+            "in 1/angstrom"
+        )
     named = _win_of(inputs, path)
     win = find_file(named, ".win")
     found = path_of_win(win) if win is not None else None
