@@ -898,3 +898,30 @@ def test_a_fault_on_one_rank_ends_all(mpirun: Callable[..., str], sheets: Path, 
     assert code not in (0, 2), output
     assert "rank is on fire" in output
     assert seconds < 40
+
+
+def test_carriers_of_every_material(sheets: Path, screen: Command) -> None:
+    """A number of carriers for all; one in the common settings takes the place of a mu, and the other way round."""
+    levels = {}
+    for name in ("weak", "strong", "medium"):
+        found = ws.open_model(sheets / name / "sheet.model.h5")
+        k = np.stack([*np.meshgrid(np.arange(6) / 6, np.arange(6) / 6, indexing="ij"), np.zeros((6, 6))], axis=-1).reshape(-1, 3)
+        levels[name] = np.sort(ws.band_geometry(found, k).energies, axis=None)[35:37].mean()  # half filled
+        text = SHEET.replace("0.3", str(levels[name]))
+        (sheets / name / "input.toml").write_text(text)
+    (sheets / "common.toml").write_text('responses = ["edelstein"]\ncarriers = [0.1]\ntemperature = 2000\n')
+    assert screen("weak", "strong", "medium", "--settings", "common.toml", "-o", "table.csv").code == 0
+    for name in levels:
+        (path,) = sheets.rglob(f"{name}*.h5")
+        tensor = ws.load(path)["edelstein"]
+        assert np.array_equal(tensor.carriers, [0.1])
+        assert tensor.mu[0] > levels[name]
+    own = {"mu": 0.2, "seedname": "x"}
+    text = "\n".join(f"{key} = {value!r}" for key, value in own.items()).replace("'", '"')
+    (sheets / "weak" / "input.toml").write_text(text)
+    shared = {"responses": ["edelstein"], "carriers": [0.1], "fermi_energy": 0.0}
+    mild = prepare("weak", sheets / "weak", Common(shared)).settings
+    strict = prepare("weak", sheets / "weak", Common(shared, overrule=True)).settings
+    assert (mild.mu, mild.carriers) == ([0.2], None)
+    assert strict.mu is None
+    assert strict.carriers is not None
