@@ -51,12 +51,27 @@ def mesh_of(table: RawTable, path: Path, win: WinFile | None) -> tuple[NDArray[n
     if (degeneracies == 1).all():
         if mesh is not None and _is_of_a_run(table, mesh, stated):
             return mesh, [passed_or_not(name, True, f"mesh {_words(mesh)}", expected, "")]
-        return None, [passed_or_not(name, True, "all 1: a model that is summed as it is", expected, "")]
+        return None, [_summed_as_it_is(table, stated)]
     if mesh is not None:
         return mesh, [passed_or_not(name, True, f"mesh {_words(mesh)}", expected, "")]
     _refuse_nearly(R, degeneracies, stated, path)
     advice = "no mesh has these: R vectors were cut off or merged; the file is summed as it is, without a choice of replicas"
     return None, [passed_or_not(name, False, f"up to {degeneracies.max()}, of no mesh", expected, advice)]
+
+
+def _summed_as_it_is(table: RawTable, stated: NDArray[np.int64] | None) -> Check:
+    """Of a table whose degeneracies are all 1: Wannier90's own never has two R vectors then that are equal modulo its mesh."""
+    name, expected = "degeneracies", "those of the mesh of a run, or all 1"
+    found = "all 1: a model that is summed as it is"
+    if stated is None or not table.head.lower().startswith("written on"):
+        return passed_or_not(name, True, found, expected, "")
+    sums = _class_sums(table.R_vectors, np.ones(len(table.R_vectors)), stated)
+    advice = (
+        f"Wannier90 wrote the file, by its first line, and divides R vectors that are equal modulo the mesh of .win "
+        f"({_words(stated)}), of which {int((sums > 1).sum())} classes have several: its degeneracies were lost, unless another "
+        "program has divided them already and left the first line; run wannier90.x again"
+    )
+    return passed_or_not(name, bool((sums <= 1).all()), found, expected, advice)
 
 
 def _is_of_a_run(table: RawTable, mesh: NDArray[np.int64], stated: NDArray[np.int64] | None) -> bool:

@@ -31,7 +31,7 @@ from wannier_spin.readers.spinors import PAULI, Spin, check_spin, chosen_order, 
 from wannier_spin.readers.text_tables import RawTable, read_hr_table, read_tb_table, read_wsvec
 from wannier_spin.readers.wannier90_files import MISSING_SPN, read_spn
 from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE, Ties, fold, with_ties
-from wannier_spin.readers.win import read_win
+from wannier_spin.readers.win import check_lattice, read_win
 
 __all__ = [
     "PAULI",
@@ -150,6 +150,8 @@ def _model(
     win_path = find_file(seed, ".win")
     win = None if win_path is None else read_win(win_path)
     refuse_without_spinors(win, spin)
+    if win is not None:
+        check_lattice(win, table.lattice, files[0])
     if spin == "files":
         table, more = _with_spin(table, seed, files[0])
         files = files + more

@@ -14,6 +14,7 @@ from wannier_spin.readers.files import counts, numbers, read_bytes
 
 BOHR = 0.529177210903  # angstrom; CODATA 2018
 SMALLEST_CELL = 1e-3  # angstrom^3
+LATTICE_TOLERANCE = 1e-3  # angstrom
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,20 @@ def read_win(path: Path) -> WinFile:
             key, value = (re.split(r"\s*[=:]\s*|\s+", line, maxsplit=1) + [""])[:2]
             keywords[key.lower()] = value.strip()
     return WinFile(path, keywords, blocks)
+
+
+def check_lattice(win: WinFile, lattice: NDArray[np.float64], path: str | Path) -> float | None:
+    """How far the lattice vectors of another file are from those of `.win`, angstrom; None if it has none. Raises InputError."""
+    if "unit_cell_cart" not in win.blocks:
+        return None
+    own = win.lattice()
+    away = float(np.abs(own - lattice).max())
+    if away > LATTICE_TOLERANCE:
+        raise InputError(
+            f"'{path}' has the lattice vectors {np.round(lattice, 4).tolist()}, '{win.path}' {np.round(own, 4).tolist()} "
+            "(angstrom, rows); one of the two was changed, or they are of different runs"
+        )
+    return away
 
 
 def read_nnkp_kpoints(path: Path) -> NDArray[np.float64]:
