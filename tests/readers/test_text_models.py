@@ -97,6 +97,49 @@ def test_degeneracies_of_no_mesh_are_a_doubt(tmp_path: Path) -> None:
     assert any("of no mesh" in text for text in fitness_of(model).warnings)
 
 
+def test_degeneracies_that_were_lost_are_a_doubt(tmp_path: Path) -> None:
+    """All 1 in a file of Wannier90, with R and R' equal modulo the mesh of .win: it never writes that. Others may."""
+    R, H, _ = mesh_of_two()
+    for head, win, doubt in [
+        ("written on 1Jan", "mp_grid 4 1 1", True),
+        ("by hand", "mp_grid 4 1 1", False),
+        ("written on", "", False),
+    ]:
+        model = read_hr(write_seed(tmp_path, hr_lines(R, H, head), win=win))
+        assert any("1 classes have several" in text for text in fitness_of(model).warnings) == doubt
+
+
+def tb_seed(folder: Path, centre: float, **beside: str) -> Path:
+    """One function at x = centre in a cubic cell of 3 angstrom, and files with these endings."""
+    rows = [f"{x} 0 0\n1 1 {0.5 if x else 1.0} 0.0\n" for x in (-1, 0, 1)]
+    rows += [f"{x} 0 0\n1 1 {0.0 if x else centre} 0.0 0.0 0.0 0.0 0.0\n" for x in (-1, 0, 1)]
+    (folder / "x_tb.dat").write_text("by hand\n3 0 0\n0 3 0\n0 0 3\n1\n3\n1 1 1\n\n" + "\n".join(rows))
+    for ending, text in beside.items():
+        (folder / ("x_centres.xyz" if ending == "xyz" else f"x.{ending}")).write_text(text)
+    return folder / "x"
+
+
+def cubic(a: float) -> str:
+    return f"begin unit_cell_cart\n{a} 0 0\n0 {a} 0\n0 0 {a}\nend unit_cell_cart\n"
+
+
+def test_lattice_of_tb_against_win(tmp_path: Path) -> None:
+    assert read_tb(tb_seed(tmp_path, 0.7, win=cubic(3.0))).n_bands == 1
+    assert read_tb(tb_seed(tmp_path, 0.7, win="num_wann = 1\n")).n_bands == 1
+    with pytest.raises(InputError, match=r"x_tb.dat' has the lattice vectors"):
+        read_tb(tb_seed(tmp_path, 0.7, win=cubic(3.01)))
+
+
+def test_centres_of_tb_against_wout_and_xyz(tmp_path: Path) -> None:
+    """Lattice vectors apart; the .wout of a run that only plotted has none."""
+    right = {"wout": wout(np.array([[0.7, 0, 0]])), "xyz": "1\n\nX 3.7 0.0 0.0\n"}
+    assert read_tb(tb_seed(tmp_path, 0.7, **right)).n_bands == 1
+    with pytest.raises(InputError, match=r"centre of Wannier function 1 is \[1.3"):
+        read_tb(tb_seed(tmp_path, 1.3, **right))
+    with pytest.raises(InputError, match=r"x_centres.xyz"):
+        read_tb(tb_seed(tmp_path, 1.3, **right | {"wout": "restart = plot\n"}))
+
+
 # --- _hr.dat of others ------------------------------------------------------------------------------------------------
 
 

@@ -59,9 +59,34 @@ def test_no_fault_no_verdict_and_a_wrong_cause_is_a_hole(faults, platinum):
     assert faults.holes({faults.FAULTS[0].what: {"Pt": other}}) == [f"Pt: {faults.FAULTS[0].what}"]
 
 
+QUICK_TEXT = ["`_tb.dat`: lattice in bohr", "`_tb.dat`: positions in bohr", "tau in seconds"]
+
+
+@pytest.mark.parametrize("what", QUICK_TEXT)
+def test_a_planted_fault_of_text_is_named(faults, what):
+    (fault,) = [one for one in (*faults.TEXT_FAULTS, *faults.INPUT_FAULTS) if one.what == what]
+    found = text_faults(faults).judged(fault, text_faults(faults).whole_files(), "")
+    assert found.by == "refused"
+    assert found.named, found.message
+
+
+@pytest.mark.slow
+def test_every_fault_of_text(faults):
+    for what, found in faults.text_table().items():
+        (fault,) = [one for one in (*faults.TEXT_FAULTS, *faults.INPUT_FAULTS) if one.what == what]
+        assert found.named or fault.undecidable, (what, found)
+
+
+def text_faults(faults):
+    return sys.modules[faults.text_table.__module__]
+
+
 def test_the_page_is_of_this_list(faults):
     """One row for each fault, none of them without its cause."""
     text = faults.PAGE.read_text(encoding="utf-8")
+    for fault in (*faults.TEXT_FAULTS, *faults.INPUT_FAULTS):
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| {fault.what} |")]
+        assert row.split("|")[2].strip() in {"refused", "warned"} or fault.undecidable in row
     for fault in faults.FAULTS:
         (row,) = [line for line in text.splitlines() if line.startswith(f"| {fault.what} |")]
         cells = [cell.strip() for cell in row.split("|")[2 : 2 + len(faults.MATERIALS)]]

@@ -62,6 +62,18 @@ def add_position(table: RawTable, seed: Path, win: WinFile | None) -> tuple[RawT
     return table, require_file(seed, "_centres.xyz", ".wout", advice=advice)
 
 
+def check_centres(centres: NDArray[np.float64], path: Path, seed: Path, lattice: NDArray[np.float64]) -> None:
+    """Raise InputError where the centres (n, 3) that a file's position has are not those of `.wout` or `_centres.xyz` beside it.
+
+    A `.wout` of a run that only plotted has none.
+    """
+    wout, xyz = find_file(seed, ".wout"), find_file(seed, "_centres.xyz")
+    if wout is not None and b"Final State" in read_bytes(wout):
+        _compare(centres, path, _from_wout(wout, len(centres)), wout, lattice)
+    if xyz is not None:
+        _compare(centres, path, _from_xyz(xyz, len(centres)), xyz, lattice)
+
+
 _NUMBER = r"\s*(-?\d+\.\d+)\s*,?"
 
 
@@ -96,7 +108,8 @@ def _compare(
         k = int(distance.argmax())
         raise InputError(
             f"the centre of Wannier function {k + 1} is {np.round(centres[k], 4).tolist()} in '{path}' and "
-            f"{np.round(others[k], 4).tolist()} in '{other}' (angstrom), {distance[k]:.3g} apart: the files are of different runs"
+            f"{np.round(others[k], 4).tolist()} in '{other}' (angstrom), {distance[k]:.3g} apart: one of the two was changed, or "
+            "they are of different runs"
         )
 
 

@@ -24,7 +24,7 @@ from wannier_spin.readers.bloch_data import check_sizes
 from wannier_spin.readers.checkpoint import read_chk
 from wannier_spin.readers.files import find_file, require_file, sha256
 from wannier_spin.readers.fitness import Check, passed_or_not
-from wannier_spin.readers.hr_companions import add_position, read_cell
+from wannier_spin.readers.hr_companions import add_position, check_centres, read_cell
 from wannier_spin.readers.quality import examined, ties_check
 from wannier_spin.readers.replicas import infer_mesh, mesh_of
 from wannier_spin.readers.spinors import PAULI, Spin, check_spin, chosen_order, is_pure, pure_spinors, refuse_without_spinors
@@ -152,6 +152,8 @@ def _model(
     refuse_without_spinors(win, spin)
     if win is not None:
         check_lattice(win, table.lattice, files[0])
+    if table.position is not None:
+        check_centres(table_centres(table), files[0], seed, table.lattice)
     if spin == "files":
         table, more = _with_spin(table, seed, files[0])
         files = files + more

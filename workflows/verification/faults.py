@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +32,9 @@ from wannier_spin.readers.quality import model_checks
 from wannier_spin.readers.spin_tests import check_spin_matrices
 from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE
 from wannier_spin.readers.wannier90 import read_bloch_data
+
+sys.path.insert(0, str(Path(__file__).parent))
+from text_faults import INPUT_FAULTS, TEXT_FAULTS, Said, text_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 MATERIALS: dict[str, list[list[float]] | None] = {  # and their moments, mu_B
@@ -298,7 +301,17 @@ def holes(found: dict[str, dict[str, Verdict]]) -> list[str]:
     return [f"{m}: {what}" for what, row in found.items() for m, one in row.items() if not one.named and not reasons[what]]
 
 
-def page(found: dict[str, dict[str, Verdict]]) -> str:
+def text_rows(found: Mapping[str, Said]) -> list[str]:
+    """Of faults of text files and input."""
+    reasons = {fault.what: fault.undecidable for fault in (*TEXT_FAULTS, *INPUT_FAULTS)}
+    return [
+        f"| {what} | {one.by if one.named else 'undecidable' if reasons[what] else f'{one.by}, cause not named'} | "
+        f"{shortened(one.message) if one.named else reasons[what]} |"
+        for what, one in found.items()
+    ]
+
+
+def page(found: dict[str, dict[str, Verdict]], text: Mapping[str, Said]) -> str:
     """docs/faults.md."""
     materials = list(next(iter(found.values())))
     reasons = {fault.what: fault.undecidable for fault in FAULTS}
@@ -315,7 +328,7 @@ def page(found: dict[str, dict[str, Verdict]]) -> str:
         shown = shortened(named) if named else ""
         reason = f"undecidable where {reasons[what]}" if "undecidable" in cells else ""
         lines.append(f"| {what} | {' | '.join(cells)} | {'; '.join(filter(None, (shown, reason)))} |")
-    return "\n".join([*lines, ""]) + TAIL
+    return "\n".join([*lines, TEXT_HEAD, *text_rows(text), ""]) + TAIL
 
 
 def shortened(message: str, length: int = 170) -> str:
@@ -338,8 +351,13 @@ Each fault was planted in the files of each material, and what `run` says first 
 
 Made by `workflows/verification/faults.py`, which ends with an error where a fault that can be told is not.
 """
+TEXT_HEAD = """
+The text files of gallium arsenide (`_tb.dat`, `_wsvec.dat`, `.win`, `.wout`), and input files:
+
+| fault | GaAs | what is said, or why nothing can be |
+|---|---|---|"""
 TAIL = """
-Faults of text files and of input are held by tests, with small files made for them:
+Other faults are held by tests, with small files made for them:
 
 | faults | tests |
 |---|---|
@@ -347,6 +365,9 @@ Faults of text files and of input are held by tests, with small files made for t
 | magnetic structures that are read in part | `tests/readers/test_structure.py`, `test_magnetic_cif.py`, `test_espresso.py` |
 | energies and times in other units, lists that are ranges | `tests/test_edges.py`, `tests/test_request.py` |
 | many copies of one process; two jobs that write one result | `tests/integration/test_parallel.py`, `tests/test_locks.py` |
+| a rank that the system kills (SIGKILL): the others end within a minute, with a message | `tests/test_bits.py` |
+| a rank that fails, is told to stop, or waits for ever: one message, all end | `tests/test_mpi.py` |
+| a run that is killed: what is resumed has the same bits | `tests/test_adaptive_runs.py` |
 | damaged bytes, damaged structure of files | `tests/fuzz`, `tests/readers/test_fuzz.py` |
 """
 
@@ -362,9 +383,11 @@ def main() -> None:
     if given.report:
         everything = {what: {m: vars(one) for m, one in row.items()} for what, row in found.items()}
         given.report.write_text(json.dumps(everything, indent=1), encoding="utf-8")
+    text = text_table()
     if given.write:
-        PAGE.write_text(page(found), encoding="utf-8")
-    if wrong := holes(found):
+        PAGE.write_text(page(found, text), encoding="utf-8")
+    reasons = {fault.what: fault.undecidable for fault in (*TEXT_FAULTS, *INPUT_FAULTS)}
+    if wrong := [*holes(found), *(what for what, one in text.items() if not one.named and not reasons[what])]:
         sys.exit("not named: " + "; ".join(wrong))
 
 

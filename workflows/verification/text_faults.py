@@ -193,9 +193,7 @@ TEXT_FAULTS = (
 )
 INPUT_FAULTS = (
     TextFault("mu in meV", setting("mu", "100"), ("mu goes from", "outside of them")),
-    TextFault(
-        "mu absolute, counted from fermi_energy once more", setting("mu", "6.1"), (), "bands are there too, as in a scan of mu"
-    ),
+    TextFault("mu absolute, counted from fermi_energy again", setting("mu", "6.1"), (), "bands are there too"),
     TextFault("mu in joule", setting("mu", "1.6e-20"), (), "it is a small number of eV, and zero is a usual one"),
     TextFault("fermi_energy missing", setting("fermi_energy", ""), ("fermi_energy is missing",)),
     TextFault("fermi_energy in hartree", setting("fermi_energy", "0.2205"), (), "bands are there too"),
@@ -209,7 +207,6 @@ INPUT_FAULTS = (
     TextFault("temperature below zero", setting("temperature", "-1"), ("temperature",)),
     TextFault("tau in seconds", setting("tau", "1e-14"), ("if seconds are meant",)),
     TextFault("a list that is a range", setting("mu", "[-2, 2, 81]"), ("looks like 81 points",)),
-    TextFault("grid without points", setting("grid", "{ shift = [0, 0, 0] }"), ("grid.points",)),
     TextFault("grid and tolerance", setting("tolerance", "1e-2"), ("grid", "tolerance")),
     TextFault("a key with a slip", setting("temprature", "300"), ("temprature",)),
     TextFault("a response with a slip", setting("responses", '["spin_hal"]'), ("did you mean 'spin_hall'",)),
@@ -221,7 +218,8 @@ INPUT_FAULTS = (
 def whole_files() -> dict[str, str]:
     """As they are read without any fault."""
     packed = {name: gzip.decompress((EXAMPLE / f"{name}.gz").read_bytes()).decode() for name in (TB, "GaAs_wsvec.dat")}
-    return {**packed, "GaAs.win": (EXAMPLE / "GaAs.win").read_text(encoding="utf-8"), "in.toml": INPUT}
+    beside = {"GaAs.win": "GaAs.win", "GaAs.wout": "GaAs.wout.txt"}
+    return {**packed, **{name: (EXAMPLE / source).read_text(encoding="utf-8") for name, source in beside.items()}, "in.toml": INPUT}
 
 
 def said(files: Files) -> tuple[int, str]:
