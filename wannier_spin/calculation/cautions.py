@@ -75,8 +75,7 @@ def _about_energies(model: Model, plan: Plan, occupation: Occupation, m: Minima,
             f"mu goes from {low:.4f} to {high:.4f} eV, and the bands of '{model.name}' on this mesh from {m.lowest:.4f} "
             f"to {m.highest:.4f} eV: outside of them the model has no states; is the Fermi energy right?"
         )
-    coldest = float(occupation.kT.min())
-    unseen = occupation.crossed(*m.band_ranges) & (m.distance_from_mu > NEAR_FERMI * coldest)
+    coldest, unseen = float(occupation.kT.min()), m.unseen(occupation)
     if plan.has_surface and unseen.any() and sums.on_points:
         yield (
             f"at {unseen.sum()} of {len(unseen)} values of mu no state of the mesh lies within {NEAR_FERMI:g} kT "

@@ -20,6 +20,7 @@ from wannier_spin.integrals.channels import whole
 from wannier_spin.integrals.checkpoint import fingerprint, short
 from wannier_spin.integrals.disk import OnDisk
 from wannier_spin.integrals.mesh import OnMesh
+from wannier_spin.integrals.meshes import OnMeshes
 from wannier_spin.integrals.regions import region_integrands
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.integration.parallel import Communicator, together
@@ -141,7 +142,7 @@ def algorithm_of(request: Request, model: Model) -> Algorithm:
             return OnBoxes(request.tolerance, region_integrands)
         if not any(model.periodic):
             raise InputError(f"model '{model.name}' is not periodic: there is nothing to integrate over")
-        return OnBoxes(request.tolerance, cell_integrands)
+        return OnMeshes(OnBoxes(request.tolerance, cell_integrands))
     if request.grid is None:
         raise InputError("expected either a grid (uniform mesh) or a tolerance (adaptive boxes), found neither")
     if isinstance(model, ContinuumModel):
@@ -160,6 +161,11 @@ def integral_of(task: Task, degeneracy_tolerance: float) -> Integral:
         "operations": operations_text(task.reducing),
         "degeneracy_tolerance": f"{degeneracy_tolerance:g}",
         "sites": str(dict(plan.sites)),
+        **(
+            {}
+            if request.tolerance is None
+            else {"replicas": str(request.tolerance.replicas), "boxes": str(request.tolerance.start)}
+        ),
     }
     return Integral(
         prepared.model,

@@ -187,6 +187,10 @@ def report(reached: Round) -> None:
     """One line for every round of an adaptive run (the other ranks have no output)."""
     worst = sorted(reached.excess.items(), key=lambda item: -item[1])[:3]
     errors = ", ".join(f"{name} {excess:.2g}" for name, excess in worst)
-    start = f"round {reached.number}" + (f" of replica {reached.replica + 1}" if reached.replica else "")
-    line = f"{start}: {reached.boxes} boxes, {reached.evaluations} k-points; error / tolerance: {errors}"
+    if reached.mesh:
+        what = f"mesh {'x'.join(map(str, reached.mesh))}"
+    else:
+        of_replica = f" of replica {reached.replica + 1}" if reached.replica else ""
+        what = f"round {reached.number}{of_replica}: {reached.boxes} boxes"
+    line = f"{what}, {reached.evaluations} k-points; error / tolerance: {errors}"
     print(line, file=sys.stderr, flush=True)

@@ -33,9 +33,7 @@ class OnBoxes:
     def sums(self, integral: Integral, execution: Execution) -> Sums:
         """See `Algorithm`. Raises InputError if the limit of evaluations does not suffice for the first boxes; Interrupted."""
         found = self.integrands(integral, self.wanted, execution.memory)
-        first = f"{found[0].tiling.counts.tolist()} of {found[0].rule.n_points} points"
-        identity = {**(integral.identity or {}), "replicas": str(self.wanted.replicas), "boxes": first}
-        return integrate_adaptive(found, self.wanted, execution, identity)
+        return integrate_adaptive(found, self.wanted, execution, integral.identity or {})
 
     def sketch(self, integral: Integral, thorough: bool) -> FirstBoxes:
         """See `Algorithm`."""
@@ -69,7 +67,7 @@ def integrate_adaptive(
     Raises InputError if the limit of evaluations does not suffice for the first boxes; Interrupted.
     """
     comm, control = execution.comm, execution.control
-    checkpoint = Checkpoint(control.checkpoint, identity) if control.checkpoint is not None else None
+    checkpoint = Checkpoint(control.checkpoint, identity, control.before) if control.checkpoint is not None else None
     states: list[State] = _stored(checkpoint, comm) if control.resume else []
     verdicts = []
     for replica, integrand in enumerate(integrands):

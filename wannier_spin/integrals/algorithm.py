@@ -6,9 +6,9 @@ Which of them a request needs is chosen in one place, `calculation.integrate.alg
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from wannier_spin.continuum import Model
 from wannier_spin.integrals.channels import Channels, make_channels
@@ -53,13 +53,17 @@ class Integral:
 
 @dataclass(frozen=True)
 class Round:
-    """What has been reached after a round: boxes, k-points so far, and each response's error bar over its tolerance."""
+    """What has been reached after a round: boxes, k-points so far, and each response's error bar over its tolerance.
+
+    mesh : points of the mesh that was this round; empty: it was one of boxes.
+    """
 
     replica: int
     number: int
     boxes: int
     evaluations: int
     excess: dict[str, float]
+    mesh: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,14 @@ class Control:
     """How an integral within a tolerance is looked after.
 
     checkpoint : file that is replaced after every round. resume : go on from it. report : called after every round, on all
-    ranks. stop : whether this process was told to stop.
+    ranks. stop : whether this process was told to stop. before : what is kept in a checkpoint beside the boxes.
     """
 
     checkpoint: Path | None = None
     resume: bool = False
     report: Callable[[Round], None] = lambda round_: None
     stop: Callable[[], bool] = lambda: False
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

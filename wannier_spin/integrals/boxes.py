@@ -268,3 +268,12 @@ def cell_integrands(integral: Integral, wanted: Tolerance, memory: float) -> lis
     tilings = [tiling(counts, axes.permutations, axes.signs, u) for u in uneven]
     given = (integral.plan, integral.channels(), integral.occupation, integral.degeneracy_tolerance, axes)
     return [CellIntegrand(*given, t, memory, model) for t in tilings]
+
+
+def first_evaluations(integral: Integral) -> int:
+    """Points of the boxes that one begins with."""
+    model = integral.model
+    assert isinstance(model, TightBindingModel)
+    axes = box_symmetry(integral.reducing, model.periodic)
+    counts = np.array([START if periodic else 1 for periodic in model.periodic])
+    return len(tiling(counts, axes.permutations, axes.signs).first()) * tensor_rule(model.periodic).n_points

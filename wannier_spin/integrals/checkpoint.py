@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
+from wannier_spin.integrals.stages import STAGES
 from wannier_spin.integration.adaptive import State
 from wannier_spin.storage import Array, Each, Schema, Value, check_tree, read_tree, write_tree
 
@@ -29,44 +30,77 @@ _STATE = Schema(
         "rounds": Array("i", (("rounds",),)),
     }
 )
-_FILE = Schema({"identity": Value((str,)), "states": Each(Schema({}), least=1)})
+_FILE = Schema({"identity": Value((str,)), "states": Each(Schema({})), "meshes": STAGES})
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where to write, and what makes the calculation: a checkpoint of another one is refused."""
+    """Where to write, and what makes the calculation: a checkpoint of another one is refused.
+
+    meshes : what meshes had reached before boxes took over, kept with these.
+    """
 
     path: Path
     identity: Mapping[str, str]
+    meshes: Mapping[str, Any] = field(default_factory=dict)
 
     def write(self, states: list[State]) -> None:
         """Write the states of all replicas so far, whole or not at all. Raises InputError (disk full)."""
-        trees = {str(i): state.as_tree() for i, state in enumerate(states)}
-        write_tree(self.path, {"kind": KIND, "format": 2, "identity": json.dumps(dict(self.identity)), "states": trees})
+        self._write({str(i): state.as_tree() for i, state in enumerate(states)}, self.meshes)
+
+    def write_meshes(self, meshes: Mapping[str, Any]) -> None:
+        """Write what meshes have reached, before there are any boxes. Raises InputError (disk full)."""
+        self._write({}, meshes)
+
+    def _write(self, states: Mapping[str, Any], meshes: Mapping[str, Any]) -> None:
+        kept = {"meshes": dict(meshes)} if meshes else {}
+        write_tree(self.path, {"kind": KIND, "format": 2, "identity": json.dumps(dict(self.identity)), "states": states, **kept})
 
     def read(self) -> list[State]:
         """The states of all replicas so far.
 
         Raises InputError if the file is damaged, or what is asked for now is not what it was made for (saying what differs).
         """
+        tree = self._tree()
+        where, remedy = self._words
+        try:
+            states = [State.from_tree(tree["states"][str(i)]) for i in range(len(tree["states"]))]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{where} ({error!r}); {remedy}") from error
+        if not states:
+            raise InputError(f"{where} (it has no boxes); {remedy}")
+        return states
+
+    def stored(self) -> tuple[Mapping[str, Any], bool]:
+        """What meshes have reached, empty if nothing, and whether boxes have taken over. Raises InputError as `read` does."""
+        tree = self._tree()
+        return tree.get("meshes", {}), bool(tree["states"])
+
+    @property
+    def _words(self) -> tuple[str, str]:
+        return f"'{self.path}' is not a whole checkpoint", "delete it and start again"
+
+    def _tree(self) -> Mapping[str, Any]:
+        """The file, checked."""
         tree = read_tree(self.path, KIND)
-        where, remedy = f"'{self.path}' is not a whole checkpoint", "delete it and start again"
+        where, remedy = self._words
         check_tree(where, tree, _FILE, remedy)
         for name, state in tree["states"].items():
             check_tree(f"{where}, replica {name}", state, _STATE, remedy)
         try:
             stored = dict(json.loads(tree["identity"]).items())
-            states = [State.from_tree(tree["states"][str(i)]) for i in range(len(tree["states"]))]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise InputError(f"{where} ({error!r}); {remedy}") from error
+        if not tree["states"] and "meshes" not in tree:
+            raise InputError(f"{where} (there is nothing in it); {remedy}")
         different = [key for key in {**stored, **self.identity} if stored.get(key) != self.identity.get(key)]
-        if different or not states:
+        if different:
             changes = "; ".join(f"{key}: was {stored.get(key)}, is {self.identity.get(key)}" for key in different)
             raise InputError(
                 f"the checkpoint '{self.path}' is of another calculation ({changes}): undo the change, or delete the file "
                 "to start again"
             )
-        return states
+        return tree
 
 
 def fingerprint(model: Model) -> str:

@@ -119,6 +119,11 @@ class Minima:
         ranges = (rest[: len(rest) // 2], -rest[len(rest) // 2 :])
         return cls(values[0], -values[1], values[2], values[3 : 3 + n_mu], values[3 + n_mu : 3 + 2 * n_mu], ranges)
 
+    def unseen(self, occupation: Occupation) -> NDArray[np.bool_]:
+        """Values of mu that bands cross, with no point within a few kT of any: Fermi-surface terms are missed there."""
+        crossed = occupation.crossed(*self.band_ranges)
+        return np.asarray(crossed & (self.distance_from_mu > NEAR_FERMI * float(occupation.kT.min())))
+
 
 class Load(Protocol):
     """What decides how much memory a point takes."""

@@ -1,0 +1,263 @@
+"""Meshes within a tolerance: each one denser as the bar of the last one predicts; boxes where they are cheaper.
+
+On what is smooth on the scale of kT a mesh needs up to four times fewer points than boxes (a trapezoid needs two points for a
+wave, Gauss needs pi, along every direction), and its points cost half. On what is sharp, boxes win. So meshes begin, since they
+are cheap at first, and say after each how many points the last one will take. Where that is much more than what boxes begin with,
+boxes are tried with a part of it, and go on if they are on a better way.
+
+A run ends with a mesh whose largest bar over the scan is within the tolerance (the decay of its Fourier coefficients and what may
+hide between its points, see `bars`), where the mesh before agrees within both bars.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.errors import InputError, Interrupted
+from wannier_spin.integrals.adaptive import FirstBoxes, OnBoxes
+from wannier_spin.integrals.algorithm import Execution, Integral, Round
+from wannier_spin.integrals.boxes import first_evaluations
+from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.checkpoint import Checkpoint
+from wannier_spin.integrals.mesh import OnMesh
+from wannier_spin.integrals.stages import Reached, Stage
+from wannier_spin.integrals.standing import Standing, floored, standing
+from wannier_spin.integrals.sums import Sums
+from wannier_spin.integration.parallel import together
+from wannier_spin.model import TightBindingModel
+
+Real = NDArray[np.float64]
+FIRST = 45.0  # angstrom: the first mesh resolves features as wide as 2 pi over that
+GROWTH = (1.2, 1.6)  # of the points along a direction, from one mesh to the next
+AIM = 0.8  # of the tolerance: what the next mesh is meant to reach
+POWERS = (1.0, 4.0)  # of 1/points along a direction with which bars decrease
+FIRST_POWER = 2.0  # before there are two meshes
+TRIAL = 0.25  # of the points that the last mesh is predicted to have: boxes are tried with as many
+LEAST_TRIAL = 10  # times the points of the first boxes: with less they cannot be judged
+DEARER = 2.0  # times: a point of a box, compared to one of a mesh
+
+
+class _Dearer(Exception):
+    """Boxes were tried, and would take more than meshes."""
+
+    def __init__(self, evaluations: int, predicted: float) -> None:
+        super().__init__()
+        self.evaluations, self.predicted = evaluations, predicted
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is done next: a mesh, or boxes. whole : predicted points of the last mesh."""
+
+    points: tuple[int, int, int]
+    to_boxes: bool
+    whole: float
+
+
+@dataclass(frozen=True)
+class OnMeshes:
+    """Meshes, or boxes, within a tolerance. See `Algorithm`."""
+
+    boxes: OnBoxes
+
+    def sums(self, integral: Integral, execution: Execution) -> Sums:
+        """See `Algorithm`. Raises InputError if the limit of evaluations does not suffice to begin; Interrupted."""
+        return _Run(integral, execution, self.boxes).sums() if self._fit(integral) else self.boxes.sums(integral, execution)
+
+    def _fit(self, integral: Integral) -> bool:
+        """Whether meshes can be tried: not at 0 K; and not if boxes are asked for, or replicas of them."""
+        wanted = self.boxes.wanted
+        return bool(integral.occupation.kT.min() > 0) and wanted.replicas == 1 and wanted.start is None
+
+    def sketch(self, integral: Integral, thorough: bool) -> FirstBoxes:
+        """See `Algorithm`."""
+        return self.boxes.sketch(integral, thorough)
+
+
+@dataclass(frozen=True)
+class _Run:
+    integral: Integral
+    execution: Execution
+    boxes: OnBoxes
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def wanted(self) -> Tolerance:
+        return self.boxes.wanted
+
+    @property
+    def model(self) -> TightBindingModel:
+        assert isinstance(self.integral.model, TightBindingModel)
+        return self.integral.model
+
+    def sums(self) -> Sums:
+        """From the first mesh, or from a checkpoint, to the last one."""
+        reached = self._stored()
+        if reached.on_boxes:
+            return self._on_boxes(reached, np.inf, resume=True)
+        while (step := self._next(reached)) is not None:
+            if not step.to_boxes:
+                reached = self._on_mesh(reached, step.points)
+                continue
+            try:
+                return self._on_boxes(reached, np.inf if reached.of_boxes else step.whole)
+            except _Dearer as found:
+                reached = replace(reached, spent=reached.spent + found.evaluations, of_boxes=found.predicted)
+        return self._finished(reached)
+
+    def _stored(self) -> Reached:
+        """What a checkpoint has, where the run goes on from one."""
+        control, comm = self.execution.control, self.execution.comm
+        checkpoint = self._checkpoint()
+        if not control.resume:
+            return Reached()
+        if checkpoint is None:
+            raise InputError("resume: no checkpoint is named to go on from")
+        found: Reached = comm.bcast(together(comm, lambda: Reached.of(checkpoint.stored()) if comm.rank == 0 else None))
+        return found
+
+    def _checkpoint(self) -> Checkpoint | None:
+        path = self.execution.control.checkpoint
+        return None if path is None else Checkpoint(path, self.integral.identity or {})
+
+    def _next(self, reached: Reached) -> Step | None:
+        """None: it is done, or limits do not allow more."""
+        if not reached.stages:
+            return Step(self._affordable(first_points(self.model)), False, 0.0)
+        excess = self._excess(reached)
+        if excess <= 1 and len(reached.stages) > 1:
+            return None
+        last = reached.stages[-1]
+        points = next_points(self.model, last.points, excess, _power(reached.stages))
+        whole = last.evaluations * max(excess / AIM, 1.0) ** (self.model.dimension / _power(reached.stages))
+        least = LEAST_TRIAL * first_evaluations(self.integral)
+        if reached.of_boxes:
+            to_boxes = whole > DEARER * reached.of_boxes
+        else:
+            to_boxes = TRIAL * whole > least
+        if to_boxes and reached.spent + least < self.wanted.max_evaluations:
+            return Step(points, True, whole)
+        return Step(points, False, whole) if self._affords(points, reached) else None
+
+    def _affordable(self, points: tuple[int, int, int]) -> tuple[int, int, int]:
+        n = OnMesh(points).mesh(self.integral).n_evaluated
+        if n > self.wanted.max_evaluations:
+            raise InputError(
+                f"max_evaluations = {self.wanted.max_evaluations} does not suffice for the first {n} k-points; allow more"
+            )
+        return points
+
+    def _affords(self, points: tuple[int, int, int], reached: Reached) -> bool:
+        """Whether the limits allow another mesh; rank 0 looks at the clock for all."""
+        n = OnMesh(points).mesh(self.integral).n_evaluated
+        elapsed = time.monotonic() - self.begun
+        each = reached.stages[-1].seconds / max(reached.stages[-1].evaluations, 1)
+        in_time: bool = self.execution.comm.bcast(elapsed + n * each <= self.wanted.max_seconds)
+        return in_time and reached.spent + n <= self.wanted.max_evaluations
+
+    def _excess(self, reached: Reached) -> float:
+        """Of the last mesh, as far as its digits do not depend on rounding."""
+        return float(f"{self._standing(reached).excess(_before(reached.stages)).max(initial=0.0):.6g}")
+
+    def _standing(self, reached: Reached) -> Standing:
+        assert reached.sums is not None
+        return standing(self.integral, self.wanted, reached.sums, reached.moved)
+
+    def _on_mesh(self, reached: Reached, points: tuple[int, int, int]) -> Reached:
+        """One more mesh: kept, and reported."""
+        start, control = time.monotonic(), self.execution.control
+
+        def progress(done: int, total: int) -> None:
+            self.execution.progress(done, total)
+            if control.stop():
+                raise Interrupted("told to stop")
+
+        sums = OnMesh(points).sums(self.integral, replace(self.execution, progress=progress))
+        moved = None if reached.sums is None else sums.fine - reached.sums.fine
+        found = standing(self.integral, self.wanted, sums, moved)
+        stage = Stage(points, sums.evaluations, time.monotonic() - start, found.bars)
+        stages, spent = (*reached.stages, stage), reached.spent + sums.evaluations
+        after = replace(reached, stages=stages, sums=sums, moved=moved, spent=spent)
+        checkpoint, comm = self._checkpoint(), self.execution.comm
+        if checkpoint is not None:
+            together(comm, lambda: checkpoint.write_meshes(after.as_tree()) if comm.rank == 0 else None)
+        excess = found.excess(_before(stages))
+        control.report(Round(0, len(stages), 0, spent, dict(zip(found.names, excess.tolist(), strict=True)), points))
+        return after
+
+    def _on_boxes(self, reached: Reached, whole: float, resume: bool = False) -> Sums:
+        """Boxes take over. whole : points that meshes are predicted to take; raises _Dearer once boxes are not on a better way."""
+        control, spent = self.execution.control, reached.spent
+
+        def report(round_: Round) -> None:
+            control.report(replace(round_, evaluations=spent + round_.evaluations))
+            predicted = round_.evaluations * max(round_.excess.values(), default=0.0)
+            if round_.evaluations > TRIAL * whole and DEARER * predicted > whole:
+                raise _Dearer(round_.evaluations, max(predicted, round_.evaluations))
+
+        left = (self.wanted.max_evaluations - spent, self.wanted.max_seconds - (time.monotonic() - self.begun))
+        limited = replace(self.wanted, max_evaluations=left[0], max_seconds=max(left[1], 1e-9))
+        before = reached.as_tree() if reached.stages else {}
+        how = replace(self.execution, control=replace(control, resume=resume, report=report, before=before))
+        found = replace(self.boxes, wanted=limited).sums(self.integral, how)
+        return replace(found, evaluations=spent + found.evaluations, notes={**found.notes, **reached.notes()})
+
+    def _finished(self, reached: Reached) -> Sums:
+        """The last mesh, with what the one before it says of its error."""
+        assert reached.sums is not None
+        found = self._standing(reached)
+        excess = found.excess(_before(reached.stages))
+        several = len(reached.stages) > 1
+        by_name = dict(zip(found.names, excess.tolist(), strict=True))
+        sums = reached.sums
+        if reached.moved is not None:
+            sums = floored(self.integral, sums, found, reached.moved, bool((excess <= 1).all()))
+        converged = {name: bool(x <= 1) and several for name, x in by_name.items()}
+        notes = {**reached.notes(), "error_over_tolerance": by_name}
+        return replace(sums, evaluations=reached.spent, converged=converged, notes=notes)
+
+
+def _before(stages: Sequence[Stage]) -> Real | None:
+    return stages[-2].bars if len(stages) > 1 else None
+
+
+def _power(stages: Sequence[Stage]) -> float:
+    """With which bars decrease, from the two last meshes."""
+    if len(stages) < 2:
+        return FIRST_POWER
+    before, last = stages[-2:]
+    ratio = max(last.points) / max(before.points)
+    finite = np.isfinite(before.bars) & np.isfinite(last.bars) & (last.bars > 0)
+    if not finite.any():
+        return POWERS[0]
+    slowest = float(np.min(np.log(np.maximum(before.bars[finite] / last.bars[finite], 1.0))))
+    return float(np.clip(slowest / np.log(ratio), *POWERS))
+
+
+def first_points(model: TightBindingModel) -> tuple[int, int, int]:
+    """Even numbers, alike in all directions: FIRST over the shortest lattice vector along the one that needs most."""
+    used = np.array(model.periodic)
+    steps = np.array([s for s in itertools.product((-1, 0, 1), repeat=3) if any(s) and not (np.array(s)[~used]).any()])
+    shortest = float(np.linalg.norm(steps @ model.lattice, axis=1).min())
+    return even_points(model, FIRST / shortest)
+
+
+def even_points(model: TightBindingModel, longest: float) -> tuple[int, int, int]:
+    """Along each direction in proportion to the reciprocal vector: `longest` along the longest; one without periodicity."""
+    lengths = np.linalg.norm(np.linalg.inv(model.lattice), axis=0) * np.array(model.periodic)
+    counts = 2 * np.maximum(np.round(longest * lengths / lengths.max() / 2), 1)
+    n1, n2, n3 = (int(n) if periodic else 1 for n, periodic in zip(counts, model.periodic, strict=True))
+    return n1, n2, n3
+
+
+def next_points(model: TightBindingModel, last: tuple[int, int, int], excess: float, power: float) -> tuple[int, int, int]:
+    """A denser mesh that is predicted to be within the tolerance, as far as GROWTH allows."""
+    longest = max(last)
+    wanted = longest * float(np.clip((excess / AIM) ** (1 / power), *GROWTH))
+    return even_points(model, max(2 * np.ceil(wanted / 2 - 1e-9), longest + 2))

@@ -1,0 +1,91 @@
+"""What meshes within a tolerance have reached, as it is kept between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.integrals.sums import Rows, Sums
+from wannier_spin.storage import Array, Each, Schema, Value
+
+Real = NDArray[np.float64]
+STAGES = Schema(
+    {
+        "points": Array("i", (("stages", 3),)),
+        "evaluations": Array("i", (("stages",),)),
+        "seconds": Array("f", (("stages",),)),
+        "bars": Array("f", (("stages", "responses"),)),
+        "spent": Value((int,)),
+        "of_boxes": Value((float, int)),
+        **{name: Array("f", (("scan", "channels"),), finite=True) for name in ("fine", "difference")},
+        "moved": Array("f", (("scan", "channels"),), finite=True, optional=True),
+        "minima": Array("f", (("minima",),)),
+        "sample": Array("f", (("rows", "sample", "channels"),), finite=True),
+        "of_point": Array("i", (("scan",),)),
+        "factors": Each(Array("f", (("rows", "scan"),), finite=True), least=1),
+    },
+    optional=True,
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A mesh: points, evaluated k-points, seconds, and the largest bar of each response (r,) in its unit."""
+
+    points: tuple[int, int, int]
+    evaluations: int
+    seconds: float
+    bars: Real
+
+
+@dataclass(frozen=True)
+class Reached:
+    """All meshes so far, the sums of the last one, and by how much they have moved since the one before.
+
+    spent : k-points, with those of boxes that were tried. of_boxes : how many boxes were predicted to take when they were given up;
+    0: not tried. on_boxes : whether boxes have taken over.
+    """
+
+    stages: tuple[Stage, ...] = ()
+    sums: Sums | None = None
+    moved: Real | None = None
+    spent: int = 0
+    of_boxes: float = 0.0
+    on_boxes: bool = False
+
+    def notes(self) -> dict[str, Any]:
+        """For the result."""
+        if not self.stages:
+            return {}
+        return {
+            "meshes": [list(stage.points) for stage in self.stages],
+            "k_points_of_meshes": [stage.evaluations for stage in self.stages],
+        }
+
+    def as_tree(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        sums = self.sums
+        assert sums is not None
+        assert sums.rows is not None
+        assert sums.difference is not None
+        tree: dict[str, Any] = {field.name: np.array([getattr(s, field.name) for s in self.stages]) for field in fields(Stage)}
+        tree |= {"spent": self.spent, "of_boxes": float(self.of_boxes)}
+        tree |= {name: getattr(sums, name) for name in ("fine", "difference", "minima")}
+        tree |= {"sample": sums.rows.sample, "of_point": sums.rows.of_point, "factors": dict(sums.rows.factors)}
+        return tree if self.moved is None else tree | {"moved": self.moved}
+
+    @classmethod
+    def of(cls, stored: tuple[Mapping[str, Any], bool]) -> Reached:
+        """From what a checkpoint has of meshes, and whether it has boxes."""
+        tree, on_boxes = stored
+        if not tree:
+            return cls(on_boxes=on_boxes)
+        columns = zip(*(tree[field.name] for field in fields(Stage)), strict=True)
+        stages = tuple(Stage(tuple(int(n) for n in p), int(k), float(t), np.asarray(b)) for p, k, t, b in columns)  # type: ignore[arg-type]
+        rows = Rows(tree["sample"], tree["of_point"], dict(tree["factors"]))
+        sums = Sums(tree["fine"], tree["difference"], tree["minima"], stages[-1].evaluations, rows=rows)
+        return cls(stages, sums, tree.get("moved"), int(tree["spent"]), float(tree["of_boxes"]), on_boxes)

@@ -1,0 +1,104 @@
+"""Where a mesh stands: its error bars against a tolerance, response by response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.integrals.algorithm import Integral
+from wannier_spin.integrals.channels import NOISE, Tolerance, combinations, whole
+from wannier_spin.integrals.sums import Minima, Sums
+
+Real = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Of each response, in its own unit: tolerance (r,), the largest bar over the scan (r,), and by how much its values have moved
+    at most since the mesh before (r,), zero where there is none.
+    """
+
+    names: tuple[str, ...]
+    tolerance: Real
+    bars: Real
+    moved: Real
+
+    def excess(self, before: Real | None) -> Real:
+        """Largest error over tolerance: (r,). before : (r,) bars of the mesh before.
+
+        Values that have moved by more than both bars prove that one of them is wrong: then the move counts.
+        """
+        if before is None:
+            return np.asarray(self.bars / self.tolerance)
+        return np.asarray(np.where(self.moved > self.bars + before, np.maximum(self.bars, self.moved), self.bars) / self.tolerance)
+
+
+def standing(integral: Integral, wanted: Tolerance, sums: Sums, moved: Real | None) -> Standing:
+    """Of sums on a mesh with bars. moved : (w, channels) their change since the mesh before; None: there is none."""
+    values, bars = _components(integral, sums.fine), component_bars(integral, sums)
+    changes = None if moved is None else _components(integral, moved)
+    unseen = _unseen(integral, sums)
+    judged = _judged(integral, wanted)
+    rows = []
+    for name, value in values.items():
+        scale = integral.scale[whole(name)]
+        absolute = (wanted.absolute or {}).get(whole(name), 0.0)
+        largest, bar, change = (
+            scale * np.abs(X[judged]).max(initial=0.0) for X in (value, bars[name], 0 * value if changes is None else changes[name])
+        )
+        noise = max(NOISE * scale, np.finfo(float).tiny)
+        rows.append((max(wanted.relative * largest, absolute, noise), np.inf if (unseen & judged).any() else bar, change))
+    tolerance, largest_bars, changed = np.array(rows).reshape(-1, 3).T
+    return Standing(tuple(values), tolerance, largest_bars, changed)
+
+
+def component_bars(integral: Integral, sums: Sums) -> dict[str, Real]:
+    """Error bars of the components of each response, natural units: (w, components)."""
+    assert sums.rows is not None
+    sample, of_point = sums.rows.sample, sums.rows.of_point
+    combined = _components(integral, sample.reshape(-1, sample.shape[-1]))
+    found = {}
+    for name, rows in combined.items():
+        squares = (rows.reshape(*sample.shape[:2], -1) ** 2)[:, of_point]
+        found[name] = np.sqrt(np.einsum("jwc,jw->wc", squares, sums.rows.factors[name] ** 2))
+    return found
+
+
+def floored(integral: Integral, sums: Sums, standing: Standing, moved: Real, within: bool) -> Sums:
+    """With how far the values have moved since the mesh before as the least error of each component.
+
+    within : where the largest bars are within the tolerance, it is the coarser mesh that is further off: the floor ends at the
+    tolerance.
+    """
+    if not within:
+        return replace(sums, difference=moved)
+    factor = np.ones(len(moved))
+    for (name, change), tolerance in zip(_components(integral, moved).items(), standing.tolerance, strict=True):
+        largest = integral.scale[whole(name)] * np.abs(change).max(axis=1, initial=0.0)
+        factor = np.minimum(factor, tolerance / np.maximum(largest, tolerance))
+    return replace(sums, difference=moved * factor[:, None])
+
+
+def _components(integral: Integral, sums: Real) -> dict[str, Real]:
+    return combinations(integral.plan, sums, integral.relaxation, integral.tau)
+
+
+def _unseen(integral: Integral, sums: Sums) -> NDArray[np.bool_]:
+    """Points of the scan at which bands cross mu and no point of the mesh sees it: Fermi-surface terms are missed. (w,)"""
+    occupation = integral.occupation
+    if not integral.plan.has_surface:
+        return np.zeros(occupation.n_points, bool)
+    return np.repeat(Minima.of(sums.minima, len(occupation.mu)).unseen(occupation), len(occupation.kT))
+
+
+def _judged(integral: Integral, wanted: Tolerance) -> NDArray[np.bool_]:
+    """Points of the scan that are held to the tolerance: (w,)."""
+    return np.ones(integral.occupation.n_points, bool)
+
+
+def as_numbers(names: tuple[str, ...], values: Real) -> Mapping[str, float]:
+    """By response."""
+    return dict(zip(names, values.tolist(), strict=True))
