@@ -59,9 +59,11 @@ def _uncertain(sums: Sums) -> Iterator[str]:
     excess = sums.notes.get("error_over_tolerance", {})
     found = [f"{name} ({excess[name]:.2g} times its tolerance)" for name, converged in sums.converged.items() if not converged]
     if found:
+        where = [f"; the largest bar of {name} is at {place}" for name, place in sums.notes.get("kept_open", {}).items()]
         yield (
             f"not converged after {sums.evaluations} k-points: {', '.join(found)}; `error` says how far the numbers can be "
-            "trusted; allow more (max_evaluations, max_seconds), a larger tolerance, or a higher temperature"
+            "trusted; allow more (max_evaluations, max_seconds), a larger tolerance, a window of mu, or a higher temperature"
+            + "".join(where)
         )
 
 

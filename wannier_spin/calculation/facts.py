@@ -58,7 +58,8 @@ def _sampling(request: Request) -> MeshFacts | ToleranceFacts:
     if wanted is None:
         return MeshFacts(tuple(int(n) for n in request.grid or ()), tuple(float(s) for s in request.shift))
     limits = (wanted.replicas, int(wanted.max_evaluations), float(wanted.max_seconds))
-    return ToleranceFacts(float(wanted.relative), dict(wanted.absolute or {}), *limits)
+    window = None if wanted.window is None else (float(wanted.window[0]), float(wanted.window[1]))
+    return ToleranceFacts(float(wanted.relative), dict(wanted.absolute or {}), *limits, window)
 
 
 def _versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from wannier_spin.calculation.cautions import caution, warn
 from wannier_spin.calculation.degenerate import MOVED, Change, Merged, about_merged, changes, merged_pairs
+from wannier_spin.calculation.reasons import kept_open
 from wannier_spin.calculation.symmetrize import VerifiedGroup, symmetrized, verified_group
 from wannier_spin.continuum import LEAST_ENERGY, ContinuumModel, Model
 from wannier_spin.errors import InputError
@@ -88,7 +89,11 @@ def carry_out(task: Task, algorithm: Algorithm, execution: Execution) -> tuple[D
     done: list[Done] = []
     for single in task.by_weight():
         how = replace(execution, control=_control(execution.control, len(done)))
-        sums = algorithm.sums(integral_of(single, single.prepared.degeneracy_tolerance), how)
+        integral = integral_of(single, single.prepared.degeneracy_tolerance)
+        sums = algorithm.sums(integral, how)
+        wanted = single.prepared.request.tolerance
+        if wanted is not None and not all(sums.converged.values()):
+            sums.notes["kept_open"] = kept_open(integral, sums, single.tensors(sums), wanted, execution.comm)
         warn(single.prepared, sums)
         done.append(_judged(single, sums, algorithm, execution))
     for number, one in enumerate(done[1:], 1):

@@ -130,12 +130,14 @@ def _mesh(settings: Settings, model: Model) -> Sequence[int]:
 
 
 def asked_tolerance(settings: Settings) -> Tolerance | None:
-    """The tolerance of an input file, or None for a mesh."""
+    """The tolerance of an input file, or None for a mesh; its window counts from fermi_energy there."""
     asked = settings.tolerance
     if asked is None:
         return None
     seconds = np.inf if asked.max_seconds is None else asked.max_seconds
-    return Tolerance(asked.relative, asked.absolute, asked.max_evaluations, seconds, asked.replicas, asked.start)
+    fermi = settings.fermi_energy or 0.0
+    window = None if asked.window is None else (fermi + asked.window[0], fermi + asked.window[1])
+    return Tolerance(asked.relative, asked.absolute, asked.max_evaluations, seconds, asked.replicas, asked.start, window)
 
 
 def asked_carriers(settings: Settings) -> Carriers | None:

@@ -144,7 +144,8 @@ class ToleranceSection(Section):
     max_evaluations: int = Field(default=1_000_000, ge=1)  # k-points
     max_seconds: float | None = Field(default=None, gt=0)  # of wall time
     replicas: int = Field(default=1, ge=1, le=64)  # how often, from different first boxes: their spread is one more error bar
-    start: Annotated[int, Field(ge=4), AfterValidator(_even)] | None = None  # first boxes along each axis, even; None: 4
+    start: Annotated[int, Field(ge=4), AfterValidator(_even)] | None = None  # boxes from the beginning, along each axis, even
+    window: list[float] | None = Field(default=None, min_length=2, max_length=2)  # eV from fermi_energy: mu that are held to it
 
 
 class SpinChannels(Section):

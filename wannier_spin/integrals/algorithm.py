@@ -6,12 +6,12 @@ Which of them a request needs is chosen in one place, `calculation.integrate.alg
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from wannier_spin.continuum import Model
-from wannier_spin.integrals.channels import Channels, make_channels
+from wannier_spin.integrals.channels import Channels, Tolerance, make_channels
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Progress, Sums
 from wannier_spin.integration.parallel import Communicator
@@ -45,10 +45,11 @@ class Integral:
         """Operations that k-points are reduced with."""
         return self.group if self.reduced else ()
 
-    def channels(self) -> Channels:
-        """Of irreducible k-points."""
+    def channels(self, wanted: Tolerance) -> Channels:
+        """Of irreducible k-points, judged where a tolerance is asked for."""
         sites = self.sites if self.reduced else None
-        return make_channels(self.plan, self.relaxation, self.scale, self.tau, self.reducing, sites)
+        found = make_channels(self.plan, self.relaxation, self.scale, self.tau, self.reducing, sites)
+        return replace(found, judged=wanted.judged(self.occupation))
 
 
 @dataclass(frozen=True)

@@ -134,10 +134,10 @@ class BoxIntegrand:
     def _sample(self, states: _States, suspect: float, minima: Real, hidden: Real) -> Sample:
         fine = self._sum(self.rule.fine, states)
         difference = fine - self._sum(self.rule.coarse, states)
-        one_axis = np.array([self.channels.sizes(fine - self._sum(part, states)) for part in self.rule.along.values()])
+        one_axis = np.array([self.channels.sizes_of_scan(fine - self._sum(part, states)) for part in self.rule.along.values()])
         share = one_axis / np.maximum(one_axis.max(axis=0), np.finfo(float).tiny)
         axis = tuple(self.rule.along)[int(np.argmax(np.round(share.sum(axis=1), 9)))]
-        sizes = self.channels.sizes
+        sizes = self.channels.sizes_of_scan
         return Sample(fine, difference, sizes(difference), sizes(fine), axis, suspect, minima, hidden)
 
     def _sum(self, rule: Quadrature, states: _States) -> Real:
@@ -266,7 +266,7 @@ def cell_integrands(integral: Integral, wanted: Tolerance, memory: float) -> lis
     counts = np.array([(wanted.start or START) if periodic else 1 for periodic in model.periodic])
     uneven = [UNEVEN * (1 + 3 * (replica * GOLDEN % 1)) for replica in range(wanted.replicas)]  # below 1: boundaries in order
     tilings = [tiling(counts, axes.permutations, axes.signs, u) for u in uneven]
-    given = (integral.plan, integral.channels(), integral.occupation, integral.degeneracy_tolerance, axes)
+    given = (integral.plan, integral.channels(wanted), integral.occupation, integral.degeneracy_tolerance, axes)
     return [CellIntegrand(*given, t, memory, model) for t in tilings]
 
 

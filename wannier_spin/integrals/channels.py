@@ -22,6 +22,7 @@ from wannier_spin.integrals.kinds import block_kind
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.selection import Selection
 from wannier_spin.integration.adaptive import Totals, Verdict
+from wannier_spin.occupation import Occupation
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import SPREAD, intraband_factor
 from wannier_spin.symmetry import Operation, SiteGroup, invariant_basis
@@ -30,6 +31,7 @@ from wannier_spin.tensors import symmetrized
 Real = NDArray[np.float64]
 NOISE = 1e-12  # natural units: smaller responses are rounding
 SITES, DEFINITIONS = "@sites", "@definitions"  # behind the name of a response: what it is at sites, by definition
+ROUNDING = 1e-9  # eV: of mu that is counted from a Fermi energy
 CANCELLED = 1e-4  # of what boxes contribute: a response of which less is left is zero, as far as a relative tolerance goes
 
 
@@ -39,7 +41,9 @@ class Tolerance:
 
     relative : of the largest component of a response over the scan. absolute : response -> error in its own unit (at the first
     tau); the larger of the two counts. max_evaluations : k-points. max_seconds : wall time. replicas : how often everything is
-    done, with different first partitions; the spread is one more error bar. start : boxes along each periodic axis, even.
+    done, with different first partitions; the spread is one more error bar. start : boxes along each periodic axis, even, and no
+    meshes before them. window : of mu (eV, absolute), from, to: only there the error bars are held to the tolerance, which is
+    relative to the largest component there; other mu of the scan carry their bars.
 
     A response at sites is held to the same, relative to its largest component at any site.
     """
@@ -50,6 +54,7 @@ class Tolerance:
     max_seconds: float = np.inf
     replicas: int = 1
     start: int | None = None
+    window: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         numbers = {"relative": self.relative, "max_evaluations": self.max_evaluations, "max_seconds": self.max_seconds}
@@ -65,6 +70,30 @@ class Tolerance:
             raise InputError(f"tolerance (start) = {self.start!r}, expected an even whole number of boxes, at least 4")
         for name in self.absolute or {}:
             resp.get(name)
+        if self.window is not None and not _ascending(self.window):
+            raise InputError(f"tolerance (window) = {self.window!r}, expected two energies (eV), the lower one first")
+
+    def judged(self, occupation: Occupation) -> NDArray[np.bool_]:
+        """Points of a scan that are held to the tolerance: (w,). Raises InputError where there are none."""
+        mu = occupation.points[0]
+        if self.window is None:
+            return np.ones(len(mu), bool)
+        low, high = self.window
+        held = np.asarray((mu >= low - ROUNDING) & (mu <= high + ROUNDING))
+        if not held.any():
+            raise InputError(
+                f"tolerance (window) = {low:g} to {high:g} eV holds no mu of the scan ({mu.min():g} to {mu.max():g} eV); "
+                "give a wider one, or mu inside of it"
+            )
+        return held
+
+
+def _ascending(window: Any) -> bool:
+    try:
+        low, high = (float(x) for x in window)
+    except (TypeError, ValueError):
+        return False
+    return bool(np.isfinite([low, high]).all()) and low <= high
 
 
 @dataclass(frozen=True)
@@ -80,6 +109,7 @@ class Channels:
     names: tuple[str, ...]
     responses: tuple[Real, ...]
     selection: Selection
+    judged: NDArray[np.bool_] | None = None
 
     def densities(self, geometry: BandGeometry, window: tuple[float, float]) -> tuple[Real, Real]:
         """Coordinates of sea and surface densities, (k, n, c) each. window : see `BandPairs`."""
@@ -108,16 +138,23 @@ class Channels:
         c = self.sea.shape[1]
         return np.concatenate([spread[..., :c] @ np.abs(self.sea.T), spread[..., c:] @ np.abs(self.surface.T)], axis=-1)
 
-    def sizes(self, difference: Real) -> Real:
-        """Largest value of each response over (mu, T) and components: (w, c) -> (r,)."""
-        return np.array([np.abs(difference @ Q).max(initial=0.0) for Q in self.responses])
+    def sizes(self, rows: Real) -> Real:
+        """Largest value of each response over rows and components: (rows, c) -> (r,)."""
+        return np.array([np.abs(rows @ Q).max(initial=0.0) for Q in self.responses])
+
+    def sizes_of_scan(self, sums: Real) -> Real:
+        """The same over the (mu, T) that are held to a tolerance: (w, c) -> (r,)."""
+        return self.sizes(self._held(sums))
+
+    def _held(self, sums: Real) -> Real:
+        return sums if self.judged is None else sums[self.judged]
 
     def judge(self, totals: Totals, wanted: Tolerance) -> Verdict:
         """Tolerances and how far the error bars exceed them."""
         tolerance, excess = [], []
         for name, Q, magnitude in zip(self.names, self.responses, totals.magnitude, strict=True):
-            values = np.abs(totals.value @ Q)
-            bar = error_bar(totals.difference @ Q, totals.spread @ np.abs(Q))
+            value, difference, spread = (self._held(X) for X in (totals.value, totals.difference, totals.spread))
+            values, bar = np.abs(value @ Q), error_bar(difference @ Q, spread @ np.abs(Q))
             absolute = (wanted.absolute or {}).get(whole(name), 0.0)
             noise = NOISE * np.abs(Q).max(initial=0.0)
             scale = max(values.max(initial=0.0), CANCELLED * magnitude)

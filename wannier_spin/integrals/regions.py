@@ -93,7 +93,7 @@ def region_integrands(integral: Integral, wanted: Tolerance, memory: float) -> l
     counts = np.array([(wanted.start or START) if one else 1 for one in used])
     uneven = [UNEVEN * (1 + 3 * (replica * GOLDEN % 1)) for replica in range(wanted.replicas)]
     tilings = [_whole(tiling(counts, *NO_SYMMETRY, u)) for u in uneven]
-    given = (integral.plan, integral.channels(), integral.occupation, integral.degeneracy_tolerance, box_symmetry((), used))
+    given = (integral.plan, integral.channels(wanted), integral.occupation, integral.degeneracy_tolerance, box_symmetry((), used))
     return [RegionIntegrand(*given, t, memory, model) for t in tilings]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,7 +40,7 @@ def standing(integral: Integral, wanted: Tolerance, sums: Sums, moved: Real | No
     values, bars = _components(integral, sums.fine), component_bars(integral, sums)
     changes = None if moved is None else _components(integral, moved)
     unseen = _unseen(integral, sums)
-    judged = _judged(integral, wanted)
+    judged = wanted.judged(integral.occupation)
     rows = []
     for name, value in values.items():
         scale = integral.scale[whole(name)]
@@ -92,13 +91,3 @@ def _unseen(integral: Integral, sums: Sums) -> NDArray[np.bool_]:
     if not integral.plan.has_surface:
         return np.zeros(occupation.n_points, bool)
     return np.repeat(Minima.of(sums.minima, len(occupation.mu)).unseen(occupation), len(occupation.kT))
-
-
-def _judged(integral: Integral, wanted: Tolerance) -> NDArray[np.bool_]:
-    """Points of the scan that are held to the tolerance: (w,)."""
-    return np.ones(integral.occupation.n_points, bool)
-
-
-def as_numbers(names: tuple[str, ...], values: Real) -> Mapping[str, float]:
-    """By response."""
-    return dict(zip(names, values.tolist(), strict=True))

@@ -34,16 +34,22 @@ class MeshFacts:
 
 @dataclass(frozen=True)
 class ToleranceFacts:
-    """The accuracy that was asked for. absolute : response -> error bar in its unit."""
+    """The accuracy that was asked for. absolute : response -> error bar in its unit. window : of mu that are held to it, eV."""
 
     relative: float
     absolute: Mapping[str, float] = field(default_factory=dict)
     replicas: int = 1
     max_evaluations: int | None = None
     max_seconds: float | None = None
+    window: tuple[float, ...] | None = None
 
     def __str__(self) -> str:
-        return f"tolerance {self.relative:g}"
+        return f"tolerance {self.relative:g}" + ("" if self.window is None else f" {self.where}")
+
+    @property
+    def where(self) -> str:
+        """The window in words, empty without one."""
+        return "" if self.window is None else f"for mu from {self.window[0]:g} to {self.window[1]:g} eV"
 
 
 @described(band_residual="eV")
@@ -163,10 +169,17 @@ class RunFacts:
         """Of an adaptive integral, over all replicas."""
         return sum(self.notes.get("boxes", ()))
 
+    @property
+    def meshes(self) -> tuple[tuple[int, ...], ...]:
+        """Within a tolerance, one after the other."""
+        return tuple(tuple(int(n) for n in points) for points in np.asarray(self.notes.get("meshes", ())).reshape(-1, 3))
+
     def how(self) -> str:
         """Mesh or tolerance in words."""
         if self.tolerance is not None and self.boxes:
             return f"{self.tolerance}, {self.boxes} boxes"
+        if self.tolerance is not None and self.meshes:
+            return f"{self.tolerance}, mesh {'x'.join(map(str, self.meshes[-1]))}"
         return "grid not known" if self.sampling is None else str(self.sampling)
 
     def as_mapping(self) -> dict[str, Any]:
@@ -236,7 +249,8 @@ def _sampling_mapping(sampling: MeshFacts | ToleranceFacts | None) -> dict[str, 
 def _sampling_of(given: Mapping[str, Any]) -> MeshFacts | ToleranceFacts | None:
     if "tolerance" in given:
         names = {f.name for f in dataclasses.fields(ToleranceFacts)}
-        return ToleranceFacts(**{key: value for key, value in given["tolerance"].items() if key in names})
+        known = {key: value for key, value in given["tolerance"].items() if key in names}
+        return ToleranceFacts(**known | ({"window": _numbers(known["window"], float)} if "window" in known else {}))
     if "grid" not in given:
         return None
     return MeshFacts(_numbers(given["grid"], int), _numbers(given.get("shift", (0.0, 0.0, 0.0)), float))

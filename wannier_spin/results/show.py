@@ -147,7 +147,8 @@ def advice(result: ResultSet) -> str:
     if unfinished:
         return f"NOT converged: {', '.join(unfinished)}; allow more (max_evaluations, max_seconds), or a larger tolerance"
     if all(tensor.converged for tensor in result.values()):
-        return "converged: all bars are within the tolerance"
+        where = "" if result.facts.tolerance is None else f" {result.facts.tolerance.where}".rstrip()
+        return f"converged: all bars are within the tolerance{where}"
     bars = {name: largest_bar(t) for name, t in result.items() if not is_forbidden(t, result.facts)}
     unknown = [name for name, t in result.items() if np.isnan(t.error).any()]
     if unknown:
