@@ -52,7 +52,7 @@ def kept_open(
         if comm.rank:
             return None
         missed = dict.fromkeys(whole(name) for name, reached in sums.converged.items() if not reached)
-        held = wanted.judged(integral.occupation).reshape(len(integral.occupation.mu), -1).any(axis=1)
+        held = np.asarray(wanted.judged(integral.occupation).reshape(len(integral.occupation.mu), -1).any(axis=1))
         return {name: _largest_bar(integral, tensors[name], held) for name in missed if np.isfinite(tensors[name].error).any()}
 
     words: dict[str, str] = comm.bcast(together(comm, found))

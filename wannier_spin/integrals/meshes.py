@@ -33,7 +33,7 @@ from wannier_spin.integration.parallel import together
 from wannier_spin.model import TightBindingModel
 
 Real = NDArray[np.float64]
-FIRST = 45.0  # angstrom: the first mesh resolves features as wide as 2 pi over that
+FIRST, FEWEST, MOST = 45.0, 6, 16  # angstrom: what the first mesh has along a direction in all; its points there
 GROWTH = (1.2, 1.6)  # of the points along a direction, from one mesh to the next
 AIM = 0.8  # of the tolerance: what the next mesh is meant to reach
 POWERS = (1.0, 4.0)  # of 1/points along a direction with which bars decrease
@@ -129,7 +129,7 @@ class _Run:
     def _next(self, reached: Reached) -> Step | None:
         """None: it is done, or limits do not allow more."""
         if not reached.stages:
-            return Step(self._affordable(first_points(self.model)), False, 0.0)
+            return Step(self._first(), False, 0.0)
         excess = self._excess(reached)
         if excess <= 1 and len(reached.stages) > 1:
             return None
@@ -143,23 +143,33 @@ class _Run:
             to_boxes = TRIAL * whole > least
         if to_boxes and reached.spent + least < self.wanted.max_evaluations:
             return Step(points, True, whole)
-        return Step(points, False, whole) if self._affords(points, reached) else None
+        affordable = self._affordable(points, reached)
+        return None if affordable is None else Step(affordable, False, whole)
 
-    def _affordable(self, points: tuple[int, int, int]) -> tuple[int, int, int]:
-        n = OnMesh(points).mesh(self.integral).n_evaluated
+    def _first(self) -> tuple[int, int, int]:
+        points = first_points(self.model)
+        n = self._evaluations(points)
         if n > self.wanted.max_evaluations:
             raise InputError(
                 f"max_evaluations = {self.wanted.max_evaluations} does not suffice for the first {n} k-points; allow more"
             )
         return points
 
-    def _affords(self, points: tuple[int, int, int], reached: Reached) -> bool:
-        """Whether the limits allow another mesh; rank 0 looks at the clock for all."""
-        n = OnMesh(points).mesh(self.integral).n_evaluated
-        elapsed = time.monotonic() - self.begun
-        each = reached.stages[-1].seconds / max(reached.stages[-1].evaluations, 1)
-        in_time: bool = self.execution.comm.bcast(elapsed + n * each <= self.wanted.max_seconds)
-        return in_time and reached.spent + n <= self.wanted.max_evaluations
+    def _evaluations(self, points: tuple[int, int, int]) -> int:
+        return OnMesh(points).mesh(self.integral).n_evaluated
+
+    def _affordable(self, points: tuple[int, int, int], reached: Reached) -> tuple[int, int, int] | None:
+        """The mesh, or the largest one that the limits allow; None if the last one was. Rank 0 looks at the clock for all."""
+        last = reached.stages[-1]
+        seconds = (self.wanted.max_seconds - (time.monotonic() - self.begun)) / max(last.seconds, 1e-9) * last.evaluations
+        left = min(self.wanted.max_evaluations - reached.spent, self.execution.comm.bcast(max(seconds, 0.0)))
+        longest = max(points)
+        while longest >= GROWTH[0] * max(last.points):
+            points = even_points(self.model, longest)
+            if self._evaluations(points) <= left:
+                return points
+            longest -= 2
+        return None
 
     def _excess(self, reached: Reached) -> float:
         """Of the last mesh, as far as its digits do not depend on rounding."""
@@ -245,7 +255,7 @@ def first_points(model: TightBindingModel) -> tuple[int, int, int]:
     used = np.array(model.periodic)
     steps = np.array([s for s in itertools.product((-1, 0, 1), repeat=3) if any(s) and not (np.array(s)[~used]).any()])
     shortest = float(np.linalg.norm(steps @ model.lattice, axis=1).min())
-    return even_points(model, FIRST / shortest)
+    return even_points(model, np.clip(FIRST / shortest, FEWEST, MOST))
 
 
 def even_points(model: TightBindingModel, longest: float) -> tuple[int, int, int]:
