@@ -20,12 +20,13 @@ from wannier_spin.calculation.dry_run import predicted_points
 from wannier_spin.integrals.checkpoint import KIND, Checkpoint
 from wannier_spin.storage import read_tree, write_tree
 
-INPUT = """
+ASKED = "{ relative = 2e-2, start = 4 }"  # on boxes from the beginning; meshes before them: tests/integrals/test_meshes.py
+INPUT = f"""
 seedname = "sheet.model.h5"
 responses = ["spin_hall", "edelstein"]
 mu = [0.1, 0.3]
 temperature = 300
-tolerance = 2e-2
+tolerance = {ASKED}
 """
 INPUTS = {"in.toml", "sheet.model.h5"}
 ROUND = re.compile(r"^round (\d+): (\d+) boxes, (\d+) k-points; error / tolerance: (?:\w+ \S+(?:, )?){2}$")
@@ -156,7 +157,15 @@ def assert_refused(outcome: Outcome, *parts: str) -> None:
 def test_run(whole: Whole) -> None:
     assert names(whole.folder) == INPUTS | {"in.h5"}  # the checkpoint is gone
     model = ws.load_model(whole.folder / "sheet.model.h5")
-    expected = ws.compute(model, ["spin_hall", "edelstein"], mu=[0.1, 0.3], temperature=300, tau=10.0, units="SI", tolerance=2e-2)
+    expected = ws.compute(
+        model,
+        ["spin_hall", "edelstein"],
+        mu=[0.1, 0.3],
+        temperature=300,
+        tau=10.0,
+        units="SI",
+        tolerance=ws.Tolerance(2e-2, start=4),
+    )
     assert_same(whole.result, expected)
     p = whole.result.provenance
     assert p["tolerance"]["relative"] == 2e-2
@@ -188,7 +197,7 @@ def test_show_and_summary(wannier_spin: Command, whole: Whole) -> None:
 
 
 def test_replicas(wannier_spin: Command, folder: Path) -> None:
-    (folder / "in.toml").write_text(INPUT.replace("2e-2", "{ relative = 5e-2, replicas = 2 }"))
+    (folder / "in.toml").write_text(INPUT.replace(ASKED, "{ relative = 5e-2, replicas = 2 }"))
     done = wannier_spin("run", folder / "in.toml")
     assert done.code == 0, done.err
     p = ws.load(folder / "in.h5").provenance
@@ -330,7 +339,7 @@ def test_a_checkpoint_is_not_overlooked(wannier_spin: Command, folder: Path, che
         ("tolerance", "tau = 11\ntolerance", "tau: was [10.0], is [11.0]"),
         ("tolerance", 'units = "natural"\ntolerance', "units: was SI, is natural"),
         ("tolerance", 'channel = "charge"\ntolerance', "channel: was spin, is charge"),
-        ("2e-2", "{ start = 6 }", "boxes: was [4, 4, 1] of 49 points, is [6, 6, 1] of 49 points"),
+        ("start = 4", "start = 6", "boxes: was 4, is 6"),
         ("tolerance", "numerics.degeneracy_tolerance = 1e-3\ntolerance", "degeneracy_tolerance: was 0.0005, is 0.001"),
     ],
 )
@@ -416,7 +425,7 @@ def test_resume_without_a_checkpoint(wannier_spin: Command, folder: Path, whole:
 
 
 def test_resume_of_a_mesh(wannier_spin: Command, folder: Path) -> None:
-    (folder / "in.toml").write_text(INPUT.replace("tolerance = 2e-2", "[grid]\npoints = [4, 4, 1]"))
+    (folder / "in.toml").write_text(INPUT.replace(f"tolerance = {ASKED}", "[grid]\npoints = [4, 4, 1]"))
     done = wannier_spin("run", folder / "in.toml", "--resume")
     assert done.code == 0, done.err
     assert "a mesh is computed in one go; starting anew" in done.err
@@ -460,7 +469,7 @@ def test_resume_with_another_tolerance(wannier_spin: Command, folder: Path, chec
 
 
 def test_resume_in_the_second_replica(wannier_spin: Command, folder: Path) -> None:
-    (folder / "in.toml").write_text(INPUT.replace("2e-2", "{ relative = 5e-2, replicas = 2 }"))
+    (folder / "in.toml").write_text(INPUT.replace(ASKED, "{ relative = 5e-2, replicas = 2 }"))
     assert wannier_spin("run", folder / "in.toml", "-o", folder / "whole.h5").code == 0
     code = dies_in_round(3, replica=2)
     assert in_process_of_its_own("run", folder / "in.toml", code=code).code == -signal.SIGKILL
@@ -524,7 +533,7 @@ def plan(out: str) -> dict[str, str]:
 
 
 def test_plan_of_an_adaptive_run(wannier_spin: Command, folder: Path) -> None:
-    (folder / "in.toml").write_text(INPUT.replace("2e-2", "{ relative = 2e-3, max_evaluations = 5000, replicas = 3 }"))
+    (folder / "in.toml").write_text(INPUT.replace(ASKED, "{ relative = 2e-3, max_evaluations = 5000, replicas = 3 }"))
     done = wannier_spin("run", folder / "in.toml", "--dry-run")
     assert (done.code, done.err) == (0, "")
     rows = plan(done.out)
@@ -538,7 +547,7 @@ def test_plan_of_an_adaptive_run(wannier_spin: Command, folder: Path) -> None:
 
 
 def test_plan_of_a_mesh(wannier_spin: Command, folder: Path) -> None:
-    (folder / "in.toml").write_text(INPUT.replace("tolerance = 2e-2", "[grid]\npoints = [30, 20, 1]"))
+    (folder / "in.toml").write_text(INPUT.replace(f"tolerance = {ASKED}", "[grid]\npoints = [30, 20, 1]"))
     done = wannier_spin("run", folder / "in.toml", "--dry-run")
     assert (done.code, done.err) == (0, "")
     assert plan(done.out)["mesh"] == "30x20x1 = 600 k-points, 600 evaluated"
@@ -571,15 +580,15 @@ def test_plan_beside_a_checkpoint(wannier_spin: Command, folder: Path, checkpoin
 
 
 BAD = {
-    "unknown key": (("2e-2", "{ relativ = 2e-2 }"), ("'tolerance.relativ'", "did you mean 'relative'?")),
-    "odd start": (("2e-2", "{ start = 5 }"), ("tolerance.start = 5", "even")),
+    "unknown key": ((ASKED, "{ relativ = 2e-2 }"), ("'tolerance.relativ'", "did you mean 'relative'?")),
+    "odd start": ((ASKED, "{ start = 5 }"), ("tolerance.start = 5", "even")),
     "unknown response of an absolute tolerance": (
-        ("2e-2", "{ absolute = { edelstien = 1.0 } }"),
+        (ASKED, "{ absolute = { edelstien = 1.0 } }"),
         ("'edelstien'", "did you mean 'edelstein'?"),
     ),
-    "negative absolute tolerance": (("2e-2", "{ absolute = { edelstein = -1.0 } }"), ("edelstein", "-1.0", "positive")),
-    "few evaluations": (("2e-2", "{ max_evaluations = 100 }"), ("max_evaluations = 100", "784 k-points")),
-    "two ways": (("tolerance = 2e-2", "tolerance = 2e-2\n[grid]\nspacing = 1.0"), ("[grid]", "tolerance", "not both")),
+    "negative absolute tolerance": ((ASKED, "{ absolute = { edelstein = -1.0 } }"), ("edelstein", "-1.0", "positive")),
+    "few evaluations": ((ASKED, "{ max_evaluations = 100, start = 4 }"), ("max_evaluations = 100", "784 k-points")),
+    "two ways": (("\ntolerance", "\ngrid = { spacing = 1.0 }\ntolerance"), ("[grid]", "tolerance", "not both")),
     "missing model": (("sheet.model", "shet.model"), ("shet.model.h5' does not exist",)),
     "unknown response": (('"edelstein"', '"edelstien"'), ("did you mean 'edelstein'?",)),
     "no folder for the output": (("tolerance", 'output = "no/out.h5"\ntolerance'), ("/no' does not exist", "create it")),
@@ -610,7 +619,7 @@ def test_a_plan_names_the_input_file(wannier_spin: Command, folder: Path, case: 
 
 def test_limits_end_a_run_with_a_warning(wannier_spin: Command, folder: Path) -> None:
     """Not an error: the error bars say how far it came, and a warning that it is not far enough."""
-    (folder / "in.toml").write_text(INPUT.replace("2e-2", "{ relative = 1e-4, max_evaluations = 3000 }"))
+    (folder / "in.toml").write_text(INPUT.replace(ASKED, "{ relative = 1e-4, max_evaluations = 3000 }"))
     done = wannier_spin("run", folder / "in.toml")
     assert done.code == 0, done.err
     result = ws.load(folder / "in.h5")

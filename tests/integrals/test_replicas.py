@@ -12,7 +12,7 @@ MODEL = ws.models.get("rashba_exchange")
 
 
 def compute(replicas: int, control: Control | None = None) -> ws.ResultSet:
-    wanted = Tolerance(0.05, replicas=replicas)
+    wanted = Tolerance(0.05, replicas=replicas, start=4)
     how = {} if control is None else {"control": control}
     return ws.compute(MODEL, ["spin_hall", "edelstein"], tolerance=wanted, mu=0.1, temperature=300, **how)
 

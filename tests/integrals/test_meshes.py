@@ -1,0 +1,171 @@
+"""Meshes within a tolerance: true errors inside of the bars, what ends a run, resuming, ranks, windows of mu, hand-over to boxes."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import wannier_spin as ws
+from wannier_spin.errors import Interrupted
+from wannier_spin.integrals.algorithm import Control, Round
+from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.meshes import GROWTH, even_points, first_points, next_points
+
+SHEET = ws.models.pt_antiferromagnet()
+NAMES = ["spin_hall", "nonlinear_extrinsic_spin_magnetization"]
+SCAN = {"mu": [0.1, 0.3], "temperature": 2000.0}
+
+
+def compute(tolerance, names=NAMES, model=SHEET, **options) -> ws.ResultSet:
+    return ws.compute(model, names, tolerance=tolerance, **(SCAN | options))
+
+
+@pytest.fixture(scope="module")
+def dense() -> ws.ResultSet:
+    return ws.compute(SHEET, NAMES, grid=(90, 90, 1), **SCAN)
+
+
+@pytest.fixture(scope="module")
+def whole() -> tuple[ws.ResultSet, list[Round]]:
+    rounds: list[Round] = []
+    return compute(1e-5, control=Control(report=rounds.append)), rounds
+
+
+def test_errors_are_inside_of_the_bars(whole: tuple[ws.ResultSet, list[Round]], dense: ws.ResultSet) -> None:
+    result, rounds = whole
+    for name, tensor in result.items():
+        largest = np.abs(dense[name].values).max()
+        assert largest > 1e-6
+        assert dense[name].error.max() < 1e-6 * largest
+        assert tensor.converged
+        assert 0 < tensor.error.max() <= 1e-5 * np.abs(tensor.values).max() * (1 + 1e-9)
+        assert (np.abs(tensor.values - dense[name].values) <= tensor.error + dense[name].error + 1e-13 * largest).all()
+    meshes, points = result.facts.notes["meshes"], result.facts.notes["k_points_of_meshes"]
+    assert len(meshes) == len(rounds) > 1
+    assert result.facts.k_points == sum(points) == sum(a * b * c for a, b, c in meshes)
+    assert [list(round_.mesh) for round_ in rounds] == meshes
+    assert max(rounds[-1].excess.values()) <= 1 < max(rounds[0].excess.values())
+    assert result.facts.how() == f"tolerance 1e-05, mesh {'x'.join(map(str, meshes[-1]))}"
+
+
+def test_two_meshes_at_least() -> None:
+    """One alone is not believed, however small its bar."""
+    result = compute(0.5, "spin_hall")
+    assert len(result.facts.notes["meshes"]) == 2
+    assert result["spin_hall"].converged
+
+
+def test_limits(dense: ws.ResultSet) -> None:
+    """The largest mesh that is allowed; not converged, where the largest bar is and which gap is there."""
+    wanted = Tolerance(1e-9, max_evaluations=3000)
+    with pytest.warns(ws.AccuracyWarning, match="not converged .*; the largest bar of spin_hall is at .* mu = 0.[13]000 eV"):
+        result = compute(wanted, "spin_hall")
+    tensor = result["spin_hall"]
+    assert tensor.converged is False
+    assert 2000 < result.facts.k_points <= 3000
+    assert " meV between bands " in result.facts.notes["kept_open"]["spin_hall"]
+    assert (np.abs(tensor.values - dense["spin_hall"].values) <= tensor.error + dense["spin_hall"].error).all()
+    with pytest.raises(ws.InputError, match="max_evaluations = 10 does not suffice for the first 256 k-points"):
+        compute(Tolerance(max_evaluations=10))
+    with pytest.warns(ws.AccuracyWarning, match="not converged"):
+        assert len(compute(Tolerance(1e-9, max_seconds=1e-6)).facts.notes["meshes"]) == 1
+
+
+def test_a_window_of_mu() -> None:
+    """Only there the bars are held to the tolerance: fewer points, and the others carry theirs; on boxes as on meshes."""
+    mu = np.linspace(-1.5, 1.5, 7)
+    options = {"model": ws.models.rashba_exchange(), "mu": mu, "temperature": 600.0, "names": "spin_hall"}
+    inside = np.abs(mu - 0.5) < 0.1
+    for start in (None, 4):
+        narrow = Tolerance(3e-2, window=(0.4, 0.6), start=start)
+        result, everywhere = compute(narrow, **options), compute(replace(narrow, window=None), **options)
+        bar, scale = (np.abs(x).reshape(len(mu), -1).max(axis=1) for x in (result["spin_hall"].error, result["spin_hall"].values))
+        assert result["spin_hall"].converged
+        assert 0 < bar[inside].max() <= 3e-2 * scale[inside].max()
+        distance = np.abs(result["spin_hall"].values - everywhere["spin_hall"].values)
+        assert (distance <= result["spin_hall"].error + everywhere["spin_hall"].error).all()
+        assert str(result.facts.tolerance) == "tolerance 0.03 for mu from 0.4 to 0.6 eV"
+        assert "within the tolerance for mu from 0.4 to 0.6 eV" in repr(result)
+    with pytest.raises(ws.InputError, match=r"window\) = 5 to 6 eV holds no mu"):
+        compute(Tolerance(window=(5.0, 6.0)))
+    for wrong in ((1.0, 0.0), (1.0,), "ab", (0.0, np.nan)):
+        with pytest.raises(ws.InputError, match="two energies"):
+            Tolerance(window=wrong)  # type: ignore[arg-type]
+
+
+def test_a_window_in_an_input_file(tmp_path: Path) -> None:
+    """It counts from fermi_energy, and comes back from the result."""
+    from wannier_spin.calculation.run import run_model
+    from wannier_spin.config import settings_from
+    from wannier_spin.integration.parallel import SERIAL
+
+    asked = {"seedname": "x", "responses": ["spin_hall"], "fermi_energy": 0.2, "mu": [-0.1, 0.1], "temperature": 2000.0}
+    settings = settings_from(asked | {"tolerance": {"relative": 0.3, "window": [0.05, 0.15]}}, "in.toml")
+    result = run_model(SHEET, None, settings, "", SERIAL)
+    window = ws.load(result.save(tmp_path / "r.h5")).facts.tolerance.window
+    assert window == pytest.approx((0.25, 0.35), abs=1e-12)
+
+
+def test_boxes_take_over_what_is_sharp() -> None:
+    """Nodes with a small pocket: boxes after the first mesh, and what that has cost counts."""
+    model, rounds = ws.models.weyl(tilt=(0.35, 0, 0.3)), []
+    wanted = Tolerance(0.3, max_evaluations=150_000)
+    options = {"model": model, "mu": 0.25, "temperature": 1000.0, "channel": "charge", "names": "nonlinear_extrinsic_spin_current"}
+    result = compute(wanted, control=Control(report=rounds.append), **options)
+    assert [bool(round_.mesh) for round_ in rounds[:2]] == [True, False]
+    assert result.facts.k_points == rounds[-1].evaluations
+    assert result.facts.boxes > 0
+    assert result.facts.notes["meshes"] == [[16, 16, 16]]
+
+
+def test_at_zero_temperature_there_are_only_boxes() -> None:
+    result = compute(0.3, "spin_hall", temperature=0.0)
+    assert "meshes" not in result.facts.notes
+    assert result.facts.boxes > 0
+
+
+def test_resuming(whole: tuple[ws.ResultSet, list[Round]], tmp_path: Path) -> None:
+    """Stopped within the second mesh, then resumed: the same numbers; and from the end for a smaller tolerance."""
+    path, calls = tmp_path / "c.h5", [0]
+
+    def stop() -> bool:
+        calls[0] += 1
+        return len(rounds) == 1 and calls[0] > 100
+
+    rounds: list[Round] = []
+    with pytest.raises(Interrupted):
+        compute(1e-5, control=Control(path, False, rounds.append, stop))
+    assert len(rounds) == 1
+    resumed = compute(1e-5, control=Control(path, True, rounds.append))
+    assert [r.mesh for r in rounds] == [r.mesh for r in whole[1]]
+    assert_same(resumed, whole[0])
+    with pytest.raises(ws.InputError, match="another calculation .*form: was full, is paper"):
+        compute(1e-5, form="paper", control=Control(path, True))
+    again: list[Round] = []
+    compute(Tolerance(1e-5, max_evaluations=sys.maxsize), control=Control(path, True, again.append))
+    assert again == []  # nothing is left to do
+
+
+def assert_same(found: ws.ResultSet, expected: ws.ResultSet) -> None:
+    for name, tensor in expected.items():
+        scale = np.abs(tensor.values).max()
+        assert scale > 0
+        assert np.abs(found[name].values - tensor.values).max() <= 1e-12 * scale
+        assert np.abs(found[name].error - tensor.error).max() <= 1e-9 * scale
+    assert found.facts.k_points == expected.facts.k_points
+
+
+def test_points_of_meshes() -> None:
+    """Even, alike in all periodic directions, denser within the limits of growth."""
+    sheet = ws.models.rashba_exchange()
+    assert first_points(sheet) == (16, 16, 1)
+    for excess in (0.1, 1.0, 1.5, 3.0, 1e9):
+        n, m, one = next_points(sheet, (20, 20, 1), excess, 2.0)
+        assert n == m
+        assert n % 2 == 0
+        assert one == 1
+        assert 20 * GROWTH[0] <= n <= 20 * GROWTH[1]
+    long = replace(sheet, lattice=np.diag([1.0, 2.0, 1.0]) @ sheet.lattice)
+    assert even_points(long, 40) == (40, 20, 1)
