@@ -1,4 +1,4 @@
-"""Meshes within a tolerance: true errors inside of the bars, what ends a run, resuming, ranks, windows of mu, hand-over to boxes."""
+"""Meshes within a tolerance: true errors inside of the bars, what ends a run, resuming, windows of mu, hand-over to boxes."""
 
 import sys
 from dataclasses import replace
@@ -24,13 +24,13 @@ def compute(tolerance, names=NAMES, model=SHEET, **options) -> ws.ResultSet:
 
 @pytest.fixture(scope="module")
 def dense() -> ws.ResultSet:
-    return ws.compute(SHEET, NAMES, grid=(90, 90, 1), **SCAN)
+    return ws.compute(SHEET, NAMES, grid=(80, 80, 1), **SCAN)
 
 
 @pytest.fixture(scope="module")
 def whole() -> tuple[ws.ResultSet, list[Round]]:
     rounds: list[Round] = []
-    return compute(1e-5, control=Control(report=rounds.append)), rounds
+    return compute(1e-3, control=Control(report=rounds.append)), rounds
 
 
 def test_errors_are_inside_of_the_bars(whole: tuple[ws.ResultSet, list[Round]], dense: ws.ResultSet) -> None:
@@ -38,16 +38,16 @@ def test_errors_are_inside_of_the_bars(whole: tuple[ws.ResultSet, list[Round]], 
     for name, tensor in result.items():
         largest = np.abs(dense[name].values).max()
         assert largest > 1e-6
-        assert dense[name].error.max() < 1e-6 * largest
+        assert dense[name].error.max() < 1e-4 * largest
         assert tensor.converged
-        assert 0 < tensor.error.max() <= 1e-5 * np.abs(tensor.values).max() * (1 + 1e-9)
+        assert 0 < tensor.error.max() <= 1e-3 * np.abs(tensor.values).max() * (1 + 1e-9)
         assert (np.abs(tensor.values - dense[name].values) <= tensor.error + dense[name].error + 1e-13 * largest).all()
     meshes, points = result.facts.notes["meshes"], result.facts.notes["k_points_of_meshes"]
     assert len(meshes) == len(rounds) > 1
     assert result.facts.k_points == sum(points) == sum(a * b * c for a, b, c in meshes)
     assert [list(round_.mesh) for round_ in rounds] == meshes
     assert max(rounds[-1].excess.values()) <= 1 < max(rounds[0].excess.values())
-    assert result.facts.how() == f"tolerance 1e-05, mesh {'x'.join(map(str, meshes[-1]))}"
+    assert result.facts.how() == f"tolerance 0.001, mesh {'x'.join(map(str, meshes[-1]))}"
 
 
 def test_two_meshes_at_least() -> None:
@@ -111,9 +111,10 @@ def test_a_window_in_an_input_file(tmp_path: Path) -> None:
 def test_boxes_take_over_what_is_sharp() -> None:
     """Nodes with a small pocket: boxes after the first mesh, and what that has cost counts."""
     model, rounds = ws.models.weyl(tilt=(0.35, 0, 0.3)), []
-    wanted = Tolerance(0.3, max_evaluations=150_000)
-    options = {"model": model, "mu": 0.25, "temperature": 1000.0, "channel": "charge", "names": "nonlinear_extrinsic_spin_current"}
-    result = compute(wanted, control=Control(report=rounds.append), **options)
+    wanted = Tolerance(0.1, max_evaluations=16_000)
+    options = {"model": model, "mu": 0.25, "temperature": 300.0, "channel": "charge", "names": "nonlinear_extrinsic_spin_current"}
+    with pytest.warns(ws.AccuracyWarning, match="not converged"):
+        result = compute(wanted, control=Control(report=rounds.append), **options)
     assert [bool(round_.mesh) for round_ in rounds[:2]] == [True, False]
     assert result.facts.k_points == rounds[-1].evaluations
     assert result.facts.boxes > 0
@@ -131,20 +132,20 @@ def test_resuming(whole: tuple[ws.ResultSet, list[Round]], tmp_path: Path) -> No
     path, calls = tmp_path / "c.h5", [0]
 
     def stop() -> bool:
-        calls[0] += 1
-        return len(rounds) == 1 and calls[0] > 100
+        calls[0] += len(rounds) == 1
+        return calls[0] > 10
 
     rounds: list[Round] = []
     with pytest.raises(Interrupted):
-        compute(1e-5, control=Control(path, False, rounds.append, stop))
+        compute(1e-3, control=Control(path, False, rounds.append, stop))
     assert len(rounds) == 1
-    resumed = compute(1e-5, control=Control(path, True, rounds.append))
+    resumed = compute(1e-3, control=Control(path, True, rounds.append))
     assert [r.mesh for r in rounds] == [r.mesh for r in whole[1]]
     assert_same(resumed, whole[0])
     with pytest.raises(ws.InputError, match="another calculation .*form: was full, is paper"):
-        compute(1e-5, form="paper", control=Control(path, True))
+        compute(1e-3, form="paper", control=Control(path, True))
     again: list[Round] = []
-    compute(Tolerance(1e-5, max_evaluations=sys.maxsize), control=Control(path, True, again.append))
+    compute(Tolerance(1e-3, max_evaluations=sys.maxsize), control=Control(path, True, again.append))
     assert again == []  # nothing is left to do
 
 
