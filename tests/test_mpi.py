@@ -330,7 +330,7 @@ seedname = "sheet.h5"
 responses = ["spin_hall", "edelstein"]
 mu = [0.1, 0.3]
 temperature = 300
-tolerance = 2e-2
+tolerance = { relative = 2e-2, start = 4 }
 """
 AT_ROUND = """
 import os, signal, sys

@@ -39,7 +39,7 @@ AIM = 0.8  # of the tolerance: what the next mesh is meant to reach
 POWERS = (1.0, 4.0)  # of 1/points along a direction with which bars decrease
 FIRST_POWER = 2.0  # before there are two meshes
 TRIAL = 0.25  # of the points that the last mesh is predicted to have: boxes are tried with as many
-LEAST_TRIAL = 10  # times the points of the first boxes: with less they cannot be judged
+LEAST_TRIAL = 4  # times the points of the first boxes: with less they cannot be judged
 DEARER = 2.0  # times: a point of a box, compared to one of a mesh
 
 
@@ -139,8 +139,8 @@ class _Run:
         least = LEAST_TRIAL * first_evaluations(self.integral)
         if reached.of_boxes:
             to_boxes = whole > DEARER * reached.of_boxes
-        else:
-            to_boxes = TRIAL * whole > least
+        else:  # meshes that are cheaper than a trial say more about those that follow
+            to_boxes = TRIAL * whole > least and self._evaluations(points) > least
         if to_boxes and reached.spent + least < self.wanted.max_evaluations:
             return Step(points, True, whole)
         affordable = self._affordable(points, reached)
