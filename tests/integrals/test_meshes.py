@@ -30,7 +30,7 @@ def dense() -> ws.ResultSet:
 @pytest.fixture(scope="module")
 def whole() -> tuple[ws.ResultSet, list[Round]]:
     rounds: list[Round] = []
-    return compute(1e-3, control=Control(report=rounds.append)), rounds
+    return compute(1e-2, control=Control(report=rounds.append)), rounds
 
 
 def test_errors_are_inside_of_the_bars(whole: tuple[ws.ResultSet, list[Round]], dense: ws.ResultSet) -> None:
@@ -40,14 +40,14 @@ def test_errors_are_inside_of_the_bars(whole: tuple[ws.ResultSet, list[Round]], 
         assert largest > 1e-6
         assert dense[name].error.max() < 1e-4 * largest
         assert tensor.converged
-        assert 0 < tensor.error.max() <= 1e-3 * np.abs(tensor.values).max() * (1 + 1e-9)
+        assert 0 < tensor.error.max() <= 1e-2 * np.abs(tensor.values).max() * (1 + 1e-9)
         assert (np.abs(tensor.values - dense[name].values) <= tensor.error + dense[name].error + 1e-13 * largest).all()
     meshes, points = result.facts.notes["meshes"], result.facts.notes["k_points_of_meshes"]
     assert len(meshes) == len(rounds) > 1
     assert result.facts.k_points == sum(points) == sum(a * b * c for a, b, c in meshes)
     assert [list(round_.mesh) for round_ in rounds] == meshes
     assert max(rounds[-1].excess.values()) <= 1 < max(rounds[0].excess.values())
-    assert result.facts.how() == f"tolerance 0.001, mesh {'x'.join(map(str, meshes[-1]))}"
+    assert result.facts.how() == f"tolerance 0.01, mesh {'x'.join(map(str, meshes[-1]))}"
 
 
 def test_two_meshes_at_least() -> None:
@@ -112,8 +112,8 @@ def test_a_window_in_an_input_file(tmp_path: Path) -> None:
 def test_boxes_take_over_what_is_sharp(tmp_path: Path) -> None:
     """A Fermi line at 10 K: boxes after some meshes, and what those have cost counts; resumed in the boxes the same."""
     rounds: list[Round] = []
-    options = {"model": ws.models.rashba_exchange(), "mu": 0.3, "temperature": 10.0, "names": "magnetic_spin_hall"}
-    result = compute(0.1, control=Control(report=rounds.append), **options)
+    options = {"model": ws.models.rashba_exchange(), "mu": 1.2, "temperature": 10.0, "names": "magnetic_spin_hall"}
+    result = compute(0.03, control=Control(report=rounds.append), **options)
     assert result["magnetic_spin_hall"].converged
     on_meshes = [bool(round_.mesh) for round_ in rounds]
     n = on_meshes.index(False)
@@ -121,12 +121,12 @@ def test_boxes_take_over_what_is_sharp(tmp_path: Path) -> None:
     assert not any(on_meshes[n:])
     assert len(result.facts.notes["meshes"]) == n
     assert result.facts.k_points == rounds[-1].evaluations > rounds[n - 1].evaluations
-    assert result.facts.how() == f"tolerance 0.1, {rounds[-1].boxes} boxes"
+    assert result.facts.how() == f"tolerance 0.03, {rounds[-1].boxes} boxes"
     stopped: list[Round] = []
     control = Control(tmp_path / "c.h5", False, stopped.append, lambda: len(stopped) == n + 2)
     with pytest.raises(Interrupted):
-        compute(0.1, control=control, **options)
-    resumed = compute(0.1, control=Control(tmp_path / "c.h5", True), **options)
+        compute(0.03, control=control, **options)
+    resumed = compute(0.03, control=Control(tmp_path / "c.h5", True), **options)
     assert_same(resumed, result)
     assert resumed.facts.notes["meshes"] == result.facts.notes["meshes"]
 
@@ -147,15 +147,15 @@ def test_resuming(whole: tuple[ws.ResultSet, list[Round]], tmp_path: Path) -> No
 
     rounds: list[Round] = []
     with pytest.raises(Interrupted):
-        compute(1e-3, control=Control(path, False, rounds.append, stop))
+        compute(1e-2, control=Control(path, False, rounds.append, stop))
     assert len(rounds) == 1
-    resumed = compute(1e-3, control=Control(path, True, rounds.append))
+    resumed = compute(1e-2, control=Control(path, True, rounds.append))
     assert [r.mesh for r in rounds] == [r.mesh for r in whole[1]]
     assert_same(resumed, whole[0])
     with pytest.raises(ws.InputError, match="another calculation .*form: was full, is paper"):
-        compute(1e-3, form="paper", control=Control(path, True))
+        compute(1e-2, form="paper", control=Control(path, True))
     again: list[Round] = []
-    compute(Tolerance(1e-3, max_evaluations=sys.maxsize), control=Control(path, True, again.append))
+    compute(Tolerance(1e-2, max_evaluations=sys.maxsize), control=Control(path, True, again.append))
     assert again == []  # nothing is left to do
 
 
