@@ -61,8 +61,9 @@ class Request:
     temperature : K; 0 is allowed for Fermi-sea responses, within a tolerance, and for everything on a k·p model.
     grid : three numbers of k-points, k = (i + shift)/n; one along a vacuum direction. For a k·p model two numbers:
         Gauss-Legendre points per radial panel, and angles. None: give a tolerance.
-    tolerance : relative to the largest component over the scan, or a `Tolerance`: k-points go where they are needed until the error
-        bars of all components at all (mu, T) are within it. Also at 0 K. `ResponseTensor.converged` says whether they are.
+    tolerance : relative to the largest component over the scan, or a `Tolerance`: meshes become denser, or k-points go where they
+        are needed (boxes), until the error bars of all components at all (mu, T), or in a window of mu, are within it. Also at
+        0 K. `ResponseTensor.converged` says whether they are.
     tau : hbar/eV with natural units (default 1), fs with SI units (default 10). Several: see `ResponseTensor.over_tau`.
     omega : eV, for the responses to an alternating field. broadening : eV, half width eta in omega + i eta.
     units : "natural", hbar = e = 1, eV, angstrom, K, tau in hbar/eV; or "SI", tau in fs. Default in Python: natural; in input
@@ -241,7 +242,7 @@ def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str,
     asked["spin_current"] = _definitions(asked["spin_current"])
     _check_choices(asked)
     if asked["grid"] is not None and asked["tolerance"] is not None:
-        raise InputError("expected either a grid (uniform mesh) or a tolerance (adaptive boxes), found both")
+        raise InputError("expected either a grid (uniform mesh) or a tolerance, found both")
     asked["grid"] = None if asked["grid"] is None else _as_tuple(asked["grid"])
     asked["shift"] = _as_tuple(asked["shift"])
     if asked["tolerance"] is not None and not isinstance(asked["tolerance"], Tolerance):

@@ -138,22 +138,36 @@ def _adaptive_rows(
     wanted: Tolerance, sample: ResultSet, rounds: Sequence[Round], seconds: float, ranks: int
 ) -> list[tuple[str, str]]:
     """seconds : for a k-point, on all ranks."""
-    numbers, first = sample.provenance, rounds[0]
-    worst = max(first.excess, key=lambda name: first.excess[name])
     points = wanted.replicas * sum(
-        predicted_points([(r.evaluations, max(r.excess.values())) for r in one]) for one in _sums(rounds)
+        predicted_points([(r.evaluations, max(r.excess.values())) for r in _last_kind(one)]) for one in _sums(rounds)
     )
     most = wanted.max_evaluations * wanted.replicas
     done = all(x <= 1 for x in rounds[-1].excess.values())
     how = "counted" if done else f"extrapolated from {len(rounds)} round(s), good to a factor of a few"
     return [
-        ("first boxes", f"{first.boxes} of {numbers['points_per_box']} points, {numbers['box_operations']} operations used"),
-        ("after them", f"error bars are at most {first.excess[worst]:.3g} times the tolerance ({worst})"),
+        *_first_rows(sample, rounds[0]),
         ("replicas", str(wanted.replicas)),
         ("k-points", f"about {min(points, most):.2g} ({how})"),
         ("estimated time", f"{_duration(min(points, most) * seconds)} on {ranks} rank(s)"),
         ("at most", f"{_duration(most * seconds)} for max_evaluations = {wanted.max_evaluations} k-points"),
     ]
+
+
+def _first_rows(sample: ResultSet, first: Round) -> list[tuple[str, str]]:
+    """What a run within a tolerance begins with, and how far that comes."""
+    worst = max(first.excess, key=lambda name: first.excess[name])
+    reached = f"error bars are at most {first.excess[worst]:.3g} times the tolerance ({worst})"
+    if first.mesh:
+        mesh = f"{'x'.join(map(str, first.mesh))}, {first.evaluations} k-points"
+        return [("first mesh", mesh), ("after it", reached), ("then", "denser meshes, or boxes where those take less")]
+    numbers = sample.provenance
+    boxes = f"{first.boxes} of {numbers['points_per_box']} points, {numbers['box_operations']} operations used"
+    return [("first boxes", boxes), ("after them", reached)]
+
+
+def _last_kind(rounds: Sequence[Round]) -> list[Round]:
+    """Those on meshes, or those on boxes: what the last one was."""
+    return [round_ for round_ in rounds if bool(round_.mesh) == bool(rounds[-1].mesh)]
 
 
 def _sums(rounds: Sequence[Round]) -> list[list[Round]]:

@@ -149,7 +149,7 @@ def algorithm_of(request: Request, model: Model) -> Algorithm:
             raise InputError(f"model '{model.name}' is not periodic: there is nothing to integrate over")
         return OnMeshes(OnBoxes(request.tolerance, cell_integrands))
     if request.grid is None:
-        raise InputError("expected either a grid (uniform mesh) or a tolerance (adaptive boxes), found neither")
+        raise InputError("expected either a grid (uniform mesh) or a tolerance, found neither")
     if isinstance(model, ContinuumModel):
         return OnDisk(tuple(request.grid))
     return OnMesh(_three("grid", request.grid, int), _three("shift", request.shift, float))
