@@ -95,14 +95,17 @@ def test_the_tolerance_is_said(iron: ws.ResultSet) -> None:
     assert any(line.startswith("grid 4×4×4") for line in fact_lines(iron))
 
 
-def test_a_run_with_a_tolerance(tmp_path: Path) -> None:
-    tolerance = ws.Tolerance(0.3, {"spin_hall": 1.0}, max_evaluations=20_000)
+@pytest.mark.parametrize("start", [None, 4])
+def test_a_run_with_a_tolerance(tmp_path: Path, start: int | None) -> None:
+    tolerance = ws.Tolerance(0.3, {"spin_hall": 1.0}, max_evaluations=20_000, start=start)
     result = ws.compute(ws.models.get("weyl"), "spin_hall", tolerance=tolerance, mu=0.1, temperature=3000)
     for facts in (result.facts, ws.load(result.save(tmp_path / "weyl.h5")).facts):
         assert isinstance(facts.sampling, ToleranceFacts)
         assert (facts.sampling.relative, facts.sampling.absolute) == (0.3, {"spin_hall": 1.0})
-        assert facts.boxes > 0
-        assert facts.how() == f"tolerance 0.3, {facts.boxes} boxes"
+        assert (facts.boxes > 0) == (start is not None)
+        assert facts.meshes == (() if start else facts.meshes)
+        mesh = facts.meshes[-1] if facts.meshes else ()
+        assert facts.how() == f"tolerance 0.3, {f'{facts.boxes} boxes' if start else 'mesh ' + 'x'.join(map(str, mesh))}"
 
 
 def test_nothing_known() -> None:

@@ -33,11 +33,12 @@ from wannier_spin.integration.parallel import together
 from wannier_spin.model import TightBindingModel
 
 Real = NDArray[np.float64]
-FIRST, FEWEST, MOST = 45.0, 6, 16  # angstrom: what the first mesh has along a direction in all; its points there
+FIRST, FEWEST, MOST = 45.0, 6, 14  # angstrom: what the first mesh has along a direction in all; its points there
 GROWTH = (1.2, 1.6)  # of the points along a direction, from one mesh to the next
 AIM = 0.8  # of the tolerance: what the next mesh is meant to reach
 POWERS = (1.0, 6.0)  # of 1/points along a direction with which bars decrease
 FIRST_POWER = 2.0  # before there are two meshes
+POOLED = 3  # meshes, the last ones, that tell the power: single bars are as uncertain as they are large
 TRIAL = 0.25  # of the points that the last mesh is predicted to have: boxes are tried with as many
 LEAST_TRIAL = 4  # times the points of the first boxes: with less they cannot be judged
 DEARER = 2.0  # times: a point of a box, compared to one of a mesh
@@ -164,11 +165,11 @@ class _Run:
         seconds = (self.wanted.max_seconds - (time.monotonic() - self.begun)) / max(last.seconds, 1e-9) * last.evaluations
         left = min(self.wanted.max_evaluations - reached.spent, self.execution.comm.bcast(max(seconds, 0.0)))
         longest = max(points)
-        while longest >= GROWTH[0] * max(last.points):
-            points = even_points(self.model, longest)
+        while max(points) > max(last.points) and longest > max(last.points):
             if self._evaluations(points) <= left:
                 return points
             longest -= 2
+            points = mesh_points(self.model, longest)
         return None
 
     def _excess(self, reached: Reached) -> float:
@@ -238,10 +239,10 @@ def _before(stages: Sequence[Stage]) -> Real | None:
 
 
 def _power(stages: Sequence[Stage]) -> float:
-    """With which bars decrease, from the two last meshes."""
+    """With which bars decrease, from the last meshes."""
     if len(stages) < 2:
         return FIRST_POWER
-    before, last = stages[-2:]
+    before, last = stages[-POOLED:][0], stages[-1]
     ratio = max(last.points) / max(before.points)
     finite = np.isfinite(before.bars) & np.isfinite(last.bars) & (last.bars > 0)
     if not finite.any():
@@ -251,23 +252,32 @@ def _power(stages: Sequence[Stage]) -> float:
 
 
 def first_points(model: TightBindingModel) -> tuple[int, int, int]:
-    """Even numbers, alike in all directions: FIRST over the shortest lattice vector along the one that needs most."""
+    """Alike in all directions: FIRST over the shortest lattice vector along the one that needs most."""
     used = np.array(model.periodic)
     steps = np.array([s for s in itertools.product((-1, 0, 1), repeat=3) if any(s) and not (np.array(s)[~used]).any()])
     shortest = float(np.linalg.norm(steps @ model.lattice, axis=1).min())
-    return even_points(model, np.clip(FIRST / shortest, FEWEST, MOST))
-
-
-def even_points(model: TightBindingModel, longest: float) -> tuple[int, int, int]:
-    """Along each direction in proportion to the reciprocal vector: `longest` along the longest; one without periodicity."""
-    lengths = np.linalg.norm(np.linalg.inv(model.lattice), axis=0) * np.array(model.periodic)
-    counts = 2 * np.maximum(np.round(longest * lengths / lengths.max() / 2), 1)
-    n1, n2, n3 = (int(n) if periodic else 1 for n, periodic in zip(counts, model.periodic, strict=True))
-    return n1, n2, n3
+    return mesh_points(model, np.clip(FIRST / shortest, FEWEST, MOST))
 
 
 def next_points(model: TightBindingModel, last: tuple[int, int, int], excess: float, power: float) -> tuple[int, int, int]:
     """A denser mesh that is predicted to be within the tolerance, as far as GROWTH allows."""
-    longest = max(last)
-    wanted = longest * float(np.clip((excess / AIM) ** (1 / power), *GROWTH))
-    return even_points(model, max(2 * np.ceil(wanted / 2 - 1e-9), longest + 2))
+    return mesh_points(model, max(last) * float(np.clip((excess / AIM) ** (1 / power), *GROWTH)))
+
+
+def mesh_points(model: TightBindingModel, longest: float) -> tuple[int, int, int]:
+    """At least so many points along the longest reciprocal vector, in proportion along the others; one without periodicity.
+
+    Twice a prime: two meshes have few points in common, and a narrow feature at a rational point (7/16 of a reciprocal vector in
+    platinum) is met by none of them, where others meet it again and again.
+    """
+    lengths = np.linalg.norm(np.linalg.inv(model.lattice), axis=0) * np.array(model.periodic)
+    wanted = longest * lengths / lengths.max()
+    n1, n2, n3 = (_twice_a_prime(n) if periodic else 1 for n, periodic in zip(wanted, model.periodic, strict=True))
+    return n1, n2, n3
+
+
+def _twice_a_prime(least: float) -> int:
+    p = max(2, int(np.ceil(least / 2 - 1e-6)))
+    while any(p % divisor == 0 for divisor in range(2, int(p**0.5) + 1)):
+        p += 1
+    return 2 * p
