@@ -432,9 +432,10 @@ def test_resume_of_a_mesh(wannier_spin: Command, folder: Path) -> None:
     assert names(folder) == INPUTS | {"in.h5"}
 
 
-def test_a_run_that_its_limits_end_keeps_its_checkpoint(wannier_spin: Command, folder: Path) -> None:
+@pytest.mark.parametrize("start", ["start = 4, ", ""])  # boxes, meshes
+def test_a_run_that_its_limits_end_keeps_its_checkpoint(wannier_spin: Command, folder: Path, start: str) -> None:
     """With more evaluations it goes on from there, to numbers within the bars that the first part had."""
-    few, more = ("2e-2", "{ relative = 1e-3, max_evaluations = 3000 }"), ("2e-2", "{ relative = 1e-3, max_evaluations = 9000 }")
+    few, more = ((ASKED, f"{{ {start}relative = 1e-3, max_evaluations = {most} }}") for most in (3000, 9000))
     (folder / "in.toml").write_text(INPUT.replace(*few))
     done = wannier_spin("run", folder / "in.toml")
     assert done.code == 0, done.err
@@ -445,7 +446,7 @@ def test_a_run_that_its_limits_end_keeps_its_checkpoint(wannier_spin: Command, f
     assert_refused(wannier_spin("run", folder / "in.toml"), "--resume")
     again = wannier_spin("run", folder / "in.toml", "--resume")
     assert again.code == 0, again.err
-    assert not again.err.startswith("round 1:")
+    assert not again.err.startswith(("round 1:", "mesh 14x14x1,"))
     assert not (folder / "in.1.h5").exists()  # the same calculation, gone on with
     resumed = ws.load(folder / "in.h5")
     assert resumed.provenance["k_points_evaluated"] > 1.5 * first.provenance["k_points_evaluated"]
@@ -533,7 +534,11 @@ def plan(out: str) -> dict[str, str]:
 
 
 def test_plan_of_an_adaptive_run(wannier_spin: Command, folder: Path) -> None:
-    (folder / "in.toml").write_text(INPUT.replace(ASKED, "{ relative = 2e-3, max_evaluations = 5000, replicas = 3 }"))
+    (folder / "in.toml").write_text(INPUT.replace(ASKED, "{ relative = 2e-3, max_evaluations = 5000 }"))
+    rows = plan(wannier_spin("run", folder / "in.toml", "--dry-run").out)
+    assert rows["first mesh"] == "14x14x1, 196 k-points"
+    assert re.match(r"error bars are at most \d+ times the tolerance", rows["after it"])
+    (folder / "in.toml").write_text(INPUT.replace(ASKED, "{ relative = 2e-3, max_evaluations = 5000, replicas = 3, start = 4 }"))
     done = wannier_spin("run", folder / "in.toml", "--dry-run")
     assert (done.code, done.err) == (0, "")
     rows = plan(done.out)
