@@ -446,7 +446,7 @@ def test_a_run_that_its_limits_end_keeps_its_checkpoint(wannier_spin: Command, f
     assert_refused(wannier_spin("run", folder / "in.toml"), "--resume")
     again = wannier_spin("run", folder / "in.toml", "--resume")
     assert again.code == 0, again.err
-    assert not again.err.startswith(("round 1:", "mesh 14x14x1,"))
+    assert not again.err.startswith("round 1:" if start else "mesh")
     assert not (folder / "in.1.h5").exists()  # the same calculation, gone on with
     resumed = ws.load(folder / "in.h5")
     assert resumed.provenance["k_points_evaluated"] > 1.5 * first.provenance["k_points_evaluated"]

@@ -217,6 +217,9 @@ class _Run:
         before = reached.as_tree() if reached.stages else {}
         how = replace(self.execution, control=replace(control, resume=resume, report=report, before=before))
         found = replace(self.boxes, wanted=limited).sums(self.integral, how)
+        reached_by_boxes = max(found.notes["error_over_tolerance"].values(), default=0.0)
+        if reached.stages and reached_by_boxes > max(1.0, self._excess(reached)):  # limits have ended them: the mesh knows more
+            return self._finished(replace(reached, spent=spent + found.evaluations))
         return replace(found, evaluations=spent + found.evaluations, notes={**found.notes, **reached.notes()})
 
     def _finished(self, reached: Reached) -> Sums:
