@@ -186,6 +186,31 @@ def test_hr_without_win(tmp_path: Path) -> None:
     np.testing.assert_allclose(model.centres, [[0.5, 0.0, 1.0]] * 2, atol=1e-9)
 
 
+@pytest.mark.parametrize("order", ["interleaved", "blocks"])
+def test_a_folder_of_the_jarvis_database(order: str, tmp_path: Path) -> None:
+    """_hr.dat and .win alone: the functions are where they were projected, which is a doubt; H decides the order of spinors."""
+    R, H = spinful(order)
+    (tmp_path / "w_hr.dat").write_text("\n".join(hr_lines(R, H)) + "\n")
+    rows = "\n".join(" ".join(f"{x:.10f}" for x in row) for row in HEXAGONAL)
+    n = H.shape[-1] // 2
+    atoms = "\n".join(f"X{i} {0.1 * i} 0.2 0.3" for i in range(n))
+    projections = "\n".join(f"X{i}:s" for i in range(n))
+    win = (
+        f"num_wann = {2 * n}\nspinors = true\nguiding_centres = TRUE\nbegin unit_cell_cart\n{rows}\nend unit_cell_cart\n"
+        f"begin atoms_frac\n{atoms}\nend atoms_frac\nbegin projections\n{projections}\nend projections\n"
+    )
+    (tmp_path / "w.win").write_text(win)
+    model = read_hr(tmp_path / "w", spin="auto")
+    places = np.array([[0.1 * i, 0.2, 0.3] for i in range(n)]) @ HEXAGONAL
+    expected = np.tile(places, (2, 1)) if order == "blocks" else np.repeat(places, 2, axis=0)
+    assert np.ptp(places[:, 0]) > 0.05
+    np.testing.assert_allclose(model.centres, expected, atol=1e-9)
+    assert any("'w.win' projected the functions" in text for text in fitness_of(model).warnings)
+    (tmp_path / "w.win").write_text(win.replace("X0:s\n", "X0:s;p\n"))
+    with pytest.raises(InputError, match=f"projects on {n + 3} functions"):
+        read_hr(tmp_path / "w")
+
+
 # --- centres ------------------------------------------------------------------------------------------------------------
 
 

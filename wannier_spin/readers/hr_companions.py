@@ -1,7 +1,8 @@
 """What `_hr.dat` does not hold: lattice vectors and Wannier centres, from the files beside it.
 
 Lattice: `.win`, else `wt.in` of WannierTools, else one structure file (POSCAR, CONTCAR, seed.cif, any single .cif).
-Centres: `_r.dat` (with the whole position), else `.wout`, else `_centres.xyz`, else the projectors of `wt.in`. Wannier90 writes
+Centres: `_r.dat` (with the whole position), else `.wout`, else `_centres.xyz`, else the projectors of `wt.in`, else (as in the
+JARVIS database) where `.win` says that the functions were projected, which is told as a doubt. Wannier90 writes
 `.wout` in its length unit, and with translate_home_cell it moves the centres of `_centres.xyz`, but not `_hr.dat`, into one cell.
 """
 
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.readers.files import find_file, read_bytes, require_file
+from wannier_spin.readers.fitness import Check, passed_or_not
+from wannier_spin.readers.projections import projected_places
+from wannier_spin.readers.spinors import ORDERS, Spin, chosen_order
 from wannier_spin.readers.structure import read_structure
 from wannier_spin.readers.text_tables import RawTable, with_centres, with_position
 from wannier_spin.readers.win import BOHR, WinFile, read_win
@@ -38,8 +42,11 @@ def read_cell(seed: Path, hr: Path) -> tuple[NDArray[np.float64], WinFile | None
     return win.lattice() if win is not None else np.eye(3), win, require_file(seed, ".win", advice=advice)
 
 
-def add_position(table: RawTable, seed: Path, win: WinFile | None) -> tuple[RawTable, Path]:
-    """The table with its position, and the file that it comes from. Raises InputError where nothing has the centres."""
+def add_position(table: RawTable, seed: Path, win: WinFile | None, spin: Spin | None = None) -> tuple[RawTable, Path]:
+    """The table with its position, and the file that it comes from: that of `.win` are places of projections.
+
+    spin : the order of spinors, where somebody says it. Raises InputError where nothing has the centres.
+    """
     if (path := find_file(seed, "_r.dat")) is not None:
         return with_position(table, path), path
     n, wout, xyz = table.hamiltonian.shape[-1], find_file(seed, ".wout"), find_file(seed, "_centres.xyz")
@@ -58,7 +65,9 @@ def add_position(table: RawTable, seed: Path, win: WinFile | None) -> tuple[RawT
         return with_centres(table, _from_xyz(xyz, n)), xyz
     if (tools := seed.with_name("wt.in")).is_file():
         return with_centres(table, WannierToolsInput(tools).centres(n)), tools
-    advice = "the Wannier centres are needed: write_rmn = .true., the .wout, or PROJECTORS in a wt.in"
+    if win is not None and win.blocks.get("projections"):
+        return with_centres(table, _from_projections(win, table, spin)), win.path
+    advice = "the Wannier centres are needed: write_rmn = .true., the .wout, PROJECTORS in a wt.in, or projections on atoms in .win"
     return table, require_file(seed, "_centres.xyz", ".wout", advice=advice)
 
 
@@ -72,6 +81,31 @@ def check_centres(centres: NDArray[np.float64], path: Path, seed: Path, lattice:
         _compare(centres, path, _from_wout(wout, len(centres)), wout, lattice)
     if xyz is not None:
         _compare(centres, path, _from_xyz(xyz, len(centres)), xyz, lattice)
+
+
+def about_centres(path: Path) -> list[Check]:
+    """What is to be told of centres from this file."""
+    if path.suffix != ".win":
+        return []
+    advice = (
+        "velocities between atoms are right as far as the functions stayed where they began, and Berry connections between "
+        "orbitals are left out; give .wout, _centres.xyz or _tb.dat of the run"
+    )
+    return [passed_or_not("Wannier centres", False, f"where '{path.name}' projected the functions", "those of the run", advice)]
+
+
+def _from_projections(win: WinFile, table: RawTable, spin: Spin | None) -> NDArray[np.float64]:
+    """The places of the projections, (n, 3); of spinors in the order that is said, else that H decides for. Raises InputError."""
+    places, n = projected_places(win), table.hamiltonian.shape[-1]
+    if n == len(places) and not win.flag("spinors"):
+        return places
+    if n != 2 * len(places):
+        raise InputError(
+            f"'{win.path}' projects on {len(places)} functions, expected {n} or, of spinors, {n // 2}: with select_projections "
+            "it is not known which function is where; give .wout, _centres.xyz or _tb.dat of the run"
+        )
+    order = spin if spin in ORDERS else chosen_order(table.divided()["hamiltonian"], "auto", win.path)[0]
+    return np.tile(places, (2, 1)) if order == "blocks" else np.repeat(places, 2, axis=0)
 
 
 _NUMBER = r"\s*(-?\d+\.\d+)\s*,?"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.orbitals import HARMONICS, Orbitals, SpinOrder, with_spin
@@ -37,6 +38,12 @@ def read_projections(path: str | Path, spin_order: SpinOrder | None = "interleav
     if win.keywords.get("spinors", "f").lower().strip(".")[:1] != "t":
         raise InputError(f"'{path}' has no 'spinors = true'; what is known are projections on functions with spin")
     return _with_number(win, with_spin(*_spatial(win), order=spin_order), 1)
+
+
+def projected_places(win: WinFile) -> NDArray[np.float64]:
+    """Where the functions were projected, (i, 3) Cartesian, angstrom, one for each of them without its spin. Raises InputError."""
+    positions, spatial = _spatial(win)
+    return np.asarray(positions[[site for site, _, _ in spatial]] @ win.lattice(), float)
 
 
 def _with_number(win: WinFile, orbitals: Orbitals, channels: int) -> Orbitals:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,7 @@ from wannier_spin.readers.bloch_data import check_sizes
 from wannier_spin.readers.checkpoint import read_chk
 from wannier_spin.readers.files import find_file, require_file, sha256
 from wannier_spin.readers.fitness import Check, passed_or_not
-from wannier_spin.readers.hr_companions import add_position, check_centres, read_cell
+from wannier_spin.readers.hr_companions import about_centres, add_position, check_centres, read_cell
 from wannier_spin.readers.quality import examined, ties_check
 from wannier_spin.readers.replicas import infer_mesh, mesh_of
 from wannier_spin.readers.spinors import PAULI, Spin, check_spin, chosen_order, is_pure, pure_spinors, refuse_without_spinors
@@ -83,13 +84,13 @@ def read_hr(
 ) -> TightBindingModel:
     """Model from `seed_hr.dat`, `seed_r.dat` if there is one, the lattice of `seed.win`, wt.in or a structure; else like `read_tb`.
 
-    Without `_r.dat` the position operator is diagonal, with the centres of `.wout`, `_centres.xyz` or wt.in (InputError
-    without any): Berry connections between orbitals are then left out.
+    Without `_r.dat` the position operator is diagonal, with the centres of `.wout`, `_centres.xyz` or wt.in, or, with a
+    warning, where `.win` projected the functions (InputError without any): Berry connections between orbitals are then left out.
     """
     path, seed = _resolve(path, "_hr.dat", "set write_hr = .true. in the .win and run wannier90.x again")
     lattice, win, cell = read_cell(seed, path)
-    table, centres = add_position(read_hr_table(path, lattice), seed, win)
-    return _model(table, [path, cell, centres], seed, spin, ws_distance, ws_distance_tolerance, name)
+    table, centres = add_position(read_hr_table(path, lattice), seed, win, spin)
+    return _model(table, [path, cell, centres], seed, spin, ws_distance, ws_distance_tolerance, name, about_centres(centres))
 
 
 def _resolve(path: str | Path, suffix: str, advice: str) -> tuple[Path, Path]:
@@ -145,6 +146,7 @@ def _model(
     ws_distance: WSDistance,
     tolerance: float,
     name: str | None,
+    told: Sequence[Check] = (),
 ) -> TightBindingModel:
     check_spin(spin)
     win_path = find_file(seed, ".win")
@@ -166,9 +168,9 @@ def _model(
     if "position" in matrices and np.isfinite(errors["position"]):
         matrices["position"] = hermitian_part(R_vectors, matrices["position"])
     if spin is not None and is_pure(spin):
-        order, told = chosen_order(matrices["hamiltonian"], spin, files[0])
+        order, answer = chosen_order(matrices["hamiltonian"], spin, files[0])
         matrices["spin"], spin = pure_spinors(R_vectors, table.hamiltonian.shape[-1], order, files[0]), order
-        checks.append(told)
+        checks.append(answer)
     source = _source(files, used, ties.tolerance if ties else tolerance, mesh)
     model = TightBindingModel(
         lattice=table.lattice,
@@ -179,7 +181,7 @@ def _model(
         name=name or seed.name,
         source=source | {"spin": str(spin), "hermiticity_error": json.dumps(errors)},
     )
-    return examined(model, [*checks, *([ties_check(ties)] if ties else [])])
+    return examined(model, [*told, *checks, *([ties_check(ties)] if ties else [])])
 
 
 def _source(files: list[Path], used: str | Path, tolerance: float, mesh: NDArray[np.int64] | None) -> dict[str, str]:
