@@ -2,11 +2,15 @@
 
 import gzip
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 import wannier_spin as ws
 from wannier_spin.readers import find_fermi_energy
+from wannier_spin.readers.energy_tests import check_fermi_energy
 
 SCF = """
      convergence has been achieved in  11 iterations
@@ -76,3 +80,43 @@ def test_refused(tmp_path: Path, files: dict[str, str], parts: tuple[str, ...]) 
 def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(ws.InputError, match="does not exist"):
         find_fermi_energy(tmp_path / "no" / "X")
+
+
+# --- energies against it ------------------------------------------------------------------------------------------------
+
+
+def bands(folder: Path, shift: float = 0.0, excluded: tuple[int, ...] = (1, 2, 9), spin: object = 1) -> Any:
+    """Of an insulator: at 8 k-points four bands, two of them below 0, two above 1 eV; bands 1, 2 and 9 are left out."""
+    k = np.linspace(0, 1, 8)
+    energies = np.stack([-2 + k, -1 + k, 1 + k, 2 + k], axis=1) + shift
+    return SimpleNamespace(
+        spin=spin, energies=energies, paths={"eig": folder / "X.eig"}, checkpoint=SimpleNamespace(excluded=excluded)
+    )
+
+
+@pytest.mark.parametrize(
+    "electrons", ["     number of electrons       =         4.00\n", "   NELECT =       4.0000    total number\n"]
+)
+def test_energies_are_filled_up_to_the_fermi_energy(tmp_path: Path, electrons: str) -> None:
+    name, text = ("scf.out", SCF.format("0.6")) if "number of" in electrons else ("OUTCAR", OUTCAR.format("0.6"))
+    (tmp_path / name).write_text(electrons + text)
+    right = check_fermi_energy(bands(tmp_path))
+    assert right.ok
+    assert right.value == "2 electrons fill .eig up to 0.000 eV, the next state is at 1.000 eV"
+    for shift in (1.2, -1.2):
+        wrong = check_fermi_energy(bands(tmp_path, shift))
+        assert wrong.ok is False
+        assert f"'{name}' states 0.600 eV" in wrong.advice
+        assert not wrong.certain
+    assert check_fermi_energy(bands(tmp_path, 1.0)).ok
+    assert check_fermi_energy(bands(tmp_path, excluded=(1, 9))).ok is False
+    assert not check_fermi_energy(bands(tmp_path, spin=None)).tested
+    assert not check_fermi_energy(bands(tmp_path, excluded=(1, 2, 3, 4))).tested
+
+
+def test_no_output_no_test(tmp_path: Path) -> None:
+    assert not check_fermi_energy(bands(tmp_path)).tested
+    (tmp_path / "scf.out").write_text(SCF.format("0.6"))
+    assert not check_fermi_energy(bands(tmp_path)).tested
+    (tmp_path / "other.out").write_text(SCF.format("2.6"))
+    assert "has the Fermi energy" in check_fermi_energy(bands(tmp_path)).value

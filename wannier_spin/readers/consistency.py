@@ -4,6 +4,7 @@
     centres     those of `.chk` follow from its overlaps and the b vectors: sum_b w_b b arg(M_nn exp(i b.r_n)) = 0
     cell        lattice of `.chk` and of `.win`; k-points of `.chk`, `.win`, `.nnkp` modulo reciprocal lattice vectors
     windows     bands that `.chk` has in its outer window, and those wholly in its Wannier space, against `.eig` and `.win`
+    electrons   of the DFT run fill `.eig` up to the Fermi energy that its output states
     kinetic     sum_n |<u_mk|u_n,k+b>|^2 (e_n,k+b - e_mk), averaged over b, is the mean of hbar^2 b^2 / 2m over b up to
                 nonlocal potentials and missing bands: from k.p theory, <u_mk|H(k+b)|u_mk> = e_mk + b.v + hbar^2 b^2/2m
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.readers.bloch_data import BlochData, check_sizes
 from wannier_spin.readers.checkpoint import Checkpoint
-from wannier_spin.readers.energy_tests import check_kinetic_energy, check_windows
+from wannier_spin.readers.energy_tests import check_fermi_energy, check_kinetic_energy, check_windows
 from wannier_spin.readers.fitness import Check, passed_or_not, untested
 from wannier_spin.readers.overlap_tests import check_overlaps
 from wannier_spin.readers.win import check_lattice, read_nnkp_kpoints
@@ -35,7 +36,7 @@ def check_files(data: BlochData) -> list[Check]:
     if "nnkp" in data.paths:
         _check_kpoints(data.checkpoint, data.paths["chk"], read_nnkp_kpoints(data.paths["nnkp"]), data.paths["nnkp"])
     checks += check_overlaps(data)
-    return [*checks, *check_windows(data), check_kinetic_energy(data)]
+    return [*checks, *check_windows(data), check_fermi_energy(data), check_kinetic_energy(data)]
 
 
 def _check_all_sizes(data: BlochData) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.readers.bloch_data import BlochData, point
 from wannier_spin.readers.checkpoint import Checkpoint
+from wannier_spin.readers.fermi import electrons_of, fermi_energy_of_outputs
 from wannier_spin.readers.fitness import Check, passed_or_not, untested
 from wannier_spin.readers.win import WinFile
 
@@ -22,6 +23,7 @@ CONTAINED = 1e-8  # a band of which less than this fraction of the norm is missi
 MISSING = 1e-6  # a band of which more than this fraction is missing does not
 BY_SYMMETRY = 0.1  # of the bands in the Wannier space: more may not lie above the frozen window by accident or symmetry
 EDGE = 1e-4  # eV
+COUNTED = 0.5  # eV: so far may a mesh of some 100 points be from the Fermi energy of the DFT run (Pt, Fe, Mn2Au: 0.1, 0.1, 0.2)
 
 
 def read_window(win: WinFile, kind: str) -> tuple[float, float] | None:
@@ -106,6 +108,35 @@ def _frozen_window(data: BlochData, free: NDArray[np.bool_]) -> Check:
         )
     fits = not (inside & missing).any() and highest <= window[1] + EDGE
     return passed_or_not(name, fits, found, f"dis_froz_max = {window[1]:g} eV of '{win.path.name}' between the two", EDITED)
+
+
+def check_fermi_energy(data: BlochData) -> Check:
+    """`.eig` filled with the electrons of the DFT run: up to the Fermi energy that its output beside the files states.
+
+    Excluded bands are full where they are among the lowest. Only spinors: of a spin channel nobody says how many electrons it has.
+    """
+    name, expected = "electrons up to the Fermi energy", f"filled to within {COUNTED:g} eV of it"
+    if data.spin is None:
+        return untested(name, "one spin channel, or no .spn", expected)
+    try:
+        fermi = fermi_energy_of_outputs(data.paths["eig"].absolute().parent)
+    except InputError as error:
+        return untested(name, str(error), expected)
+    electrons = None if fermi is None or fermi.path is None else electrons_of(fermi.path)
+    if fermi is None or electrons is None:
+        return untested(name, "no output of the DFT run with its Fermi energy and number of electrons", expected)
+    excluded = sum(band <= electrons for band in data.checkpoint.excluded)
+    levels = np.sort(data.energies.ravel())
+    filled = round((electrons - excluded) * len(data.energies))
+    if not 0 < filled < len(levels):
+        return untested(
+            name, f"{electrons:g} electrons, {excluded} of them in excluded bands: not all others are in .eig", expected
+        )
+    highest, lowest = float(levels[filled - 1]), float(levels[filled])
+    fits = highest - COUNTED <= fermi.value <= lowest + COUNTED
+    found = f"{electrons - excluded:g} electrons fill .eig up to {highest:.3f} eV, the next state is at {lowest:.3f} eV"
+    advice = f"'{fermi.source}' states {fermi.value:.3f} eV: the energies of .eig are shifted or scaled, or it is of another run"
+    return passed_or_not(name, fits, found, expected, advice)
 
 
 def frozen_residual(checkpoint: Checkpoint, energies: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,16 +16,18 @@ AGREEMENT = 0.1  # eV: two outputs of one program further apart are of different
 _NUMBER = rb"(-?\d+\.\d*)"
 _GAP = re.compile(rb"highest occupied, lowest unoccupied level \(ev\):\s+" + _NUMBER + rb"\s+" + _NUMBER)
 _TWO_LEVELS = re.compile(rb"the spin up/dw Fermi energies are\s+" + _NUMBER + rb"\s+" + _NUMBER)
+_ELECTRONS = re.compile(rb"(?:number of electrons\s*=|NELECT\s*=)" + rb"\s*(\d+\.\d*)")
 _SELF_CONSISTENT = b"End of self-consistent calculation"
 _QE = ("*.out", "*.out.*", "*.pwo", "*.pwo.gz", "*.log")
 
 
 @dataclass(frozen=True)
 class FermiEnergy:
-    """value (eV), and the file it comes from."""
+    """value (eV), and the file it comes from, in words. path : of an output that states it."""
 
     value: float
     source: str
+    path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,28 @@ def find_fermi_energy(seed: Path) -> FermiEnergy:
         return FermiEnergy(value, win.name)
     if not seed.parent.is_dir():
         raise InputError(f"the folder '{seed.parent}' does not exist; is the seedname right?")
-    files = sorted(path for path in seed.parent.iterdir() if path.is_file())
-    for output in _OUTPUTS:
-        found = list(_statements(output, files))
-        if found:
-            return _one(found, seed.parent)
+    if (found := fermi_energy_of_outputs(seed.parent)) is not None:
+        return found
     raise InputError(
         f"no Fermi energy found in '{seed.parent}': no fermi_energy in '{seed.name}.win', and no output of Quantum "
         "ESPRESSO (*.out), VASP (OUTCAR, vasprun.xml) or Wannier90 (*.wout) that states it; write fermi_energy into its input.toml"
     )
+
+
+def fermi_energy_of_outputs(folder: Path) -> FermiEnergy | None:
+    """What the outputs of programs in a folder state; None without any. Raises InputError as `find_fermi_energy`."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    for output in _OUTPUTS:
+        found = list(_statements(output, files))
+        if found:
+            return _one(found, folder)
+    return None
+
+
+def electrons_of(path: Path) -> float | None:
+    """The number of electrons in the cell that an output of Quantum ESPRESSO or VASP states; None if it states none."""
+    found = _ELECTRONS.search(read_bytes(path))
+    return None if found is None else float(found[1])
 
 
 def _statements(output: _Output, files: list[Path]) -> Iterator[FermiEnergy]:
@@ -85,9 +100,9 @@ def _statements(output: _Output, files: list[Path]) -> Iterator[FermiEnergy]:
             continue
         if output.statement is _GAP:
             top, bottom = (float(number) for number in matches[-1])
-            yield FermiEnergy((top + bottom) / 2, f"{path.name}, middle of the gap")
+            yield FermiEnergy((top + bottom) / 2, f"{path.name}, middle of the gap", path)
         else:
-            yield FermiEnergy(float(matches[-1]), path.name)
+            yield FermiEnergy(float(matches[-1]), path.name, path)
 
 
 def _one(found: list[FermiEnergy], folder: Path) -> FermiEnergy:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -43,6 +44,8 @@ MATERIALS: dict[str, list[list[float]] | None] = {  # and their moments, mu_B
     "Fe": [[0, 0, 2.2]],
     "Mn2Au": [[2.4975, 2.4975, 0.0], [-2.4975, -2.4975, 0.0], [0.0, 0.0, 0.0]],
 }
+DFT = {"Pt": (22.4839, 16), "GaAs": (9.13, 28), "Fe": (17.6048, 16), "Mn2Au": (16.5032, 49)}  # Fermi energy (eV), electrons
+OUTPUTS = tempfile.TemporaryDirectory()
 Plant = Callable[[BlochData], BlochData]
 Fields = NDArray[np.complex128]
 
@@ -135,6 +138,21 @@ def energies(change: Callable[[BlochData], NDArray[np.float64]]) -> Plant:
     return lambda data: replace(data, energies=change(data))
 
 
+def with_output(change: Callable[[BlochData], NDArray[np.float64]]) -> Plant:
+    """A fault of `.eig`, with the output of the DFT run beside it."""
+
+    def plant(data: BlochData) -> BlochData:
+        path = data.paths["eig"]
+        fermi, electrons = DFT[path.name.split(".")[0]]
+        folder = Path(OUTPUTS.name) / path.name
+        folder.mkdir(exist_ok=True)
+        words = f"number of electrons = {electrons:.2f}\nEnd of self-consistent calculation\nthe Fermi energy is {fermi} ev\n"
+        (folder / "scf.out").write_text(words, encoding="utf-8")
+        return replace(data, energies=change(data), paths={**data.paths, "eig": folder / path.name}, win=None)
+
+    return plant
+
+
 def two_bands_exchanged(data: BlochData) -> NDArray[np.float64]:
     """At one k-point, those farthest apart."""
     e = data.energies.copy()
@@ -179,6 +197,8 @@ SPN: tuple[Fault, ...] = (
 EIG: tuple[Fault, ...] = (
     Fault("`.eig` plus 1 eV", energies(lambda d: d.energies + 1.0), ("shifted or scaled",), SHIFT),
     Fault("`.eig` times 1.01", energies(lambda d: 1.01 * d.energies), ("shifted or scaled",), FACTOR),
+    Fault("`.eig` plus 1 eV, no `.win`, the output of scf", with_output(lambda d: d.energies + 1.0), ("fill .eig up to",)),
+    Fault("`.eig` times 1.1, no `.win`, the output of scf", with_output(lambda d: 1.1 * d.energies), ("fill .eig up to",)),
     Fault("`.eig` with the k-points in any order", energies(lambda d: d.energies[shuffled(d)]), ("does not fit",)),
     Fault("`.eig` with two bands exchanged at one k", energies(two_bands_exchanged), ("does not fit", "not in ascending order")),
     Fault("`.eig` without its lowest band", all_bands_but(0), ("bands and",)),
