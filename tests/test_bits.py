@@ -68,7 +68,7 @@ def test_any_number_of_ranks_gives_the_same_bits(mpirun: Callable[..., str], fol
 
 
 ON_BOXES = (
-    INPUT.replace("[grid]\npoints = [6, 4, 6]", "[tolerance]\nrelative = 1e-9\nmax_evaluations = 9000")
+    INPUT.replace("[grid]\npoints = [6, 4, 6]", "[tolerance]\nrelative = 1e-9\nmax_evaluations = 9000\nstart = 4")
     .replace('"spin_hall", "nonlinear_drude_spin_current", "ac_spin_current"', '"spin_hall", "edelstein"')
     .replace("random.h5", "sheet.h5")
 )
@@ -112,3 +112,20 @@ def test_a_rank_killed_by_the_system_ends_all(mpirun: Callable[..., str], folder
     assert done.returncode not in (0, 2)
     assert "signal 9" in (done.stdout + done.stderr).lower()
     assert not (folder / "in.h5").exists()
+
+
+def test_on_meshes_within_a_tolerance(mpirun: Callable[..., str], folder: Path) -> None:
+    """The same meshes, and the same bits of sums and bars."""
+    (folder / "meshes.toml").write_text(ON_BOXES.replace("1e-9", "0.2").replace("start = 4\n", "").replace("start = 4", ""))
+    found = {}
+    for ranks in (1, 3):
+        mpirun(ranks, "-c", RUN, "run", folder / "meshes.toml", "-o", folder / f"{ranks}.h5", timeout=120)
+        found[ranks] = ws.load(folder / f"{ranks}.h5")
+    assert len(found[1].facts.meshes) > 1
+    assert found[1].facts.meshes == found[3].facts.meshes
+    assert found[1].facts.k_points == found[3].facts.k_points
+    for name, tensor in found[1].items():
+        for key in ("blocks", "block_errors", "block_harmonics"):
+            for block, ours in getattr(tensor, key).items():
+                assert np.abs(ours).max() > 0
+                assert ours.tobytes() == getattr(found[3][name], key)[block].tobytes(), (name, key, block)
