@@ -131,6 +131,18 @@ def test_boxes_take_over_what_is_sharp(tmp_path: Path) -> None:
     assert resumed.facts.notes["meshes"] == result.facts.notes["meshes"]
 
 
+def test_spectra() -> None:
+    """All frequencies are held to the tolerance."""
+    options = {"mu": 0.3, "temperature": 2000.0, "omega": np.linspace(0.2, 2.0, 5), "broadening": 0.3}
+    found = ws.compute(SHEET, "ac_spin_current", tolerance=0.05, **options)
+    tensor, dense = found["ac_spin_current"], ws.compute(SHEET, "ac_spin_current", grid=(60, 60, 1), **options)["ac_spin_current"]
+    largest = np.abs(dense.values).max()
+    assert found.facts.meshes
+    assert tensor.converged
+    assert 1e-6 * largest < tensor.error.max() <= 0.05 * np.abs(tensor.values).max()
+    assert (np.abs(tensor.values - dense.values) <= tensor.error + dense.error + 1e-13 * largest).all()
+
+
 def test_at_zero_temperature_there_are_only_boxes() -> None:
     result = compute(0.3, "spin_hall", temperature=0.0)
     assert "meshes" not in result.facts.notes
