@@ -175,7 +175,8 @@ def test_options_are_made_from_the_request() -> None:
 
     from wannier_spin.cli.options import MODEL, OF_RESPONSE
     from wannier_spin.config import ModelSection
-    from wannier_spin.request import OfResponse, Request
+    from wannier_spin.keywords import OfResponse
+    from wannier_spin.request import Request
 
     assert set(OF_RESPONSE) <= {f.name for f in fields(Request)}
     left_out = {"units", "blocks"}  # figures are in SI units; a figure of a block is --block

@@ -27,7 +27,6 @@ from wannier_spin.config import (
     Settings,
     SpinChannels,
     SymmetrySection,
-    ToleranceSection,
     read_table,
     settings_from,
 )
@@ -136,8 +135,6 @@ def inputs_of(settings: Settings, folder: Path) -> Inputs:
     fermi = _fermi_energy(settings, folder, model)
     found = {"sites": _projected(settings, folder, model, structure)} if settings.sites == "projections" else {}
     changed = settings.model_copy(update={"fermi_energy": fermi.value, **found})
-    if settings.kp is not None and settings.tolerance is None:
-        changed = changed.model_copy(update={"tolerance": ToleranceSection()})
     return Inputs(model, structure, _seed_of(settings, folder), changed, fermi.source)
 
 

@@ -285,6 +285,17 @@ class Settings(Section):
             raise ValueError("mu is given besides; expected one of them")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _regions_have_no_mesh(cls, data: Any) -> Any:
+        """A k·p model is integrated within a tolerance, the usual one where none is given."""
+        return {"tolerance": {}, **data} if isinstance(data, dict) and data.get("kp") is not None else data
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether k-points go where they are needed, and not onto a mesh."""
+        return self.tolerance is not None
+
     @model_validator(mode="after")
     def _one_model(self) -> Settings:
         if self.kp is None and self.seedname is None:

@@ -31,6 +31,12 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def axes_of(tensor: ResponseTensor) -> tuple[str, ...]:
+    """Names of the axes of `values`."""
+    dynamic = ("omega", "part") if len(tensor.omega) else ()
+    return ("mu", "temperature", *dynamic, *tensor.labels)
+
+
 def coordinates(tensor: ResponseTensor) -> dict[str, Labelled]:
     """What stands along each axis of `values`, and tau; omega is empty for a static response."""
     units = {"tau": tensor.tau_unit, "mu": "eV", "temperature": "K", "omega": "eV"}

@@ -81,9 +81,9 @@ def _columns(values: Real, rank: int) -> Real:
     return np.nan_to_num(values.reshape(-1, 3**rank), nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _same_up_to_sign(a: Real, b: Real, tolerance: float) -> int:
-    """+1 or -1 if a = +b or -b within the tolerance, else 0."""
+def _same_up_to_sign(a: Real, b: Real, rounding: float) -> int:
+    """+1 or -1 if a = +b or -b up to rounding, else 0."""
     for sign in (1, -1):
-        if np.abs(a - sign * b).max() <= tolerance:
+        if np.abs(a - sign * b).max() <= rounding:
             return sign
     return 0

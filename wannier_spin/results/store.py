@@ -62,9 +62,9 @@ def _to_tree(tensor: ResponseTensor) -> Tree:
         return tensor.axes if array.ndim == len(tensor.axes) else tuple(a for a in tensor.axes if a not in ("omega", "part"))
 
     if tensor.carriers is not None:
-        tree["carriers"] = Labelled(tensor.carriers, ("mu",), {"units": str(tensor.carriers_unit)})
+        tree["carriers"] = Labelled(tensor.carriers, tensor.axes[:1], {"units": str(tensor.carriers_unit)})
         for key in ("carriers_mu", "carriers_mu_error"):
-            tree[key] = Labelled(getattr(tensor, key), ("mu", "temperature"), {"units": "eV"})
+            tree[key] = Labelled(getattr(tensor, key), tensor.axes[:2], {"units": "eV"})
     for key in ("values", "error", "residual", "replica_spread", "sea_surface_difference"):
         tree[key] = on_axes(getattr(tensor, key), units=tensor.unit)
     for key in ("blocks", "block_errors", "block_residuals", "block_spreads"):

@@ -19,7 +19,7 @@ from wannier_spin import observables
 from wannier_spin import units as un
 from wannier_spin.components import checked_index, checked_name, component_name
 from wannier_spin.errors import InputError
-from wannier_spin.results.arrays import dataset, named_arrays
+from wannier_spin.results.arrays import axes_of, dataset, named_arrays
 from wannier_spin.results.combine import combined, each, intraband_factor
 from wannier_spin.results.component import Component
 from wannier_spin.results.select import Wanted, selected
@@ -199,8 +199,7 @@ class ResponseTensor:
     @property
     def axes(self) -> tuple[str, ...]:
         """Names of the axes of `values`."""
-        dynamic = ("omega", "part") if len(self.omega) else ()
-        return ("mu", "temperature", *dynamic, *self.labels)
+        return axes_of(self)
 
     @property
     def unit(self) -> str:

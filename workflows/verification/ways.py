@@ -4,7 +4,7 @@
     python workflows/verification/ways.py INPUT.toml --package FOLDER      # of another version of it, whose sources lie there
 
 All functions of the package that are called between the command line and the written file are collected. A function names a word if
-one of its variables, attributes or keywords is called so; the files and functions that do are the way of the word.
+one of its variables, attributes, keywords or keys is called so; the files and functions that do are the way of the word.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ WORDS = ("mu", "tolerance", "spin_current", "seedname")
 
 
 def names_of(code: CodeType) -> set[str]:
-    """Variables, attributes and keywords that a function names. (Keywords of calls are tuples of strings among its constants.)"""
-    keywords = {word for const in code.co_consts if isinstance(const, tuple) for word in const if isinstance(word, str)}
-    return {*code.co_names, *code.co_varnames, *code.co_cellvars, *code.co_freevars, *keywords}
+    """Variables, attributes, keywords and keys that a function names. (Keywords are tuples of strings among its constants.)"""
+    constants = [word for const in code.co_consts for word in (const if isinstance(const, tuple) else (const,))]
+    keys = {word for word in constants if isinstance(word, str)}
+    return {*code.co_names, *code.co_varnames, *code.co_cellvars, *code.co_freevars, *keys}
 
 
 def called(action: Callable[[], Any], package: Path) -> set[CodeType]:
