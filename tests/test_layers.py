@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("geometry", "quantum_geometry", "occupation", "weights"),
     ("responses", "integration", "symmetry"),
     ("integrals",),
-    ("carriers", "sites", "keywords", "request", "prepared", "config", "analysis", "calculation"),
+    ("carriers", "sites", "keywords", "values", "request", "prepared", "config", "analysis", "calculation"),
     ("plotting", "formats", "berri"),
     ("screening",),
     ("cli", "__main__"),

@@ -31,14 +31,13 @@ from wannier_spin.responses.registry import Form, Response
 from wannier_spin.results import SPIN_CURRENT_DEFINITIONS
 from wannier_spin.sites import SitesLike
 from wannier_spin.tensors import Channel
+from wannier_spin.values import DEFAULT_TAU as DEFAULT_TAU
+from wannier_spin.values import TAU_UNIT, as_tuple, check_positive, numbers, taus_of
 from wannier_spin.weights import Weight
 
 Real = NDArray[np.float64]
 Function = TypeVar("Function", bound=Callable[..., Any])
-DEFAULT_TAU = {"natural": 1.0, "SI": 10.0}  # hbar/eV, fs
-TAU_UNIT = {"natural": "hbar/eV", "SI": "fs"}
 LARGEST_ENERGY, LARGEST_TOLERANCE = 1e5, 1.0  # eV: of mu, omega, broadening; of what is degenerate
-TAU_MEANT = {"natural": (1e-6, 1e12), "SI": (1e-3, 1e10)}  # beyond: another unit was meant (hbar/eV is 0.66 fs)
 
 
 def _told(**meanings: Any) -> Any:
@@ -243,19 +242,19 @@ def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str,
     _check_choices(asked)
     if asked["grid"] is not None and asked["tolerance"] is not None:
         raise InputError("expected either a grid (uniform mesh) or a tolerance, found both")
-    asked["grid"] = None if asked["grid"] is None else _as_tuple(asked["grid"])
-    asked["shift"] = _as_tuple(asked["shift"])
+    asked["grid"] = None if asked["grid"] is None else as_tuple(asked["grid"])
+    asked["shift"] = as_tuple(asked["shift"])
     if asked["tolerance"] is not None and not isinstance(asked["tolerance"], Tolerance):
         asked["tolerance"] = Tolerance(relative=asked["tolerance"])
-    asked["tau"] = _taus(asked["tau"], asked["units"])
-    asked["temperature"] = _list("temperature", asked["temperature"])
-    asked["omega"] = _list("omega", () if asked["omega"] is None else asked["omega"])
+    asked["tau"] = taus_of(asked["tau"], asked["units"])
+    asked["temperature"] = numbers("temperature", asked["temperature"])
+    asked["omega"] = numbers("omega", () if asked["omega"] is None else asked["omega"])
     asked["mu"] = _mu(asked.get("mu", ()), asked["carriers"])
     if (asked["temperature"] < 0).any():
         raise InputError(f"temperature must not be negative, found {asked['temperature'].min():g} K")
     asked["responses"] = _names(responses)
     _check_responses(asked)
-    _check_positive("degeneracy_tolerance", asked["degeneracy_tolerance"], "energy in eV")
+    check_positive("degeneracy_tolerance", asked["degeneracy_tolerance"], "energy in eV")
     _check_energies(asked)
     return asked
 
@@ -264,20 +263,12 @@ def _mu(given: Any, carriers: object) -> Real:
     """Chemical potentials; none where carriers take their place."""
     if carriers is None:
         check_count(given)
-        return _list("mu", given)
+        return numbers("mu", given)
     if not isinstance(carriers, Carriers):
         raise InputError(f"carriers = {carriers!r}, expected Carriers(values, unit, electrons=...) of wannier_spin")
     if np.size(given):
         raise InputError("expected either mu or carriers, found both")
     return np.empty(0)
-
-
-def _as_tuple(values: Any) -> tuple[Any, ...]:
-    """As given, to be checked against the model."""
-    try:
-        return tuple(values)
-    except TypeError:
-        return (values,)
 
 
 def _check_choices(asked: Mapping[str, Any]) -> None:
@@ -342,28 +333,6 @@ def _check_energies(asked: Mapping[str, Any]) -> None:
         )
 
 
-def _check_positive(name: str, value: object, what: str) -> None:
-    if value is not None and (not isinstance(value, int | float) or not 0 < value < np.inf):
-        raise InputError(f"{name} = {value}, expected a positive {what}")
-
-
-def _taus(given: object, units: un.UnitSystem) -> Real:
-    """Relaxation times in their unit; None: the default. Raises InputError for what is another unit's."""
-    taus = _list("tau", DEFAULT_TAU[units] if given is None else given)
-    if (taus <= 0).any():
-        raise InputError(f"tau must be positive, found {taus.min():g}")
-    least, most = TAU_MEANT[units]
-    strange = taus[(taus < least) | (taus > most)]
-    if len(strange):
-        seconds = f"; if seconds are meant, write {1e15 * strange[0]:g}" if strange[0] < least else ""  # long times are no seconds
-        hint = seconds if units == "SI" else "; SI units take tau in fs"
-        raise InputError(
-            f"tau = {strange[0]:g} {TAU_UNIT[units]} cannot be meant: with {units} units tau is in {TAU_UNIT[units]}, usually 1 to "
-            f"1000{hint}"
-        )
-    return taus
-
-
 def check_count(mu: object) -> None:
     """Refuse [first, last, number of points], which is no list of three energies. Raises InputError."""
     if not isinstance(mu, list | tuple) or len(mu) != 3 or not all(isinstance(value, int | float) for value in mu):
@@ -375,16 +344,6 @@ def check_count(mu: object) -> None:
             f"numpy.linspace({first}, {last}, {count}), in an input file {{ from = {first}, to = {last}, points = {count} }}; or "
             f"{count}.0 if three energies are meant"
         )
-
-
-def _list(name: str, values: object) -> Real:
-    try:
-        array = np.atleast_1d(np.asarray(values, float))
-    except (TypeError, ValueError):
-        array = np.array([np.nan])
-    if array.ndim != 1 or not np.isfinite(array).all() or (not len(array) and name != "omega"):
-        raise InputError(f"{name} must be a number or a list of finite numbers, found {values!r}")
-    return array
 
 
 def _as_text(value: Any) -> str:

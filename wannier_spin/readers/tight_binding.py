@@ -32,7 +32,7 @@ from wannier_spin.readers.spinors import PAULI, Spin, check_spin, chosen_order, 
 from wannier_spin.readers.text_tables import RawTable, read_hr_table, read_tb_table, read_wsvec
 from wannier_spin.readers.wannier90_files import MISSING_SPN, read_spn
 from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE, Ties, fold, with_ties
-from wannier_spin.readers.win import check_lattice, read_win
+from wannier_spin.readers.win import WinFile, check_lattice, read_win
 
 __all__ = [
     "PAULI",
@@ -149,13 +149,7 @@ def _model(
     told: Sequence[Check] = (),
 ) -> TightBindingModel:
     check_spin(spin)
-    win_path = find_file(seed, ".win")
-    win = None if win_path is None else read_win(win_path)
-    refuse_without_spinors(win, spin)
-    if win is not None:
-        check_lattice(win, table.lattice, files[0])
-    if table.position is not None:
-        check_centres(table_centres(table), files[0], seed, table.lattice)
+    win = _win_of(table, files[0], seed, spin)
     if spin == "files":
         table, more = _with_spin(table, seed, files[0])
         files = files + more
@@ -182,6 +176,18 @@ def _model(
         source=source | {"spin": str(spin), "hermiticity_error": json.dumps(errors)},
     )
     return examined(model, [*told, *checks, *([ties_check(ties)] if ties else [])])
+
+
+def _win_of(table: RawTable, file: Path, seed: Path, spin: Spin | None) -> WinFile | None:
+    """The .win file beside a table, if there is one. Raises InputError where it or the centres are those of another run."""
+    path = find_file(seed, ".win")
+    win = None if path is None else read_win(path)
+    refuse_without_spinors(win, spin)
+    if win is not None:
+        check_lattice(win, table.lattice, file)
+    if table.position is not None:
+        check_centres(table_centres(table), file, seed, table.lattice)
+    return win
 
 
 def _source(files: list[Path], used: str | Path, tolerance: float, mesh: NDArray[np.int64] | None) -> dict[str, str]:

@@ -1,0 +1,58 @@
+"""Single values of a request, checked: numbers, lists of them, relaxation times in their unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin import units as un
+from wannier_spin.errors import InputError
+
+Real = NDArray[np.float64]
+DEFAULT_TAU = {"natural": 1.0, "SI": 10.0}  # hbar/eV, fs
+TAU_UNIT = {"natural": "hbar/eV", "SI": "fs"}
+TAU_MEANT = {"natural": (1e-6, 1e12), "SI": (1e-3, 1e10)}  # beyond: another unit was meant (hbar/eV is 0.66 fs)
+
+
+def as_tuple(values: Any) -> tuple[Any, ...]:
+    """As given, to be checked against the model."""
+    try:
+        return tuple(values)
+    except TypeError:
+        return (values,)
+
+
+def numbers(name: str, values: object) -> Real:
+    """A number or a list as an array. Raises InputError for what is not finite, and for an empty list of anything but omega."""
+    try:
+        array = np.atleast_1d(np.asarray(values, float))
+    except (TypeError, ValueError):
+        array = np.array([np.nan])
+    if array.ndim != 1 or not np.isfinite(array).all() or (not len(array) and name != "omega"):
+        raise InputError(f"{name} must be a number or a list of finite numbers, found {values!r}")
+    return array
+
+
+def check_positive(name: str, value: object, what: str) -> None:
+    """Raise InputError for what is neither None nor a positive number."""
+    if value is not None and (not isinstance(value, int | float) or not 0 < value < np.inf):
+        raise InputError(f"{name} = {value}, expected a positive {what}")
+
+
+def taus_of(given: object, units: un.UnitSystem) -> Real:
+    """Relaxation times in their unit; None: the default. Raises InputError for what is another unit's."""
+    taus = numbers("tau", DEFAULT_TAU[units] if given is None else given)
+    if (taus <= 0).any():
+        raise InputError(f"tau must be positive, found {taus.min():g}")
+    least, most = TAU_MEANT[units]
+    strange = taus[(taus < least) | (taus > most)]
+    if len(strange):
+        seconds = f"; if seconds are meant, write {1e15 * strange[0]:g}" if strange[0] < least else ""  # long times are no seconds
+        hint = seconds if units == "SI" else "; SI units take tau in fs"
+        raise InputError(
+            f"tau = {strange[0]:g} {TAU_UNIT[units]} cannot be meant: with {units} units tau is in {TAU_UNIT[units]}, usually 1 to "
+            f"1000{hint}"
+        )
+    return taus
