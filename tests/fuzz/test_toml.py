@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import wannier_spin as ws
-from wannier_spin.calculation.integrate import check_accuracy
+from wannier_spin.calculation.integrate import algorithm_of
 from wannier_spin.calculation.run import request_of
 from wannier_spin.config import Settings, read_settings
 from wannier_spin.errors import InputError
@@ -130,7 +130,7 @@ def asked(path: Path) -> str:
         assert len(str(error)) < 20_000
         return "refused"
     try:
-        check_accuracy(prepare(SHEET, request_of(found, SHEET, None)))
+        algorithm_of(prepare(SHEET, request_of(found, SHEET, None)).request, SHEET)
     except InputError as error:
         assert not says_memory(error)
         assert str(error)
