@@ -142,11 +142,13 @@ def test_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     (tmp_path / "a.toml").write_text(text + "carriers = [0.1, 0.2]")
     (tmp_path / "b.toml").write_text(text + "[carriers]\nvalues = { from = 0.1, to = 0.2, points = 2 }\nelectrons = 1")
     for name in ("a", "b"):
-        assert entry_point(monkeypatch, capsys)("run", tmp_path / f"{name}.toml").code == 0
+        done = entry_point(monkeypatch, capsys)("run", tmp_path / f"{name}.toml")
+        assert done.code == 0
     a, b = (load(tmp_path / f"{name}.h5")["edelstein"] for name in ("a", "b"))
     expected = ws.compute(SHEET, "edelstein", carriers=Carriers([0.1, 0.2], electrons=1), temperature=300.0, grid=GRID)
     assert np.abs(a.values).max() > 1e-4
     assert np.array_equal(a.values, b.values)
+    assert "components at carriers = 0.1 cell, mu = " in done.out
     assert np.allclose(a.carriers_mu, expected["edelstein"].carriers_mu, rtol=0, atol=1e-9)
     assert load(tmp_path / "a.h5").provenance["electrons_when_neutral"] == 1
 
