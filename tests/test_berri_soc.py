@@ -10,7 +10,9 @@ from cross_code.berri import quietly
 
 import wannier_spin as ws
 from wannier_spin import InputError, models
+from wannier_spin.calculation import open_inputs
 from wannier_spin.geometry import band_geometry
+from wannier_spin.readers import is_finished
 from wannier_spin.readers.spinors import pure_spinors
 
 with quietly():
@@ -126,6 +128,10 @@ def test_saved_systems(tmp_path: Path) -> None:
         berri.to_system_R(model).to_npz(str(tmp_path / "plain"))
         system_soc().to_npz(str(tmp_path / "soc"), exclude_properties=("cell",))
     opened = ws.open_model(tmp_path / "plain")
+    assert is_finished(tmp_path / "plain")
+    (tmp_path / "in.toml").write_text('seedname = "plain"\nresponses = "edelstein"\nmu = 0\n')
+    with pytest.raises(InputError, match="fermi_energy is missing"):  # not zero: it comes from a run
+        open_inputs(tmp_path / "in.toml")
     expected = berri.from_system_R(berri.to_system_R(model))
     for name in ("R_vectors", "hamiltonian_R", "position_R", "spin_R", "centres", "lattice"):
         assert np.array_equal(getattr(opened, name), getattr(expected, name)), name

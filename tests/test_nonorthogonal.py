@@ -157,6 +157,10 @@ def test_what_cannot_be_is_refused(monkeypatch):
         OverlappingBasis(**{**fields, "overlap_R": basis.overlap_R * 1j})
     with pytest.raises(InputError, match="also -R"):
         OverlappingBasis(**{**fields, "R_vectors": basis.R_vectors + 1})
+    monkeypatch.setattr("wannier_spin.nonorthogonal.MUCH_TOO_LARGE", 1.0)
+    with pytest.raises(InputError, match="GiB when they are made orthogonal"):
+        orthogonalized(basis)
+    monkeypatch.undo()
     monkeypatch.setattr("wannier_spin.nonorthogonal.LARGEST", 0.0)
     with pytest.warns(AccuracyWarning, match="reach too far for the memory"):
         orthogonalized(basis, tolerance=1e-12)

@@ -33,6 +33,7 @@ TOLERANCE = 1e-6  # eV and angstrom, of H and r between the points of the mesh
 NEGLECTED = 1e-2  # of the tolerance: R vectors whose elements are all smaller are left out
 SMALLEST_OVERLAP = 1e-5  # eigenvalue of S(k): below, the functions are linearly dependent
 LARGEST = 2.0**31  # bytes of the matrices on the mesh
+MUCH_TOO_LARGE = 64 * LARGEST
 BATCH = 64  # k-points
 PROBES = 16  # k-points between those of the mesh
 NOT_HERMITIAN = 1e-6  # of S and r
@@ -139,8 +140,14 @@ def _meshes(basis: OverlappingBasis) -> Iterator[tuple[int, int, int]]:
     reach, n = np.abs(basis.R_vectors).max(axis=0), basis.hamiltonian_R.shape[-1]
     for growth in (2.0, 3.0, 4.5, 6.5, 9.5, 14.0, 20.0, 30.0):
         a, b, c = (2 * int(np.ceil(growth * r)) + 1 for r in reach)
-        if growth > 2 and 16.0 * 8 * n**2 * a * b * c > LARGEST:
+        needed = 16.0 * 8 * n**2 * a * b * c
+        if growth > 2 and needed > LARGEST:
             return
+        if needed > MUCH_TOO_LARGE:
+            raise InputError(
+                f"model '{basis.name}': {n} functions that reach {reach.tolist()} cells take {needed / 2**30:.0f} GiB when "
+                "they are made orthogonal; cut off what is small, or take a smaller basis"
+            )
         yield a, b, c
 
 

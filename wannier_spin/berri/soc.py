@@ -60,7 +60,7 @@ def from_system_soc(system: Any) -> TightBindingModel:
         centres=centres,
         periodic=tuple(bool(p) for p in system.periodic),  # type: ignore[arg-type]
         name=str(getattr(up, "name", "SystemSOC")),
-        source={"system": f"SystemSOC of wannierberri {wannierberri_version()}, alpha = {system.alpha_soc:g}"},
+        source={"route": "system", "system": f"SystemSOC of wannierberri {wannierberri_version()}, alpha = {system.alpha_soc:g}"},
     )
     return examined(model)
 

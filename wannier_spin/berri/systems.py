@@ -96,7 +96,7 @@ def from_system_R(system: Any) -> TightBindingModel:
         spin_hamiltonian_R=copied("spin_hamiltonian"),
         periodic=tuple(system.periodic),
         name=str(system.name),
-        source={"system": f"System_R '{system.name}' of wannierberri {wannierberri_version()}"},
+        source={"route": "system", "system": f"System_R '{system.name}' of wannierberri {wannierberri_version()}"},
     )
 
 

@@ -40,6 +40,7 @@ from wannier_spin.readers import (
     FermiEnergy,
     find_fermi_energy,
     from_tbmodels,
+    is_finished,
     is_system_folder,
     is_tbmodels_file,
     read_collinear,
@@ -254,7 +255,7 @@ def _seed(path: Path) -> Path | None:
     """What the names of the files of a run begin with; None for a finished model. Raises InputError for what has another way in."""
     if path.is_file() and (way := way_in(path)):
         raise InputError(way)
-    return None if path.suffix in (".h5", ".hdf5") or is_system_folder(path) else path
+    return None if is_finished(path) else path
 
 
 def _as_tables(options: Mapping[str, Any]) -> dict[str, Any]:

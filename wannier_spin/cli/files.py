@@ -26,10 +26,11 @@ def init(
 ) -> None:
     """Write an input file with comments, from what the files of a run tell: structure, Fermi energy, windows, moment, mesh."""
     from wannier_spin.calculation.draft import draft
+    from wannier_spin.readers import is_finished
     from wannier_spin.readers.wannier90 import resolve_seed
     from wannier_spin.storage import write_text
 
-    path = seedname if seedname.suffix == ".h5" else resolve_seed(seedname)
+    path = seedname if is_finished(seedname) else resolve_seed(seedname)
     if path.suffix == ".toml":
         raise InputError(f"'{path}' is an input file already; give the seedname of a run")
     target = output or Path(path.name.removesuffix(".h5").removesuffix(".model")).with_suffix(".toml")

@@ -12,7 +12,23 @@ from wannier_spin.readers.packages.sisl import from_sisl, is_sisl
 from wannier_spin.readers.packages.system_npz import is_system_folder, read_system
 from wannier_spin.readers.packages.tbmodels import from_tbmodels, is_tbmodels, is_tbmodels_file
 
-__all__ = ["from_pythtb", "from_sisl", "from_tbmodels", "is_system_folder", "is_tbmodels_file", "read_system", "way_in"]
+FINISHED = (".h5", ".hdf5")  # endings of files with a whole model: ours, of TBmodels
+
+__all__ = [
+    "from_pythtb",
+    "from_sisl",
+    "from_tbmodels",
+    "is_finished",
+    "is_system_folder",
+    "is_tbmodels_file",
+    "read_system",
+    "way_in",
+]
+
+
+def is_finished(path: Path) -> bool:
+    """Whether a path stands for a whole model, not for the files of a run."""
+    return path.suffix in FINISHED or is_system_folder(path)
 
 
 def way_in(given: object) -> str:

@@ -60,7 +60,7 @@ def read_system(path: str | Path) -> TightBindingModel:
         centres=centres,
         periodic=(bool(periodic[0]), bool(periodic[1]), bool(periodic[2])),
         name=path.name,
-        source={"from": "System_R of wannierberri", "files": json.dumps(files)},
+        source={"route": "system", "from": "System_R of wannierberri", "files": json.dumps(files)},
         **{f"{key}_R": X for key, X in matrices.items() if key not in ("hamiltonian", "position")},  # type: ignore[arg-type]
     )
     return examined(model)
