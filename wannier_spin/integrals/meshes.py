@@ -41,6 +41,7 @@ FIRST_POWER = 2.0  # before there are two meshes
 POOLED = 3  # meshes, the last ones, that tell the power: single bars are as uncertain as they are large
 TRIAL = 0.25  # of the points that the last mesh is predicted to have: boxes are tried with as many
 LEAST_TRIAL = 4  # times the points of the first boxes: with less they cannot be judged
+SMOOTH, PATIENCE = 2.0, 10  # from this power on boxes are tried for so many times dearer meshes only
 DEARER = 2.0  # times: a point of a box, compared to one of a mesh
 
 
@@ -134,14 +135,14 @@ class _Run:
         excess = self._excess(reached)
         if excess <= 1 and len(reached.stages) > 1:
             return None
-        last = reached.stages[-1]
-        points = next_points(self.model, last.points, excess, _power(reached.stages))
-        whole = last.evaluations * max(excess / AIM, 1.0) ** (self.model.dimension / _power(reached.stages))
+        last, power = reached.stages[-1], _power(reached.stages)
+        points = next_points(self.model, last.points, excess, power)
+        whole = last.evaluations * max(excess / AIM, 1.0) ** (self.model.dimension / power)
         least = LEAST_TRIAL * first_evaluations(self.integral)
         if reached.of_boxes:
             to_boxes = whole > DEARER * reached.of_boxes
         else:  # meshes that are cheaper than a trial say more about those that follow
-            to_boxes = TRIAL * whole > least and self._evaluations(points) > least
+            to_boxes = TRIAL * whole > least * (PATIENCE if power >= SMOOTH else 1) and self._evaluations(points) > least
         if to_boxes and reached.spent + least < self.wanted.max_evaluations:
             return Step(points, True, whole)
         affordable = self._affordable(points, reached)
