@@ -1,13 +1,17 @@
 """Stacks of small matrices: the few operations that all between bands is made of, and the only seam for another array library.
 
-All arrays are (..., n, m): the last two axes are a matrix, those before them run over k-points and components. The functions
-use the operators and methods that arrays of any library have, and `eigh` asks the library of its argument.
+All arrays are (k, components..., n, m): the last two axes are a matrix, those before them run over k-points and components. In
+memory the components best stand between n and m: then products with one matrix, or of all pairs of two stacks, are one product of
+large matrices for each k, and nothing is copied for the sums over m in the end. What is made here is laid out like that, and
+`interleaved` makes such arrays; others are right too, and are copied.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wannier_spin.compiled import compiled
 
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -23,22 +27,97 @@ def commutator(X: Complex, Y: Complex) -> Complex:
     return np.asarray(X @ Y - Y @ X)
 
 
+def interleaved(points: int, components: int, n: int) -> Complex:
+    """An empty array (k, components, n, m) with the components between n and m in memory."""
+    return np.empty((points, n, components, n), complex).swapaxes(1, 2)
+
+
 def bracket(A: Complex, X: Complex) -> Complex:
     """-i [A, X] of Hermitian matrices, by one matrix product."""
-    product = A @ X
-    return np.asarray(-1j * (product - adjoint(product)))
+    return _with_adjoint(A, X, -1j)
 
 
 def half_anticommutator(X: Complex, Y: Complex) -> Complex:
     """{X, Y}/2 of Hermitian matrices, by one matrix product."""
-    product = X @ Y
-    return np.asarray((product + adjoint(product)) / 2)
+    return _with_adjoint(X, Y, 0.5)
+
+
+def plus_adjoint(X: Complex, Y: Complex) -> Complex:
+    """X Y + (X Y)^+."""
+    return _with_adjoint(X, Y, 1.0)
+
+
+def hermitian_part(X: Complex) -> Complex:
+    """(X + X^+)/2."""
+    between = _interleaved(X)
+    own = between.copy() if np.may_share_memory(between, X) else between
+    compiled(_add_adjoint)(own, 0.5 + 0j)
+    return _components(own, X.shape[1:-2])
+
+
+def times(X: Complex, Y: Complex) -> Complex:
+    """X Y, the axes between k and n, m as numpy broadcasts them."""
+    order = _pairs_of(X, Y)
+    return np.asarray(X @ Y) if order is None else np.asarray(_products(X, Y).transpose(order))
 
 
 def rotate(X: Complex, U: Complex) -> Complex:
     """U^+ X U: (k,...,n,m) with U (k,n,m)."""
-    U = U.reshape(len(X), *(1,) * (X.ndim - 3), *U.shape[1:])
-    return np.asarray(adjoint(U) @ (X @ U))
+    k, n = U.shape[:2]
+    between = _interleaved(X)
+    half = adjoint(U) @ between.reshape(k, n, -1)
+    return _components(np.asarray(half.reshape(k, -1, n) @ U).reshape(between.shape), X.shape[1:-2])
+
+
+def _with_adjoint(X: Complex, Y: Complex, factor: complex) -> Complex:
+    """Z + Z^+, Z = factor X Y."""
+    order = _pairs_of(X, Y)
+    if order is None:
+        product = factor * (X @ Y)
+        return np.asarray(product + adjoint(product))
+    product = _products(X, Y)
+    compiled(_add_adjoint)(product.reshape(*product.shape[:2], -1, product.shape[-1]), complex(factor))
+    return np.asarray(product.transpose(order))
+
+
+def _pairs_of(X: Complex, Y: Complex) -> tuple[int, ...] | None:
+    """Axes that bring `_products` into the order of X Y; None where one of them is an axis of both."""
+    if X.ndim != Y.ndim or len(X) != len(Y) or any(x > 1 and y > 1 for x, y in zip(X.shape[1:-2], Y.shape[1:-2], strict=True)):
+        return None
+    places = [i for i in range(1, X.ndim - 2) if X.shape[i] > 1] + [i for i in range(1, X.ndim - 2) if X.shape[i] == 1]
+    return (0, *(2 + places.index(i) for i in range(1, X.ndim - 2)), 1, X.ndim - 1)
+
+
+def _products(X: Complex, Y: Complex) -> Complex:
+    """X_x Y_y of all components: (k,n,x...,y...,m), one product of large matrices for each k."""
+    k, n = len(X), X.shape[-1]
+    product = _interleaved(X).reshape(k, -1, n) @ _interleaved(Y).reshape(k, n, -1)
+    shape = [x for x in X.shape[1:-2] if x > 1] + [y for x, y in zip(X.shape[1:-2], Y.shape[1:-2], strict=True) if x == 1]
+    return np.asarray(product.reshape(k, n, *shape, n))
+
+
+def _interleaved(X: Complex) -> Complex:
+    """(k,...,n,m) -> (k,n,(...),m), contiguous; a copy only where it is not laid out like that."""
+    k, n, m = len(X), *X.shape[-2:]
+    return np.ascontiguousarray(np.moveaxis(X, -2, 1)).reshape(k, n, -1, m)
+
+
+def _components(X: Complex, shape: tuple[int, ...]) -> Complex:
+    """(k,n,(...),m) -> (k,...,n,m), as a view."""
+    return np.moveaxis(X.reshape(*X.shape[:2], *shape, X.shape[-1]), 1, -2)
+
+
+def _add_adjoint(X: Complex, factor: complex) -> None:  # pragma: no cover  (compiled)
+    """Z + Z^+ in place of X (k,n,c,m), Z = factor X; in tiles, so that both ends of a row are in the cache."""
+    points, n, components, _ = X.shape
+    for k in range(points):
+        for first in range(0, n, 16):
+            for second in range(first, n, 16):
+                for i in range(first, min(first + 16, n)):
+                    for c in range(components):
+                        for j in range(max(i, second), min(second + 16, n)):
+                            value = factor * X[k, i, c, j] + (factor * X[k, j, c, i]).conjugate()
+                            X[k, i, c, j], X[k, j, c, i] = value, value.conjugate()
 
 
 def eigh(H: Complex) -> tuple[Real, Complex]:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.arrays import interleaved
 from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.described import described
 from wannier_spin.model import TightBindingModel
@@ -136,7 +137,7 @@ class BlochSum:
         """Direct sums at k (nk, 3) in reduced coordinates."""
         phase = np.exp(2j * np.pi * (np.asarray(k, float) @ self.model.R_vectors.T))
         R, n = len(self.model.R_vectors), self.n_bands
-        stack = np.empty((len(phase), self.n_operators, n, n), complex)
+        stack = interleaved(len(phase), self.n_operators, n)
         for i, operator in enumerate(self._operators()):
             stack[:, i] = (phase @ operator.reshape(R, -1)).reshape(-1, n, n)
         return self._unpack(stack)
@@ -146,7 +147,7 @@ class BlochSum:
 
         used : (k2, k3) mask of the wanted points; None: all. The points come with k3 running fastest, see `batch_points`.
         """
-        plane = self._sum_first_axis(k1)  # (R2, R3, op*n*n)
+        plane = self._sum_first_axis(k1)  # (R2, R3, n*op*n)
         R2, R3 = len(self._R2), len(self._R3)
         second = np.exp(2j * np.pi * np.outer(k2, self._R2)) @ plane.reshape(R2, -1)
         second = second.reshape(len(k2), R3, -1)
@@ -155,7 +156,7 @@ class BlochSum:
             stack = third @ second  # (k2, k3, op*n*n)
         else:
             stack = np.concatenate([third[row] @ line for row, line in zip(used, second, strict=True)])
-        return self._unpack(stack.reshape(-1, self.n_operators, self.n_bands, self.n_bands))
+        return self._unpack(stack.reshape(-1, self.n_bands, self.n_operators, self.n_bands).swapaxes(1, 2))
 
     def on_cell(self, x1: Real, x2: Real, x3: Real) -> BlochMatrices:
         """All points of a small tensor product, x = (x1, x2, x3) in the coordinates of `basis`, x3 running fastest.
@@ -164,7 +165,7 @@ class BlochSum:
         each operator is read once, and summed one axis after the other as matrix products.
         """
         phases = [self._phases(axis, x) for axis, x in enumerate((x1, x2, x3))]
-        stack = np.empty((len(x1) * len(x2) * len(x3), self.n_operators, self.n_bands, self.n_bands), complex)
+        stack = interleaved(len(x1) * len(x2) * len(x3), self.n_operators, self.n_bands)
         vectors = self._cells.operators[1:]
         first_vector, slope, places = 4, 4 + len(vectors) + 6, self._slope_places()
         moments = self._moments(self._cells.operators[0], phases, 2 if self.second_order else 1)
@@ -259,14 +260,14 @@ class BlochSum:
         self._columns, self._starts = np.unique(column, return_index=True)
 
     def _sum_first_axis(self, k1: float) -> Complex:
-        """Sum over R1 of every operator: (R2, R3, op*n*n). Kept for the next batch with the same k1."""
+        """Sum over R1 of every operator: (R2, R3, n*op*n). Kept for the next batch with the same k1."""
         if self._plane is None or self._plane[0] != k1:
             phase = np.exp(2j * np.pi * k1 * self._R1)[:, None]
-            size = self.n_bands**2
-            plane = np.zeros((len(self._R2) * len(self._R3), self.n_operators, size), complex)
+            n = self.n_bands
+            plane = np.zeros((len(self._R2) * len(self._R3), n, self.n_operators, n), complex)
             for i, operator in enumerate(self._operators()):
-                terms = phase * operator.reshape(len(phase), size)[self._order]
-                plane[self._columns, i] = np.add.reduceat(terms, self._starts, axis=0)
+                terms = phase * operator.reshape(len(phase), -1)[self._order]
+                plane[self._columns, :, i] = np.add.reduceat(terms, self._starts, axis=0).reshape(-1, n, n)
             self._plane = (k1, plane.reshape(len(self._R2), len(self._R3), -1))
         return self._plane[1]
 
@@ -319,7 +320,7 @@ class BlochSum:
         tensors = {name: tensor(name) for name in self.vectors}
         slopes: dict[str, Complex] = {}
         if self.second_order:
-            found["hessian"] = take(6)[:, _SYMMETRIC_PAIRS]
+            found["hessian"] = np.moveaxis(take(6).swapaxes(1, 2)[:, :, _SYMMETRIC_PAIRS], 1, 3)
             slopes = {name: tensor(name, (3,)) for name in self.vectors}
         found |= {"connection": tensors.pop("connection", None), "connection_gradient": slopes.pop("connection", None)}
         return BlochMatrices(**found, operators=tensors, slopes=slopes)

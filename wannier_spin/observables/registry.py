@@ -239,8 +239,7 @@ def product(
     def derivative(g: Bands) -> Complex:
         X, Y = g.observable(left)[:, None, :, None], g.observable(right)[:, None, None]
         DX, DY = g.observable_derivative(left)[:, :, :, None], g.observable_derivative(right)[:, :, None]
-        total = DX @ Y + X @ DY
-        return _flat(np.asarray((total + adjoint(total)) / 2), 2)
+        return _flat(half_anticommutator(DX, Y) + half_anticommutator(X, DY), 2)
 
     return Observable(
         name=name,

@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.arrays import Complex, Real, adjoint, bracket, commutator, rotate
+from wannier_spin.arrays import Complex, Real, adjoint, bracket, commutator, hermitian_part, rotate, times
 from wannier_spin.observables.charge_current import flow
 from wannier_spin.observables.registry import Bands, Bloch, Observable, register
 from wannier_spin.observables.spin import SPIN
@@ -64,7 +64,7 @@ class Groups:
 def ryoo(bloch: Bloch) -> Complex:
     """B_ac of Ryoo, eV angstrom: (k,a,c,n,m)."""
     S, R, L = _matrices(bloch)
-    return S[:, None] @ bloch.gradient[:, :, None] - 1j * (R @ bloch.hamiltonian[:, None, None] - L)
+    return times(S[:, None], bloch.gradient[:, :, None]) - 1j * (times(R, bloch.hamiltonian[:, None, None]) - L)
 
 
 def ryoo_derivative(bloch: Bloch) -> Complex:
@@ -73,8 +73,8 @@ def ryoo_derivative(bloch: Bloch) -> Complex:
     dS, dR, dL = (bloch.slopes[name] for name in RYOO)
     assert bloch.hessian is not None
     H, dH, ddH = bloch.hamiltonian[:, None, None, None], bloch.gradient, bloch.hessian
-    total = dS[:, :, None] @ dH[:, None, :, None] + S[:, None, None] @ ddH[:, :, :, None]
-    return np.asarray(total - 1j * (dR @ H + R[:, None] @ dH[:, :, None, None] - dL))
+    total = times(dS[:, :, None], dH[:, None, :, None]) + times(S[:, None, None], ddH[:, :, :, None])
+    return np.asarray(total - 1j * (times(dR, H) + times(R[:, None], dH[:, :, None, None]) - dL))
 
 
 def qiao(bloch: Bloch, groups: Groups) -> Complex:
@@ -141,7 +141,7 @@ def _register(
 
 
 def _half_real(B: Complex) -> Complex:
-    return np.asarray((B + adjoint(B)) / 4)
+    return hermitian_part(B) / 2
 
 
 SIMPLE = register(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.arrays import Complex as Complex
 from wannier_spin.arrays import Real as Real
-from wannier_spin.arrays import adjoint, row_trace, rows
+from wannier_spin.arrays import bracket, plus_adjoint, row_trace, rows
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.observables import Observable
 
@@ -153,8 +153,7 @@ class BandPairs:
         """[Y, v^b]_nm with Y_nm = O_nm/eps_nm, zero inside a group: how O mixes the bands into v^b. (k,b,o,n,m)."""
         g = self.geometry
         Y = np.concatenate([g.observable(name) for name in self.observables], axis=1) * g.inverse_gap[:, None]
-        product = Y[:, None] @ g.velocity[:, :, None]  # Y is anti-Hermitian: [Y, v] = Y v + (Y v)^+
-        return np.asarray(product + adjoint(product))
+        return plus_adjoint(Y[:, None], g.velocity[:, :, None])  # Y is anti-Hermitian: [Y, v] = Y v + (Y v)^+
 
     @cached_property
     def injection_vertex(self) -> Complex:
@@ -171,8 +170,7 @@ class BandPairs:
         """[v^d, O_D]_nm = v^d_NM O_MM - O_NN v^d_NM: (k,d,o,n,m)."""
         g = self.geometry
         inside = np.concatenate([g.observable(name) for name in self.observables], axis=1) * g.same_group[:, None]
-        product = g.velocity[:, :, None] @ inside[:, None]
-        return np.asarray(product - adjoint(product))
+        return 1j * bracket(g.velocity[:, :, None], inside[:, None])
 
     def re_of_velocity(self, X: Complex, kernel: Real) -> Real:
         """Re sum_m X^d_mn v^b_nm kernel_nm of a Hermitian X: (k,n,d,o,m), (k,n,1,m) -> (k,n,b,d,o)."""
