@@ -103,7 +103,8 @@ class BlochSum:
     Parameters
     ----------
     model : TightBindingModel
-    second_order : whether the second derivatives (hessian, connection_gradient, slopes) are wanted.
+    second_order : whether the second derivatives (hessian, connection_gradient, slopes) are wanted. of_velocity : and if so, those
+        that D_b v^a is made of (hessian, connection_gradient), too.
     operators : names of the model's operators that are wanted; one that it does not have is left out.
     basis : (3, 3) whole numbers, reciprocal vectors (in reduced coordinates, rows) along which the coordinates of `on_cell` run.
     """
@@ -114,8 +115,9 @@ class BlochSum:
         second_order: bool,
         operators: Sequence[str] = ("spin",),
         basis: NDArray[np.int64] | None = None,
+        of_velocity: bool = True,
     ) -> None:
-        self.model, self.second_order = model, second_order
+        self.model, self.second_order, self.hessian = model, second_order, second_order and of_velocity
         self.basis = np.eye(3, dtype=np.int64) if basis is None else basis
         self._step = np.linalg.inv(self.basis.T) @ model.lattice  # R = R' @ step, R' being integers along `basis`
         self.n_bands = model.n_bands
@@ -130,8 +132,15 @@ class BlochSum:
 
     @property
     def n_operators(self) -> int:
-        vectors = sum(X.shape[-1] for X in self.vectors.values())
-        return 4 + vectors + (6 + 3 * vectors if self.second_order else 0)
+        vectors, sloped = (sum(X.shape[-1] for X in found.values()) for found in (self.vectors, self._sloped))
+        return 4 + vectors + (6 if self.hessian else 0) + 3 * sloped
+
+    @property
+    def _sloped(self) -> dict[str, Complex]:
+        """The vectors whose derivatives are wanted."""
+        if not self.second_order:
+            return {}
+        return {name: X for name, X in self.vectors.items() if self.hessian or name != "connection"}
 
     def at_points(self, k: NDArray[np.float64]) -> BlochMatrices:
         """Direct sums at k (nk, 3) in reduced coordinates."""
@@ -167,25 +176,27 @@ class BlochSum:
         phases = [self._phases(axis, x) for axis, x in enumerate((x1, x2, x3))]
         stack = interleaved(len(x1) * len(x2) * len(x3), self.n_operators, self.n_bands)
         vectors = self._cells.operators[1:]
-        first_vector, slope, places = 4, 4 + len(vectors) + 6, self._slope_places()
-        moments = self._moments(self._cells.operators[0], phases, 2 if self.second_order else 1)
+        first_vector, hessian, places = 4, 4 + len(vectors), self._slope_places()
+        moments = self._moments(self._cells.operators[0], phases, 2 if self.hessian else 1)
         stack[:, 0], stack[:, 1:4] = moments[0], self._first(moments)
-        if self.second_order:
-            stack[:, slope - 6 : slope] = self._second(moments)
-        for i, operator in enumerate(vectors):
-            moments = self._moments(operator, phases, 1 if self.second_order else 0)
+        if self.hessian:
+            stack[:, hessian : hessian + 6] = self._second(moments)
+        for i, (operator, place) in enumerate(zip(vectors, places, strict=True)):
+            moments = self._moments(operator, phases, 0 if place is None else 1)
             stack[:, first_vector + i] = moments[0]
-            if self.second_order:  # the stack has d_b of a vector with b before its components
-                first, step = places[i]
-                stack[:, slope + first : slope + first + 3 * step : step] = self._first(moments)
+            if place is not None:  # the stack has d_b of a vector with b before its components
+                first, step = place
+                stack[:, first : first + 3 * step : step] = self._first(moments)
         return self._unpack(stack)
 
-    def _slope_places(self) -> list[tuple[int, int]]:
-        """Of every component of every vector, where its d_x stands among the slopes, and how far d_y lies behind it."""
-        places, start = [], 0
-        for vector in self.vectors.values():
-            places += [(start + x, vector.shape[-1]) for x in range(vector.shape[-1])]
-            start += 3 * vector.shape[-1]
+    def _slope_places(self) -> list[tuple[int, int] | None]:
+        """Of every component of every vector, where its d_x stands in the stack, and how far d_y lies behind it; None: nowhere."""
+        places: list[tuple[int, int] | None] = []
+        start, sloped = 4 + len(self._components()) + (6 if self.hessian else 0), self._sloped
+        for name, vector in self.vectors.items():
+            size = vector.shape[-1]
+            places += [(start + x, size) if name in sloped else None for x in range(size)]
+            start += 3 * size if name in sloped else 0
         return places
 
     def batch_points(
@@ -290,10 +301,9 @@ class BlochSum:
         yield H
         yield from (1j * displacement[a] * H for a in range(3))
         yield from self._components()
-        if not self.second_order:
-            return
-        yield from (-displacement[b] * displacement[a] * H for b in range(3) for a in range(b, 3))
-        for vector in self.vectors.values():
+        if self.hessian:
+            yield from (-displacement[b] * displacement[a] * H for b in range(3) for a in range(b, 3))
+        for vector in self._sloped.values():
             yield from (1j * displacement[b] * vector[..., x] for b in range(3) for x in range(vector.shape[-1]))
 
     def _displacement(self, a: int) -> NDArray[np.float64]:
@@ -318,10 +328,9 @@ class BlochSum:
 
         found: dict[str, Any] = {"hamiltonian": take(1)[:, 0], "gradient": take(3)}
         tensors = {name: tensor(name) for name in self.vectors}
-        slopes: dict[str, Complex] = {}
-        if self.second_order:
+        if self.hessian:
             found["hessian"] = np.moveaxis(take(6).swapaxes(1, 2)[:, :, _SYMMETRIC_PAIRS], 1, 3)
-            slopes = {name: tensor(name, (3,)) for name in self.vectors}
+        slopes = {name: tensor(name, (3,)) for name in self._sloped}
         found |= {"connection": tensors.pop("connection", None), "connection_gradient": slopes.pop("connection", None)}
         return BlochMatrices(**found, operators=tensors, slopes=slopes)
 

@@ -33,6 +33,7 @@ from wannier_spin.symmetry import Operation, irreducible_weights, mesh_operation
 Real = NDArray[np.float64]
 LEAST_BATCHES = 64  # so that a small mesh can be dealt to many ranks, cut alike for any number of them
 GENERIC_SHIFT = (0.37, 0.23, 0.41)  # of its spacing: off all points that symmetry distinguishes, where bands meet in any case
+CAREFUL = 2000  # numbers in a sum for each point of a run: adding it up with care is then a few microseconds a point
 MOST_RUNS = 1024  # of a large mesh: after each the sums are added up with care, which costs as much as some points
 
 
@@ -147,7 +148,7 @@ class _MeshSums:
     @property
     def least_run(self) -> int:
         """Points in k for which a total is worth while."""
-        return max(self.scan.least_run, 1 if self.spectrum is None else self.spectrum.least_run)
+        return max(self.scan.least_run, self.n_sums // CAREFUL)
 
     @property
     def n_dense(self) -> int:
@@ -178,7 +179,7 @@ class _MeshSums:
     def mean(self, mesh: Mesh, most: int, execution: Execution) -> MeshMean:
         """Mean over the mesh, in batches of at most so many points."""
         largest = min(self.batch(execution.memory, 2 if mesh.nested else 1), most)
-        runs = mesh.runs(largest, max(self.least_run, -(-mesh.n_evaluated // MOST_RUNS)))
+        runs = mesh.runs(largest, min(max(self.least_run, -(-mesh.n_evaluated // MOST_RUNS)), most))
         return mean_over_runs(mesh, runs, self.partial, execution.comm, execution.progress)
 
     def rows(self, further: Real, density: float) -> Rows:

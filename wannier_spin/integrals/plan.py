@@ -76,7 +76,7 @@ class Plan:
 
     def bloch_sum(self, model: TightBindingModel, basis: NDArray[np.int64] | None = None) -> BlochSum:
         """The sums over R that the plan needs."""
-        return BlochSum(model, self.derivatives, self.operators, basis)
+        return BlochSum(model, self.derivatives, self.operators, basis, any(o.of_velocity for o in self.observables))
 
     def geometry(self, bloch: BlochMatrices, degeneracy_tolerance: float) -> BandGeometry:
         """Bands, with the chosen definition of the spin current."""

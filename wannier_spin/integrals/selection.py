@@ -59,7 +59,8 @@ class Selection:
     def bloch_sum(self, model: TightBindingModel, basis: NDArray[np.int64] | None = None) -> BlochSum:
         """The sums over R that are needed."""
         needed = dict.fromkeys(o for found in self.wanted.values() for o in found)
-        return BlochSum(model, self.derivatives, observables.operators_of(tuple(needed)), basis)
+        of_velocity = any(o.of_velocity for name, found in self.wanted.items() if block(name).derivatives for o in found)
+        return BlochSum(model, self.derivatives, observables.operators_of(tuple(needed)), basis, of_velocity)
 
     @cached_property
     def positions(self) -> NDArray[np.int64]:

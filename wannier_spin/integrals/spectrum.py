@@ -36,8 +36,7 @@ Bands = tuple[Complex, Complex, Real, NDArray[np.int64], Real, int]  # v, X, ene
 BESIDE = 4  # frequencies for which densities are made as well: what error bars are taken from
 WORTH = 8  # frequencies for each (mu, T) point, from which a table is cheaper
 LARGEST = 4000  # windows: beyond them frequencies are too far apart, as seen from their width
-COSTS = 2000  # numbers in a table for each point in k of a run: adding it up with care is then a few microseconds a point
-MOST_COSTS = 20000  # the same where it is still cheaper than densities at all frequencies
+MOST_COSTS = 20000  # numbers in a table for each point of a run: adding it up is then still cheaper than densities everywhere
 BYTES = 1.0e9  # of a table
 
 
@@ -115,11 +114,6 @@ class Spectrum:
     def size(self) -> int:
         """Numbers in all tables."""
         return sum(math.prod(shape) for shape in self.shapes)
-
-    @property
-    def least_run(self) -> int:
-        """Points in k for which a table is worth while."""
-        return self.size // COSTS
 
     @property
     def chosen(self) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from wannier_spin.occupation import Occupation
 Real = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 GIB = 2.0**30
-CACHE = 2.0e8  # bytes: larger batches only wait for memory
+CACHE = 1.0e8  # bytes: larger batches only wait for memory
 FEWER, ENOUGH = 20.0, 343  # trying something out takes this many times fewer points of a mesh, but no fewer than that
 NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
 

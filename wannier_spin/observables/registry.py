@@ -91,7 +91,8 @@ class Observable:
     matrix : (k,o,n,m) of `Bands`, o running over all indices, the last one fastest. derivative : (k,b,o,n,m), covariant.
     needs : operators of the model, besides H and the position. definition : where an observable has several, the name of this one;
     meaning : its equation, stored with results. local : a density, which may be projected on sites. factors : of a product
-    {X, Y}/2, whose traces are then those of X Y. n_sites : so many of it side by side, one at each site.
+    {X, Y}/2, whose traces are then those of X Y. of_velocity: whether its derivative needs that of the
+    velocity. n_sites : so many of it side by side, one at each site.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Observable:
     definition: str = ""
     meaning: str = ""
     local: bool = False
+    of_velocity: bool = True
     factors: tuple[Observable, Observable] | None = None
     n_sites: int = 1
 
@@ -291,6 +293,7 @@ def projected(observable: Observable, sites: Sequence[Sequence[int]]) -> Observa
         derivative=derivative,
         needs=observable.needs,
         definition=observable.definition,
+        of_velocity=observable.of_velocity,
         n_sites=len(sites),
     )
 

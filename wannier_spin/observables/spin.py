@@ -15,5 +15,6 @@ SPIN = register(
         derivative=lambda g: g.operator_derivative("spin") / 2,
         needs=("spin",),
         local=True,
+        of_velocity=False,
     )
 )
