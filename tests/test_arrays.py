@@ -82,3 +82,36 @@ def test_sums_over_bands() -> None:
         assert arrays.pairs(left, right)[k, a, b, n, m] == pytest.approx(left[k, a, n, m] * right[k, b, m, n], abs=1e-13)
         expected = more[k, a, 2, n, m] * right[k, b, m, n] * weights[k, n, m]
         assert arrays.pairs(more, right, weights)[k, a, b, 2, n, m] == pytest.approx(expected, abs=1e-13)
+
+
+@pytest.mark.parametrize("n", [3, 20])  # 20: more than one tile
+@pytest.mark.parametrize("laid_out", [False, True])
+def test_products_of_components(n: int, laid_out: bool) -> None:
+    """Of all pairs, in any order of the axes, and of axes that both have; whatever the layout in memory."""
+
+    def stack(*components: int) -> np.ndarray:
+        made = random(2, *components, n, n)
+        if not laid_out:
+            return made
+        between = arrays.interleaved(2, int(np.prod(components)), n)
+        between[:] = made.reshape(between.shape)
+        return between.reshape(made.shape)
+
+    pairs = [
+        (stack(3, 1), stack(1, 4)),
+        (stack(1, 4), stack(3, 1)),
+        (stack(2, 1, 3), stack(1, 2, 1)),
+        (stack(3), stack(1)),
+        (stack(2), stack(2)),
+    ]
+    for X, Y in pairs:
+        product = X @ Y
+        assert np.abs(product).max() > 1
+        assert arrays.times(X, Y) == pytest.approx(product, abs=1e-12)
+        for found, factor in ((arrays.plus_adjoint, 1), (arrays.half_anticommutator, 0.5), (arrays.bracket, -1j)):
+            assert found(X, Y) == pytest.approx(factor * product + arrays.adjoint(factor * product), abs=1e-12)
+    X, U = stack(2, 3), np.linalg.qr(random(2, n, n))[0]
+    before = X.copy()
+    assert arrays.rotate(X, U) == pytest.approx(arrays.adjoint(U)[:, None, None] @ X @ U[:, None, None], abs=1e-12)
+    assert arrays.hermitian_part(X) == pytest.approx((X + arrays.adjoint(X)) / 2, abs=1e-12)
+    assert np.array_equal(X, before)

@@ -126,6 +126,11 @@ def eigh(H: Complex) -> tuple[Real, Complex]:
     return energies, states
 
 
+def eigvalsh(H: Complex) -> Real:
+    """Eigenvalues (k,n) ascending of Hermitian matrices (k,w,w)."""
+    return np.asarray(np.linalg.eigvalsh(H))
+
+
 def diagonal(X: Complex) -> Real:
     """Re X_nn of Hermitian matrices: (...,n)."""
     return np.asarray(np.diagonal(X, axis1=-2, axis2=-1).real)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.arrays import interleaved
+from wannier_spin.arrays import eigvalsh, interleaved
 from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.described import described
 from wannier_spin.model import TightBindingModel
@@ -367,7 +367,7 @@ def energies_at(model: TightBindingModel, k: NDArray[np.float64]) -> NDArray[np.
     """Energies (nk, n) of a crystal at k (nk, 3), eV, by its plain sum over R."""
     n = model.n_bands
     H = np.exp(2j * np.pi * k @ model.R_vectors.T) @ model.hamiltonian_R.reshape(len(model.R_vectors), -1)
-    return np.asarray(np.linalg.eigvalsh(H.reshape(-1, n, n)))
+    return eigvalsh(H.reshape(-1, n, n))
 
 
 def matrices_at(model: Model, k: NDArray[np.float64], derivatives: bool = False, operators: Sequence[str] = ()) -> BlochMatrices:

@@ -152,7 +152,7 @@ class BandPairs:
     def mixing(self) -> Complex:
         """[Y, v^b]_nm with Y_nm = O_nm/eps_nm, zero inside a group: how O mixes the bands into v^b. (k,b,o,n,m)."""
         g = self.geometry
-        Y: Complex = np.concatenate([g.observable(name) for name in self.observables], axis=1) * g.inverse_gap[:, None]
+        Y = np.asarray(np.concatenate([g.observable(name) for name in self.observables], axis=1) * g.inverse_gap[:, None], complex)
         return plus_adjoint(Y[:, None], g.velocity[:, :, None])  # Y is anti-Hermitian: [Y, v] = Y v + (Y v)^+
 
     @cached_property
