@@ -9,8 +9,8 @@ kept in mutants.json, module by module, with the digest of the module: `--table`
 
 Changes: + and -, * and /, comparisons, `and` and `or`, `not`, numbers, signs, min and max, real and imag, `if` conditions, and the
 names of a few numpy functions. The module is changed in a copy of the package in a temporary folder, never in place. Each mutant is
-tried in a fork of a process that has imported what is large and foreign. A mutant that survives is a hole in the tests, or changes
-nothing that counts: look at each.
+tried in a fork of a process that has collected the tests, by exchanging the code of functions; what is done at import is tried
+anew. A mutant that survives is a hole in the tests, or changes nothing that counts: look at each.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import gc
 import hashlib
 import importlib
 import json
@@ -30,10 +31,12 @@ import sys
 import tempfile
 import tomllib
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
 
 BINARY = {
     ast.Add: ast.Sub,
@@ -79,6 +82,7 @@ REPORT = Path(__file__).with_name("mutants.json")
 FOREIGN = ("numpy", "scipy.linalg", "scipy.special", "scipy.optimize", "h5py", "spglib", "pydantic", "pytest")
 SLOWER = 5  # times the processor's time of the tests as they are: then a mutant counts as one that does not end
 GIB = 2**30
+AT_IMPORT = 77  # exit code: the change is in what is done when the module is imported
 
 
 @dataclass(frozen=True)
@@ -162,19 +166,16 @@ def tried(copied: Path, module: Path, text: str, tests: list[str], seconds: floa
     if os.WIFSIGNALED(status):
         return ("slow" if os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM) else "killed"), spent
     code = os.WEXITSTATUS(status)
-    if code not in (0, 1, 2):
+    if code not in (0, 1, 2, 4):  # 4: a named test is not there, since its module or the package cannot be imported
         raise SystemExit(f"pytest did not run ({code}): {(copied / 'log').read_text()[-2000:]}")
     return ("killed" if code else "survived"), spent
 
 
-def _run_tests(copied: Path, tests: list[str], seconds: float) -> None:
+def _run_tests(copied: Path, tests: list[str], seconds: float, plugins: Sequence[object] = ()) -> None:
     """In the child: never returns."""
     code = 3
     try:
-        limit = int(seconds) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
-        resource.setrlimit(resource.RLIMIT_AS, (8 * GIB, 8 * GIB))
-        signal.alarm(60 * limit)
+        _limit(seconds)
         log = os.open(copied / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(log, 1)
         os.dup2(log, 2)
@@ -183,12 +184,108 @@ def _run_tests(copied: Path, tests: list[str], seconds: float) -> None:
         os.environ["PYTHONPATH"] = str(copied)  # for processes that tests start
         import pytest
 
-        code = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]))
+        code = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests], list(plugins)))
     except BaseException:
         traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+class Trials:
+    """A plugin of pytest: with all tests collected it tries each mutant in a fork, by exchanging the code of functions in place.
+
+    fates : by number of the mutant, "killed", "survived", "slow"; None where it changes what is done at import.
+    """
+
+    def __init__(self, module: str, source: str, texts: list[str], seconds: float, results: Path) -> None:
+        self.module, self.source, self.texts, self.seconds, self.results = module, source, texts, seconds, results
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        """In place of the loop over the tests."""
+        for text in self.texts:
+            child = os.fork()
+            if not child:
+                self._try(session, text)
+            _, status = os.waitpid(child, 0)
+            code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+            fate = {0: "survived", 1: "killed", AT_IMPORT: AT_IMPORT}.get(code, "killed") if code is not None else "slow"
+            with self.results.open("a") as file:
+                file.write(f"{fate}\n")
+        return True
+
+    def _try(self, session: Any, text: str) -> None:
+        code = 1
+        try:
+            _limit(self.seconds)
+            if not exchange(self.module, self.source, text):
+                os._exit(AT_IMPORT)
+            for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if session.testsfailed:
+                    break
+            code = int(bool(session.testsfailed))
+        finally:
+            os._exit(code)
+
+
+def _limit(seconds: float) -> None:
+    limit = int(seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (8 * GIB, 8 * GIB))
+    signal.alarm(60 * limit)
+
+
+def exchange(module: str, source: str, text: str) -> bool:
+    """Give the functions of an imported module the code of a mutant; False where the change is not in a function.
+
+    The codes of a module and of its mutant stand in the same order; a function is found by name and line.
+    """
+    before, after = (list(_codes(compile(t, module, "exec"))) for t in (ast.unparse(ast.parse(source)), text))
+    places = [(code.co_qualname, code.co_firstlineno) for code in _codes(compile(source, module, "exec"))]
+    changed = {i for i, (a, b) in enumerate(zip(before, after, strict=True)) if _own(a) != _own(b)}
+    alive = [f for f in gc.get_objects() if isinstance(f, FunctionType) and f.__module__ == module]
+    done: set[int] = set()
+    for function in alive:
+        place = (function.__code__.co_qualname, function.__code__.co_firstlineno)
+        for i in (i for i, known in enumerate(places) if known == place):
+            inside = {j for j in changed if i <= j < i + len(list(_codes(after[i])))}
+            if inside:
+                function.__code__ = after[i]
+                done |= inside
+    return bool(changed) and done == changed
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """A code and all that are in it, in one order."""
+    yield code
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield from _codes(one)
+
+
+def _own(code: CodeType) -> tuple[object, ...]:
+    """What a code does, but for those in it."""
+    return code.co_code, code.co_names, tuple(repr(x) for x in code.co_consts if not isinstance(x, CodeType))
+
+
+def fates(copied: Path, module: Path, texts: list[str], tests: list[str], spent: float) -> list[str]:
+    """Of all mutants: first those in functions, all with one collection of the tests; then the others, each by itself."""
+    source = (copied / module).read_text(encoding="utf-8")
+    results = copied / "fates"
+    results.write_text("", encoding="utf-8")
+    dotted = ".".join(module.with_suffix("").parts).removesuffix(".__init__")
+    child = os.fork()
+    if not child:
+        _run_tests(copied, tests, 1e6, [Trials(dotted, source, texts, 5 + SLOWER * spent, results)])
+    os.waitpid(child, 0)
+    found = results.read_text(encoding="utf-8").split()
+    if len(found) != len(texts):
+        raise SystemExit(f"pytest did not run: {(copied / 'log').read_text()[-2000:]}")
+    return [
+        tried(copied, module, text, tests, 5 + SLOWER * spent)[0] if fate == str(AT_IMPORT) else fate
+        for text, fate in zip(texts, found, strict=True)
+    ]
 
 
 def examine(module: Path, tests: list[str], sample: int | None, seed: int, line: int | None) -> Found:
@@ -197,20 +294,17 @@ def examine(module: Path, tests: list[str], sample: int | None, seed: int, line:
     tree = ast.parse(source)
     every = places(tree)
     chosen = every if sample is None or sample >= len(every) else random.Random(seed).sample(every, sample)
-    made = [mutant(tree, *place) for place in sorted(chosen)]
-    survived, killed = [], 0
+    made = [one for one in (mutant(tree, *place) for place in sorted(chosen)) if line in (None, one[0].line)]
     with copied_package() as copied:
         fate, spent = tried(copied, module, source, tests, 3600)
         if fate != "survived":
             raise SystemExit(f"the tests {' '.join(tests)} fail without any change: {(copied / 'log').read_text()[-2000:]}")
         print(f"{module}: {len(made)} of {len(every)} mutants; {spent:.1f} s for the tests", flush=True)
-        for one, text in made:
-            if line in (None, one.line):
-                fate, _ = tried(copied, module, text, tests, 5 + SLOWER * spent)
-                print(f"{module}:{one.line}: {fate}: {one.before}  ->  {one.after}", flush=True)
-                killed += fate != "survived"
-                survived += [one] if fate == "survived" else []
-    return Found(hashlib.sha256(source.encode()).hexdigest()[:16], len(every), killed, survived)
+        found = fates(copied, module, [text for _, text in made], tests, spent)
+    for (one, _), fate in zip(made, found, strict=True):
+        print(f"{module}:{one.line}: {fate}: {one.before}  ->  {one.after}", flush=True)
+    survived = [one for (one, _), fate in zip(made, found, strict=True) if fate == "survived"]
+    return Found(hashlib.sha256(source.encode()).hexdigest()[:16], len(every), len(made) - len(survived), survived)
 
 
 @contextmanager
