@@ -78,8 +78,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, File]:
     )
     result.save(folder / "result.h5")
     ws.models.random_model(n=3, seed=1).save(folder / "model.h5")
-    control = Control(checkpoint=folder / "checkpoint.h5")
-    ws.compute(ws.models.get("rashba_exchange"), "spin_hall", tolerance=0.3, mu=0.1, temperature=300, control=control)
+    control, boxes = Control(checkpoint=folder / "checkpoint.h5"), ws.Tolerance(0.3, start=4)
+    ws.compute(ws.models.get("rashba_exchange"), "spin_hall", tolerance=boxes, mu=0.1, temperature=300, control=control)
     IDENTITY.update(json.loads(read_tree(folder / "checkpoint.h5", KIND)["identity"]))
     tree = {"kind": "table", "numbers": np.arange(1.0, 40.0), "names": np.array(["Pt", "Fe", "Mn₂Au"]), "text": "σ" * 300}
     write_tree(folder / "table.h5", tree)
