@@ -28,7 +28,7 @@ from wannier_spin.keywords import Keywords as Keywords
 from wannier_spin.model import SpinCurrent, Structure
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses.registry import Form, Response
-from wannier_spin.results import SPIN_CURRENT_DEFINITIONS
+from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, MeshFacts, ToleranceFacts
 from wannier_spin.sites import SitesLike
 from wannier_spin.tensors import Channel
 from wannier_spin.values import DEFAULT_TAU as DEFAULT_TAU
@@ -148,6 +148,15 @@ class Request:
         """What stands along the axes of a response. dynamic : with frequencies."""
         omega = self.omega if dynamic else np.empty(0)
         return {"mu": self.mu, "temperature": self.temperature, "omega": omega, "tau": tuple(self.tau.tolist())}
+
+    def sampling(self) -> MeshFacts | ToleranceFacts:
+        """How the integrals are made, as results keep it."""
+        wanted = self.tolerance
+        if wanted is None:
+            return MeshFacts(tuple(int(n) for n in self.grid or ()), tuple(float(s) for s in self.shift))
+        limits = (wanted.replicas, int(wanted.max_evaluations), float(wanted.max_seconds))
+        window = None if wanted.window is None else (float(wanted.window[0]), float(wanted.window[1]))
+        return ToleranceFacts(float(wanted.relative), dict(wanted.absolute or {}), *limits, window)
 
     def single(self) -> Request:
         """The same, if it asks for one response at one mu, temperature, tau, frequency. Raises InputError for several."""

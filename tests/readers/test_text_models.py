@@ -323,5 +323,5 @@ def test_near_ties_of_partners_are_tied_alike() -> None:
     close = near_ties(mesh, lattice, centres, WS_DISTANCE_TOLERANCE)
     assert len(close) > 0
     _, _, ties = with_ties({"hamiltonian": H}, mesh, lattice, centres, WS_DISTANCE_TOLERANCE)
-    assert np.abs(close - ties.tolerance).min() > 1e-3
+    assert np.abs(close - ties.ws_distance_tolerance).min() > 1e-3
     assert ties.close == len(close)

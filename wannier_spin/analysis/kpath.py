@@ -224,7 +224,7 @@ def band_map(
     return BandMap(k, energies, values, quantity, name, record.unit, model.name)
 
 
-def _geometries(model: Model, k: KPath | KPlane | KMesh, tolerance: float) -> Iterator[tuple[Any, BandGeometry]]:
+def _geometries(model: Model, k: KPath | KPlane | KMesh, degeneracy_tolerance: float) -> Iterator[tuple[Any, BandGeometry]]:
     """Batches: which points they are, and the bands there. The points of a mesh are summed one axis after the other."""
     batches: Iterator[tuple[Any, BlochMatrices]]
     if not isinstance(model, TightBindingModel):
@@ -234,7 +234,7 @@ def _geometries(model: Model, k: KPath | KPlane | KMesh, tolerance: float) -> It
     else:
         sums = BlochSum(model, second_order=False)  # no quantity needs more than the spin
         batches = _on_mesh(sums, k) if isinstance(k, KMesh) else ((p, sums.at_points(k.points[p])) for p in _slices(len(k.points)))
-    return ((places, geometry_of(bloch, tolerance)) for places, bloch in batches)
+    return ((places, geometry_of(bloch, degeneracy_tolerance)) for places, bloch in batches)
 
 
 def _slices(number: int) -> Iterator[slice]:

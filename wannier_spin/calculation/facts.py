@@ -9,9 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from wannier_spin.calculation.integrate import Done, Task
-from wannier_spin.request import Request
 from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, RunFacts
-from wannier_spin.results.facts import MeshFacts, ToleranceFacts
 
 PACKAGES = ("wannier-spin", "numpy", "scipy", "h5py", "wannierberri", "spglib", "numba", "fortio")
 
@@ -28,7 +26,7 @@ def run_facts(task: Task, done: Sequence[Done], ranks: int, seconds: float) -> R
         other_spin_currents=plan.spin_currents[1:],
         form=request.form,
         relaxation=request.relaxation if request.form == "full" else "none",
-        sampling=_sampling(request),
+        sampling=request.sampling(),
         degeneracy_tolerance=float(prepared.degeneracy_tolerance),
         broadening=float(request.broadening),
         k_points=sum(one.sums.evaluations for one in done),
@@ -50,16 +48,6 @@ def _notes(done: Sequence[Done]) -> dict[str, Any]:
         for key, value in one.sums.notes.items():
             notes[key] = {**notes.get(key, {}), **value} if isinstance(value, dict) else value
     return notes
-
-
-def _sampling(request: Request) -> MeshFacts | ToleranceFacts:
-    """How the integrals were made."""
-    wanted = request.tolerance
-    if wanted is None:
-        return MeshFacts(tuple(int(n) for n in request.grid or ()), tuple(float(s) for s in request.shift))
-    limits = (wanted.replicas, int(wanted.max_evaluations), float(wanted.max_seconds))
-    window = None if wanted.window is None else (float(wanted.window[0]), float(wanted.window[1]))
-    return ToleranceFacts(float(wanted.relative), dict(wanted.absolute or {}), *limits, window)
 
 
 def _versions() -> dict[str, str]:

@@ -175,14 +175,14 @@ def _match(steps: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np
     return np.asarray(same.argmax(axis=2), np.int64)
 
 
-def _our_convention(system: Any, checkpoint: Checkpoint, tolerance: float) -> RMatrices:
+def _our_convention(system: Any, checkpoint: Checkpoint, ws_distance_tolerance: float) -> RMatrices:
     """Replicas chosen again with our rule, and the centres on the diagonal of the position at R = 0.
 
     wannierberri rounds tau_m - tau_n to few digits in reduced coordinates before it looks for ties; in a large cell
     that is more than the tolerance, and the ties break. Folding undoes its choice exactly.
     """
     folded = fold(matrices_of(system), np.asarray(system.rvec.iRvec, np.int64), checkpoint.mesh)
-    R_vectors, parts, ties = with_ties(folded, checkpoint.mesh, checkpoint.lattice, checkpoint.centres, tolerance)
+    R_vectors, parts, ties = with_ties(folded, checkpoint.mesh, checkpoint.lattice, checkpoint.centres, ws_distance_tolerance)
     position = with_centres(parts["position"], R_vectors, checkpoint.centres)
     return RMatrices(R_vectors, **{**parts, "position": position}, ties=ties)
 

@@ -132,7 +132,7 @@ def join_channels(
 # --- one channel ----------------------------------------------------------------------------------------------
 
 
-def _channel(path: Path, tolerance: float) -> _Channel:
+def _channel(path: Path, ws_distance_tolerance: float) -> _Channel:
     if path.suffix == ".h5":
         model = load_model(path)
         if model.spin_R is not None:
@@ -141,9 +141,9 @@ def _channel(path: Path, tolerance: float) -> _Channel:
     seed = resolve_seed(path)
     win = find_file(seed, ".win")
     if find_file(seed, ".chk", ".chk.fmt") is None:
-        model = replace(read_without_checkpoint(seed, None, tolerance, None), spin_R=None)
+        model = replace(read_without_checkpoint(seed, None, ws_distance_tolerance, None), spin_R=None)
     else:
-        model = model_from_checkpoint(seed, "channel", tolerance)
+        model = model_from_checkpoint(seed, "channel", ws_distance_tolerance)
     return _Channel(model, None if win is None else read_win(win), seed)
 
 

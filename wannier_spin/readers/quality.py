@@ -52,7 +52,8 @@ def ties_check(ties: Ties) -> Check:
         "ties of replicas",
         f"bands that move by less than {TIES_TOLERANCE * 1e3:g} meV when the tolerance is halved or doubled",
     )
-    value = f"up to {ties.moved * 1e3:.2f} meV off the mesh ({ties.close} distances near the {ties.tolerance:.4g} angstrom used)"
+    near = f"{ties.close} distances near the {ties.ws_distance_tolerance:.4g} angstrom used"
+    value = f"up to {ties.moved * 1e3:.2f} meV off the mesh ({near})"
     advice = (
         "the mesh of the run is so coarse that hoppings which it cannot place matter: take a finer one, or see how results move "
         "with ws_distance_tolerance"

@@ -109,10 +109,12 @@ def _resolve(path: str | Path, suffix: str, advice: str) -> tuple[Path, Path]:
 # --- replicas ---------------------------------------------------------------------------------------------------
 
 
-def _by_distance(table: RawTable, mesh: NDArray[np.int64], tolerance: float) -> tuple[NDArray[np.int64], Matrices, Ties]:
+def _by_distance(
+    table: RawTable, mesh: NDArray[np.int64], ws_distance_tolerance: float
+) -> tuple[NDArray[np.int64], Matrices, Ties]:
     """Fold the table to the mesh, then give each element to its nearest replicas."""
     folded = fold(table.divided(), table.R_vectors, mesh)
-    return with_ties(folded, mesh, table.lattice, table_centres(table), tolerance)
+    return with_ties(folded, mesh, table.lattice, table_centres(table), ws_distance_tolerance)
 
 
 def table_centres(table: RawTable) -> NDArray[np.float64]:
@@ -144,7 +146,7 @@ def _model(
     seed: Path,
     spin: Spin | None,
     ws_distance: WSDistance,
-    tolerance: float,
+    ws_distance_tolerance: float,
     name: str | None,
     told: Sequence[Check] = (),
 ) -> TightBindingModel:
@@ -157,7 +159,7 @@ def _model(
     if mesh is not None:
         table, found = _out_of_plane(table, mesh)
         checks += found
-    R_vectors, matrices, used, ties = _choose_replicas(table, seed, ws_distance, tolerance, mesh)
+    R_vectors, matrices, used, ties = _choose_replicas(table, seed, ws_distance, ws_distance_tolerance, mesh)
     errors = hermiticity(R_vectors, matrices)
     if "position" in matrices and np.isfinite(errors["position"]):
         matrices["position"] = hermitian_part(R_vectors, matrices["position"])
@@ -165,7 +167,7 @@ def _model(
         order, answer = chosen_order(matrices["hamiltonian"], spin, files[0])
         matrices["spin"], spin = pure_spinors(R_vectors, table.hamiltonian.shape[-1], order, files[0]), order
         checks.append(answer)
-    source = _source(files, used, ties.tolerance if ties else tolerance, mesh)
+    source = _source(files, used, ties.ws_distance_tolerance if ties else ws_distance_tolerance, mesh)
     model = TightBindingModel(
         lattice=table.lattice,
         R_vectors=R_vectors,
@@ -190,19 +192,19 @@ def _win_of(table: RawTable, file: Path, seed: Path, spin: Spin | None) -> WinFi
     return win
 
 
-def _source(files: list[Path], used: str | Path, tolerance: float, mesh: NDArray[np.int64] | None) -> dict[str, str]:
+def _source(files: list[Path], used: str | Path, ws_distance_tolerance: float, mesh: NDArray[np.int64] | None) -> dict[str, str]:
     """Where a model comes from; used : the file of the replicas, or how they were chosen, with this tolerance (angstrom)."""
     everything = [*files, used] if isinstance(used, Path) else files
     return {
         "route": "tb",
         "files": json.dumps({path.name: sha256(path) for path in everything}),
         "ws_distance": "file" if isinstance(used, Path) else used,
-        "ws_distance_tolerance": f"{tolerance:g}",
+        "ws_distance_tolerance": f"{ws_distance_tolerance:g}",
     } | ({} if mesh is None else {"mesh": " ".join(str(n) for n in mesh)})
 
 
 def _choose_replicas(
-    table: RawTable, seed: Path, ws_distance: WSDistance, tolerance: float, mesh: NDArray[np.int64] | None
+    table: RawTable, seed: Path, ws_distance: WSDistance, ws_distance_tolerance: float, mesh: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], Matrices, str | Path, Ties | None]:
     """R vectors, matrices, how the replicas were chosen ('distance', 'none', or the file used), and how much that matters."""
     check_ws_distance(ws_distance)
@@ -210,7 +212,7 @@ def _choose_replicas(
         path = require_file(seed, "_wsvec.dat", advice="set use_ws_distance and write_hr, or use ws_distance = 'auto'")
         return *_by_file(table, path), path, None
     if ws_distance == "auto" and mesh is not None:
-        R_vectors, matrices, ties = _by_distance(table, mesh, tolerance)
+        R_vectors, matrices, ties = _by_distance(table, mesh, ws_distance_tolerance)
         return R_vectors, matrices, "distance", ties
     if ws_distance == "auto" and (table.degeneracies > 1).any() and (found := find_file(seed, "_wsvec.dat")) is not None:
         return *_by_file(table, found), found, None

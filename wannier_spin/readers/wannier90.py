@@ -78,7 +78,7 @@ def read_wannier90(
 def model_from_checkpoint(
     seed: Path,
     spin: Spin | Literal["channel"] | None,
-    tolerance: float,
+    ws_distance_tolerance: float,
     name: str | None = None,
     definitions: tuple[str, ...] = (),
 ) -> TightBindingModel:
@@ -93,7 +93,7 @@ def model_from_checkpoint(
         refuse_without_spinors(data.win, spin)
         checks = [*checks, *check_spin_matrices(data)]
     bloch = (data.checkpoint, data.energies, data.overlaps, data.spin)
-    R = berri_input.build(*bloch, tolerance, seed.name, bool(definitions), data.neighbours)
+    R = berri_input.build(*bloch, ws_distance_tolerance, seed.name, bool(definitions), data.neighbours)
     spin_R, ties = R.spin, R.ties
     if spin is not None and spin != "channel" and is_pure(spin):
         order, told = chosen_order(R.hamiltonian, spin, data.paths["chk"])
@@ -110,17 +110,19 @@ def model_from_checkpoint(
         spin_hamiltonian_position_R=R.spin_hamiltonian_position,
         spin_hamiltonian_R=R.spin_hamiltonian if data.neighbours is None else None,  # Qiao's takes sums over bands only
         name=name or seed.name,
-        source=_source(data, R, spin, ties.tolerance if ties else tolerance, bool(definitions)),
+        source=_source(data, R, spin, ties.ws_distance_tolerance if ties else ws_distance_tolerance, bool(definitions)),
     )
     return examined(model, [*checks, *([ties_check(ties)] if ties else [])])
 
 
-def _source(data: BlochData, R: berri_input.RMatrices, spin: str | None, tolerance: float, spin_currents: bool) -> dict[str, str]:
+def _source(
+    data: BlochData, R: berri_input.RMatrices, spin: str | None, ws_distance_tolerance: float, spin_currents: bool
+) -> dict[str, str]:
     return {
         "route": "chk",
         "files": json.dumps({path.name: sha256(path) for path in data.paths.values()}),
         "ws_distance": "distance",
-        "ws_distance_tolerance": f"{tolerance:g}",
+        "ws_distance_tolerance": f"{ws_distance_tolerance:g}",
         "spin": "files" if spin is None else spin,
         **({"spin_current": _origin(data)} if spin_currents else {}),
         "mesh": " ".join(str(n) for n in data.checkpoint.mesh),
@@ -146,13 +148,13 @@ def resolve_seed(seedname: str | Path) -> Path:
 
 
 def read_without_checkpoint(
-    seed: Path, spin: Spin | None, tolerance: float, name: str | None, ws_distance: WSDistance = "auto"
+    seed: Path, spin: Spin | None, ws_distance_tolerance: float, name: str | None, ws_distance: WSDistance = "auto"
 ) -> TightBindingModel:
     """From _tb.dat, else _hr.dat. Raises InputError where there is neither."""
     if find_file(seed, "_tb.dat") is not None:
-        return read_tb(seed, spin=spin, ws_distance=ws_distance, ws_distance_tolerance=tolerance, name=name)
+        return read_tb(seed, spin=spin, ws_distance=ws_distance, ws_distance_tolerance=ws_distance_tolerance, name=name)
     if find_file(seed, "_hr.dat") is not None:
-        return read_hr(seed, spin=spin, ws_distance=ws_distance, ws_distance_tolerance=tolerance, name=name)
+        return read_hr(seed, spin=spin, ws_distance=ws_distance, ws_distance_tolerance=ws_distance_tolerance, name=name)
     raise InputError(
         f"no Wannier90 output '{seed}.chk', '{seed}.chk.fmt', '{seed}_tb.dat' or '{seed}_hr.dat' (or .gz); "
         f"{similar_files(seed)}; give the path without extension"

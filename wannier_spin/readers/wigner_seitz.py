@@ -55,7 +55,7 @@ def distribute(
     mesh: NDArray[np.int64],
     lattice: NDArray[np.float64],
     centres: NDArray[np.float64],
-    tolerance: float,
+    ws_distance_tolerance: float,
     step: float | None = None,
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.complex128]]]:
     """Give each O (cells, n, n, ...) to its nearest replicas.
@@ -63,7 +63,7 @@ def distribute(
     centres (n, 3) Cartesian, angstrom, like the tolerance and the step to which shifts are rounded (a quarter of the tolerance).
     Returns R_vectors (R, 3), sorted, and O (R, n, n, ...).
     """
-    groups = list(_replicas(mesh, lattice, centres, tolerance, step or tolerance / ROUNDING))
+    groups = list(_replicas(mesh, lattice, centres, ws_distance_tolerance, step or ws_distance_tolerance / ROUNDING))
     R_vectors = np.unique(np.concatenate([group.R_vectors for group in groups]), axis=0)
     index = {tuple(R): i for i, R in enumerate(R_vectors.tolist())}
     out = {key: np.zeros((len(R_vectors), *matrix.shape[1:]), complex) for key, matrix in matrices.items()}
@@ -81,7 +81,7 @@ class Ties:
     between the mesh points go when it is halved or doubled.
     """
 
-    tolerance: float
+    ws_distance_tolerance: float
     close: int
     moved: float
 
@@ -91,16 +91,16 @@ def with_ties(
     mesh: NDArray[np.int64],
     lattice: NDArray[np.float64],
     centres: NDArray[np.float64],
-    tolerance: float,
+    ws_distance_tolerance: float,
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.complex128]], Ties]:
     """As `distribute`; the default tolerance moves into the widest gap between distances near it, another one is taken as it is.
 
     Partners under a symmetry have distances that differ by the noise of the centres: a tolerance between the two would tie the one
     and not the other. Where there is no distance within a factor of two, the choice does not matter and nothing is moved.
     """
-    step = tolerance / ROUNDING
-    close = near_ties(mesh, lattice, centres, tolerance)
-    used = in_widest_gap(close, tolerance) if tolerance == WS_DISTANCE_TOLERANCE else tolerance
+    step = ws_distance_tolerance / ROUNDING
+    close = near_ties(mesh, lattice, centres, ws_distance_tolerance)
+    used = in_widest_gap(close, ws_distance_tolerance) if ws_distance_tolerance == WS_DISTANCE_TOLERANCE else ws_distance_tolerance
     R_vectors, out = distribute(matrices, mesh, lattice, centres, used, step)
     if not len(close):
         return R_vectors, out, Ties(used, 0, 0.0)
@@ -112,24 +112,24 @@ def with_ties(
 
 
 def near_ties(
-    mesh: NDArray[np.int64], lattice: NDArray[np.float64], centres: NDArray[np.float64], tolerance: float
+    mesh: NDArray[np.int64], lattice: NDArray[np.float64], centres: NDArray[np.float64], ws_distance_tolerance: float
 ) -> NDArray[np.float64]:
     """By how much distances exceed the smallest of their element, angstrom, sorted: those within a factor of two of tolerance."""
     found = []
-    for _, _, distance in _distances(mesh, lattice, centres, tolerance / ROUNDING):
+    for _, _, distance in _distances(mesh, lattice, centres, ws_distance_tolerance / ROUNDING):
         excess = distance - distance.min(axis=1, keepdims=True)
-        found.append(excess[(excess > tolerance / 2) & (excess < 2 * tolerance)])
+        found.append(excess[(excess > ws_distance_tolerance / 2) & (excess < 2 * ws_distance_tolerance)])
     return np.sort(np.concatenate(found))
 
 
-def in_widest_gap(close: NDArray[np.float64], tolerance: float) -> float:
+def in_widest_gap(close: NDArray[np.float64], ws_distance_tolerance: float) -> float:
     """The middle of the widest gap between these distances; the tolerance itself if it lies well in it, or if there are none."""
     if not len(close):
-        return tolerance
-    edges = np.concatenate([[tolerance / 2], close, [2 * tolerance]])
+        return ws_distance_tolerance
+    edges = np.concatenate([[ws_distance_tolerance / 2], close, [2 * ws_distance_tolerance]])
     widest = int(np.diff(edges).argmax())
     low, high = float(edges[widest]), float(edges[widest + 1])
-    return tolerance if low + NOISE < tolerance < high - NOISE else (low + high) / 2
+    return ws_distance_tolerance if low + NOISE < ws_distance_tolerance < high - NOISE else (low + high) / 2
 
 
 def _bands(H: NDArray[np.complex128], R_vectors: NDArray[np.int64], k: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -153,11 +153,11 @@ def _distances(
 
 
 def _replicas(
-    mesh: NDArray[np.int64], lattice: NDArray[np.float64], centres: NDArray[np.float64], tolerance: float, step: float
+    mesh: NDArray[np.int64], lattice: NDArray[np.float64], centres: NDArray[np.float64], ws_distance_tolerance: float, step: float
 ) -> list[Replicas]:
     out = []
     for pairs, candidates, distance in _distances(mesh, lattice, centres, step):
-        tied = distance < distance.min(axis=1, keepdims=True) + tolerance
+        tied = distance < distance.min(axis=1, keepdims=True) + ws_distance_tolerance
         cell, T = np.nonzero(tied)
         rows, columns = np.divmod(pairs, len(centres))
         out.append(Replicas(rows, columns, cell, candidates[cell, T], 1.0 / tied.sum(axis=1)[cell]))

@@ -96,10 +96,10 @@ def spin_only_operations(axis: Real) -> tuple[Operation, ...]:
     return tuple(_spin_only(_frame(n[None], 0.0)[0], 1))
 
 
-def _frame(moments: Real, tolerance: float) -> tuple[Real, int]:
+def _frame(moments: Real, smallest: float) -> tuple[Real, int]:
     """Right-handed axes (rows), the first `rank` of which span the moments."""
     _, sizes, axes = np.linalg.svd(np.vstack([moments, np.zeros((3, 3))]))
-    rank = int((sizes > tolerance).sum())
+    rank = int((sizes > smallest).sum())
     axes = axes * np.where(axes[np.arange(3), np.abs(axes).argmax(axis=1)] < 0, -1, 1)[:, None]
     axes[2] *= np.linalg.det(axes)
     return axes, rank
