@@ -193,3 +193,15 @@ def test_covariant_derivatives_of_what_is_between_bands(name, model):
         whole = np.diag(model.centres[:, b]) + (0 if A is None else A[:, b, None])  # H is without the phases of the centres
         expected = along(lambda k: in_wannier_gauge(k, name), model, K, b) - 1j * (whole @ X - X @ whole)
         assert np.abs(found[:, b] - expected).max() < 1e-6 * np.abs(expected).max()
+
+
+def test_one_point_that_is_not_finite_is_refused():
+    bloch = BlochSum(MODEL, False).at_points(K)
+    bloch.hamiltonian[3, 1, 1] = np.nan
+    with pytest.raises(InputError, match="NaN or infinity"):
+        geometry_of(bloch, 1e-4)
+
+
+def test_what_is_shown_of_it():
+    g = band_geometry(MODEL, K)
+    assert f"4 bands at 8 k-points, {g.energies.min():.4g} to {g.energies.max():.4g} eV; operators: spin" in repr(g)
