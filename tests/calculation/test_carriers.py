@@ -16,6 +16,7 @@ from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.prepared import prepare
 from wannier_spin.results import load
+from wannier_spin.results.compare import compared
 from wannier_spin.units import thermal_energy
 
 SHEET = ws.models.rashba_exchange()
@@ -94,6 +95,20 @@ def test_symmetry_and_tolerance(tmp_path: Path) -> None:
     assert result.converged
     assert result.carriers_unit == "cm-2"
     assert (result.carriers_mu_error <= np.maximum(0.02 * thermal_energy(600.0), 1e-4)).all()
+
+
+def test_results_of_two_meshes_are_compared_at_their_carriers() -> None:
+    """Their mu differ. What integrates over mu refuses a scan over carriers. What is noted for each mu is so for each number."""
+    asked: Any = {"carriers": Carriers([-0.1, 0.1], electrons=1), "temperature": 300.0}
+    one, other = (ws.compute(SHEET, ["edelstein", "spin_hall"], grid=(n, n, 1), **asked) for n in (24, 30))
+    assert np.abs(one["edelstein"].mu - other["edelstein"].mu).min() > 1e-8
+    (found, *_), notes = compared(one, other)
+    assert found.tensors[0].values.shape[0] == 2
+    assert not notes
+    with pytest.raises(InputError, match="scan over carriers"):
+        ws.thermal_counterpart(one["edelstein"], 3000.0)
+    gaps = ws.compute(SHEET, "nonlinear_intrinsic_spin_current", grid=GRID, **asked).provenance["smallest_gap_at_fermi_level_eV"]
+    assert np.shape(gaps) == (2,)
 
 
 def test_units() -> None:

@@ -107,6 +107,10 @@ def _check(tensor: ResponseTensor, T: Real, coldest: float) -> None:
             f"'{tensor.name}' was computed at {coldest:g} K, too warm for a thermal response at {T.min():g} K; expected at most "
             f"{T.min() / COLDEST:g} K: compute it at a lower temperature, on a denser mesh"
         )
+    if tensor.carriers is not None:
+        raise InputError(
+            f"'{tensor.name}' is a scan over carriers; a thermal response integrates over mu: compute it with a scan of mu"
+        )
     steps = np.diff(tensor.mu)
     if not len(steps) or (steps <= 0).any():
         raise InputError(f"'{tensor.name}' needs a scan of ascending mu for a thermal response, found {len(tensor.mu)} values")

@@ -43,6 +43,7 @@ MOST_POINTS = 200_000  # evaluated on such a mesh
 WELL_KNOWN = 0.02, 1e-4  # in kT, and in eV: error bars of mu below the larger are small
 WHOLE = 0.1  # electrons: by how much their number at the Fermi energy may differ from a whole one
 FAR = 40.0  # in kT
+OF_MU = "smallest_gap_at_fermi_level_eV"  # what is noted for every mu
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ def at_carriers(model: Model, request: Request, comm: Communicator, compute: Cal
             allowed = max(relative * float(np.abs(tensor.values).max()), absolute.get(name, 0.0))
             tensors[name] = replace(tensor, converged=bool(tensor.converged) and bool((tensor.error <= allowed).all()))
     notes = {**result.facts.notes, "electrons_when_neutral": electrons}
+    if OF_MU in notes:
+        notes[OF_MU] = np.asarray(notes[OF_MU])[np.searchsorted(scan.wanted, scan.mu[:, 0])]
     return replace(result, tensors=tensors).with_facts(notes=notes)
 
 

@@ -69,7 +69,9 @@ def _compared(a: ResponseTensor, b: ResponseTensor) -> Comparison:
     if (a.output, a.labels, a.unit) != (b.output, b.labels, b.unit):
         of = [f"{t.title} in {t.unit}" for t in (a, b)]
         raise InputError(f"'{a.name}': one is the {of[0]}, the other the {of[1]}; they cannot be compared")
-    places = {axis: _common(a, b, axis) for axis in AXES if len(getattr(a, axis)) or len(getattr(b, axis))}
+    doped = a.carriers is not None and b.carriers is not None and a.carriers_unit == b.carriers_unit
+    axes = ("carriers", *AXES[1:]) if doped else AXES  # mu of the same carriers differs as the meshes do
+    places = {axis: _common(a, b, axis) for axis in axes if len(getattr(a, axis)) or len(getattr(b, axis))}
     a, b = a.sel(**places), b.sel(**places)
     distance, bars = np.abs(a.values - b.values), a.error + b.error
     scale = max(float(np.abs(a.values).max()), float(np.abs(b.values).max()))
@@ -89,7 +91,7 @@ def _common(a: ResponseTensor, b: ResponseTensor, axis: str) -> list[float]:
     one, other = np.asarray(getattr(a, axis)), np.asarray(getattr(b, axis))
     shared = [float(x) for x in one if len(other) and np.abs(other - x).min() <= NEAR]
     if not shared:
-        unit = "K" if axis == "temperature" else "eV"
+        unit = {"temperature": "K", "carriers": str(a.carriers_unit)}.get(axis, "eV")
         spans = [f"{x.min():g} to {x.max():g} {unit}" if len(x) else "none" for x in (one, other)]
         raise InputError(f"'{a.name}': no common {axis}: {spans[0]}, and {spans[1]}")
     return shared
