@@ -354,7 +354,14 @@ const check = (frame, page, width) => {
   const broken = [...inside.images].filter(image => !image.naturalWidth).map(image => image.src)
   const named = [...inside.querySelectorAll('a[href^="#"]')].map(link => link.getAttribute("href").slice(1))
   const lost = named.filter(id => id && !inside.getElementById(id))
-  if (wide > 0 || broken.length || lost.length) found.push(`${page} at ${width}: ${wide} px too wide, ${broken} ${lost}`)
+  const cut = [...inside.querySelectorAll("table")].filter(table => {
+    const room = table.closest(".table-wrapper") ?? table.parentElement, scrolls = getComputedStyle(room).overflowX === "auto"
+    return table.scrollWidth > room.clientWidth && (table.classList.contains("stacked") || !scrolls)
+  })
+  const small = [...inside.images].filter(image => image.naturalWidth && image.clientWidth < Math.min(150, image.naturalWidth))
+  const named_so = cut.map(table => table.innerText.slice(0, 40))
+  const bad = [...broken, ...lost, ...small.map(image => `${image.src} is ${image.clientWidth} px`), ...named_so]
+  if (wide > 0 || bad.length) found.push(`${page} at ${width}: ${wide} px too wide, ${bad}`)
 }
 const visits = pages.flatMap(page => widths.map(width => [page, width]))
 const next = () => {
@@ -370,14 +377,23 @@ next()
 
 
 def test_pages_in_a_browser(site, tmp_path):
-    """At the width of a desk and of a phone nothing sticks out, no picture and no anchor is missing."""
+    """At the width of a desk and of a phone nothing sticks out or is cut, no picture and no anchor is missing, no script fails."""
     if (chromium := shutil.which("chromium") or shutil.which("chromium-browser")) is None:
         pytest.skip("no chromium here")
     (site / "frames.html").write_text(FRAMES % json.dumps([f"{page}.html" for page in PAGES]))
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--virtual-time-budget=60000"]
+    options = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-3d-apis",
+        "--allow-file-access-from-files",
+        "--virtual-time-budget=60000",
+    ]
+    options += ["--enable-logging=stderr"]
     command = [chromium, *options, f"--user-data-dir={tmp_path}/profile", "--dump-dom", (site / "frames.html").as_uri()]
-    seen = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300).stdout
-    assert f"<pre>seen {len(PAGES)}\n</pre>" in seen, seen[-2000:]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    assert f"<pre>seen {len(PAGES)}\n</pre>" in done.stdout, done.stdout[-2000:]
+    assert "Uncaught" not in done.stderr, done.stderr[-2000:]
 
 
 FAULTS = {"[](nowhere.md)": "nowhere.md", "{py:func}`wannier_spin.nothing`": "wannier_spin.nothing", "Nothing wrong.": ""}

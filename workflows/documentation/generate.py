@@ -57,6 +57,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
 
 
+def stacked(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in HTML, whose rows become blocks of lines with their names in front on a phone."""
+    top = "".join(f"<th>{name}</th>" for name in head)
+    lines = [
+        "<tr>" + "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in zip(head, row, strict=True)) + "</tr>"
+        for row in rows
+    ]
+    return f'<table class="docutils stacked"><thead><tr>{top}</tr></thead><tbody>\n' + "\n".join(lines) + "\n</tbody></table>"
+
+
 def code(text: str) -> str:
     return f"`{text}`" if text else ""
 
@@ -379,14 +389,14 @@ def verification() -> str:
         row = found[case.key]
         number = verify.Found(**{key: row[key] for key in ("value", "error", "unit", "k_points")})
         where = ", ".join(f"{key} {value}" for key, value in case.options.items() if key in ("form", "relaxation"))
-        what = f"{code(case.response)} {case.component}" + (f" ({where})" if where else "")
+        what = f"<code>{case.response}</code> {case.component}" + (f" ({where})" if where else "")
         theirs = "<br>".join(
             f"{reference.value:.9g}, off by {verify.deviation(number, reference):.1e} ({reference.kind}: {reference.source})"
             for reference in case.references
         )
         value = f"{verify.with_bar(number.value, number.error)} {number.unit}"
         rows.append((case.name, what, value, f"{number.k_points:,}", row["verdict"], theirs))
-    return table(("case", "what", "value(bar)", "k-points", "", "others"), rows)
+    return stacked(("case", "what", "value(bar)", "k-points", "verdict", "others"), rows)
 
 
 FIGURES: dict[str, Callable[[Path], None]] = {
