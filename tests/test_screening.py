@@ -281,7 +281,7 @@ FAILURES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "wrong symmetry": (lambda f: (f / "input.toml").write_text("symmetry = 3\n" + SHEET), ("input.toml", "symmetry = 3")),
     "no Fermi energy": (
         lambda f: (f / "input.toml").write_text(SHEET.replace("fermi_energy = 0.3\n", "")),
-        ("no Fermi energy found", "write fermi_energy into its input.toml"),
+        ("no Fermi energy found", "write fermi_energy (eV) into the input file"),
     ),
     "damaged model": (lambda f: (f / "sheet.model.h5").write_bytes(b"\x89HDF"), ("sheet.model.h5", "not a readable HDF5")),
     "two models": (
@@ -381,9 +381,10 @@ def test_a_wrong_request_is_one_message(screen: Command, sheets: Path, arguments
 
 
 def test_all_failed(screen: Command, tmp_path: Path) -> None:
-    done = screen("one", "two", "--rank-by", "spin_hall")
+    done = screen("one", "two", "--rank-by", "spin_hall", "--figure", "a.png")
     assert done.code == 0
     assert "0 materials done (0 reused), 2 failed" in done.out
+    assert "no figure 'a.png': no material has a number to draw" in done.err
     assert len(rows_of(tmp_path / "screening.csv")) == 2
 
 

@@ -381,15 +381,8 @@ def test_pages_in_a_browser(site, tmp_path):
     if (chromium := shutil.which("chromium") or shutil.which("chromium-browser")) is None:
         pytest.skip("no chromium here")
     (site / "frames.html").write_text(FRAMES % json.dumps([f"{page}.html" for page in PAGES]))
-    options = [
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-3d-apis",
-        "--allow-file-access-from-files",
-        "--virtual-time-budget=60000",
-    ]
-    options += ["--enable-logging=stderr"]
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--virtual-time-budget=60000"]
+    options += ["--enable-logging=stderr", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # a page has WebGL
     command = [chromium, *options, f"--user-data-dir={tmp_path}/profile", "--dump-dom", (site / "frames.html").as_uri()]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
     assert f"<pre>seen {len(PAGES)}\n</pre>" in done.stdout, done.stdout[-2000:]

@@ -76,7 +76,10 @@ def _draw(table: Table, column: str | None, figure: Path) -> None:
     from wannier_spin import plotting
 
     responses = [name.removesuffix(".component") for name in table.columns if name.endswith(".component")]
-    chosen = column or next(iter(responses), "")
+    if not responses:
+        print(f"no figure '{figure}': no material has a number to draw", file=sys.stderr)
+        return
+    chosen = column or responses[0]
     names, values, errors, unit = table.numbers(chosen)
     plotting.plot_ranking(names, values, errors, chosen, unit, figure)
     print(f"written to {figure}")

@@ -66,7 +66,8 @@ def find_fermi_energy(seed: Path) -> FermiEnergy:
         return found
     raise InputError(
         f"no Fermi energy found in '{seed.parent}': no fermi_energy in '{seed.name}.win', and no output of Quantum "
-        "ESPRESSO (*.out), VASP (OUTCAR, vasprun.xml) or Wannier90 (*.wout) that states it; write fermi_energy into its input.toml"
+        "ESPRESSO (*.out), VASP (OUTCAR, vasprun.xml) or Wannier90 (*.wout) that states it; "
+        "write fermi_energy (eV) into the input file"
     )
 
 

@@ -1,5 +1,6 @@
 """A ferromagnet: the magnetic group of iron, responses that are odd under time reversal, and another tau."""
 
+import warnings
 from pathlib import Path
 
 import wannier_spin as ws
@@ -33,11 +34,13 @@ for name in ("magnetic_spin_hall", "nonlinear_drude_spin_magnetization"):
 printed = result["magnetic_spin_hall"].at(form="paper").component("xx;z")[0][0, 0]
 print(f"magnetic_spin_hall xx;z as printed: {printed:.4g}")
 
-# The second order has powers of 1/gap up to the fourth, and two bands of iron come within a few meV at the Fermi energy: what a mesh
-# gives is what its points happen to hit. The bars say so, and so does the smallest gap.
+# The second order has powers of 1/gap up to the fourth, and two bands of iron come within a few meV at the Fermi energy: what a
+# mesh gives is what its points happen to hit. The bars say so, and so does a warning, which comes with each result.
 name = "nonlinear_intrinsic_spin_magnetization"
 for n in (8, 12, 16):
-    found = ws.compute(model, name, symmetry=structure, **{**settings, "grid": (n, n, n)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ws.errors.AccuracyWarning)
+        found = ws.compute(model, name, symmetry=structure, **{**settings, "grid": (n, n, n)})
     values, errors = found[name].component("zxx")
     gap = 1e3 * found.provenance["smallest_gap_at_fermi_level_eV"][0]
     print(f"{name} zxx, {n}^3: {values[0, 0]:.1e}, bar {errors[0, 0]:.0e}; smallest gap {gap:.1f} meV")
