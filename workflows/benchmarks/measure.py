@@ -5,8 +5,8 @@
 Ours and theirs are run in turn on two meshes, on one core; the CPU time of a further k-point is the difference of both meshes over
 that of their points, what is left is the start. Next to each run batched numpy `eigh` of the model's Hamiltonians is timed: ratios
 are taken within a round, and their medians are shown. `--keep` writes results.json beside this script, from which the page on
-speed is made; for Ryoo's spin current of Mn2Au, WANNIER_SPIN_MATERIALS names the folder of its Wannier90 files. postw90.x, where
-it is in the path, is timed on Pt's spin Hall effect.
+speed is made, and leaves the rows of other models that are there. For Ryoo's spin current of Mn2Au, WANNIER_SPIN_MATERIALS names
+the folder of its Wannier90 files. postw90.x, where it is in the path, is timed on Pt's spin Hall effect.
 """
 
 from __future__ import annotations
@@ -124,11 +124,11 @@ def theirs(subject: Subject, row: Row) -> Callable[[int], int] | None:
     return run
 
 
-def measured(subject: Subject, row: Row, rounds: int) -> Measured | None:
-    """A row of a model; None where the model lacks what it needs."""
+def measured(subject: Subject, row: Row, rounds: int, alone: bool) -> Measured | None:
+    """A row of a model; None where the model lacks what it needs. alone : without wannierberri."""
     if row.symmetric and subject.structure is None:
         return None
-    mine, peer = ours(subject, row), theirs(subject, row)
+    mine, peer = ours(subject, row), None if alone else theirs(subject, row)
     light, heavy, irreducible = subject.meshes
     meshes = irreducible if row.symmetric else heavy if row.heavy else light
     try:
@@ -155,17 +155,18 @@ def measured(subject: Subject, row: Row, rounds: int) -> Measured | None:
     )
 
 
-def table(names: Sequence[str], words: Sequence[str], rounds: int) -> Iterator[Measured]:
+def table(names: Sequence[str], words: Sequence[str], rounds: int, alone: bool = False) -> Iterator[Measured]:
     """All rows whose name has one of the words."""
     for name in names:
         subject = SUBJECTS[name]()
         for row in ROWS:
             if not words or any(word in row.name for word in words):
-                found = measured(subject, row, rounds)
+                found = measured(subject, row, rounds, alone)
                 if found is not None:
                     theirs = "" if found.theirs is None else f"wannierberri {found.theirs:7.1f} "
                     print(
-                        f"{name:10s} {row.name:38s} {found.ours:7.1f} eigh of {found.eigh:8.1f} us {theirs}start {found.start:.2f}"
+                        f"{name:10s} {row.name:38s} {found.ours:7.1f} eigh of {found.eigh:8.1f} us {theirs}start {found.start:.2f}",
+                        flush=True,
                     )
                     yield found
 
@@ -188,11 +189,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--models", nargs="+", choices=tuple(SUBJECTS), default=list(SUBJECTS))
     parser.add_argument("--rows", nargs="+", default=[], metavar="WORD")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--alone", action="store_true", help="without wannierberri")
     parser.add_argument("--keep", action="store_true")
     asked = parser.parse_args(arguments)
-    found = [asdict(row) for row in table(asked.models, asked.rows, asked.rounds)]
+    found = [asdict(row) for row in table(asked.models, asked.rows, asked.rounds, asked.alone)]
     if asked.keep:
-        kept = {"machine": machine(), "rounds": asked.rounds, "rows": found, "postw90": seconds_per_point()}
+        others = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+        rows = [row for row in others if (row["model"], row["row"]) not in {(one["model"], one["row"]) for one in found}] + found
+        kept = {"machine": machine(), "rounds": asked.rounds, "rows": rows, "postw90": seconds_per_point()}
         RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
     return 0
 

@@ -408,6 +408,24 @@ FIGURES: dict[str, Callable[[Path], None]] = {
     "platinum_surface.html": platinum_page,
     "spins.svg": spins,
 }
+
+
+def speed() -> str:
+    """What a k-point costs, as it was measured last."""
+    kept = json.loads((ROOT / "workflows" / "benchmarks" / "results.json").read_text())
+    parts = []
+    for model in dict.fromkeys(row["model"] for row in kept["rows"]):
+        rows = [row for row in kept["rows"] if row["model"] == model]
+        theirs = [f"{row['theirs']:.1f}" if row["theirs"] is not None else "" for row in rows]
+        goals = [f"{row['goal']:g}" if row["goal"] is not None and model == "Pt" else "" for row in rows]
+        cells = [[row["row"], f"{row['ours']:.1f}", goal, peer] for row, goal, peer in zip(rows, goals, theirs, strict=True)]
+        functions, eigh = rows[0]["functions"], sorted(row["eigh"] for row in rows)[len(rows) // 2]
+        parts.append(f"**{model}**, {functions} functions, `eigh` {eigh:.0f} microseconds")
+        parts.append(table(["", "eigh per k-point", "aim", "wannierberri"], cells))
+    where = f"{kept['machine']['processor']}; numpy {kept['machine']['numpy']}; rounds: {kept['rounds']}."
+    return "\n\n".join([f"Measured on {where}", *parts])
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "responses": responses,
     "recipes": recipes,
@@ -425,4 +443,5 @@ PARTS: dict[str, Callable[[], str]] = {
     "gallium_arsenide": gallium_arsenide,
     "accuracy": accuracy,
     "verification": verification,
+    "speed": speed,
 }
