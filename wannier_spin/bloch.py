@@ -27,6 +27,7 @@ from wannier_spin.arrays import eigvalsh, interleaved
 from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.described import described
 from wannier_spin.model import TightBindingModel
+from wannier_spin.planes import Planes
 
 Complex = NDArray[np.complex128]
 Mask = NDArray[np.bool_]
@@ -127,8 +128,7 @@ class BlochSum:
         # the longest range of k-points comes last, where a point is cheapest: vacuum directions (one point) first
         first, second, third = (int(i) for i in np.argsort(model.periodic, kind="stable"))
         self.axes = (first, second, third)
-        self._prepare_columns()
-        self._plane: tuple[float, Complex] | None = None
+        self.planes = Planes(model.R_vectors[:, self.axes], self._operators, self.n_operators, self.n_bands)
 
     @property
     def n_operators(self) -> int:
@@ -156,11 +156,11 @@ class BlochSum:
 
         used : (k2, k3) mask of the wanted points; None: all. The points come with k3 running fastest, see `batch_points`.
         """
-        plane = self._sum_first_axis(k1)  # (R2, R3, n*op*n)
-        R2, R3 = len(self._R2), len(self._R3)
-        second = np.exp(2j * np.pi * np.outer(k2, self._R2)) @ plane.reshape(R2, -1)
+        plane = self.planes.at(k1)  # (R2, R3, n*op*n)
+        R2, R3 = len(self.planes.R2), len(self.planes.R3)
+        second = np.exp(2j * np.pi * np.outer(k2, self.planes.R2)) @ plane.reshape(R2, -1)
         second = second.reshape(len(k2), R3, -1)
-        third = np.exp(2j * np.pi * np.outer(k3, self._R3))
+        third = np.exp(2j * np.pi * np.outer(k3, self.planes.R3))
         if used is None:
             stack = third @ second  # (k2, k3, op*n*n)
         else:
@@ -213,7 +213,7 @@ class BlochSum:
 
     def plane_bytes(self) -> int:
         """Memory that the sums along the first axis hold."""
-        return 16 * len(self._R2) * len(self._R3) * self.n_operators * self.n_bands**2
+        return self.planes.bytes
 
     @cached_property
     def _cells(self) -> _CellData:
@@ -259,28 +259,6 @@ class BlochSum:
             row += tau[b] * R[a] + tau[a] * R[b] + tau[b] * tau[a] * zeroth
         total *= -1
         return total.swapaxes(0, 1)
-
-    def _prepare_columns(self) -> None:
-        """Sort R by (R2, R3), so that the sum over R1 is a sum over runs."""
-        R1, R2, R3 = (self.model.R_vectors[:, axis] for axis in self.axes)
-        self._order = np.lexsort((R1, R3, R2))
-        self._R1 = R1[self._order]
-        self._R2, column2 = np.unique(R2[self._order], return_inverse=True)
-        self._R3, column3 = np.unique(R3[self._order], return_inverse=True)
-        column = column2 * len(self._R3) + column3
-        self._columns, self._starts = np.unique(column, return_index=True)
-
-    def _sum_first_axis(self, k1: float) -> Complex:
-        """Sum over R1 of every operator: (R2, R3, n*op*n). Kept for the next batch with the same k1."""
-        if self._plane is None or self._plane[0] != k1:
-            phase = np.exp(2j * np.pi * k1 * self._R1)[:, None]
-            n = self.n_bands
-            plane = np.zeros((len(self._R2) * len(self._R3), n, self.n_operators, n), complex)
-            for i, operator in enumerate(self._operators()):
-                terms = phase * operator.reshape(len(phase), -1)[self._order]
-                plane[self._columns, :, i] = np.add.reduceat(terms, self._starts, axis=0).reshape(-1, n, n)
-            self._plane = (k1, plane.reshape(len(self._R2), len(self._R3), -1))
-        return self._plane[1]
 
     def _vectors(self, wanted: Sequence[str]) -> dict[str, Complex]:
         """Operators by name, the connection first, (R, n, m, components)."""

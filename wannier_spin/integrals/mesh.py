@@ -68,6 +68,7 @@ class OnMesh:
             spectrum = spectrum.restricted(channels.selection.wanted)
         source = dense.bloch_sum(model) if channels is None else channels.selection.bloch_sum(model)
         oriented = mesh.transposed(source.axes)
+        source.planes.expect(oriented.first_axis)
         bars = Bars.of(model, mesh, dense, judged, occupation) if self.bars else None
         scan = make_scan(occupation, most)
         summed = _MeshSums(dense, occupation, scan, channels, bars, source, integral.degeneracy_tolerance, spectrum)

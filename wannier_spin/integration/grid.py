@@ -109,6 +109,12 @@ class Mesh:
     def axis(self, i: int) -> Real:
         return (np.arange(self.points[i]) + self.shift[i]) / self.points[i]
 
+    @property
+    def first_axis(self) -> Real:
+        """The values on it that have points, ascending."""
+        used = True if self.weights is None else self.weights.any(axis=(1, 2))
+        return self.axis(0)[np.broadcast_to(used, self.points[0])]
+
     def batches(self, largest: int) -> list[Batch]:
         """Cut the mesh into batches of at most `largest` points (or one point)."""
         n1, _, n3 = self.points
