@@ -1,5 +1,6 @@
 """`open_model`: one way from a path to a model, so that every command works with the model that `run` computes with."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -220,3 +221,12 @@ def test_decompose(wannier_spin: Command, folder: Path) -> None:
     }
     result = ws.compute(model, "spin_hall", grid=(4, 4, 1), mu=0.25, temperature=1000, units="SI")["spin_hall"]
     assert found.total == pytest.approx(result.component("xy;z")[0].item(), rel=1e-10)
+
+
+def test_keywords_are_the_keys_of_the_tables() -> None:
+    from wannier_spin.calculation.open_model import ALONE, TABLES
+    from wannier_spin.keywords import HowRead
+
+    keys = {key for section in TABLES.values() for key in section.model_fields} | set(ALONE)
+    assert set(HowRead.__annotations__) == keys
+    assert keys < set(inspect.signature(ws.open_model).parameters)

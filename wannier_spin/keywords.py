@@ -1,9 +1,10 @@
-"""The keywords of a `Request` as they may be given, for type checkers and completion. Their meaning is told in `request`."""
+"""Keywords of a `Request` as they may be given, for type checkers and completion (see `request`), and those of `open_model`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from pathlib import Path
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,3 +59,21 @@ class Keywords(OnMesh, total=False):
     reduce_k: bool
     sites: SitesLike | None
     degeneracy_check: bool | None
+
+
+class HowRead(TypedDict, total=False):
+    """How the files of a run become a model: keys of [model] and [symmetry] of an input file, and spin_current."""
+
+    spin: Literal["files", "interleaved", "blocks", "auto"] | None
+    ws_distance_tolerance: float | None
+    ws_distance: Literal["auto", "file", "none"] | None
+    vacuum: Literal["a", "b", "c"] | None
+    thickness: float | None
+    structure: str | Path | None
+    magnetic_moments: Sequence[Sequence[float]] | None
+    average_model: bool
+    projections: str | Path | None
+    spin_order: Literal["interleaved", "blocks"]
+    spin_orbit: bool
+    reduce: bool
+    spin_current: str | Sequence[str]

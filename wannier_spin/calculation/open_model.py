@@ -17,7 +17,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.config import (
@@ -32,6 +32,7 @@ from wannier_spin.config import (
 )
 from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.errors import InputError
+from wannier_spin.keywords import HowRead
 from wannier_spin.model import Structure, TightBindingModel, load_model
 from wannier_spin.models import kp_model
 from wannier_spin.orbitals import Orbitals
@@ -53,6 +54,7 @@ from wannier_spin.readers import (
     read_wannier90,
     way_in,
 )
+from wannier_spin.request import taking_request
 from wannier_spin.sites import Sites, projected_sites
 from wannier_spin.symmetry import symmetrize_model
 
@@ -87,13 +89,14 @@ class Inputs:
         return self.model.crystal()
 
 
-def open_model(path: str | Path | Mapping[str, Any], **options: Any) -> Model:
+@taking_request(HowRead)
+def open_model(path: str | Path | Mapping[str, Any], **options: Unpack[HowRead]) -> Model:
     """The model that a path stands for, see the module.
 
     Parameters
     ----------
     path : a seedname, a folder with one run, _tb.dat, _hr.dat, a saved model (.h5), or an input file (.toml).
-    options : keys of [model] and [symmetry] of an input file, and spin_current; they come before those of an input file.
+    options : keys of [model] and [symmetry] of an input file, and spin_current; those that are given come before its own.
         spin ("files", "interleaved", "blocks", "auto"), ws_distance_tolerance (angstrom), ws_distance ("auto", "file", "none"),
         vacuum ("a", "b", "c"), thickness (angstrom),
         spin_current (definitions that will be asked for), structure, magnetic_moments (mu_B), average_model, projections,
