@@ -1,17 +1,22 @@
 """Meshes within a tolerance: true errors inside of the bars, what ends a run, resuming, windows of mu, hand-over to boxes."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
 from wannier_spin.errors import Interrupted
-from wannier_spin.integrals.algorithm import Control, Round
+from wannier_spin.integrals.algorithm import Control, Integral, Round
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.meshes import GROWTH, first_points, mesh_points, next_points
+from wannier_spin.integrals.plan import Plan
+from wannier_spin.occupation import Occupation
+from wannier_spin.symmetry import Operation, magnetic_group
 
 SHEET = ws.models.pt_antiferromagnet()
 NAMES = ["spin_hall", "nonlinear_extrinsic_spin_magnetization"]
@@ -182,7 +187,7 @@ def assert_same(found: ws.ResultSet, expected: ws.ResultSet) -> None:
 
 def test_points_of_meshes() -> None:
     """Twice a prime, alike in all periodic directions, denser about as the limits of growth say."""
-    sheet = ws.models.rashba_exchange()
+    sheet = integral(ws.models.rashba_exchange())
     assert first_points(sheet) == (14, 14, 1)
     for excess in (0.1, 1.0, 1.5, 3.0, 1e9):
         n, m, one = next_points(sheet, (22, 22, 1), excess, 2.0)
@@ -191,5 +196,12 @@ def test_points_of_meshes() -> None:
         assert 22 * GROWTH[0] <= n <= 22 * GROWTH[1] + 4
         assert n % 2 == 0
         assert all(n // 2 % divisor for divisor in range(2, n // 2))
-    long = replace(sheet, lattice=np.diag([1.0, 2.0, 1.0]) @ sheet.lattice)
-    assert mesh_points(long, 44) == (46, 22, 1)
+    _, structure, _ = symmetric_models()["rashba 4m'm'"]
+    long = replace(ws.models.rashba_exchange(), lattice=np.diag([1.0, 2.0, 1.0]) @ ws.models.rashba_exchange().lattice)
+    assert mesh_points(integral(long), 44) == (46, 22, 1)
+    assert mesh_points(integral(long, magnetic_group(structure).point_operations), 44) == (46, 46, 1)
+
+
+def integral(model: ws.TightBindingModel, group: Sequence[Operation] = ()) -> Integral:
+    plan = Plan((ws.responses.get("spin_hall"),), "spin", (), "full")
+    return Integral(model, plan, Occupation(np.array([0.1]), np.array([0.1])), 1e-4, "adiabatic", 1.0, {"spin_hall": 1.0}, group)

@@ -31,6 +31,7 @@ from wannier_spin.integrals.standing import Standing, floored, standing
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.integration.parallel import together
 from wannier_spin.model import TightBindingModel
+from wannier_spin.symmetry import mesh_operations
 
 Real = NDArray[np.float64]
 FIRST, FEWEST, MOST = 45.0, 6, 14  # angstrom: what the first mesh has along a direction in all; its points there
@@ -93,11 +94,6 @@ class _Run:
     def wanted(self) -> Tolerance:
         return self.boxes.wanted
 
-    @property
-    def model(self) -> TightBindingModel:
-        assert isinstance(self.integral.model, TightBindingModel)
-        return self.integral.model
-
     def sums(self) -> Sums:
         """From the first mesh, or from a checkpoint, to the last one."""
         reached = self._stored()
@@ -136,8 +132,8 @@ class _Run:
         if excess <= 1 and len(reached.stages) > 1:
             return None
         last, power = reached.stages[-1], _power(reached.stages)
-        points = next_points(self.model, last.points, excess, power)
-        whole = last.evaluations * max(excess / AIM, 1.0) ** (self.model.dimension / power)
+        points = next_points(self.integral, last.points, excess, power)
+        whole = last.evaluations * max(excess / AIM, 1.0) ** (self.integral.model.dimension / power)
         least = LEAST_TRIAL * first_evaluations(self.integral)
         if reached.of_boxes:
             to_boxes = whole > DEARER * reached.of_boxes
@@ -149,7 +145,7 @@ class _Run:
         return None if affordable is None else Step(affordable, False, whole)
 
     def _first(self) -> tuple[int, int, int]:
-        points = first_points(self.model)
+        points = first_points(self.integral)
         n = self._evaluations(points)
         if n > self.wanted.max_evaluations:
             raise InputError(
@@ -170,7 +166,7 @@ class _Run:
             if self._evaluations(points) <= left:
                 return points
             longest -= 2
-            points = mesh_points(self.model, longest)
+            points = mesh_points(self.integral, longest)
         return None
 
     def _excess(self, reached: Reached) -> float:
@@ -255,29 +251,37 @@ def _power(stages: Sequence[Stage]) -> float:
     return float(np.clip(slowest / np.log(ratio), *POWERS))
 
 
-def first_points(model: TightBindingModel) -> tuple[int, int, int]:
-    """Alike in all directions: FIRST over the shortest lattice vector along the one that needs most."""
+def first_points(integral: Integral) -> tuple[int, int, int]:
+    """FIRST over the shortest lattice vector along the direction that needs most."""
+    model = integral.model
+    assert isinstance(model, TightBindingModel)
     used = np.array(model.periodic)
     steps = np.array([s for s in itertools.product((-1, 0, 1), repeat=3) if any(s) and not (np.array(s)[~used]).any()])
     shortest = float(np.linalg.norm(steps @ model.lattice, axis=1).min())
-    return mesh_points(model, np.clip(FIRST / shortest, FEWEST, MOST))
+    return mesh_points(integral, np.clip(FIRST / shortest, FEWEST, MOST))
 
 
-def next_points(model: TightBindingModel, last: tuple[int, int, int], excess: float, power: float) -> tuple[int, int, int]:
+def next_points(integral: Integral, last: tuple[int, int, int], excess: float, power: float) -> tuple[int, int, int]:
     """A denser mesh that is predicted to be within the tolerance, as far as GROWTH allows."""
-    return mesh_points(model, max(last) * float(np.clip((excess / AIM) ** (1 / power), *GROWTH)))
+    return mesh_points(integral, max(last) * float(np.clip((excess / AIM) ** (1 / power), *GROWTH)))
 
 
-def mesh_points(model: TightBindingModel, longest: float) -> tuple[int, int, int]:
+def mesh_points(integral: Integral, longest: float) -> tuple[int, int, int]:
     """At least so many points along the longest reciprocal vector, in proportion along the others; one without periodicity.
 
-    Twice a prime: two meshes have few points in common, and a narrow feature at a rational point (7/16 of a reciprocal vector in
-    platinum) is met by none of them, where others meet it again and again.
+    Where that breaks a symmetry that k-points are reduced with, as many along all of them. Twice a prime: two meshes have few
+    points in common, and a narrow feature at a rational point (7/16 of a reciprocal vector in platinum) is met by none of them,
+    where others meet it again and again.
     """
+    model = integral.model
+    assert isinstance(model, TightBindingModel)
     lengths = np.linalg.norm(np.linalg.inv(model.lattice), axis=0) * np.array(model.periodic)
-    wanted = longest * lengths / lengths.max()
-    n1, n2, n3 = (_twice_a_prime(n) if periodic else 1 for n, periodic in zip(wanted, model.periodic, strict=True))
-    return n1, n2, n3
+    found = []
+    for wanted in (longest * lengths / lengths.max(), longest * np.array(model.periodic)):
+        n1, n2, n3 = (_twice_a_prime(n) if periodic else 1 for n, periodic in zip(wanted, model.periodic, strict=True))
+        found.append((n1, n2, n3))
+    kept = [len(mesh_operations(integral.reducing, points, (0.0, 0.0, 0.0))) for points in found]
+    return found[0] if kept[0] == kept[1] else found[1]
 
 
 def _twice_a_prime(least: float) -> int:

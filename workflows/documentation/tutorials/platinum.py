@@ -22,7 +22,7 @@ def line(result: ws.ResultSet) -> str:
 for n in (12, 24, 48):
     print(f"{n}^3 mesh: ", line(ws.compute(model, "spin_hall", grid=(n, n, n), **settings)))
 
-# Or say how accurate it has to be; k-points then go where they are needed.
+# Or say how accurate it has to be: meshes become denser, or k-points go where they are needed.
 result = ws.compute(model, "spin_hall", tolerance=0.1, **settings)
 print("tolerance:", line(result), "- converged" if result["spin_hall"].converged else "- not converged")
 
