@@ -351,3 +351,20 @@ def test_sums_by_point_add_up_to_the_sums() -> None:
 def test_mu_that_is_no_list_of_numbers(bad: np.ndarray) -> None:
     with pytest.raises(InputError, match="mu must be a list of finite numbers"):
         Occupation(bad, np.array([0.02]))
+
+
+def test_what_a_scan_knows_of_itself():
+    """Against loops: where mu lies among bands and states. Order of mu and of the states does not matter."""
+    scan = Occupation(np.array([0.4, -0.3, 0.1]), np.array([0.02, 0.01]))
+    assert scan.shape == (3, 2)
+    assert scan.span == (-0.3, 0.4)
+    low, high = np.array([-0.5, 0.35]), np.array([0.05, 0.6])
+    assert scan.crossed(low, high).tolist() == [True, True, False]
+    energies, values = np.array([0.12, -0.33, 0.38, 0.9, 0.05]), np.array([3.0, 1.0, 2.0, 0.1, 0.5])
+    smallest, distance = scan.about(energies, values, 0.06)
+    for i, mu in enumerate(scan.mu):
+        near = np.abs(energies - mu) <= 0.06
+        assert near.any()
+        assert smallest[i] == values[near].min()
+        assert distance[i] == pytest.approx(np.abs(energies - mu).min(), rel=1e-12)
+    assert np.isinf(scan.about(energies, values, 0.001)[0]).all()
