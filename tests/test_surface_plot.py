@@ -1,5 +1,6 @@
 """Pictures and pages of Fermi surfaces."""
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -43,6 +44,11 @@ def data_of(page: str) -> list[dict]:
     return json.JSONDecoder().raw_decode(page, start)[0]
 
 
+def numbers(array: dict[str, str]) -> np.ndarray:
+    """As plotly packs them."""
+    return np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"])
+
+
 def test_page(tmp_path: Path) -> None:
     ws.fermi_surface_page(SURFACE, tmp_path / "a.html")
     ws.fermi_surface_page(SURFACE, tmp_path / "b.html", from_network=True)
@@ -53,7 +59,13 @@ def test_page(tmp_path: Path) -> None:
     *meshes, zone = data_of(small)
     assert [mesh["type"] for mesh in meshes] == ["mesh3d"] * len(sheets(SURFACE))
     assert [mesh["name"] for mesh in meshes] == [f"band {band}" for band in SURFACE.bands]
-    assert meshes[0]["cmax"] == -meshes[0]["cmin"] > 0
+    assert meshes[0]["cmax"] == -meshes[0]["cmin"] == 1
+    for mesh, sheet in zip(meshes, sheets(SURFACE), strict=True):
+        assert numbers(mesh["customdata"]) == pytest.approx(sheet.colours[0], rel=1e-6)
+        seen = numbers(mesh["intensity"])
+        assert np.abs(seen).max() <= 1
+        assert (np.sign(seen) == np.sign(np.where(np.abs(seen) < 1e-7, 0, sheet.colours[0]))).all()
+        assert numbers(mesh["x"]) == pytest.approx(sheet.vertices[:, 0], abs=1e-6)
     assert zone["mode"] == "lines"
     ws.fermi_surface_page(SURFACE, tmp_path / "c.html", from_network=True)
     assert (tmp_path / "c.html").read_text() == small

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,8 @@ from wannier_spin.analysis.sheets import Sheet, sheets
 from wannier_spin.analysis.zone import first_zone
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLUMN, check_ending, new_figure, own_style, panels, rows_of, save
-from wannier_spin.plotting.colour import Scale, colour_bar, colour_map, colour_scale, rounded_up
-from wannier_spin.plotting.words import math_unit, power_of_ten
+from wannier_spin.plotting.colour import Scale, colour_bar, colour_map, colour_scale
+from wannier_spin.plotting.words import math_unit
 from wannier_spin.storage import write_text
 
 if TYPE_CHECKING:
@@ -88,8 +90,8 @@ def fermi_surface_page(surface: FermiSurface, path: str | Path, *, colour: int =
     found = sheets(surface)
     go = _plotly()
     edges = first_zone(surface.reciprocal).edges
-    top = rounded_up(max(1e-12, *(float(np.abs(s.colours[colour]).max(initial=0)) for s in found))) if name else 1.0
-    traces = [_mesh(go, sheet, n, colour, name, top) for n, sheet in enumerate(found)]
+    bar = _colour_bar(found, colour, name) if name else {}
+    traces = [_mesh(go, sheet, n, colour if name else None, bar) for n, sheet in enumerate(found)]
     x, y, z = np.insert(edges, 2, np.nan, axis=1).reshape(-1, 3).T
     line = {"color": "#444444", "width": 3}
     traces.append(go.Scatter3d(x=x, y=y, z=z, mode="lines", line=line, name="zone", hoverinfo="skip"))
@@ -122,7 +124,7 @@ def _title(surface: FermiSurface, name: str) -> str:
 def _parts(name: str) -> tuple[str, str]:
     """Quantity and component in words, and the unit."""
     quantity, _, unit = name.partition(" (")
-    return quantity.replace("_", " "), unit.removesuffix(")")
+    return quantity.replace("_", " ").replace("berry", "Berry"), unit.removesuffix(")")
 
 
 def _unit(unit: str, power: int) -> str:
@@ -190,28 +192,39 @@ def _mappable(norm: Any) -> Any:
     return ScalarMappable(norm=norm, cmap=colour_map(SHADED))
 
 
-def _mesh(go: Any, sheet: Sheet, number: int, colour: int, name: str, top: float) -> Any:
-    """A trace of plotly; single precision is enough for the eye, and halves the page."""
+def _colour_bar(found: Sequence[Sheet], colour: int, name: str) -> dict[str, Any]:
+    """What the sheets of a page share: the scale of `colour_scale`, as numbers from -1 to 1, and its ticks."""
+    norm, ticks = colour_scale(np.concatenate([sheet.colours[colour] for sheet in found]))
+    quantity, unit = _parts(name)
+    title = f"{quantity}<br>({_plain_unit(unit)})" if unit else quantity
+    texts = [f"{tick:.3g}".replace("-", "−") for tick in ticks]
+    bar = {"title": {"text": title, "side": "top"}, "tickvals": _scaled(norm, np.array(ticks)), "ticktext": texts}
+    steps = [[n / (len(SHADED) - 1), c] for n, c in enumerate(SHADED)]
+    return {"norm": norm, "colorscale": steps, "colorbar": bar | {"len": 0.6, "thickness": 14, "x": 1.0}}
+
+
+def _scaled(norm: Any, values: Real) -> NDArray[np.float32]:
+    """On the colour bar, from -1 to 1; single precision is enough for the eye, and halves the page."""
+    return (2 * np.asarray(norm(values), float) - 1).astype(np.float32)
+
+
+def _mesh(go: Any, sheet: Sheet, number: int, colour: int | None, bar: Mapping[str, Any]) -> Any:
+    """A trace of plotly. colour : of the sheet's, drawn by the scale of `_colour_bar`; None: one of its own."""
     x, y, z = sheet.vertices.T.astype(np.float32)
     i, j, k = sheet.triangles.T.astype(np.int32)
     look: dict[str, Any] = {"color": PLAIN[number % len(PLAIN)]}
-    if name:
-        quantity, unit = _parts(name)
-        steps = [[n / (len(SHADED) - 1), c] for n, c in enumerate(SHADED)]
-        power = power_of_ten(top)
-        words = " ".join(part for part in (f"10<sup>{power}</sup>" if power else "", _plain_unit(unit)) if part)
-        title = f"{quantity}<br>({words})" if words else quantity
-        look = {"intensity": (sheet.colours[colour] / 10.0**power).astype(np.float32), "colorscale": steps}
-        look |= {"cmin": -top / 10.0**power, "cmax": top / 10.0**power, "showscale": number == 0}
-        look |= {"colorbar": {"title": {"text": title, "side": "top"}, "len": 0.6, "thickness": 14, "x": 1.0}}
-    light = {"ambient": 0.6, "diffuse": 0.6, "specular": 0.1, "roughness": 0.8}
-    hover = "k = (%{x:.3f}, %{y:.3f}, %{z:.3f}) / Å" + ("<br>%{intensity:.3g}" if name else "")
+    if colour is not None:
+        values = sheet.colours[colour]
+        look = {"intensity": _scaled(bar["norm"], values), "customdata": values.astype(np.float32), "cmin": -1, "cmax": 1}
+        look |= {"colorscale": bar["colorscale"], "colorbar": bar["colorbar"], "showscale": number == 0}
+    light = {"ambient": 0.75, "diffuse": 0.45, "specular": 0.1, "roughness": 0.8}
+    hover = "k = (%{x:.3f}, %{y:.3f}, %{z:.3f}) / Å" + ("" if colour is None else "<br>%{customdata:.3g}")
     shown: Any = {"name": _bands(sheet), "showlegend": True, "hovertemplate": hover, "lighting": light, "flatshading": False}
     return go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, **shown, **look)
 
 
 def _plain_unit(unit: str) -> str:
-    return unit.replace("hbar", "ħ").replace("angstrom", "Å")
+    return re.sub(r"\^(-?\d+)", r"<sup>\1</sup>", unit.replace("hbar", "ħ").replace("angstrom", "Å"))
 
 
 def _layout(title: str, size: Real) -> dict[str, Any]:
