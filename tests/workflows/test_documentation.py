@@ -226,6 +226,9 @@ def written(tmp_path_factory):
     found.append(ws.compute(weak, "spin_hall", grid=(12, 12, 1), mu=-3.7, temperature=300))
     tolerance = ws.Tolerance(0.3, {"spin_hall": 1.0}, replicas=2)
     found.append(ws.compute(model, ["edelstein", "spin_hall"], tolerance=tolerance, blocks=["L1surf"], **point))
+    window = ws.Tolerance(1e-9, max_evaluations=400, window=(-1.0, -0.8))  # on a mesh, and not converged
+    with pytest.warns(ws.AccuracyWarning, match="not converged"):
+        found.append(ws.compute(model, "spin_hall", tolerance=window, **point))
     sheet = replace(model, thickness=3.0)
     found.append(ws.compute(sheet, "spin_hall", grid=(4, 4, 1), **point))
     found.append(ws.compute(ws.models.massive_dirac(), "spin_hall", grid=(4, 4), mu=0.1, temperature=0))
