@@ -19,7 +19,7 @@ def platinum() -> Subject:
     """18 functions, with the matrices of every spin current."""
     seed = EXAMPLES / "Pt" / "Pt"
     model = ws.read_wannier90(seed, spin_current=["simple", "ryoo"])
-    meshes = ((10, 24), (8, 16), (12, 36))
+    meshes = ((10, 24), (12, 18), (12, 36))
     return Subject("Pt", model, 22.4839, meshes, ws.read_structure(seed.with_suffix(".win")), to_system_R(model))
 
 
