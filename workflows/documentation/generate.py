@@ -5,6 +5,7 @@ Figures, `<!-- figure: NAME -->`, are drawn by the functions in FIGURES.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 import json
@@ -375,14 +376,20 @@ def spins(path: Path) -> None:
     ws.plot_plane(ws.band_map(model, corners, "spin", "z"), path, band=1, arrows=spin_in_plane(model, corners, 1))
 
 
-def verification() -> str:
-    """The cases of the verification set, with what was found and what others have."""
+@contextlib.contextmanager
+def _verification_on_path() -> Iterator[None]:
     folder = str(ROOT / "workflows" / "verification")
     sys.path.insert(0, folder)
     try:
-        import verify
+        yield
     finally:
         sys.path.remove(folder)
+
+
+def verification() -> str:
+    """The cases of the verification set, with what was found and what others have."""
+    with _verification_on_path():
+        import verify
     found = {row["case"]: row for row in json.loads(verify.RESULTS.read_text())}
     rows = []
     for case in verify.read_cases():
@@ -397,6 +404,18 @@ def verification() -> str:
         value = f"{verify.with_bar(number.value, number.error)} {number.unit}"
         rows.append((case.name, what, value, f"{number.k_points:,}", row["verdict"], theirs))
     return stacked(("case", "what", "value(bar)", "k-points", "verdict", "others"), rows)
+
+
+def bars() -> str:
+    """How well error bars cover: cases, what the constants were chosen on first."""
+    with _verification_on_path():
+        import coverage_of_bars
+    rows = []
+    for row in sorted(coverage_of_bars.stored(), key=lambda row: row.hold_out):
+        ratio, share = f"{row.ratio:.1f}" if row.ratio == row.ratio else "", 100 * row.inside / max(row.judged, 1)
+        what = (row.case + (" (hold-out)" if row.hold_out else ""), code(row.response), f"{row.temperature:g} K", row.method)
+        rows.append((*what, f"{row.judged:,}", f"{share:.0f} %", ratio, f"{row.largest:.2g}"))
+    return table(("case", "response", "", "", "judged", "inside", "bar/error (median)", "largest"), rows)
 
 
 FIGURES: dict[str, Callable[[Path], None]] = {
@@ -444,4 +463,5 @@ PARTS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "verification": verification,
     "speed": speed,
+    "bars": bars,
 }
