@@ -32,6 +32,7 @@ SURE = 0.02  # of the gap at the point: smaller ones are not told apart by k.p t
 NEIGHBOUR = 0.4  # of the spacing: Gaussians of this width about all points of a mesh add up to one everywhere
 MESH_RATE = np.pi  # decay of sums over a mesh
 RATE = 2.0  # decay of Gauss sums over boxes with the width of a feature, per half width of a point's cell
+BOX_DOUBT = 3.0  # times what is predicted of boxes: without it 3 of 20 sheets ended outside of their bars, for 1 % fewer points
 _TINY = 1e-12
 
 
@@ -92,7 +93,7 @@ class NearestGaps:
         result = np.zeros(self.now.shape)
         if counts.any():
             excess = self._growth(counts, half[np.nonzero(counts)[0]], RATE)
-            result[counts] = excess * _filled(self.least[counts], occupation.kT.min())
+            result[counts] = BOX_DOUBT * excess * _filled(self.least[counts], occupation.kT.min())
         return result
 
     def across(self, sea: Real, point: Integer, band: Integer) -> Real:
