@@ -33,6 +33,7 @@ NEIGHBOUR = 0.4  # of the spacing: Gaussians of this width about all points of a
 MESH_RATE = np.pi  # decay of sums over a mesh
 RATE = 2.0  # decay of Gauss sums over boxes with the width of a feature, per half width of a point's cell
 BOX_DOUBT = 3.0  # times what is predicted of boxes: without it 3 of 20 sheets ended outside of their bars, for 1 % fewer points
+UNCOUPLED = 1e-10  # bands with less than this of A between them cross (of two spins without spin-orbit coupling): nothing is sharp
 _TINY = 1e-12
 
 
@@ -42,7 +43,7 @@ class NearestGaps:
 
     now, least : (k, n-1) the gap at the point and the smallest one, eV. where : (k, n-1, 3) how far that is. steepness :
     (k, n-1, 3, 3) A. energy : (k, n-1) of the middle between the two bands there. below, above : (k, n-1) the first state of
-    the lower group, and the one after the upper group. Pairs of one group have infinite gaps.
+    the lower group, and the one after the upper group. Pairs of one group have infinite gaps, and so have pairs that only cross.
     """
 
     now: Real
@@ -61,8 +62,10 @@ class NearestGaps:
         velocity = np.einsum(f"kan,{each}ia->kni", geometry.group_velocity, axis_vectors)
         first, after = _ends(group)
         step = np.diff(velocity, axis=1)
-        A = step[..., :, None] * step[..., None, :] + 4 * _between(geometry.velocity, axis_vectors, first, after)
-        now = np.where(group[:, 1:] != group[:, :-1], np.diff(energies, axis=1), np.inf)
+        coupling = 4 * _between(geometry.velocity, axis_vectors, first, after)
+        A = step[..., :, None] * step[..., None, :] + coupling
+        meet = np.trace(coupling, axis1=-2, axis2=-1) > UNCOUPLED * np.trace(A, axis1=-2, axis2=-1)
+        now = np.where((group[:, 1:] != group[:, :-1]) & meet, np.diff(energies, axis=1), np.inf)
         finite = np.where(np.isfinite(now), now, 0.0)
         rounding = _TINY * (velocity**2).sum(axis=(1, 2))[:, None]
         singular = np.maximum(1e-6 * np.trace(A, axis1=-2, axis2=-1), rounding)[..., None, None] + np.finfo(float).tiny
