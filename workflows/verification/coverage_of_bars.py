@@ -104,7 +104,7 @@ CASES = (
         False,
         (1e-1,),
     ),
-    Case("GaAs, valence bands", material("GaAs"), ("spin_hall",), 7.53 + np.linspace(-1, 1, 21), SPACE, (80, 72), True, ()),
+    Case("GaAs, valence bands", material("GaAs"), ("spin_hall",), 7.53 + np.linspace(-1, 1, 21), SPACE, (80, 72), False, ()),
     Case(
         "Mn2Au",
         material("Mn2Au", NEEL),
