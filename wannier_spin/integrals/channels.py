@@ -75,14 +75,14 @@ class Tolerance:
 
     def judged(self, occupation: Occupation) -> NDArray[np.bool_]:
         """Points of a scan that are held to the tolerance: (w,). Raises InputError where there are none."""
-        mu = occupation.points[0]
         if self.window is None:
-            return np.ones(len(mu), bool)
-        low, high = self.window
-        held = np.asarray((mu >= low - ROUNDING) & (mu <= high + ROUNDING))
+            return np.ones(occupation.n_points, bool)
+        (low, high), (first, last) = self.window, occupation.span
+        energies = occupation.points[0]
+        held = np.asarray((energies >= low - ROUNDING) & (energies <= high + ROUNDING))
         if not held.any():
             raise InputError(
-                f"tolerance (window) = {low:g} to {high:g} eV holds no mu of the scan ({mu.min():g} to {mu.max():g} eV); "
+                f"tolerance (window) = {low:g} to {high:g} eV holds no mu of the scan ({first:g} to {last:g} eV); "
                 "give a wider one, or mu inside of it"
             )
         return held

@@ -90,4 +90,4 @@ def _unseen(integral: Integral, sums: Sums) -> NDArray[np.bool_]:
     occupation = integral.occupation
     if not integral.plan.has_surface:
         return np.zeros(occupation.n_points, bool)
-    return np.repeat(Minima.of(sums.minima, len(occupation.mu)).unseen(occupation), len(occupation.kT))
+    return np.repeat(Minima.of(sums.minima, occupation.shape[0]).unseen(occupation), occupation.shape[1])
