@@ -160,7 +160,7 @@ def test_symmetry(name, n, gain, tolerance):
     assert found.error[..., ~forbidden].max() > 1e-9 * largest
     whole = ws.compute(model, response, tolerance=tolerance, **options)
     assert whole[response].converged
-    assert (np.abs(whole[response].values - found.values) <= whole[response].error + found.error + 1e-13 * largest).all()
+    assert (np.abs(whole[response].values - found.values) <= whole[response].error + found.error + 1e-12 * largest).all()
     assert gain * reduced.provenance["k_points_evaluated"] < whole.provenance["k_points_evaluated"]
 
 
@@ -236,13 +236,13 @@ def test_first_boxes_of_all_replicas(small):
 
 def test_not_converged(small, tmp_path: Path):
     """Told, with how far off it is, and stored; the numbers are inside of their larger bars."""
-    wanted = Tolerance(relative=1e-9, max_evaluations=2_000)
+    wanted = Tolerance(relative=1e-9, max_evaluations=3_000)
     with pytest.warns(ws.AccuracyWarning, match="not converged after .* k-points: spin_hall") as caught:
         result = compute_small(small, "spin_hall", tolerance=wanted)
     assert len(caught) == 1
     tensor = result["spin_hall"]
     assert tensor.converged is False
-    assert 1_000 < result.provenance["k_points_evaluated"] <= 2_000
+    assert 2_000 < result.provenance["k_points_evaluated"] <= 3_000
     assert result.provenance["error_over_tolerance"]["spin_hall"] > 1
     assert any("not converged" in message for message in result.warnings)
     assert ws.load(result.save(tmp_path / "r.h5"))["spin_hall"].converged is False
@@ -255,7 +255,7 @@ def test_not_converged(small, tmp_path: Path):
 def test_out_of_time(small):
     with pytest.warns(ws.AccuracyWarning, match="not converged"):
         result = compute_small(small, "spin_hall", tolerance=Tolerance(relative=1e-9, max_seconds=1e-6))
-    assert result.provenance["rounds"] == [1]
+    assert len(result.facts.meshes) == 1
 
 
 def test_a_mesh_is_not_asked_whether_it_converged(small):
