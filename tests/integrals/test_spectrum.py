@@ -101,7 +101,7 @@ TABLES = """
 import sys
 from wannier_spin import cli
 from wannier_spin.integrals import spectrum
-spectrum.MOST_COSTS = 10**9
+spectrum.MOST_COSTS, spectrum.WORTH = 10**9, 8
 sys.argv = ["wannier-spin", *sys.argv[1:]]
 cli.main()
 """

@@ -34,7 +34,7 @@ Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 Bands = tuple[Complex, Complex, Real, NDArray[np.int64], Real, int]  # v, X, energies, groups, f, power: see `_add_pairs`
 BESIDE = 4  # frequencies for which densities are made as well: what error bars are taken from
-WORTH = 8  # frequencies for each (mu, T) point, from which a table is cheaper
+WORTH = 20  # frequencies for each (mu, T) point, from which a table is cheaper
 LARGEST = 4000  # windows: beyond them frequencies are too far apart, as seen from their width
 MOST_COSTS = 20000  # numbers in a table for each point of a run: adding it up is then still cheaper than densities everywhere
 BYTES = 1.0e9  # of a table
@@ -245,7 +245,11 @@ def _add_pairs(
                 for c in range(width):
                     product[c] = v[k, n, c // X.shape[2], m] * X[k, n, c % X.shape[2], m].conjugate()
                 for c in range(half):
-                    total = product[c] if signs.shape[1] == 0 else (signs[:, c] * product).sum()
+                    total = product[c]
+                    if signs.shape[1]:
+                        total = 0j
+                        for row in range(width):
+                            total += signs[row, c] * product[row]
                     N[c], N[half + c] = total.real, total.imag
                 for j in range(len(factors)):
                     for w in range(len(f)):
