@@ -288,13 +288,13 @@ def fates(copied: Path, module: Path, texts: list[str], tests: list[str], spent:
     ]
 
 
-def examine(module: Path, tests: list[str], sample: int | None, seed: int, line: int | None) -> Found:
-    """The fates of all mutants, of a sample, or of those of a line. Ends if the tests fail without any change."""
+def examine(module: Path, tests: list[str], sample: int | None, seed: int, lines: list[int] | None) -> Found:
+    """The fates of all mutants, of a sample, or of those of some lines. Ends if the tests fail without any change."""
     source = module.read_text(encoding="utf-8")
     tree = ast.parse(source)
     every = places(tree)
     chosen = every if sample is None or sample >= len(every) else random.Random(seed).sample(every, sample)
-    made = [one for one in (mutant(tree, *place) for place in sorted(chosen)) if line in (None, one[0].line)]
+    made = [one for one in (mutant(tree, *place) for place in sorted(chosen)) if lines is None or one[0].line in lines]
     with copied_package() as copied:
         fate, spent = tried(copied, module, source, tests, 3600)
         if fate != "survived":
@@ -358,7 +358,7 @@ def main() -> None:
     parser.add_argument("--tests", nargs="+", help="instead of those that mutants.toml names; nothing is stored")
     parser.add_argument("--sample", type=int, help="this many mutants of each module, at random; default: all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--line", type=int, help="only mutants of this line; nothing is stored")
+    parser.add_argument("--line", type=int, nargs="+", help="only mutants of these lines; nothing is stored")
     parser.add_argument("--table", action="store_true", help="what mutants.json has")
     given = parser.parse_args()
     known = tomllib.loads(MAP.read_text(encoding="utf-8"))
