@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from responses import brute
 
-from wannier_spin import band_geometry, compute, models, observables, responses
+from wannier_spin import Tolerance, band_geometry, compute, models, observables, responses
 from wannier_spin.bloch import BlochSum
 from wannier_spin.models import from_hoppings
 from wannier_spin.models.hoppings import SZ
