@@ -81,15 +81,15 @@ def worst_difference(a: ws.ResultSet, b: ws.ResultSet) -> dict[str, float]:
 
 
 def _run(mpirun: Callable[..., str], folder: Path, text: str) -> Results:
-    """One, two and three ranks; each of them prints its summary once."""
+    """One rank and three; each run prints its summary once. (More numbers of ranks, to the bit: test_bits.)"""
     (folder / "in.toml").write_text(text)
     results = {}
-    for ranks in (1, 2, 3):
+    for ranks in (1, 3):
         output = mpirun(ranks, "-c", MPI_RUN, "run", folder / "in.toml", "-o", folder / f"{ranks}.h5", timeout=120)
         assert output.count("written to") == 1, output
         assert output.count("largest components") == 1, output
         results[ranks] = ws.load(folder / f"{ranks}.h5")
-    assert {p.name for p in folder.iterdir()} - {"random.h5"} == {"1.h5", "2.h5", "3.h5", "in.toml"}
+    assert {p.name for p in folder.iterdir()} - {"random.h5"} == {"1.h5", "3.h5", "in.toml"}
     return results
 
 
@@ -107,13 +107,13 @@ def random(mpirun: Callable[..., str], tmp_path_factory: pytest.TempPathFactory)
     return _run(mpirun, folder, RANDOM)
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("ranks", [3])
 def test_ranks_agree(random: Results, ranks: int) -> None:
     for name, difference in worst_difference(random[1], random[ranks]).items():
         assert difference <= 1e-12, name
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("ranks", [3])
 def test_ranks_agree_on_iron(iron: Results, ranks: int) -> None:
     """1e-12, times what gaps of 1 meV (second order) and cancellation (forbidden by inversion) make of it."""
     for name, difference in worst_difference(iron[1], iron[ranks]).items():
@@ -125,7 +125,7 @@ def test_ranks_agree_on_iron(iron: Results, ranks: int) -> None:
     assert iron[ranks].warnings == iron[1].warnings
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("ranks", [3])
 def test_ranks_agree_on_every_response_of_iron_to_the_last_digits(iron: Results, ranks: int) -> None:
     """Of each response's own maximum. Would hold to the last bit but the sums' if the cut did not know the ranks."""
     assert max(worst_difference(iron[1], iron[ranks]).values()) <= 1e-12
@@ -140,7 +140,7 @@ def test_one_rank_is_the_serial_answer(random: Results, tmp_path: Path) -> None:
     assert max(worst_difference(serial, random[1]).values()) <= 1e-13
 
 
-@pytest.mark.parametrize(("ranks", "points"), [(3, "1, 1, 1"), (3, "2, 1, 1"), (4, "2, 2, 1")])
+@pytest.mark.parametrize(("ranks", "points"), [(3, "1, 1, 1"), (4, "2, 2, 1")])
 def test_more_ranks_than_points(mpirun: Callable[..., str], folder: Path, ranks: int, points: str) -> None:
     text = SHEET.replace("[4, 4, 1]", f"[{points}]\nshift = [0.3, 0.4, 0.0]")
     (folder / "in.toml").write_text(text.replace("mu = 0.3", "mu = -2.0").replace("1000", "3000"))
@@ -217,7 +217,7 @@ def _launch(mpirun: Callable[..., str], ranks: int, *arguments: str | Path) -> t
     return done.returncode, done.stdout, time.monotonic() - start
 
 
-@pytest.mark.parametrize("failing", ["0", "1", "2", "0, 1, 2"])
+@pytest.mark.parametrize("failing", ["0", "2", "0, 1, 2"])
 def test_a_failing_rank_ends_all(mpirun: Callable[..., str], folder: Path, failing: str) -> None:
     (folder / "run.py").write_text(BREAK.format(ranks=failing, error="ZeroDivisionError"))
     code, output, seconds = _launch(mpirun, 3, folder / "run.py", "run", folder / "in.toml")
@@ -358,17 +358,17 @@ cli.main()
 
 @pytest.fixture(scope="module")
 def adaptive(mpirun: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """One to four ranks."""
+    """One rank, two and four."""
     folder = tmp_path_factory.mktemp("adaptive")
     ws.models.get("rashba_exchange").save(folder / "sheet.h5")
     (folder / "in.toml").write_text(ADAPTIVE)
     results = {}
-    for ranks in (1, 2, 3, 4):
+    for ranks in (1, 2, 4):
         output = mpirun(ranks, "-c", MPI_RUN, "run", folder / "in.toml", "-o", folder / f"{ranks}.h5", timeout=60)
         results[ranks] = ws.load(folder / f"{ranks}.h5")
         assert output.count("round ") == results[ranks].provenance["rounds"][0], output
         assert output.count("written to") == 1, output
-    assert {p.name for p in folder.iterdir()} == {"1.h5", "2.h5", "3.h5", "4.h5", "in.toml", "sheet.h5"}
+    assert {p.name for p in folder.iterdir()} == {"1.h5", "2.h5", "4.h5", "in.toml", "sheet.h5"}
     return results
 
 
@@ -377,7 +377,7 @@ def assert_same_boxes(a: ws.ResultSet, b: ws.ResultSet) -> None:
         assert a.provenance[key] == b.provenance[key]
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4])
+@pytest.mark.parametrize("ranks", [2, 4])
 def test_ranks_agree_on_adaptive_integrals(adaptive: Results, ranks: int) -> None:
     assert_same_boxes(adaptive[1], adaptive[ranks])
     assert adaptive[1].provenance["k_points_evaluated"] == adaptive[ranks].provenance["k_points_evaluated"]

@@ -49,12 +49,11 @@ def reference(name):
 
 @cache
 def result(name, channel):
-    """All responses of one model; spin current and spin density come from the same run."""
+    """The responses of one model that the file has; spin current and spin density come from the same run."""
     data = reference(name)
     omega = data["omega"]
-    wanted = [r for r in responses.names() if omega is not None or not responses.get(r).dynamic]
-    if channel == "charge":  # the identity channel of both lists is the same
-        wanted = [r for r in wanted if r in {pair[0] for pair in RESPONSE.values()}]
+    stored = {name for pair in RESPONSE.values() for name in (pair[:1] if channel == "charge" else pair)}  # 1: the same in both
+    wanted = [r for r in responses.names() if r in stored and (omega is not None or not responses.get(r).dynamic)]
     # its bands touch on lines: the package says so, and the blocks in question vanish
     touching = pytest.warns(AccuracyWarning, match="smaller than kT") if name.startswith("alter") else nullcontext()
     with touching:
