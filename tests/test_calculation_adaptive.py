@@ -11,7 +11,7 @@ from symmetry.structures import symmetric_models
 import wannier_spin as ws
 from wannier_spin.errors import Interrupted
 from wannier_spin.integrals.algorithm import Control, Integral
-from wannier_spin.integrals.boxes import cell_integrands
+from wannier_spin.integrals.boxes import CellIntegrand, cell_integrands
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.occupation import Occupation
@@ -70,6 +70,7 @@ def weyl_mesh(kT, n):
     return weyl(kT, grid=(n, n, n), shift=(0.31, 0.17, 0.23))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:at . of . values of mu a gap:wannier_spin.AccuracyWarning")
 def test_weyl_nodes():
     """The Berry curvature is concentrated about the nodes: boxes go there."""
@@ -77,7 +78,7 @@ def test_weyl_nodes():
     mesh, mesh_error, _ = weyl_mesh(0.03, 100)
     assert np.abs(mesh).max() > 1e-3
     assert (np.abs(values - mesh) <= error + mesh_error).all()
-    assert error.max() <= 1e-2 * np.abs(values).max() < 0.05 * mesh_error.max()  # a fifth of the points, a 27th of the bar
+    assert error.max() <= 1e-2 * np.abs(values).max() < 0.1 * mesh_error.max()  # a fifth of the points, an 18th of the bar
     assert 0.5 * 216_500 < evaluations < 1.5 * 216_500
 
 
@@ -210,7 +211,7 @@ def test_replicas(small, tmp_path: Path):
     single = compute_small(small, "spin_hall", tolerance=1e-2)
     assert single["spin_hall"].replica_spread is None
     assert result.provenance["k_points_evaluated"] > 2 * single.provenance["k_points_evaluated"]
-    assert (np.abs(single["spin_hall"].values - tensor.values) <= single["spin_hall"].error + tensor.error).all()
+    assert (np.abs(single["spin_hall"].values - tensor.values) <= single["spin_hall"].error + tensor.error + 1e-14).all()
     assert len(result.provenance["rounds"]) == 3
     loaded = ws.load(result.save(tmp_path / "r.h5"))["spin_hall"]
     assert loaded.converged is True
@@ -324,12 +325,24 @@ def test_resuming_replicas_with_a_tighter_tolerance(small, tmp_path: Path):
     assert np.abs(resumed["spin_hall"].values - once["spin_hall"].values).max() <= 1e-12 * scale
 
 
-def test_memory_does_not_change_the_answer(small):
-    """Small batches, and sums that are forgotten."""
-    a, b = (compute_small(small, tolerance=Tolerance(1e-5, start=4), memory=m) for m in (1.0, 4e-4))
+def test_memory_does_not_change_the_answer(small, monkeypatch):
+    """Small batches, and sums that are forgotten and made again: a box counts once."""
+    made, original = [], CellIntegrand._box
+
+    def counted(self, box):
+        made[-1] += 1
+        return original(self, box)
+
+    monkeypatch.setattr(CellIntegrand, "_box", counted)
+    found = []
+    for memory in (1.0, 6e-4):
+        made.append(0)
+        found.append(compute_small(small, tolerance=Tolerance(1e-5, start=4), memory=memory))
+    a, b = found
     for name, tensor in a.items():
         assert np.abs(tensor.values - b[name].values).max() <= 1e-12 * np.abs(tensor.values).max()
-    assert b.provenance["k_points_evaluated"] > a.provenance["k_points_evaluated"]
+    assert made[1] > made[0] > 0
+    assert b.provenance["k_points_evaluated"] == a.provenance["k_points_evaluated"]
 
 
 # Refusals
@@ -338,7 +351,7 @@ def test_memory_does_not_change_the_answer(small):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "either a grid .* or a tolerance .*, found neither"),
+        ({}, "either a grid .* or a tolerance, found neither"),
         ({"grid": (4, 4, 1), "tolerance": 1e-2}, "found both"),
         ({"tolerance": 0.0}, r"tolerance \(relative\) = 0.0, expected a positive number"),
         ({"tolerance": -1e-3}, r"tolerance \(relative\) = -0.001"),

@@ -100,7 +100,7 @@ def test_test_command_installs_what_the_tests_need() -> None:
 
 
 def test_wannierberri_example_runs(tmp_path: Path) -> None:
-    (code,) = fenced("py", "docs/codes.md")
+    (code,) = [code for code in fenced("py", "docs/codes.md") if "wannierberri" in code]
     code = code.replace("example_inputs", str(ROOT / "example_inputs")).replace("NKdiv=4, NKFFT=4", "NKdiv=2, NKFFT=2")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -113,11 +113,11 @@ def test_figures_and_export_example_runs(tmp_path: Path) -> None:
     lines = [line.removeprefix(">>> ") for line in session.splitlines()]
     code = "\n".join(["import wannier_spin as ws", f"model = ws.read_wannier90({str(ROOT / 'example_inputs/Pt/Pt')!r})", *lines])
     for fine, coarse in (("(40, 40, 40)", "(4, 4, 4)"), ("(24, 24, 24)", "(4, 4, 4)"), ('0 1 0")', '0 1 0", (9, 9))')):
-        assert code.count(fine) == 1
+        assert code.count(fine) >= 1
         code = code.replace(fine, coarse)
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["FIG.pdf", "Pt.frmsf"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["FIG.pdf", "Pt.frmsf", "Pt.png"]
 
 
 def test_tolerance_example_is_valid() -> None:

@@ -566,7 +566,7 @@ def test_a_wannier90_run_without_an_input_file(example_inputs: Path, tmp_path: P
     for name in ("Pt.chk", "Pt.win"):
         (tmp_path / name).symlink_to(example_inputs / "Pt" / name)
     common = Common({"responses": ["spin_hall"], "mu": 0.0})
-    with pytest.raises(ws.InputError, match=r"no Fermi energy found .* write fermi_energy into its input\.toml"):
+    with pytest.raises(ws.InputError, match=r"no Fermi energy found .* write fermi_energy \(eV\) into the input file"):
         prepare("Pt", tmp_path, common)
     (tmp_path / "OUTCAR").write_text(" E-fermi :  22.4839     XC(G=0): -10.0966\n")
     material = prepare("Pt", tmp_path, common)

@@ -31,7 +31,7 @@ def along_field(model: ws.KPModel, mu: float) -> tuple[np.ndarray, np.ndarray]:
     [
         ("v*kx*sx + D*sz", 1, 0.07, -np.sqrt(0.07**2 - D**2) / (2 * np.pi * 0.07)),
         ("v*(kx*sx + ky*sy) + D*sz", 2, 0.07, -(0.07**2 - D**2) / (8 * np.pi * V * 0.07)),
-        ("v*(kx*sx + ky*sy + kz*sz)", 3, 0.07, -(0.07**2) / (12 * np.pi**2 * V**2)),
+        pytest.param("v*(kx*sx + ky*sy + kz*sz)", 3, 0.07, -(0.07**2) / (12 * np.pi**2 * V**2), marks=pytest.mark.slow),
     ],
 )
 def test_edelstein_effect_of_a_cone_in_every_dimension(text: str, dimension: int, mu: float, exact: float) -> None:

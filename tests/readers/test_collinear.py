@@ -138,7 +138,7 @@ def test_from_text_files(tmp_path: Path) -> None:
     [
         ({"keys": "spin = down"}, {}, "has spin = down, and was given as up"),
         ({}, {"keys": "spin = up"}, "has spin = up, and was given as down"),
-        ({}, {"lattice": 1.01}, "different lattice vectors"),
+        ({}, {"lattice": 1.01}, "the lattice vectors"),
         ({}, {"energy": 0.5}, "the same Hamiltonian"),
         ({"keys": "fermi_energy = 1.0"}, {"keys": "fermi_energy = 1.5"}, "one Fermi energy"),
         ({}, {"atom": "Fe 0 0 0"}, "different atoms"),

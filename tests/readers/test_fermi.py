@@ -56,7 +56,7 @@ def test_gzipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "parts"),
     [
-        ({}, ("no Fermi energy found in '{}'", "X.win", "OUTCAR", "input.toml")),
+        ({}, ("no Fermi energy found in '{}'", "X.win", "OUTCAR", "write fermi_energy (eV) into the input file")),
         ({"X.win": "num_wann = 2", "run.out": "nothing"}, ("no Fermi energy",)),
         ({"Y.win": WIN}, ("no Fermi energy",)),
         ({"a.out": SCF.format("2.5"), "b.out": SCF.format("2.7")}, ("'a.out'", "2.5 eV", "'b.out'", "2.7 eV", "input.toml")),

@@ -6,7 +6,7 @@
     zeeman_metric          gbar^{ab}_n    = sum_m Re Tbar^{ab}_nm        angstrom
     spin                   <sigma^a>_n                                   Pauli matrix
     velocity               v^a_n                                         eV angstrom
-    orbital_moment         <L^a>_n       see `observables.orbital_moment`  hbar
+    any other moment       <O^a>_n       a vector density of `observables`, under its name there
 
 T, Tbar of `quantum_geometry`. The sum goes over the bands of other degenerate groups. Every band of a group carries the
 group's trace divided by the number of its bands, which does not depend on the choice of states inside the group; so a sum
@@ -32,6 +32,7 @@ from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE, BandGeometry, geometry_of
 from wannier_spin.model import TightBindingModel
+from wannier_spin.observables import OBSERVABLES, Observable
 from wannier_spin.quantum_geometry import curvature, metric, spin_qgt, zeeman_qgt
 
 Real = NDArray[np.float64]
@@ -122,10 +123,19 @@ QUANTITIES = {
     "zeeman_metric": Quantity("Zeeman quantum metric", 2, "angstrom", lambda g: metric(zeeman_qgt(g)).sum(axis=-1)),
     "spin": Quantity("spin", 1, "", lambda g: np.einsum("kann->kan", g.spin_matrices).real),
     "velocity": Quantity("velocity", 1, "eV angstrom", lambda g: np.einsum("kann->kan", g.velocity).real),
-    "orbital_moment": Quantity(
-        "orbital angular momentum", 1, "hbar", lambda g: np.einsum("kann->kan", g.observable("orbital_moment")).real
-    ),
 }
+
+
+def _expectation(observable: Observable) -> Quantity:
+    """<O^a>_n. Angular momenta are in hbar."""
+    unit = observable.measure.unit if observable.indices == ("polar",) else "hbar"
+    return Quantity(observable.title, 1, unit, lambda g: np.einsum("kann->kan", g.observable(observable)).real)
+
+
+for _name, _definitions in OBSERVABLES.items():
+    for _observable in _definitions.values():
+        if _observable.local and len(_observable.indices) == 1:
+            QUANTITIES.setdefault(_name, _expectation(_observable))
 
 
 def k_path(model: Model, corners: str, points: int = 300) -> KPath:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 QUANTITIES = (
-    "spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric, spin, velocity, orbital_moment, or a response"
+    "spin_berry_curvature, spin_metric, zeeman_berry_curvature, zeeman_metric, spin, velocity, another moment, or a response"
 )
 QUANTITY = Annotated[str, typer.Option("-q", "--quantity", help=f"{QUANTITIES}.")]
 COMPONENT = Annotated[str, typer.Option("-c", "--component", help="Like 'xy;z' (flow, field; spin).")]

@@ -210,7 +210,10 @@ def make_channels(
     columns = np.concatenate([columns[:, ~surface], columns[:, surface]], axis=1)
     n_reduced = int((~surface).sum())
     selection = Selection.of(plan, columns if group else None)
-    combined = {name: scale[whole(name)] * columns.T @ Q for name, Q in combinations(plan, units, relaxation, tau).items()}
+    combined = {
+        name: scale[whole(name)] * (columns.T @ Q if group else Q)  # without a group the columns are the unit matrix
+        for name, Q in combinations(plan, units, relaxation, tau).items()
+    }
     return Channels(columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:], tuple(combined), tuple(combined.values()), selection)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+from wannier_spin import observables
 from wannier_spin import responses as resp
 from wannier_spin.analysis.kpath import QUANTITIES, BandMap, Place
 from wannier_spin.results import MeshFacts, ResponseTensor, ResultSet, RunFacts
@@ -17,7 +18,6 @@ _GEOMETRIC = {
     "zeeman_metric": "\\bar{{g}}^{{{}}}",
     "spin": "\\langle\\sigma^{}\\rangle",
     "velocity": "v^{{{}}}",
-    "orbital_moment": "\\langle L^{{{}}}\\rangle",
 }
 
 
@@ -134,11 +134,15 @@ def map_title(bands: BandMap[Place]) -> str:
     return f"{title}\nμ = {bands.mu:g} eV, {bands.setting}".replace("tau", "τ").replace("omega", "ω").replace("hbar", "ħ")
 
 
+def _geometric(quantity: str) -> str:
+    return _GEOMETRIC.get(quantity) or f"\\langle {observables.get(quantity).symbol}^{{{{{{}}}}}}\\rangle"
+
+
 def map_symbol(bands: BandMap[Place], band: str = "n") -> str:
     """The symbol of a band's value as mathtext; band "" : of the sum."""
-    if bands.quantity in _GEOMETRIC:
+    if bands.quantity in QUANTITIES:
         below = f"_{{{band}}}" if band else ""
-        return f"${_GEOMETRIC[bands.quantity].format(bands.component)}{below}$"
+        return f"${_geometric(bands.quantity).format(bands.component)}{below}$"
     symbol = resp.get(bands.quantity).symbol.partition("_")[0]
     whole = math_symbol(f"{symbol}_{bands.component}")
     return f"{whole}(k)" if not band else f"{whole}(k), band {band}"

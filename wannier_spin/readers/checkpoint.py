@@ -230,7 +230,7 @@ def _check_cell(lattice: NDArray[np.float64], reciprocal: NDArray[np.float64], p
 def check_mesh(kpoints: NDArray[np.float64], mesh: NDArray[np.int64], path: Path) -> None:
     """Raise InputError unless the k-points are the full mesh, each point once, Gamma among them."""
     total = int(np.prod([int(n) for n in mesh])) if (mesh > 0).all() else 0
-    if total == len(kpoints):
+    if total == len(kpoints) and np.abs(kpoints).max() < FARTHEST:
         steps = kpoints * mesh
         offset = (steps - np.rint(steps))[0]
         if np.abs(offset).max() > MESH_TOLERANCE and _points_of(steps - offset, mesh) == total:
@@ -249,6 +249,7 @@ def check_mesh(kpoints: NDArray[np.float64], mesh: NDArray[np.int64], path: Path
 
 
 MESH_TOLERANCE = 1e-3  # of a step
+FARTHEST = 1e6  # reciprocal vectors: no program writes k-points beyond
 
 
 def _points_of(steps: NDArray[np.float64], mesh: NDArray[np.int64]) -> int:

@@ -11,7 +11,9 @@ crystal where the fault can be seen only there. Ends with 1 where a fault that t
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
+import shutil
 import sys
 import tempfile
 import warnings
@@ -45,7 +47,8 @@ MATERIALS: dict[str, list[list[float]] | None] = {  # and their moments, mu_B
     "Mn2Au": [[2.4975, 2.4975, 0.0], [-2.4975, -2.4975, 0.0], [0.0, 0.0, 0.0]],
 }
 DFT = {"Pt": (22.4839, 16), "GaAs": (9.13, 28), "Fe": (17.6048, 16), "Mn2Au": (16.5032, 49)}  # Fermi energy (eV), electrons
-OUTPUTS = tempfile.TemporaryDirectory()
+OUTPUTS = Path(tempfile.mkdtemp())
+atexit.register(shutil.rmtree, OUTPUTS, ignore_errors=True)
 Plant = Callable[[BlochData], BlochData]
 Fields = NDArray[np.complex128]
 
@@ -144,7 +147,7 @@ def with_output(change: Callable[[BlochData], NDArray[np.float64]]) -> Plant:
     def plant(data: BlochData) -> BlochData:
         path = data.paths["eig"]
         fermi, electrons = DFT[path.name.split(".")[0]]
-        folder = Path(OUTPUTS.name) / path.name
+        folder = OUTPUTS / path.name
         folder.mkdir(exist_ok=True)
         words = f"number of electrons = {electrons:.2f}\nEnd of self-consistent calculation\nthe Fermi energy is {fermi} ev\n"
         (folder / "scf.out").write_text(words, encoding="utf-8")
