@@ -32,7 +32,8 @@ from wannier_spin.responses.transitions import Transitions
 
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
-Bands = tuple[Complex, Complex, Real, NDArray[np.int64], Real, int]  # v, X, energies, groups, f, power: see `_add_pairs`
+Integers = NDArray[np.int64]
+Bands = tuple[Complex, Complex, Real, Integers, Real, int]  # v, X, energies, groups, f, power: see `_add_pairs`
 BESIDE = 4  # frequencies for which densities are made as well: what error bars are taken from
 WORTH = 20  # frequencies for each (mu, T) point, from which a table is cheaper
 LARGEST = 4000  # windows: beyond them frequencies are too far apart, as seen from their width
@@ -49,7 +50,7 @@ class Numerators:
 
     blocks: tuple[str, ...]
     observables: tuple[Observable, ...]
-    places: NDArray[np.int64]
+    places: Integers
 
     @property
     def transitions(self) -> Transitions:
@@ -116,7 +117,7 @@ class Spectrum:
         return sum(math.prod(shape) for shape in self.shapes)
 
     @property
-    def chosen(self) -> NDArray[np.int64]:
+    def chosen(self) -> Integers:
         """Frequencies at which densities are made as well, the first and the last among them."""
         return np.unique(np.linspace(0, len(self.plan.frequencies) - 1, BESIDE).round().astype(np.int64))
 
@@ -217,7 +218,7 @@ def _add_pairs(
     v: Complex,
     X: Complex,
     energies: Real,
-    group: NDArray[np.int64],
+    group: Integers,
     f: Real,
     power: int,
     factors: Real,
