@@ -230,12 +230,9 @@ def _add_pairs(
     N = X_mn v_nm. v (k,n,b,m), X (k,n,x,m), f (w,k,n), factors (j,k); j and w are one axis of the table. Columns: real parts
     (b,x), imaginary parts (b,x), or sums of them with signs ((b,x), columns/2) where there are any.
     """
-    points, bands, fields, _ = v.shape
-    width, half = len(signs), table.shape[2] // 2
+    bands, width, half = v.shape[1], len(signs), table.shape[2] // 2
     product, N = np.empty(width, np.complex128), np.empty(2 * half)
-    for k in range(points):
-        if not factors[:, k].any():
-            continue
+    for k in np.flatnonzero(np.abs(factors).sum(axis=0)):
         for n in range(1, bands):
             for m in range(n):
                 if group[k, n] == group[k, m] or (f[:, k, n] == f[:, k, m]).all():
