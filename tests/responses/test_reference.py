@@ -26,10 +26,7 @@ MODELS = {
 GRID = {"rashba_metal": 240, "rashba_low": 320, "altermagnet_noSOC": 160, "afm_metal": 150, "afm_insulator": 120}
 CHANNELS = {name: ("spin", "zeeman", "charge") for name in ("rashba_metal", "afm_metal")}
 CHANNELS |= {"rashba_low": ("spin", "zeeman"), "afm_insulator": ("spin", "zeeman"), "altermagnet_noSOC": ("spin",)}
-SLOW = {"rashba_low"}  # 102,400 k-points
-CASES = [
-    pytest.param(name, channel, marks=[pytest.mark.slow] if name in SLOW else []) for name in MODELS for channel in CHANNELS[name]
-]
+CASES = [(name, channel) for name in MODELS for channel in CHANNELS[name]]
 INTRINSIC = ("Q1", "P", "F", "S", "W", "D")
 LINEAR, SECOND = ("L1", "L1dir", "L0", "cos", "sin"), ("N2", "N2dir", "N1", *INTRINSIC)
 RESPONSE = {  # block -> response that stores it: spin current, spin density
