@@ -132,10 +132,12 @@ def _expectation(observable: Observable) -> Quantity:
     return Quantity(observable.title, 1, unit, lambda g: np.einsum("kann->kan", g.observable(observable)).real)
 
 
-for _name, _definitions in OBSERVABLES.items():
-    for _observable in _definitions.values():
-        if _observable.local and len(_observable.indices) == 1:
-            QUANTITIES.setdefault(_name, _expectation(_observable))
+QUANTITIES |= {
+    name: _expectation(observable)
+    for name, definitions in OBSERVABLES.items()
+    for observable in definitions.values()
+    if name not in QUANTITIES and observable.local and len(observable.indices) == 1
+}
 
 
 def k_path(model: Model, corners: str, points: int = 300) -> KPath:

@@ -119,9 +119,8 @@ def at_carriers(model: Model, request: Request, comm: Communicator, compute: Cal
     result = compute(request.with_(mu=scan.wanted, carriers=None))
     tensors = {name: along_carriers(tensor, scan) for name, tensor in result.items()}
     if request.tolerance is not None:
-        absolute, relative = request.tolerance.absolute or {}, request.tolerance.relative
         for name, tensor in tensors.items():
-            allowed = max(relative * float(np.abs(tensor.values).max()), absolute.get(name, 0.0))
+            allowed = request.tolerance.allowed(name, float(np.abs(tensor.values).max()))
             tensors[name] = replace(tensor, converged=bool(tensor.converged) and bool((tensor.error <= allowed).all()))
     notes = {**result.facts.notes, "electrons_when_neutral": electrons}
     if OF_MU in notes:
@@ -166,11 +165,10 @@ def _meshes(model: TightBindingModel, request: Request, operations: Sequence[Ope
         points, shift = (tuple(values) for values in (request.grid, request.shift))
         mesh = Mesh(points, shift)  # type: ignore[arg-type]  # checked there
         check_directions(model, mesh)
-        return [irreducible_mesh(mesh, operations) if operations else mesh]
+        return [irreducible_mesh(mesh, operations)]
     found: list[Mesh] = []
     for spacing in SPACINGS:
-        mesh = Mesh(default_grid(model, spacing), (0.0, 0.0, 0.0))
-        mesh = irreducible_mesh(mesh, operations) if operations else mesh
+        mesh = irreducible_mesh(Mesh(default_grid(model, spacing), (0.0, 0.0, 0.0)), operations)
         if found and mesh.n_evaluated > MOST_POINTS:
             break
         found.append(mesh)
@@ -179,5 +177,4 @@ def _meshes(model: TightBindingModel, request: Request, operations: Sequence[Ope
 
 def _thinner(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
     a, b, c = (max(1, math.ceil(n / THINNER)) for n in mesh.points)
-    thin = Mesh((a, b, c), mesh.shift)
-    return irreducible_mesh(thin, operations) if operations else thin
+    return irreducible_mesh(Mesh((a, b, c), mesh.shift), operations)

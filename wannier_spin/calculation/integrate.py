@@ -63,7 +63,7 @@ class Task:
         wanted = self.prepared.request.tolerance
         if wanted is None:
             return MOVED * scale
-        return max(wanted.relative * scale, (wanted.absolute or {}).get(name, 0.0))
+        return wanted.allowed(name, scale)
 
     def tensors(self, sums: Sums) -> dict[str, ResponseTensor]:
         """All responses out of the sums, symmetrized."""
@@ -156,35 +156,37 @@ def algorithm_of(request: Request, model: Model) -> Algorithm:
 
 
 def integral_of(task: Task, degeneracy_tolerance: float) -> Integral:
-    """What is summed, with what makes it this calculation."""
+    """What is summed."""
     prepared, request, group = task.prepared, task.prepared.request, task.group
-    plan, operations = prepared.plan, () if group is None else tuple(group.group.point_operations)
-    identity = {
-        "model": f"{prepared.model.name} ({fingerprint(prepared.model)})",
-        **request.identity(),
-        "summed": ", ".join(record.name for record in plan.responses),
-        "operations": operations_text(task.reducing),
-        "degeneracy_tolerance": f"{degeneracy_tolerance:g}",
-        "sites": str(dict(plan.sites)),
-        **(
-            {}
-            if request.tolerance is None
-            else {"replicas": str(request.tolerance.replicas), "boxes": str(request.tolerance.start)}
-        ),
-    }
+    operations = () if group is None else tuple(group.group.point_operations)
     return Integral(
         prepared.model,
-        plan,
+        prepared.plan,
         prepared.occupation,
         degeneracy_tolerance,
         request.relaxation,
         request.natural_tau,
-        {record.name: prepared.factor(record) for record in plan.responses},
+        {record.name: prepared.factor(record) for record in prepared.plan.responses},
         operations,
         request.reduce_k,
         task.sites,
-        identity,
+        lambda: _identity(task, degeneracy_tolerance),
     )
+
+
+def _identity(task: Task, degeneracy_tolerance: float) -> dict[str, str]:
+    """What makes the calculation."""
+    prepared, request, wanted = task.prepared, task.prepared.request, task.prepared.request.tolerance
+    boxes = {} if wanted is None else {"replicas": str(wanted.replicas), "boxes": str(wanted.start)}
+    return {
+        "model": f"{prepared.model.name} ({fingerprint(prepared.model)})",
+        **request.identity(),
+        "summed": ", ".join(record.name for record in prepared.plan.responses),
+        "operations": operations_text(task.reducing),
+        "degeneracy_tolerance": f"{degeneracy_tolerance:g}",
+        "sites": str(dict(prepared.plan.sites)),
+        **boxes,
+    }
 
 
 def with_other_tolerances(task: Task, merged: Merged, algorithm: Algorithm, execution: Execution) -> list[Sums]:

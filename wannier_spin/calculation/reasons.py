@@ -13,10 +13,10 @@ from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.channels import Tolerance, whole
 from wannier_spin.integrals.hidden import NearestGaps, mesh_axes
 from wannier_spin.integrals.mesh import OnMesh
+from wannier_spin.integrals.meshes import alike
 from wannier_spin.integrals.sums import NEAR_FERMI, Sums
 from wannier_spin.integration.parallel import Communicator, together
 from wannier_spin.model import TightBindingModel
-from wannier_spin.occupation import Occupation
 from wannier_spin.results import ResponseTensor
 from wannier_spin.results.numbers import with_bar
 
@@ -52,42 +52,64 @@ def kept_open(
         if comm.rank:
             return None
         missed = dict.fromkeys(whole(name) for name, reached in sums.converged.items() if not reached)
+        near = _NearGaps.of(integral, integral.model) if isinstance(integral.model, TightBindingModel) else None
         held = np.asarray(wanted.judged(integral.occupation).reshape(len(integral.occupation.mu), -1).any(axis=1))
-        return {name: _largest_bar(integral, tensors[name], held) for name in missed if np.isfinite(tensors[name].error).any()}
+        return {
+            name: _largest_bar(integral, near, tensors[name], held) for name in missed if np.isfinite(tensors[name].error).any()
+        }
 
     words: dict[str, str] = comm.bcast(together(comm, found))
     return words
 
 
-def _largest_bar(integral: Integral, tensor: ResponseTensor, held: NDArray[np.bool_]) -> str:
-    """held : (mu,) which of them are held to the tolerance."""
+def _largest_bar(integral: Integral, near: _NearGaps | None, tensor: ResponseTensor, held: NDArray[np.bool_]) -> str:
+    """near : None for a model without a mesh. held : (mu,) which of them are held to the tolerance."""
     error = np.where(held.reshape(-1, *(1,) * (tensor.error.ndim - 1)), np.nan_to_num(tensor.error), -1.0)
     index = np.unravel_index(int(np.argmax(error)), error.shape)
     place = tuple(int(i) for i in index)
     mu, temperature = float(tensor.mu[place[0]]), float(tensor.temperature[place[1]])
     number = with_bar(float(tensor.values[place]), float(tensor.error[place]))
     text = f"{tensor.component_name(place)} at mu = {mu:.4f} eV, T = {temperature:g} K: {number} {tensor.unit}"
-    occupation = Occupation(np.array([mu]), integral.occupation.kT[place[1] : place[1] + 1])
-    gap = smallest_gap(integral, occupation) if isinstance(integral.model, TightBindingModel) else None
+    gap = None if near is None else _smallest_gap(integral, near, mu, float(integral.occupation.kT[place[1]]))
     return text if gap is None else f"{text}; smallest gap there: {gap}"
 
 
-def smallest_gap(integral: Integral, occupation: Occupation) -> Gap | None:
-    """The smallest gap within a few kT of one mu that k.p theory leads to from a small mesh; None where none is near."""
-    model = integral.model
-    assert isinstance(model, TightBindingModel)
-    mesh = OnMesh(_points(model)).mesh(integral)
-    used = np.ones(mesh.points, bool) if mesh.weights is None else mesh.weights > 0
-    k = np.argwhere(used) / np.array(mesh.points)
-    axes = mesh_axes(model.lattice, mesh.points, [])
-    mu, near = float(occupation.mu[0]), NEAR_FERMI * float(occupation.kT[0])
-    found = []
-    for part in np.array_split(k, max(len(k) // 64, 1)):
-        gaps = NearestGaps.of(_geometry(integral, part), axes)
-        close = ((gaps.where**2).sum(axis=-1) < CLOSEST**2) & (np.abs(gaps.energy - mu) < near + gaps.margin)
-        found += [(float(gaps.least[p, n]), part[p], int(n)) for p, n in np.argwhere(close & np.isfinite(gaps.now))]
-    followed = [_followed(integral, k, band, axes) for _, k, band in sorted(found, key=lambda one: one[0])[:FOLLOWED]]
-    at_mu = [gap for gap in followed if abs(gap.energy - mu) < near + gap.size]
+@dataclass(frozen=True)
+class _NearGaps:
+    """Gaps next to the points of a small mesh: k (g,3) of the point, lower band (g,) from 0, smallest size and energy there (g,),
+    and how far mu may be from it (g,), eV. axes : of the mesh.
+    """
+
+    k: Real
+    band: NDArray[np.int64]
+    least: Real
+    energy: Real
+    margin: Real
+    axes: Real
+
+    @classmethod
+    def of(cls, integral: Integral, model: TightBindingModel) -> _NearGaps:
+        """Those that k.p theory is believed about, at irreducible points."""
+        mesh = OnMesh(_points(model)).mesh(integral)
+        used = np.ones(mesh.points, bool) if mesh.weights is None else mesh.weights > 0
+        k = np.argwhere(used) / np.array(mesh.points)
+        axes = mesh_axes(model.lattice, mesh.points, [])
+        found = []
+        for part in np.array_split(k, max(len(k) // 64, 1)):
+            gaps = NearestGaps.of(_geometry(integral, part), axes)
+            p, n = np.nonzero(((gaps.where**2).sum(axis=-1) < CLOSEST**2) & np.isfinite(gaps.now))
+            found.append((part[p], n, gaps.least[p, n], gaps.energy[p, n], gaps.margin[p, n]))
+        points, band, least, energy, margin = (np.concatenate(columns) for columns in zip(*found, strict=True))
+        return cls(points, band, least, energy, margin, axes)
+
+
+def _smallest_gap(integral: Integral, near: _NearGaps, mu: float, kT: float) -> Gap | None:
+    """The smallest gap within a few kT of one mu that k.p theory leads to; None where none is near."""
+    reach = NEAR_FERMI * kT
+    close = np.flatnonzero(np.abs(near.energy - mu) < reach + near.margin)
+    first = close[np.argsort(near.least[close], kind="stable")[:FOLLOWED]]
+    followed = [_followed(integral, near.k[i], int(near.band[i]), near.axes) for i in first]
+    at_mu = [gap for gap in followed if abs(gap.energy - mu) < reach + gap.size]
     return min(at_mu, key=lambda gap: gap.size, default=None)
 
 
@@ -119,6 +141,5 @@ def _geometry(integral: Integral, k: Real) -> BandGeometry:
 
 
 def _points(model: TightBindingModel) -> tuple[int, int, int]:
-    lengths = np.linalg.norm(np.linalg.inv(model.lattice), axis=0) * np.array(model.periodic)
-    n1, n2, n3 = (max(2, round(ALONG * x / lengths.max())) if x else 1 for x in lengths)
+    n1, n2, n3 = (max(2, round(x)) if x else 1 for x in alike(model, ALONG))
     return n1, n2, n3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,7 +33,7 @@ class OnBoxes:
     def sums(self, integral: Integral, execution: Execution) -> Sums:
         """See `Algorithm`. Raises InputError if the limit of evaluations does not suffice for the first boxes; Interrupted."""
         found = self.integrands(integral, self.wanted, execution.memory)
-        return integrate_adaptive(found, self.wanted, execution, integral.identity or {})
+        return integrate_adaptive(found, self.wanted, execution, checkpoint_of(execution.control, integral))
 
     def sketch(self, integral: Integral, thorough: bool) -> FirstBoxes:
         """See `Algorithm`."""
@@ -50,24 +50,26 @@ class FirstBoxes:
         """See `Algorithm`."""
         first = self.boxes.integrands(integral, replace(self.boxes.wanted, replicas=1), execution.memory)
         once = replace(self.boxes.wanted, replicas=1, max_evaluations=len(first[0].tiling.first()) * first[0].rule.n_points)
-        return integrate_adaptive(first, once, replace(execution, control=Control(stop=execution.control.stop)), {})
+        return integrate_adaptive(first, once, replace(execution, control=Control(stop=execution.control.stop)), None)
 
     def sketch(self, integral: Integral, thorough: bool) -> FirstBoxes:
         """See `Algorithm`."""
         return self
 
 
+def checkpoint_of(control: Control, integral: Integral) -> Checkpoint | None:
+    """Where what is reached is kept, if it is."""
+    return None if control.checkpoint is None else Checkpoint(control.checkpoint, integral.identity(), control.before)
+
+
 def integrate_adaptive(
-    integrands: Sequence[BoxIntegrand], wanted: Tolerance, execution: Execution, identity: Mapping[str, str]
+    integrands: Sequence[BoxIntegrand], wanted: Tolerance, execution: Execution, checkpoint: Checkpoint | None
 ) -> Sums:
     """Integrals within a tolerance, or as near as the limits allow; one integrand for each replica.
-
-    identity : what makes the calculation; a checkpoint of another one is refused.
 
     Raises InputError if the limit of evaluations does not suffice for the first boxes; Interrupted.
     """
     comm, control = execution.comm, execution.control
-    checkpoint = Checkpoint(control.checkpoint, identity, control.before) if control.checkpoint is not None else None
     states: list[State] = _stored(checkpoint, comm) if control.resume else []
     verdicts = []
     for replica, integrand in enumerate(integrands):

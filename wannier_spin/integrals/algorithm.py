@@ -25,7 +25,8 @@ class Integral:
 
     scale : response -> factor of its unit, tau included. tau : the first one, hbar/eV. group : operations that the responses are
     projected on, none without a structure. reduced : whether k-points are reduced with them. sites : how the group permutes
-    the sites of the plan. identity : what makes the calculation; a checkpoint of another one is refused.
+    the sites of the plan. identity : makes what tells the calculation from others, by whose checkpoint it is refused; asked for
+    where there is a checkpoint only, since it reads the whole model.
     """
 
     model: Model
@@ -38,7 +39,7 @@ class Integral:
     group: Sequence[Operation] = ()
     reduced: bool = True
     sites: SiteGroup | None = None
-    identity: Mapping[str, str] | None = None
+    identity: Callable[[], Mapping[str, str]] = dict
 
     @property
     def reducing(self) -> Sequence[Operation]:

@@ -27,7 +27,7 @@ from wannier_spin.integrals.hidden import NearestGaps, mesh_axes
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.adaptive import DOUBT
-from wannier_spin.integration.grid import Batch, Mesh
+from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.stars import Stars, lift, stars
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import CUTOFF, Occupation
@@ -210,16 +210,17 @@ class Bars:
         sea, surface = self.invariant.sea.T @ sea, self.invariant.surface.T @ surface
         return (sea, surface) if self.judged.reduced else (self.invariant.sea @ sea, self.invariant.surface @ surface)
 
-    def add(self, total: Real, batch: Batch, axes: tuple[int, int, int], geometry: BandGeometry, sea: Real, surface: Real) -> None:
-        """Add the points of a batch to the sums (size,): densities (k,n,c_sea), (k,n,c_surface)."""
+    def add(self, total: Real, phases: Real, weights: Real, geometry: BandGeometry, sea: Real, surface: Real) -> None:
+        """Add points to the sums (size,): phases of the stars times weights (rows,k), weights (k,), densities (k,n,c_sea),
+        (k,n,c_surface).
+        """
         energies = geometry.group_energies
-        phases = self.stars.phases(batch.k1, batch.k2, batch.k3, batch.used, axes) * batch.weights
         of_sample, of_profile = self.shapes
         by_point = self.at_sample.sums_by_point(energies, sea, surface)
         sums = total[: math.prod(of_sample)].reshape(of_sample)
         sums[:-1] += (phases @ by_point.reshape(len(by_point), -1)).reshape(sums[:-1].shape)
         gaps = NearestGaps.of(geometry, self.axes)
-        sums[-1, :, : sea.shape[-1]] += gaps.beside(self.at_sample, batch.weights, sea)
+        sums[-1, :, : sea.shape[-1]] += gaps.beside(self.at_sample, weights, sea)
         if self.at_profile is None:
             return
         probes = self._probes

@@ -73,6 +73,10 @@ class Tolerance:
         if self.window is not None and not _ascending(self.window):
             raise InputError(f"tolerance (window) = {self.window!r}, expected two energies (eV), the lower one first")
 
+    def allowed(self, name: str, largest: float) -> float:
+        """How large the error of a response (or of its variants) may be whose largest component this is, in its unit."""
+        return max(self.relative * largest, (self.absolute or {}).get(whole(name), 0.0))
+
     def judged(self, occupation: Occupation) -> NDArray[np.bool_]:
         """Points of a scan that are held to the tolerance: (w,). Raises InputError where there are none."""
         if self.window is None:
@@ -155,10 +159,9 @@ class Channels:
         for name, Q, magnitude in zip(self.names, self.responses, totals.magnitude, strict=True):
             value, difference, spread = (self._held(X) for X in (totals.value, totals.difference, totals.spread))
             values, bar = np.abs(value @ Q), error_bar(difference @ Q, spread @ np.abs(Q))
-            absolute = (wanted.absolute or {}).get(whole(name), 0.0)
             noise = NOISE * np.abs(Q).max(initial=0.0)
             scale = max(values.max(initial=0.0), CANCELLED * magnitude)
-            tolerance.append(max(wanted.relative * scale, absolute, noise, np.finfo(float).tiny))
+            tolerance.append(max(wanted.allowed(name, scale), noise, np.finfo(float).tiny))
             excess.append(bar.max(initial=0.0) / tolerance[-1])
         return Verdict(np.array(tolerance), np.array(excess))
 

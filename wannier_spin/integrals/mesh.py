@@ -50,8 +50,7 @@ class OnMesh:
 
     def mesh(self, integral: Integral) -> Mesh:
         """With the weights of irreducible points."""
-        whole = Mesh(self.points, self.shift)
-        return irreducible_mesh(whole, integral.reducing) if integral.reducing else whole
+        return irreducible_mesh(Mesh(self.points, self.shift), integral.reducing)
 
     def sums(self, integral: Integral, execution: Execution) -> Sums:
         """See `Algorithm`."""
@@ -86,10 +85,12 @@ class OnMesh:
 
 
 def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
-    """The mesh with the weights of its irreducible points, under the operations that leave it invariant.
+    """The mesh with the weights of its irreducible points, under the operations that leave it invariant; without any, as it is.
 
     The nested coarse mesh must stay invariant too: the error estimate compares the two.
     """
+    if not operations:
+        return mesh
     usable = mesh_operations(operations, mesh.points, mesh.shift)
     if mesh.nested:
         usable = mesh_operations(usable, *mesh.coarse)
@@ -199,9 +200,10 @@ class _MeshSums:
                 geometry, sea, surface = self._densities(batch)
                 self._add(totals, batch, geometry, sea, surface)
                 if self.bars is not None:
-                    self.bars.add(further[: self.bars.size], batch, self.source.axes, geometry, sea, surface)
+                    phases = self.bars.stars.phases(batch.k1, batch.k2, batch.k3, batch.used, self.source.axes) * batch.weights
+                    self.bars.add(further[: self.bars.size], phases, batch.weights, geometry, sea, surface)
                     if self.profile is not None:
-                        self.profile.add(further[self.bars.size :], batch, self.source.axes, geometry)
+                        self.profile.add(further[self.bars.size :], phases, geometry)
                 minima = np.minimum(minima, minima_of(geometry.group_energies, geometry.group, self.occupation))
         if not np.isfinite(totals).all():
             raise self._not_finite(run)

@@ -15,12 +15,13 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError, Interrupted
-from wannier_spin.integrals.adaptive import FirstBoxes, OnBoxes
+from wannier_spin.integrals.adaptive import FirstBoxes, OnBoxes, checkpoint_of
 from wannier_spin.integrals.algorithm import Execution, Integral, Round
 from wannier_spin.integrals.boxes import first_evaluations
 from wannier_spin.integrals.channels import Tolerance
@@ -112,7 +113,7 @@ class _Run:
     def _stored(self) -> Reached:
         """What a checkpoint has, where the run goes on from one."""
         control, comm = self.execution.control, self.execution.comm
-        checkpoint = self._checkpoint()
+        checkpoint = self._checkpoint
         if not control.resume:
             return Reached()
         if checkpoint is None:
@@ -120,9 +121,9 @@ class _Run:
         found: Reached = comm.bcast(together(comm, lambda: Reached.of(checkpoint.stored()) if comm.rank == 0 else None))
         return found
 
+    @cached_property
     def _checkpoint(self) -> Checkpoint | None:
-        path = self.execution.control.checkpoint
-        return None if path is None else Checkpoint(path, self.integral.identity or {})
+        return checkpoint_of(self.execution.control, self.integral)
 
     def _next(self, reached: Reached) -> Step | None:
         """None: it is done, or limits do not allow more."""
@@ -192,7 +193,7 @@ class _Run:
         stage = Stage(points, sums.evaluations, time.monotonic() - start, found.bars)
         stages, spent = (*reached.stages, stage), reached.spent + sums.evaluations
         after = replace(reached, stages=stages, sums=sums, moved=moved, spent=spent)
-        checkpoint, comm = self._checkpoint(), self.execution.comm
+        checkpoint, comm = self._checkpoint, self.execution.comm
         if checkpoint is not None:
             together(comm, lambda: checkpoint.write_meshes(after.as_tree()) if comm.rank == 0 else None)
         excess = found.excess(_before(stages))
@@ -275,13 +276,18 @@ def mesh_points(integral: Integral, longest: float) -> tuple[int, int, int]:
     """
     model = integral.model
     assert isinstance(model, TightBindingModel)
-    lengths = np.linalg.norm(np.linalg.inv(model.lattice), axis=0) * np.array(model.periodic)
     found = []
-    for wanted in (longest * lengths / lengths.max(), longest * np.array(model.periodic)):
+    for wanted in (alike(model, longest), longest * np.array(model.periodic)):
         n1, n2, n3 = (_twice_a_prime(n) if periodic else 1 for n, periodic in zip(wanted, model.periodic, strict=True))
         found.append((n1, n2, n3))
     kept = [len(mesh_operations(integral.reducing, points, (0.0, 0.0, 0.0))) for points in found]
     return found[0] if kept[0] == kept[1] else found[1]
+
+
+def alike(model: TightBindingModel, longest: float) -> Real:
+    """So much along the longest reciprocal vector and in proportion along the others, zero without periodicity: (3,)."""
+    lengths = np.linalg.norm(np.linalg.inv(model.lattice), axis=0) * np.array(model.periodic)
+    return np.asarray(longest * lengths / lengths.max())
 
 
 def _twice_a_prime(least: float) -> int:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.spectrum import Spectrum, at_frequencies
 from wannier_spin.integrals.sums import Rows
-from wannier_spin.integration.grid import Batch
 from wannier_spin.integration.stars import Stars
 from wannier_spin.responses import DYNAMIC_BLOCKS
 
@@ -49,12 +48,11 @@ class FrequencyProfile:
         random = np.random.default_rng(SEED)
         return [random.choice([-1.0, 1.0], (math.prod(one.shape), PROBES)) for one in self.spectrum.numerators]
 
-    def add(self, total: Real, batch: Batch, axes: tuple[int, int, int], geometry: BandGeometry) -> None:
-        """Add the points of a batch to the sums (size,)."""
-        phases = self.stars.phases(batch.k1, batch.k2, batch.k3, batch.used, axes)[self.stars.outer_rows] * batch.weights
+    def add(self, total: Real, phases: Real, geometry: BandGeometry) -> None:
+        """Add points to the sums (size,). phases : of all rows of the stars, times weights: (rows,k)."""
         tables = total.reshape(-1, *self.shape)
         for table, bands, signs in zip(tables, self.spectrum.bands(geometry), self._signs, strict=True):
-            self.spectrum.accumulate(table, bands, phases, signs)
+            self.spectrum.accumulate(table, bands, phases[self.stars.outer_rows], signs)
 
     def rows_of_all(self, rows: Rows, total: Real) -> Rows:
         """Contributions to the errors at all frequencies, from those at the few of `Spectrum.beside`."""

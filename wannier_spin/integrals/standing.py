@@ -44,12 +44,11 @@ def standing(integral: Integral, wanted: Tolerance, sums: Sums, moved: Real | No
     rows = []
     for name, value in values.items():
         scale = integral.scale[whole(name)]
-        absolute = (wanted.absolute or {}).get(whole(name), 0.0)
         largest, bar, change = (
             scale * np.abs(X[judged]).max(initial=0.0) for X in (value, bars[name], 0 * value if changes is None else changes[name])
         )
         noise = max(NOISE * scale, np.finfo(float).tiny)
-        rows.append((max(wanted.relative * largest, absolute, noise), np.inf if (unseen & judged).any() else bar, change))
+        rows.append((max(wanted.allowed(name, largest), noise), np.inf if (unseen & judged).any() else bar, change))
     tolerance, largest_bars, changed = np.array(rows).reshape(-1, 3).T
     return Standing(tuple(values), tolerance, largest_bars, changed)
 

@@ -159,14 +159,19 @@ def _solid_panels(figure: Figure, number: int) -> list[Axes]:
     return solid
 
 
+def _towards(view: tuple[float, float]) -> Real:
+    """The unit vector to who looks."""
+    up, turn = np.radians(view)
+    return np.array([np.cos(up) * np.cos(turn), np.cos(up) * np.sin(turn), np.sin(up)])
+
+
 def _draw_zone(axes: Any, edges: Real, view: tuple[float, float]) -> None:
     """Edges of the zone; those behind the surface, whose middles lie in the half that looks away, are pale."""
     reach = float(np.abs(edges).max())
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
     axes.set_box_aspect((1, 1, 1), zoom=1.45)
     axes.view_init(*view)
-    up, turn = np.radians(view)
-    towards = np.array([np.cos(up) * np.cos(turn), np.cos(up) * np.sin(turn), np.sin(up)])
+    towards = _towards(view)
     for edge in edges:
         near = float(edge.mean(axis=0) @ towards) > -1e-9
         axes.plot(*edge.T, color="0.15" if near else "0.65", lw=0.7, zorder=3 if near else 1)
@@ -229,9 +234,7 @@ def _plain_unit(unit: str) -> str:
 
 def _layout(title: str, size: Real) -> dict[str, Any]:
     """size (3,) : of the zone, 1/angstrom."""
-    up, turn = np.radians(VIEW)
-    eye = dict(zip("xyz", (np.cos(up) * np.cos(turn), np.cos(up) * np.sin(turn), np.sin(up)), strict=True))
-    camera = {"projection": {"type": "orthographic"}, "eye": eye}
+    camera = {"projection": {"type": "orthographic"}, "eye": dict(zip("xyz", _towards(VIEW), strict=True))}
     ratio = dict(zip("xyz", FILLING * size / size.max(), strict=True))
     scene = {"aspectmode": "manual", "aspectratio": ratio, "camera": camera} | {f"{x}axis": {"visible": False} for x in "xyz"}
     legend = {"x": 0, "y": 0, "orientation": "h"}

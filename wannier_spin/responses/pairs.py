@@ -65,7 +65,12 @@ class BandPairs:
     @cached_property
     def O(self) -> Complex:  # noqa: E743  (the observable's name in the equations)
         """O_nm: (k,n,o,m)."""
-        return rows(np.concatenate([self.geometry.observable(name) for name in self.observables], axis=1))
+        return rows(self._matrices)
+
+    @property
+    def _matrices(self) -> Complex:
+        """O_nm as matrices, not kept beside `O`: (k,o,n,m)."""
+        return np.concatenate([self.geometry.observable(name) for name in self.observables], axis=1)
 
     @cached_property
     def _inverse_gap(self) -> Real:
@@ -152,7 +157,7 @@ class BandPairs:
     def mixing(self) -> Complex:
         """[Y, v^b]_nm with Y_nm = O_nm/eps_nm, zero inside a group: how O mixes the bands into v^b. (k,b,o,n,m)."""
         g = self.geometry
-        Y = np.asarray(np.concatenate([g.observable(name) for name in self.observables], axis=1) * g.inverse_gap[:, None], complex)
+        Y = np.asarray(self._matrices * g.inverse_gap[:, None], complex)
         return plus_adjoint(Y[:, None], g.velocity[:, :, None])  # Y is anti-Hermitian: [Y, v] = Y v + (Y v)^+
 
     @cached_property
@@ -169,7 +174,7 @@ class BandPairs:
     def _own_difference(self) -> Complex:
         """[v^d, O_D]_nm = v^d_NM O_MM - O_NN v^d_NM: (k,d,o,n,m)."""
         g = self.geometry
-        inside = np.concatenate([g.observable(name) for name in self.observables], axis=1) * g.same_group[:, None]
+        inside = self._matrices * g.same_group[:, None]
         return 1j * bracket(g.velocity[:, :, None], inside[:, None])
 
     def re_of_velocity(self, X: Complex, kernel: Real) -> Real:
