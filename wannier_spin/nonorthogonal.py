@@ -16,7 +16,7 @@ is cut off, and how much that changes is measured between the points that it was
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -153,8 +153,7 @@ def _meshes(basis: OverlappingBasis) -> Iterator[tuple[int, int, int]]:
 
 def _series(basis: OverlappingBasis, counts: tuple[int, int, int]) -> tuple[NDArray[np.int64], dict[str, Complex]]:
     """R vectors about 0, and the Fourier coefficients there of what is exact on a mesh."""
-    R_vectors = np.array(list(product(*(range(-(n // 2), n // 2 + 1) for n in counts))))
-    k = np.array(list(product(*(range(n) for n in counts)))) / counts
+    R_vectors, k = conjugate_meshes(counts)
     result: dict[str, Complex] = {}
     for first in range(0, len(k), BATCH):
         part = k[first : first + BATCH]
@@ -163,6 +162,12 @@ def _series(basis: OverlappingBasis, counts: tuple[int, int, int]) -> tuple[NDAr
             sums = (phases @ X.reshape(len(part), -1)).reshape(len(R_vectors), *X.shape[1:])
             result[name] = result[name] + sums if name in result else sums
     return R_vectors, result
+
+
+def conjugate_meshes(counts: Sequence[int]) -> tuple[NDArray[np.int64], Real]:
+    """R vectors about 0, and as many points k, between which Fourier sums are exact: odd numbers along each direction."""
+    R_vectors = np.array(list(product(*(range(-(n // 2), n // 2 + 1) for n in counts))))
+    return R_vectors, np.array(list(product(*(range(n) for n in counts)))) / counts
 
 
 def _without_small(

@@ -1,25 +1,19 @@
 """The benchmarks: stored results are those of the rows, a row is measured, and slopes are slopes."""
 
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import pytest
+from scripts import scripts
 
 import wannier_spin as ws
 
 pytest.importorskip("wannierberri")
-FOLDER = Path(__file__).resolve().parents[2] / "workflows" / "benchmarks"
-MODULES = ("measure", "rows", "subjects", "postw90")
 
 
 @pytest.fixture
-def measure(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module("measure")
-    for name in MODULES:
-        sys.modules.pop(name, None)
+def measure():
+    with scripts("benchmarks", "measure", "rows", "subjects", "postw90") as script:
+        yield script("measure")
 
 
 def test_stored_results_are_those_of_the_rows(measure):

@@ -1,23 +1,18 @@
 """Coverage of bars: how bars are judged, a small case from end to end, and what is stored."""
 
-import importlib
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import scripts
 
 import wannier_spin as ws
 
-FOLDER = Path(__file__).resolve().parents[2] / "workflows" / "verification"
-
 
 @pytest.fixture
-def workflow(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module("coverage_of_bars")
-    sys.modules.pop("coverage_of_bars", None)
+def workflow():
+    with scripts("verification", "coverage_of_bars") as script:
+        yield script("coverage_of_bars")
 
 
 def test_a_bar_is_judged_where_the_truth_is_known_well_enough(workflow):

@@ -1,6 +1,5 @@
 """workflows/dft: the inputs, the converter of pseudopotentials, and the chain with programs that only pretend."""
 
-import importlib
 import os
 import re
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import scripts
 
 from wannier_spin.readers.structure import read_structure
 from wannier_spin.readers.wannier90_files import read_win
@@ -18,19 +18,14 @@ from wannier_spin.readers.wannier90_files import read_win
 FOLDER = Path(__file__).resolve().parents[2] / "workflows" / "dft"
 SCRIPT = FOLDER / "run.py"
 N_ELECTRONS = {"GaAs": 28, "Pt": 16, "Fe": 16}  # of the pseudopotentials behind example_inputs
-MODULES = ("materials", "inputs", "psp8", "run")
+MODULES = ("materials", "inputs", "psp8", "programs", "run")
 
 
 @pytest.fixture(scope="module")
 def dft():
     """The modules of the workflow by name."""
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield {name: importlib.import_module(name) for name in MODULES}
-    finally:
-        sys.path.remove(str(FOLDER))
-        for name in MODULES:
-            sys.modules.pop(name, None)
+    with scripts("dft", *MODULES) as script:
+        yield {name: script(name) for name in MODULES}
 
 
 def upf(path, z, kind="NC", spin_orbit="T"):

@@ -1,6 +1,5 @@
 """The documentation says what is true: tutorials print what pages show, code blocks run, every field and option is explained."""
 
-import importlib
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from scripts import scripts
 
 import wannier_spin as ws
 from wannier_spin.config import settings_from
@@ -31,11 +31,8 @@ BLOCK = re.compile(r"(<!-- not run: .+ -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILI
 @pytest.fixture(scope="module")
 def documentation():
     """Import a script of the folder by its name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
-        yield importlib.import_module
-        for name in ("generate", "validate", "build"):  # other folders may have their own
-            sys.modules.pop(name, None)
+    with scripts("documentation", "generate", "validate", "build") as script:
+        yield script
 
 
 @pytest.fixture

@@ -1,20 +1,17 @@
 """The GPAW route: overlaps, spins and files of made-up PAW states, read by the readers of the package; inputs that fit together."""
 
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import scripts
 
 from wannier_spin.config import read_settings
 from wannier_spin.readers import read_structure
 from wannier_spin.readers.wannier90_files import read_eig, read_mmn, read_spn
 from wannier_spin.readers.win import read_win
 
-FOLDER = Path(__file__).resolve().parents[2] / "workflows" / "dft"
-NAMES = ("paw", "paw_materials", "gpaw_states", "run_gpaw")
+NAMES = ("paw", "paw_materials", "gpaw_states", "programs", "run_gpaw")
 BANDS = 5
 K, B, G = np.array([0.1, 0.2, 0.3]), np.array([0.25, 0.0, 0.5]), np.array([1, 0, -1])
 NONE = np.zeros(3)
@@ -23,11 +20,8 @@ NONE = np.zeros(3)
 @pytest.fixture(scope="module")
 def gpaw():
     """The scripts by name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
-        yield {name: importlib.import_module(name) for name in NAMES}
-        for name in NAMES:
-            sys.modules.pop(name, None)
+    with scripts("dft", *NAMES) as script:
+        yield {name: script(name) for name in NAMES}
 
 
 @pytest.fixture

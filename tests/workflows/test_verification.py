@@ -1,21 +1,16 @@
 """The verification set: its cheap part runs, its stored results are those of its cases, and a wrong number is noticed."""
 
-import importlib
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-
-FOLDER = Path(__file__).resolve().parents[2] / "workflows" / "verification"
+from scripts import scripts
 
 
 @pytest.fixture
-def verify(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module("verify")
-    sys.modules.pop("verify", None)
+def verify():
+    with scripts("verification", "verify") as script:
+        yield script("verify")
 
 
 def test_the_quick_part_agrees(verify, capsys):

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,17 +20,13 @@ from pathlib import Path
 
 import inputs
 from materials import MATERIALS, Material
+from programs import Failure, exit_code, launch, require, unfinished
 
 from wannier_spin.readers.fermi import find_fermi_energy
 
 PROGRAMS = {"pw.x": "quantum-espresso", "pw2wannier90.x": "quantum-espresso", "wannier90.x": "wannier90"}
 GRID = {"test": 12, "production": 24}  # of `wannier-spin run`
 UNCONVERGED = "Disentanglement convergence criteria not satisfied"
-TAIL = 12  # lines of a failed program's output that are shown
-
-
-class Failure(Exception):
-    """What the user has to know, in one message."""
 
 
 @dataclass(frozen=True)
@@ -113,25 +108,16 @@ def is_done(job: Job, step: Step) -> bool:
 
 def run_step(job: Job, step: Step) -> None:
     """Run one program. Raises Failure with the end of its output."""
-    writes_itself = step.output.endswith(".wout")
-    target = job.folder / ("wannier90.log" if writes_itself else step.output)
-    with open(target, "w") as output:
-        done = subprocess.run(step.command, cwd=job.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    code, printed = launch(step.command, job.folder, step.output)
     text = (job.folder / step.output).read_text(errors="replace") if (job.folder / step.output).is_file() else ""
-    finished = is_done(job, step) if step.done else done.returncode == 0
+    finished = is_done(job, step) if step.done else code == 0
     if not finished:
-        last = "\n".join((text or target.read_text(errors="replace")).splitlines()[-TAIL:])
-        raise Failure(
-            f"{step.title}: '{shlex.join(step.command)}' in '{job.folder}' did not finish; the end of {step.output}:\n{last}"
-        )
+        raise unfinished(step.title, step.command, job.folder, step.output, text or printed.read_text(errors="replace"))
 
 
 def run(job: Job, report: Callable[[str], None] = print) -> None:
     """The whole chain, from where it stopped."""
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if missing:
-        packages = " ".join(sorted({PROGRAMS[program] for program in missing}))
-        raise Failure(f"no {', '.join(missing)} on the path; on Debian: apt-get install {packages}")
+    require(PROGRAMS)
     check_pseudopotentials(job)
     write_inputs(job, None)
     fermi_energy = None
@@ -164,17 +150,13 @@ def main(argv: list[str] | None = None) -> int:
     given = parser.parse_args(argv)
     folder = given.folder or Path(f"{given.material}_{given.quality}")
     job = Job(given.material, MATERIALS[given.material], given.quality, folder, given.pseudo, tuple(shlex.split(given.mpi)))
-    try:
-        if given.write_only:
-            check_pseudopotentials(job)
-            write_inputs(job, given.fermi_energy)
-            print(f"inputs written to {folder}")
-        else:
-            run(job)
-    except (Failure, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    def inputs_only() -> None:
+        check_pseudopotentials(job)
+        write_inputs(job, given.fermi_energy)
+        print(f"inputs written to {folder}")
+
+    return exit_code(inputs_only if given.write_only else lambda: run(job))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,14 +19,10 @@ from pathlib import Path
 
 import numpy as np
 from paw_materials import MATERIALS, PawMaterial
+from programs import Failure, exit_code, launch, require, unfinished
 
 HERE = Path(__file__).resolve().parent
-TAIL = 12  # lines of a failed program's output that are shown
 DENSER = {"test": 3, "production": 3}  # points of our mesh for one of GPAW's
-
-
-class Failure(Exception):
-    """What the user has to know, in one message."""
 
 
 @dataclass(frozen=True)
@@ -148,21 +142,14 @@ def is_done(run: Run, step: Step) -> bool:
 
 def run_step(run: Run, step: Step) -> None:
     """Run one program. Raises Failure with the end of its output."""
-    target = run.folder / ("wannier90.log" if step.log.endswith(".wout") else step.log)
-    with open(target, "w") as output:
-        done = subprocess.run(step.command, cwd=run.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-    if done.returncode or (step.made and not is_done(run, step)):
-        last = "\n".join(target.read_text(errors="replace").splitlines()[-TAIL:])
-        raise Failure(
-            f"{step.title}: '{shlex.join(step.command)}' in '{run.folder}' did not finish; the end of {target.name}:\n{last}"
-        )
+    code, printed = launch(step.command, run.folder, step.log)
+    if code or (step.made and not is_done(run, step)):
+        raise unfinished(step.title, step.command, run.folder, printed.name, printed.read_text(errors="replace"))
 
 
 def everything(run: Run, report: Callable[[str], None] = print) -> None:
     """The whole chain, from where it stopped."""
-    for program, packages in ((run.gpaw[0], "gpaw gpaw-data"), ("wannier90.x", "wannier90")):
-        if shutil.which(program) is None:
-            raise Failure(f"no {program} on the path; on Debian: apt-get install {packages}")
+    require({run.gpaw[0]: "gpaw gpaw-data", "wannier90.x": "wannier90"})
     run.folder.mkdir(parents=True, exist_ok=True)
     for step in steps(run):
         if step.title.startswith("neighbours"):
@@ -185,12 +172,7 @@ def main(argv: list[str] | None = None) -> int:
     given = parser.parse_args(argv)
     folder = given.folder or Path(f"{given.material}_gpaw_{given.quality}")
     run = Run(given.material, MATERIALS[given.material], given.quality, folder, tuple(shlex.split(given.gpaw)))
-    try:
-        write_inputs(run) if given.write_only else everything(run)
-    except (Failure, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: write_inputs(run) if given.write_only else everything(run))
 
 
 if __name__ == "__main__":

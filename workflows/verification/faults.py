@@ -18,7 +18,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,8 @@ from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE
 from wannier_spin.readers.wannier90 import read_bloch_data
 
 sys.path.insert(0, str(Path(__file__).parent))
-from text_faults import INPUT_FAULTS, TEXT_FAULTS, Said, text_table
+from planted import Fault, Verdict
+from text_faults import INPUT_FAULTS, TEXT_FAULTS, text_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 MATERIALS: dict[str, list[list[float]] | None] = {  # and their moments, mu_B
@@ -51,28 +52,6 @@ OUTPUTS = Path(tempfile.mkdtemp())
 atexit.register(shutil.rmtree, OUTPUTS, ignore_errors=True)
 Plant = Callable[[BlochData], BlochData]
 Fields = NDArray[np.complex128]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """what : in words. plant : how. cause : parts of a message, one of which names it.
-
-    undecidable : why no file can tell, where that is so.
-    """
-
-    what: str
-    plant: Plant
-    cause: tuple[str, ...]
-    undecidable: str = ""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """by : "refused", "warned" or "silent"; message : what was said; named : whether with its cause."""
-
-    by: str
-    message: str
-    named: bool
 
 
 def spins(change: Callable[[Fields], Fields]) -> Plant:
@@ -174,7 +153,7 @@ def moved_centres(factor: float) -> Callable[[BlochData], NDArray[np.float64]]:
 CENTRE_AT_ZERO = "all centres are at the origin, where the factor changes nothing"
 SHIFT = "one number added to all energies changes no overlap, no window that is not given, and no response but through mu"
 FACTOR = "a factor of 1.01 takes no energy across the edge of a window that .win gives"
-SPN: tuple[Fault, ...] = (
+SPN: tuple[Fault[BlochData], ...] = (
     Fault("`.spn` in units of hbar (sigma/2)", spins(lambda s: s / 2), ("sigma/2", "multiply by 2")),
     Fault("`.spn` times 0.9", spins(lambda s: 0.9 * s), ("scaled",)),
     Fault("`.spn` with the other sign", spins(lambda s: -s), ("all three",)),
@@ -197,7 +176,7 @@ SPN: tuple[Fault, ...] = (
     Fault("`.spn` with two k-points exchanged", spins(lambda s: s[[1, 0, *range(2, len(s))]]), ("only some k-points",)),
     Fault("`.spn` of zeros", spins(np.zeros_like), ("empty of spin",)),
 )
-EIG: tuple[Fault, ...] = (
+EIG: tuple[Fault[BlochData], ...] = (
     Fault("`.eig` plus 1 eV", energies(lambda d: d.energies + 1.0), ("shifted or scaled",), SHIFT),
     Fault("`.eig` times 1.01", energies(lambda d: 1.01 * d.energies), ("shifted or scaled",), FACTOR),
     Fault("`.eig` plus 1 eV, no `.win`, the output of scf", with_output(lambda d: d.energies + 1.0), ("fill .eig up to",)),
@@ -206,7 +185,7 @@ EIG: tuple[Fault, ...] = (
     Fault("`.eig` with two bands exchanged at one k", energies(two_bands_exchanged), ("does not fit", "not in ascending order")),
     Fault("`.eig` without its lowest band", all_bands_but(0), ("bands and",)),
 )
-MMN: tuple[Fault, ...] = (
+MMN: tuple[Fault[BlochData], ...] = (
     Fault("`.mmn` of another nscf run (phases)", overlaps(other_phases), ("is not the one that",)),
     Fault(
         "`.mmn` without phases of augmentation",
@@ -222,7 +201,7 @@ MMN: tuple[Fault, ...] = (
         ("contradicts itself", "is not the one that"),
     ),
 )
-CHK: tuple[Fault, ...] = (
+CHK: tuple[Fault[BlochData], ...] = (
     Fault("`.chk` with its lattice in bohr", checkpoint(lattice=lambda d: d.checkpoint.lattice / 0.529177), ("lattice vectors",)),
     Fault(
         "`.chk` with its lattice transposed",
@@ -282,7 +261,7 @@ def tests_of(data: BlochData, structure: Structure) -> Iterator[Check]:
     verified_group(model, structure, DEGENERACY_TOLERANCE)
 
 
-def verdict(fault: Fault, data: BlochData, structure: Structure, known: frozenset[str]) -> Verdict:
+def verdict(fault: Fault[BlochData], data: BlochData, structure: Structure, known: frozenset[str]) -> Verdict:
     """The first thing that is said of a planted fault. known : doubts that there are about the right files too."""
     try:
         with warnings.catch_warnings():
@@ -295,7 +274,7 @@ def verdict(fault: Fault, data: BlochData, structure: Structure, known: frozense
     return judged("refused" if bad.certain else "warned", f"{bad.name}: {bad.value}; {bad.advice}", fault)
 
 
-def judged(by: str, message: str, fault: Fault) -> Verdict:
+def judged(by: str, message: str, fault: Fault[BlochData]) -> Verdict:
     return Verdict(by, message, any(part in message for part in fault.cause))
 
 
@@ -324,7 +303,7 @@ def holes(found: dict[str, dict[str, Verdict]]) -> list[str]:
     return [f"{m}: {what}" for what, row in found.items() for m, one in row.items() if not one.named and not reasons[what]]
 
 
-def text_rows(found: Mapping[str, Said]) -> list[str]:
+def text_rows(found: Mapping[str, Verdict]) -> list[str]:
     """Of faults of text files and input."""
     reasons = {fault.what: fault.undecidable for fault in (*TEXT_FAULTS, *INPUT_FAULTS)}
     return [
@@ -334,7 +313,7 @@ def text_rows(found: Mapping[str, Said]) -> list[str]:
     ]
 
 
-def page(found: dict[str, dict[str, Verdict]], text: Mapping[str, Said]) -> str:
+def page(found: dict[str, dict[str, Verdict]], text: Mapping[str, Verdict]) -> str:
     """docs/faults.md."""
     materials = list(next(iter(found.values())))
     reasons = {fault.what: fault.undecidable for fault in FAULTS}

@@ -13,11 +13,11 @@ import io
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from planted import Fault, Verdict
 
 from wannier_spin import cli
 
@@ -35,28 +35,6 @@ model = { spin = "interleaved" }
 symmetry = { structure = "GaAs.win" }
 """
 Files = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class TextFault:
-    """what : in words. plant : the texts of the files -> with the fault. cause : parts of a message, one of which names it.
-
-    undecidable : why nothing can tell, where that is so.
-    """
-
-    what: str
-    plant: Callable[[Files], Files]
-    cause: tuple[str, ...]
-    undecidable: str = ""
-
-
-@dataclass(frozen=True)
-class Said:
-    """by : "refused", "warned" or "silent"; message : what was said; named : whether with its cause."""
-
-    by: str
-    message: str
-    named: bool
 
 
 def edited(name: str, change: Callable[[str], str]) -> Callable[[Files], Files]:
@@ -172,46 +150,46 @@ def setting(name: str, value: str) -> Callable[[Files], Files]:
 TB, HR = "GaAs_tb.dat", "GaAs_hr.dat"
 BANDS = ("splitting of pairs", "do not follow the crystal", "do not have the symmetry", "bands", "Hermitian")
 TEXT_FAULTS = (
-    TextFault("`_tb.dat`: one degeneracy wrong", edited(TB, degeneracies(one_wrong)), ("has the degeneracy",)),
-    TextFault("`_tb.dat`: the degeneracies of R and -R wrong", edited(TB, degeneracies(pair_wrong)), ("degenerac", *BANDS)),
-    TextFault("`_tb.dat`: degeneracies permuted", edited(TB, degeneracies(permuted)), ("has the degeneracy",)),
-    TextFault("`_tb.dat`: all degeneracies 1", edited(TB, degeneracies(lambda w: ["1"] * len(w))), ("degenerac", *BANDS)),
-    TextFault("`_tb.dat`: one degeneracy lost", edited(TB, degeneracies(lambda w: w[:-1])), ("damaged", "truncated")),
-    TextFault("`_tb.dat`: H of two R exchanged", edited(TB, blocks(exchanged(3, 100))), ("Hermitian", "H(-R)", *BANDS)),
-    TextFault(
+    Fault("`_tb.dat`: one degeneracy wrong", edited(TB, degeneracies(one_wrong)), ("has the degeneracy",)),
+    Fault("`_tb.dat`: the degeneracies of R and -R wrong", edited(TB, degeneracies(pair_wrong)), ("degenerac", *BANDS)),
+    Fault("`_tb.dat`: degeneracies permuted", edited(TB, degeneracies(permuted)), ("has the degeneracy",)),
+    Fault("`_tb.dat`: all degeneracies 1", edited(TB, degeneracies(lambda w: ["1"] * len(w))), ("degenerac", *BANDS)),
+    Fault("`_tb.dat`: one degeneracy lost", edited(TB, degeneracies(lambda w: w[:-1])), ("damaged", "truncated")),
+    Fault("`_tb.dat`: H of two R exchanged", edited(TB, blocks(exchanged(3, 100))), ("Hermitian", "H(-R)", *BANDS)),
+    Fault(
         "`_tb.dat`: H of R and -R exchanged everywhere (H conjugated)",
         edited(TB, numbers(conjugated, False)),
         ("time reversal", *BANDS),
     ),
-    TextFault("`_tb.dat`: H in hartree", edited(TB, numbers(scaled(1 / 27.2114), False)), (".eig", "energies", "bands")),
-    TextFault("`_tb.dat`: positions in bohr", edited(TB, numbers(scaled(1 / BOHR), True)), ("centre", "position")),
-    TextFault("`_tb.dat`: positions zero", edited(TB, numbers(scaled(0.0), True)), ("centre", "position")),
-    TextFault("`_tb.dat`: lattice in bohr", edited(TB, lattice(lambda a: a / BOHR)), ("lattice",)),
-    TextFault("`_tb.dat`: two lattice vectors exchanged", edited(TB, lattice(lambda a: a[[1, 0, 2]])), ("lattice",)),
-    TextFault("`_tb.dat`: the last block lost", edited(TB, blocks(lambda b: b[:-1])), ("truncated",)),
-    TextFault("spin = blocks where spins are interleaved", setting("model", '{ spin = "blocks" }'), ("spin", "interleaved")),
+    Fault("`_tb.dat`: H in hartree", edited(TB, numbers(scaled(1 / 27.2114), False)), (".eig", "energies", "bands")),
+    Fault("`_tb.dat`: positions in bohr", edited(TB, numbers(scaled(1 / BOHR), True)), ("centre", "position")),
+    Fault("`_tb.dat`: positions zero", edited(TB, numbers(scaled(0.0), True)), ("centre", "position")),
+    Fault("`_tb.dat`: lattice in bohr", edited(TB, lattice(lambda a: a / BOHR)), ("lattice",)),
+    Fault("`_tb.dat`: two lattice vectors exchanged", edited(TB, lattice(lambda a: a[[1, 0, 2]])), ("lattice",)),
+    Fault("`_tb.dat`: the last block lost", edited(TB, blocks(lambda b: b[:-1])), ("truncated",)),
+    Fault("spin = blocks where spins are interleaved", setting("model", '{ spin = "blocks" }'), ("spin", "interleaved")),
 )
 INPUT_FAULTS = (
-    TextFault("mu in meV", setting("mu", "100"), ("mu goes from", "outside of them")),
-    TextFault("mu absolute, counted from fermi_energy again", setting("mu", "6.1"), (), "bands are there too"),
-    TextFault("mu in joule", setting("mu", "1.6e-20"), (), "it is a small number of eV, and zero is a usual one"),
-    TextFault("fermi_energy missing", setting("fermi_energy", ""), ("fermi_energy is missing",)),
-    TextFault("fermi_energy in hartree", setting("fermi_energy", "0.2205"), (), "bands are there too"),
-    TextFault("fermi_energy not a number", setting("fermi_energy", "nan"), ("fermi_energy = nan",)),
-    TextFault(
+    Fault("mu in meV", setting("mu", "100"), ("mu goes from", "outside of them")),
+    Fault("mu absolute, counted from fermi_energy again", setting("mu", "6.1"), (), "bands are there too"),
+    Fault("mu in joule", setting("mu", "1.6e-20"), (), "it is a small number of eV, and zero is a usual one"),
+    Fault("fermi_energy missing", setting("fermi_energy", ""), ("fermi_energy is missing",)),
+    Fault("fermi_energy in hartree", setting("fermi_energy", "0.2205"), (), "bands are there too"),
+    Fault("fermi_energy not a number", setting("fermi_energy", "nan"), ("fermi_energy = nan",)),
+    Fault(
         "temperature in eV",
         setting("temperature", "0.02585"),
         ("no state of the mesh",),
         "0.03 K is a temperature; where there are Fermi-surface terms the mesh warns",
     ),
-    TextFault("temperature below zero", setting("temperature", "-1"), ("temperature",)),
-    TextFault("tau in seconds", setting("tau", "1e-14"), ("if seconds are meant",)),
-    TextFault("a list that is a range", setting("mu", "[-2, 2, 81]"), ("looks like 81 points",)),
-    TextFault("grid and tolerance", setting("tolerance", "1e-2"), ("grid", "tolerance")),
-    TextFault("a key with a slip", setting("temprature", "300"), ("temprature",)),
-    TextFault("a response with a slip", setting("responses", '["spin_hal"]'), ("did you mean 'spin_hall'",)),
-    TextFault("a seedname that is not there", setting("seedname", '"GaSb"'), ("GaSb",)),
-    TextFault("degeneracy_tolerance of all bands", setting("numerics", "{ degeneracy_tolerance = 30 }"), ("makes one of bands",)),
+    Fault("temperature below zero", setting("temperature", "-1"), ("temperature",)),
+    Fault("tau in seconds", setting("tau", "1e-14"), ("if seconds are meant",)),
+    Fault("a list that is a range", setting("mu", "[-2, 2, 81]"), ("looks like 81 points",)),
+    Fault("grid and tolerance", setting("tolerance", "1e-2"), ("grid", "tolerance")),
+    Fault("a key with a slip", setting("temprature", "300"), ("temprature",)),
+    Fault("a response with a slip", setting("responses", '["spin_hal"]'), ("did you mean 'spin_hall'",)),
+    Fault("a seedname that is not there", setting("seedname", '"GaSb"'), ("GaSb",)),
+    Fault("degeneracy_tolerance of all bands", setting("numerics", "{ degeneracy_tolerance = 30 }"), ("makes one of bands",)),
 )
 
 
@@ -240,17 +218,17 @@ def said(files: Files) -> tuple[int, str]:
     return code, " ".join(line for line in out.getvalue().splitlines() if line.startswith("warning"))
 
 
-def judged(fault: TextFault, files: Files, known: str) -> Said:
+def judged(fault: Fault[Files], files: Files, known: str) -> Verdict:
     """known : what is said of the right files too."""
     code, message = said(fault.plant(files))
     if code not in (0, 2):
-        return Said(f"exit code {code}", message, False)
+        return Verdict(f"exit code {code}", message, False)
     if not code and (not message or message == known):
-        return Said("silent", message, False)
-    return Said("refused" if code else "warned", message, any(part in message for part in fault.cause))
+        return Verdict("silent", message, False)
+    return Verdict("refused" if code else "warned", message, any(part in message for part in fault.cause))
 
 
-def text_table() -> dict[str, Said]:
+def text_table() -> dict[str, Verdict]:
     """What is said of each fault."""
     files = whole_files()
     code, known = said(files)

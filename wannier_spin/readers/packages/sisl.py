@@ -6,7 +6,6 @@ eV, lengths angstrom; with spin, up and down of an orbital are neighbours, and p
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
-from wannier_spin.nonorthogonal import OverlappingBasis, orthogonalized
+from wannier_spin.nonorthogonal import OverlappingBasis, conjugate_meshes, orthogonalized
 from wannier_spin.readers.collinear import ChannelOverlaps, join_channels
 from wannier_spin.readers.packages.hermitian_sum import known_spinors
 from wannier_spin.readers.quality import examined
@@ -60,7 +59,7 @@ def _model(hamiltonian: Any, name: str, **channel: int) -> TightBindingModel:
     H = _in_R(lambda k: hamiltonian.Hk(k, format="array", **channel), cells)
     lattice, atoms = np.array(geometry.cell, float), np.asarray(geometry.o2a(np.arange(geometry.no)))
     centres = np.repeat(np.array(geometry.xyz, float)[atoms], 2 if spinor else 1, axis=0)
-    R_vectors = _cells(cells)
+    R_vectors = conjugate_meshes(cells.tolist())[0]
     a, b, c = (bool(n > 1) for n in cells)
     if hamiltonian.orthogonal:
         source = {"from": "sisl"}
@@ -74,14 +73,9 @@ def _model(hamiltonian: Any, name: str, **channel: int) -> TightBindingModel:
     return orthogonalized(basis, source={"from": "sisl"})
 
 
-def _cells(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """R vectors about 0."""
-    return np.array(list(product(*(range(-(n // 2), n // 2 + 1) for n in counts))))
-
-
 def _in_R(at: Any, counts: NDArray[np.int64]) -> Complex:
-    """O(R) on `_cells` from O(k) on a mesh of as many points."""
-    k = np.array(list(product(*(range(n) for n in counts)))) / counts
+    """O(R) from O(k) on a mesh of as many points."""
+    R_vectors, k = conjugate_meshes(counts.tolist())
     matrices = np.array([at(point) for point in k])
-    phases = np.exp(-2j * np.pi * _cells(counts) @ k.T) / len(k)
+    phases = np.exp(-2j * np.pi * R_vectors @ k.T) / len(k)
     return np.asarray((phases @ matrices.reshape(len(k), -1)).reshape(matrices.shape))
