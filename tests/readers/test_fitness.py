@@ -15,6 +15,7 @@ from wannier_spin.model import TightBindingModel
 from wannier_spin.readers import Check, Fitness, UnfitError, check_model, examined, fitness_of, read_wannier90
 from wannier_spin.readers.bloch_data import BlochData, without_excluded
 from wannier_spin.readers.consistency import check_files
+from wannier_spin.readers.energy_tests import check_windows
 from wannier_spin.readers.fitness import stored_fitness
 from wannier_spin.readers.overlap_tests import shell_weights
 from wannier_spin.readers.spin_tests import check_spin_matrices
@@ -169,6 +170,30 @@ def test_energies_shifted_as_a_whole_are_a_doubt(pt_data: BlochData) -> None:
         assert [check.name for check in found] == ["frozen window"]
         assert "shifted or scaled" in found[0].advice
         assert not found[0].certain
+
+
+def frozen_window_of(data: BlochData, top: float) -> Check:
+    assert data.win is not None
+    win = replace(data.win, keywords={**data.win.keywords, "dis_froz_max": f"{top:.6f}"})
+    return next(check for check in check_windows(replace(data, win=win)) if check.name == "frozen window")
+
+
+def test_a_level_above_the_frozen_window_may_be_whole_by_chance(pt_data: BlochData) -> None:
+    """2 meV above dis_froz_max: an accident where one in four states above is whole, a doubt where one in thirty is."""
+    highest, next_one = 27.700633, 28.756598
+    assert frozen_window_of(pt_data, highest + 0.5).ok
+    assert frozen_window_of(pt_data, highest - 5e-5).ok, "the state on the edge is frozen or not by rounding"
+    rare = frozen_window_of(pt_data, highest - 2e-3)
+    assert rare.ok is False and "4.3 % look so by chance" in rare.advice
+    V = pt_data.checkpoint.V.copy()
+    above = np.argwhere((pt_data.energies > next_one + 1e-3) & (pt_data.energies < next_one + 1))
+    assert len(above) > 20
+    V[above[:, 0], above[:, 1]] = np.eye(V.shape[2])[0]  # one of the two levels there
+    often = replace(pt_data, checkpoint=replace(pt_data.checkpoint, V=V))
+    found = frozen_window_of(often, highest - 2e-3)
+    assert found.ok and "1 level above dis_froz_max" in found.value
+    assert frozen_window_of(often, highest - 8).ok is False, "so many levels are no chance"
+    assert frozen_window_of(often, next_one + 0.1).ok is False, "a state below dis_froz_max is lost"
 
 
 def test_kpoints_are_equal_modulo_reciprocal_lattice_vectors(pt: Path) -> None:
