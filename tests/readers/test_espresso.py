@@ -94,7 +94,8 @@ def test_units_of_positions(tmp_path: Path, unit: str, position: str) -> None:
         ("ibrav=0", "ibrav=4, celldm(1)=5", "needs celldm"),
         ("ibrav=0", "ibrav=14, celldm(1)=5,1,1,0.9,-0.9,0.9", "makes no cell"),
         ("{angstrom}", "", None),  # bohr
-        ("{angstrom}", "{alat}", "together with celldm"),
+        ("{angstrom}", "{alat}", r"alat needs celldm\(1\)"),
+        ("Fe 0 0 0\n", "FIRST_IMAGE\nFe 0 0 0\n", "after ATOMIC_POSITIONS, found 'FIRST_IMAGE'"),
         ("(crystal)", "(crystal_sg)", "expected alat, bohr, angstrom or crystal"),
         ("Fe 0 0 0", "Fe 0 0 nan", "no finite number"),
         ("Fe 0 0 0", "Fe2 0 0 0", "not among the ATOMIC_SPECIES"),
@@ -109,6 +110,32 @@ def test_what_is_refused(tmp_path: Path, old: str, new: str, message: str | None
         return
     with pytest.raises(InputError, match=message):
         _read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("angle2(1)=30\n/", "angle2(1)=30\n &end"),
+        ("angle2(1)=30\n/", "angle2(1)=30 /&end"),
+        ("ecutwfc=40", "ecutwfc=40, title = '/scratch/a=1,!b', assume_isolated = \"x/y\""),
+        ("{angstrom}", "(angstrom= 1.0)"),
+        ("(crystal)", "{ Crystal }"),
+    ],
+)
+def test_other_ways_to_write_the_same(tmp_path: Path, old: str, new: str) -> None:
+    assert old in FE
+    same, structure = _read(tmp_path, FE), _read(tmp_path, FE.replace(old, new))
+    for name in ("lattice", "positions", "magnetic_moments"):
+        np.testing.assert_array_equal(getattr(structure, name), getattr(same, name))
+
+
+@pytest.mark.parametrize("word", ["cubic", "hexagonal", ""])
+def test_cell_parameters_without_a_unit(tmp_path: Path, word: str) -> None:
+    """pw.x passes over words that it does not know: alat where there is one, else bohr."""
+    text = FE.replace("{angstrom}", word)
+    np.testing.assert_allclose(_read(tmp_path, text).lattice[0], np.array([-1, 1, 1]) * 1.435 * BOHR)
+    with_alat = _read(tmp_path, text.replace("ibrav=0", "ibrav=0, celldm(1)=2.0"))
+    np.testing.assert_allclose(with_alat.lattice[0], np.array([-1, 1, 1]) * 1.435 * 2 * BOHR)
 
 
 # --- lattices: the metric that each Bravais lattice must have, from its lengths and angles alone ---------------
@@ -225,8 +252,19 @@ def test_output_of_a_relaxation(tmp_path: Path) -> None:
     np.testing.assert_allclose(structure.positions, [[0.1, 0, 0], [0.5, 0.5, 0.4]], atol=1e-9)
 
 
+def test_output_of_a_relaxation_of_the_cell(tmp_path: Path) -> None:
+    """At its end pw.x starts once more in the cell that it found, and lists cell and atoms again; old versions say a_0."""
+    again = HEAD.replace("1.500000 )", "1.600000 )").replace("0.7500000  )", "0.8000000  )").partition("bravais-lattice")[2]
+    step = "CELL_PARAMETERS (alat=  5.00000000)\n   2.0 0.0 0.0\n   0.0 1.0 0.0\n   0.0 0.0 1.5\n\n"
+    for text in (HEAD + step + again + COLLINEAR, (HEAD + step + again + COLLINEAR).replace("alat", "a_0")):
+        structure = _read(tmp_path, text)
+        np.testing.assert_allclose(structure.lattice, 5 * BOHR * np.diag([1, 1, 1.6]))
+        np.testing.assert_allclose(structure.positions, [[0, 0, 0], [0.5, 0.5, 0.5]], atol=1e-9)
+        np.testing.assert_allclose(structure.magnetic_moments, [[0, 0, 2.1], [0, 0, -2.1]])
+
+
 def test_output_without_moments(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not print a moment for each of its 2 atoms"):
         _read(tmp_path, HEAD + "     Starting magnetic structure\n")
-    with pytest.raises(InputError, match="ended before it printed its cell"):
+    with pytest.raises(InputError, match="is it a whole output of pw.x"):
         _read(tmp_path, "     Program PWSCF v.7.2\n")

@@ -38,6 +38,8 @@ WIN = "num_wann = 2\nfermi_energy = 7.25  ! eV\n"
         ({"OUTCAR": OUTCAR.format("9.9") + OUTCAR.format("4.5")}, 4.5, "OUTCAR"),
         ({"vasprun.xml": VASPRUN}, 5.12345678, "vasprun.xml"),
         ({"X.wout": "Final State", "X.wpout": WPOUT}, 6.25, "X.wpout"),
+        ({"wt.in": "&SYSTEM\nSOC = 1\n! E_FERMI = 1.0\nNumOccupied = 8, E_fermi = 9.5 !9.6 ! eV\n/\n"}, 9.5, "wt.in"),
+        ({"wt.in": "E_FERMI =0 ! model\n"}, 0.0, "wt.in"),
         ({"scf.out": SCF.format("2.5"), "scf2.out": SCF.format("2.55")}, 2.5, "scf.out"),
     ],
 )

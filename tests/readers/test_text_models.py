@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hoppings import HEXAGONAL, bands, hr_lines, random_hoppings, spinful, write_seed
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
@@ -11,47 +12,7 @@ from wannier_spin.readers import fitness_of, read_hr, read_tb, read_wannier90
 from wannier_spin.readers.spinors import pure_spinors, violation
 from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE, in_widest_gap, near_ties, with_ties
 
-HEXAGONAL = np.array([[1.0, 0, 0], [0.5, np.sqrt(3) / 2, 0], [0, 0, 10.0]])
 Complex = NDArray[np.complex128]
-
-
-def box(half: int = 1) -> NDArray[np.int64]:
-    steps = np.arange(-half, half + 1)
-    return np.array([(x, y, 0) for x in steps for y in steps])
-
-
-def random_hoppings(n: int = 2, seed: int = 0) -> tuple[NDArray[np.int64], Complex]:
-    """R vectors of a 3 x 3 box and Hermitian H(R), the farther the smaller."""
-    rng, R = np.random.default_rng(seed), box()
-    H = rng.normal(size=(len(R), n, n, 2)).view(complex)[..., 0] * np.exp(-np.abs(R).sum(axis=1))[:, None, None]
-    partner = [int((R == -r).all(axis=1).argmax()) for r in R]
-    return R, (H + H[partner].conj().swapaxes(1, 2)) / 2
-
-
-def hr_lines(R: NDArray[np.int64], H: Complex, head: str = "made by a test", degeneracies: list[int] | None = None) -> list[str]:
-    n = H.shape[-1]
-    lines = [head, str(n), str(len(R)), " ".join(map(str, degeneracies or [1] * len(R)))]
-    for r, block in zip(R.tolist(), H, strict=True):
-        lines += [
-            f"{r[0]} {r[1]} {r[2]} {i + 1} {j + 1} {block[i, j].real:.12f} {block[i, j].imag:.12f}"
-            for j in range(n)
-            for i in range(n)
-        ]
-    return lines
-
-
-def write_seed(folder: Path, lines: list[str], lattice: NDArray[np.float64] = HEXAGONAL, n: int = 2, win: str = "") -> Path:
-    (folder / "x_hr.dat").write_text("\n".join(lines) + "\n")
-    rows = "\n".join(" ".join(f"{x:.10f}" for x in row) for row in lattice)
-    (folder / "x.win").write_text(f"{win}\nbegin\tunit_cell_cart\n{rows}\nend unit_cell_cart\n")
-    (folder / "x_centres.xyz").write_text(f"{n}\n\n" + "X 0.0 0.0 0.0\n" * n)
-    return folder / "x"
-
-
-def bands(R: NDArray[np.int64], H: Complex) -> NDArray[np.float64]:
-    k = np.random.default_rng(3).random((20, 3)) * [1, 1, 0]
-    return np.linalg.eigvalsh(np.tensordot(np.exp(2j * np.pi * k @ R.T), H, axes=1))
-
 
 # --- exact models, degeneracies -------------------------------------------------------------------------------------
 
@@ -171,7 +132,7 @@ def test_hr_without_win(tmp_path: Path) -> None:
     """Lattice from a POSCAR, or everything from the wt.in of WannierTools."""
     R, H = random_hoppings()
     (tmp_path / "x_hr.dat").write_text("\n".join(hr_lines(R, H)) + "\n")
-    with pytest.raises(InputError, match="put the .win, wt.in, POSCAR or one .cif beside it"):
+    with pytest.raises(InputError, match="put the .win, .wout, wt.in, POSCAR or one .cif beside it"):
         read_hr(tmp_path / "x")
     (tmp_path / "x_centres.xyz").write_text("2\n\nX 0.0 0.0 0.0\nX 0.0 0.0 0.0\n")
     rows = "\n".join(" ".join(f"{x:.10f}" for x in row) for row in HEXAGONAL)
@@ -184,6 +145,58 @@ def test_hr_without_win(tmp_path: Path) -> None:
     )
     model = read_hr(tmp_path / "x", spin="blocks")
     np.testing.assert_allclose(model.centres, [[0.5, 0.0, 1.0]] * 2, atol=1e-9)
+
+
+CIF = """data_x
+_cell_length_a 1.0
+_cell_length_b 1.0
+_cell_length_c 10.0
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma {}
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Fe1 Fe 0.2 0.1 0.3
+"""
+
+
+def test_hr_with_a_cif_and_centres(tmp_path: Path) -> None:
+    """A CIF has no axes: the atoms in _centres.xyz tell whether the run had those that lengths and angles give."""
+    R, H = random_hoppings()
+    (tmp_path / "x_hr.dat").write_text("\n".join(hr_lines(R, H)) + "\n")
+    (tmp_path / "INCAR").write_text("ISPIN = 2\n")  # moments do not matter here
+    (tmp_path / "any.cif").write_text(CIF.format(60))
+    iron = np.array([0.2 - 1, 0.1, 0.3]) @ HEXAGONAL
+    turned = iron[[1, 0, 2]] * [-1, 1, 1]
+    xyz = "3\n\nX 0.1 0.0 0.0\nX 0.0 0.0 3.0\nFe {:.6f} {:.6f} {:.6f}\n"
+    (tmp_path / "x_centres.xyz").write_text(xyz.format(*iron))
+    model = read_hr(tmp_path / "x")
+    np.testing.assert_allclose(model.lattice, HEXAGONAL, atol=1e-9)
+    np.testing.assert_allclose(bands(model.R_vectors, model.hamiltonian_R), bands(R, H), atol=1e-11)
+    (tmp_path / "x_centres.xyz").write_text(xyz.format(*turned))
+    with pytest.raises(InputError, match=r"any.cif' has no atom .*: the run had other axes or another cell"):
+        read_hr(tmp_path / "x")
+    (tmp_path / "other.cif").write_text(CIF.format(60))
+    with pytest.raises(InputError, match="put the .win, .wout, wt.in, POSCAR or one .cif beside it"):
+        read_hr(tmp_path / "x")
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("Ang", 1.0), ("Bohr", 1 / 0.529177210903)])
+def test_the_lattice_of_wout(unit: str, scale: float, tmp_path: Path) -> None:
+    """It comes before a structure file, which may hold another cell, and must be that of .win."""
+    R, H = random_hoppings()
+    (tmp_path / "x_hr.dat").write_text("\n".join(hr_lines(R, H)) + "\n")
+    (tmp_path / "x.cif").write_text(CIF.format(90))
+    rows = "".join(f"  a_{i + 1} {x:11.6f}{y:11.6f}{z:11.6f}\n" for i, (x, y, z) in enumerate(HEXAGONAL * scale))
+    (tmp_path / "x.wout").write_text(f"  Lattice Vectors ({unit})\n{rows}" + wout(np.zeros((2, 3)), unit))
+    np.testing.assert_allclose(read_hr(tmp_path / "x").lattice, HEXAGONAL, atol=2e-6)
+    (tmp_path / "x.win").write_text(cubic(1.0))
+    with pytest.raises(InputError, match=r"x.wout' has the lattice vectors"):
+        read_hr(tmp_path / "x")
 
 
 @pytest.mark.parametrize("order", ["interleaved", "blocks"])
@@ -264,17 +277,6 @@ def test_position_across_a_slab_beyond_repair(tmp_path: Path) -> None:
 
 
 # --- pure spinors --------------------------------------------------------------------------------------------------------
-
-
-def spinful(order: str, exchange: float = 0.0) -> tuple[NDArray[np.int64], Complex]:
-    """Three orbitals with weak spin-orbit coupling, in an order."""
-    R, H = random_hoppings(3)
-    up_down = np.kron(H, np.eye(2)) + np.kron(H * 0, np.eye(2))
-    coupling = 0.05 * np.kron(np.array([[0, 1j, 0], [-1j, 0, 1j], [0, -1j, 0]]), np.array([[0, 1], [1, 0]]))
-    origin = int((R == 0).all(axis=1).argmax())
-    up_down[origin] += coupling + exchange * np.kron(np.eye(3), np.diag([1, -1]))
-    to_blocks = [0, 2, 4, 1, 3, 5]
-    return R, up_down if order == "interleaved" else up_down[:, to_blocks][:, :, to_blocks]
 
 
 @pytest.mark.parametrize("exchange", [0.0, 0.8])

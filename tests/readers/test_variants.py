@@ -127,6 +127,16 @@ def test_commas_tabs_and_exponents_of_win(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_structure(tmp_path / "a.win").positions, read_structure(tmp_path / "b.win").positions)
 
 
+@pytest.mark.parametrize(
+    ("begin", "end"), [("begin_unit_cell_cart", "end_unit_cell_cart"), ("Begin  Unit_Cell_Cart", "END:unit_cell_cart")]
+)
+def test_brackets_of_blocks_as_wannier90_takes_them(begin: str, end: str, tmp_path: Path) -> None:
+    (tmp_path / "a.win").write_text(COMMAS.replace("Begin\tUnit_Cell_Cart", begin).replace("End Unit_Cell_Cart", end))
+    assert begin in (tmp_path / "a.win").read_text()
+    np.testing.assert_array_equal(read_win(tmp_path / "a.win").lattice(), np.diag([3.0, 3.0, 10.0]))
+    np.testing.assert_array_equal(read_structure(tmp_path / "a.win").positions, [[0, 0, 0.25], [0.5, 0.5, 0.25]])
+
+
 def test_a_shifted_mesh_is_told_as_such(seed_with: Callable[..., Path], tmp_path: Path) -> None:
     """Not as a wrong order or missing points."""
     path = seed_with("Pt", ".chk").with_suffix(".chk")

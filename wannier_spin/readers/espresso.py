@@ -34,6 +34,7 @@ CARDS: tuple[str, ...] = (
 )
 CARDS += ("ATOMIC_FORCES", "ADDITIONAL_K_POINTS", "SOLVENTS", "HUBBARD")
 NUMBER = r"[-+]?\d*\.?\d+(?:[eEdD][-+]?\d+)?"
+QUOTED = r"'[^'\n]*'|\"[^\"\n]*\""
 THREE = rf"\(?\s*({NUMBER})\s+({NUMBER})\s+({NUMBER})\s*\)?"
 
 
@@ -82,18 +83,27 @@ def read_pw_input(path: Path) -> Crystal:
     lattice, alat = _cell(found)
     option, lines = found.cards.get("ATOMIC_POSITIONS", ("", []))
     rows = [line.split() for line in lines]
-    if not rows or any(len(row) < 4 for row in rows):
-        raise InputError(f"'{path}': ATOMIC_POSITIONS should have lines 'label x y z', and has {len(rows)} lines")
+    short = [line.strip() for line in lines if len(line.split()) < 4]
+    if not rows or short:
+        found_there = f"'{short[0][:60]}'" if rows else "none"
+        raise InputError(f"'{path}': expected lines 'label x y z' after ATOMIC_POSITIONS, found {found_there}")
     values = np.array([[_value(word, path) for word in row[1:4]] for row in rows])
     labels = tuple(row[0] for row in rows)
-    return Crystal(lattice, labels, _reduced(values, option or "alat", lattice, alat, path), _starting_moments(found, labels))
+    unit = _unit(option, ("crystal_sg", "crystal", "bohr", "angstrom", "alat")) or option or "alat"
+    return Crystal(lattice, labels, _reduced(values, unit, lattice, alat, path), _starting_moments(found, labels))
+
+
+def _unit(option: str, known: tuple[str, ...]) -> str:
+    """pw.x takes the first word of these that stands anywhere in the line, as in '(alat= 7.01)'."""
+    return next((unit for unit in known if unit in option), "")
 
 
 def _parsed(path: Path) -> _Input:
-    text = re.sub(r"[!#].*", "", read_bytes(path).decode("utf-8", "replace").replace("\r", "\n"))
-    namelist = re.search(r"&system\b(.*?)(?:^|\s)/\s*$", text, re.I | re.S | re.M)
+    text = read_bytes(path).decode("utf-8", "replace").replace("\r", "\n")
+    text = re.sub(rf"({QUOTED})|[!#].*", lambda m: re.sub(r"[=,/&$]", " ", m[1] or ""), text)  # no words in them mean anything here
+    namelist = re.search(r"^\s*&system\b(.*?)(?:/|[&$]end\b)", text, re.I | re.S | re.M)
     if namelist is None:
-        raise InputError(f"'{path}': the namelist &system does not end with a line '/'")
+        raise InputError(f"'{path}': the namelist &system does not end with '/'")
     cards: dict[str, tuple[str, list[str]]] = {}
     lines: list[str] = []
     for line in text[namelist.end() :].splitlines():
@@ -108,8 +118,7 @@ def _parsed(path: Path) -> _Input:
 
 def _namelist(text: str) -> dict[str, str]:
     """name = value, name(i) = value; a list of values fills name(i), name(i + 1), ..."""
-    hidden = re.sub(r"'[^']*'|\"[^\"]*\"", lambda m: m[0].replace("=", " ").replace(",", " "), text)
-    pieces = re.split(r"([A-Za-z_]\w*\s*(?:\(\s*\d+(?:\s*,\s*\d+)*\s*\))?)\s*=", hidden)
+    pieces = re.split(r"([A-Za-z_]\w*\s*(?:\(\s*\d+(?:\s*,\s*\d+)*\s*\))?)\s*=", text)
     found: dict[str, str] = {}
     for name, value in zip(pieces[1::2], pieces[2::2], strict=True):
         key, _, index = "".join(name.split()).lower().partition("(")
@@ -146,9 +155,9 @@ def _cell(found: _Input) -> tuple[Real, float]:
     rows = [[_value(word, path) for word in line.split()[:3]] for line in lines[:3]]
     if len(rows) != 3 or any(len(row) != 3 for row in rows):
         raise InputError(f"'{path}': ibrav = 0 needs three lines of three numbers after CELL_PARAMETERS")
-    unit = option or ("alat" if celldm[0] else "bohr")
-    if unit not in ("alat", "bohr", "angstrom") or (unit == "alat" and not celldm[0]):
-        raise InputError(f"'{path}': CELL_PARAMETERS {unit}, expected bohr, angstrom, or alat together with celldm(1) or A")
+    unit = _unit(option, ("bohr", "angstrom", "alat")) or ("alat" if celldm[0] else "bohr")  # pw.x passes over other words
+    if unit == "alat" and not celldm[0]:
+        raise InputError(f"'{path}': CELL_PARAMETERS alat needs celldm(1) or A in &system, which are missing")
     lattice = np.array(rows) * {"alat": celldm[0], "bohr": BOHR, "angstrom": 1.0}[unit]
     return lattice, float(celldm[0] or np.linalg.norm(lattice[0]))
 
@@ -227,20 +236,22 @@ def read_pw_output(path: Path) -> Crystal:
     Raises InputError: a run that did not get as far as the list of atoms; a magnetic run without a moment for each atom.
     """
     text = read_bytes(path).decode("utf-8", "replace")
-    alat = re.search(rf"lattice parameter \(alat\)\s*=\s*({NUMBER})", text)
-    axes = re.findall(rf"a\([123]\)\s*=\s*{THREE}", text)
+    starts = [found.start() for found in re.finditer(r"lattice parameter \((?:alat|a_0)\)\s*=", text)]
+    last = text[starts[-1] :] if starts else ""  # relaxations of the cell print the summary once more, of what they found
+    alat = re.search(rf"=\s*({NUMBER})", last)
+    axes = re.findall(rf"a\([123]\)\s*=\s*{THREE}", last)
     if alat is None or len(axes) < 3:
-        raise InputError(f"'{path}' has no 'crystal axes': the run of pw.x ended before it printed its cell")
+        raise InputError(f"'{path}' has no 'lattice parameter (alat)' with 'crystal axes' after it: is it a whole output of pw.x?")
     scale = float(alat[1]) * BOHR
     lattice = np.array(axes[:3], float) * scale
-    _, _, listed = text.partition("(alat units)")
+    listed = re.split(r"positions \((?:alat|a_0) units\)", last, maxsplit=1)[-1]
     listed = listed.partition("Crystallographic axes")[0]  # of verbose runs: the same list in reduced coordinates
-    sites = re.findall(rf"^\s*\d+\s+(\w+)\s+tau\(\s*\d+\)\s*=\s*{THREE}", listed, re.M)
+    sites = re.findall(rf"^\s*\d+\s+(\S+)\s+tau\(\s*\d+\)\s*=\s*{THREE}", listed, re.M)
     if not sites:
-        raise InputError(f"'{path}' has no list 'site n. atom positions': the run of pw.x ended before it printed its atoms")
+        raise InputError(f"'{path}' has no list 'site n. atom positions' after its cell: is it a whole output of pw.x?")
     labels = tuple(site[0] for site in sites)
     positions = _reduced(np.array([site[1:] for site in sites], float), "alat", lattice, scale, path)
-    lattice, positions = _last_geometry(text, lattice, scale, positions, path)
+    lattice, positions = _last_geometry(last, lattice, scale, positions, path)
     return Crystal(lattice, labels, positions, _final_moments(text, len(labels), path))
 
 
@@ -252,7 +263,7 @@ def _last_geometry(text: str, lattice: Real, alat: float, positions: Real, path:
         unit, own, rows = cells[-1][:3]
         scale = {"angstrom": 1.0, "bohr": BOHR}.get(unit, float(own) * BOHR if own else alat)
         lattice = scale * np.array(rows.split()[:9], float).reshape(3, 3)
-    lists = re.findall(rf"ATOMIC_POSITIONS\s*[({{]?\s*(\w+)\s*[)}}]?\s*\n((?:\s*\w+{row}[ \t01]*\n)+)", text)
+    lists = re.findall(rf"ATOMIC_POSITIONS\s*[({{]?\s*(\w+)\s*[)}}]?\s*\n((?:\s*[^\s=]+{row}[ \t01]*\n)+)", text)
     if lists:
         unit, rows = lists[-1]
         values = np.array([line.split()[1:4] for line in rows.strip().splitlines()], float)

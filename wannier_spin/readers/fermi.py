@@ -47,6 +47,7 @@ _OUTPUTS = (
     _Output(("OUTCAR", "OUTCAR.gz"), re.compile(rb"(?:E-fermi\s*:|Fermi energy:)\s*" + _NUMBER)),
     _Output(("vasprun.xml", "vasprun.xml.gz"), re.compile(rb'<i name="efermi">\s*' + _NUMBER)),
     _Output(("*.wout", "*.wout.gz", "*.wpout"), re.compile(rb"Fermi energy\s*\(eV\)\s*:\s*" + _NUMBER)),
+    _Output(("wt.in",), re.compile(rb"^[^!#\n]*?\bE_FERMI\s*=\s*(-?\d+\.?\d*)", re.IGNORECASE | re.MULTILINE)),
 )
 
 
@@ -54,7 +55,8 @@ def find_fermi_energy(seed: Path) -> FermiEnergy:
     """The Fermi energy that belongs to a seed (a path without ending).
 
     From `fermi_energy` of its .win; else from outputs in its folder: Quantum ESPRESSO (of an insulator the middle of the gap),
-    VASP, Wannier90. Raises InputError where none has it, two disagree, or the two spins have one each.
+    VASP, Wannier90, or the wt.in of WannierTools. Raises InputError where none has it, two disagree, or the two spins have one
+    each.
     """
     win = find_file(seed, ".win")
     value = None if win is None else read_win(win).number("fermi_energy")
@@ -66,7 +68,7 @@ def find_fermi_energy(seed: Path) -> FermiEnergy:
         return found
     raise InputError(
         f"no Fermi energy found in '{seed.parent}': no fermi_energy in '{seed.name}.win', and no output of Quantum "
-        "ESPRESSO (*.out), VASP (OUTCAR, vasprun.xml) or Wannier90 (*.wout) that states it; "
+        "ESPRESSO (*.out), VASP (OUTCAR, vasprun.xml) or Wannier90 (*.wout), and no wt.in, that states it; "
         "write fermi_energy (eV) into the input file"
     )
 

@@ -1,6 +1,7 @@
 """What `_hr.dat` does not hold: lattice vectors and Wannier centres, from the files beside it.
 
-Lattice: `.win`, else `wt.in` of WannierTools, else one structure file (POSCAR, CONTCAR, seed.cif, any single .cif).
+Lattice: `.win`, else `.wout`, else `wt.in` of WannierTools, else one structure file (POSCAR, CONTCAR, seed.cif, any single .cif),
+whose axes and cell must be those of the run: `_centres.xyz` lists the atoms, which tells.
 Centres: `_r.dat` (with the whole position), else `.wout`, else `_centres.xyz`, else the projectors of `wt.in`, else (as in the
 JARVIS database) where `.win` says that the functions were projected, which is told as a doubt. Wannier90 writes
 `.wout` in its length unit, and with translate_home_cell it moves the centres of `_centres.xyz`, but not `_hr.dat`, into one cell.
@@ -15,14 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
+from wannier_spin.model import Structure
 from wannier_spin.readers.files import find_file, read_bytes, require_file
 from wannier_spin.readers.fitness import Check, passed_or_not
 from wannier_spin.readers.projections import projected_places
-from wannier_spin.readers.spinors import ORDERS, Spin, chosen_order
-from wannier_spin.readers.structure import read_structure
+from wannier_spin.readers.spinors import ORDERS, Spin, chosen_order, order_or
+from wannier_spin.readers.structure import read_atoms
 from wannier_spin.readers.text_tables import RawTable, with_centres, with_position
-from wannier_spin.readers.win import BOHR, WinFile, read_win
+from wannier_spin.readers.wannier_tools import WannierToolsInput
+from wannier_spin.readers.win import BOHR, WinFile, check_lattice, read_win
 
+SAME_ATOM = 0.05  # angstrom; CIFs have few digits
 SAME_CENTRE = 1e-2  # angstrom: .wout and _centres.xyz of one run agree so well, but for lattice vectors
 
 
@@ -30,15 +34,23 @@ def read_cell(seed: Path, hr: Path) -> tuple[NDArray[np.float64], WinFile | None
     """Lattice vectors (3, 3), the `.win` if there is one, and the file they come from. Raises InputError where none has them."""
     win_path = find_file(seed, ".win")
     win = None if win_path is None else read_win(win_path)
+    wout = find_file(seed, ".wout")
+    stated = None if wout is None else _lattice_of_wout(wout)
     if win is not None and win_path is not None and "unit_cell_cart" in win.blocks:
+        if wout is not None and stated is not None:
+            check_lattice(win, stated, wout)
         return win.lattice(), win, win_path
+    if wout is not None and stated is not None:
+        return stated, win, wout
     if (tools := seed.with_name("wt.in")).is_file():
         return WannierToolsInput(tools).lattice(), win, tools
     named = [seed.with_name(name) for name in ("POSCAR", "CONTCAR", f"{seed.name}.cif")]
     found = [path for path in named if path.is_file()][:1] or sorted(seed.parent.glob("*.cif"))
     if len(found) == 1:
-        return read_structure(found[0]).lattice, win, found[0]
-    advice = f"'{hr.name}' has no lattice vectors: put the .win, wt.in, POSCAR or one .cif beside it"
+        crystal = read_atoms(found[0])
+        _check_axes(crystal, found[0], seed)
+        return crystal.lattice, win, found[0]
+    advice = f"'{hr.name}' has no lattice vectors: put the .win, .wout, wt.in, POSCAR or one .cif beside it"
     return win.lattice() if win is not None else np.eye(3), win, require_file(seed, ".win", advice=advice)
 
 
@@ -64,7 +76,7 @@ def add_position(table: RawTable, seed: Path, win: WinFile | None, spin: Spin | 
             )
         return with_centres(table, _from_xyz(xyz, n)), xyz
     if (tools := seed.with_name("wt.in")).is_file():
-        return with_centres(table, WannierToolsInput(tools).centres(n)), tools
+        return with_centres(table, _from_wannier_tools(tools, table, spin)), tools
     if win is not None and win.blocks.get("projections"):
         return with_centres(table, _from_projections(win, table, spin)), win.path
     advice = "the Wannier centres are needed: write_rmn = .true., the .wout, PROJECTORS in a wt.in, or projections on atoms in .win"
@@ -108,6 +120,49 @@ def _from_projections(win: WinFile, table: RawTable, spin: Spin | None) -> NDArr
     return np.tile(places, (2, 1)) if order == "blocks" else np.repeat(places, 2, axis=0)
 
 
+def _from_wannier_tools(path: Path, table: RawTable, spin: Spin | None) -> NDArray[np.float64]:
+    """Centres (n, 3) as `wt.in` has them; of projectors in the order of spinors that is said, H decides for, or `wt.in` says."""
+    tools, H = WannierToolsInput(path), table.divided()["hamiltonian"]
+    if tools.has_centres:
+        return tools.centres(H.shape[-1])
+    places = tools.projectors(H.shape[-1])
+    if len(places) == H.shape[-1]:
+        return places
+    order = order_or(H, spin, "interleaved" if tools.alternates else "blocks")
+    return np.tile(places, (2, 1)) if order == "blocks" else np.repeat(places, 2, axis=0)
+
+
+def _lattice_of_wout(path: Path) -> NDArray[np.float64] | None:
+    """Rows, angstrom, of the last list of lattice vectors in a `.wout`; None without any."""
+    row = 3 * r"\s+(-?\d+\.\d+)"
+    lists = re.findall(rf"Lattice Vectors \((\w+)\)\s+a_1{row}\s+a_2{row}\s+a_3{row}", read_bytes(path).decode("utf-8", "replace"))
+    if not lists:
+        return None
+    unit, *numbers = lists[-1]
+    return np.array(numbers, float).reshape(3, 3) * (BOHR if unit.lower().startswith("bohr") else 1.0)
+
+
+def _check_axes(crystal: Structure, path: Path, seed: Path) -> None:
+    """Raise InputError where `_centres.xyz`, which lists the atoms behind the centres, has an atom where the crystal has none.
+
+    A CIF says nothing of the axes, and often holds another cell than the run.
+    """
+    xyz = find_file(seed, "_centres.xyz")
+    listed = [] if xyz is None else read_bytes(xyz).decode("utf-8", "replace").splitlines()[2:]
+    atoms = [words for line in listed if len(words := line.split()) == 4 and words[0] != "X"]
+    if xyz is None or not atoms:
+        return
+    places = _found(r"^\S+", "\n".join(" ".join(words) for words in atoms), xyz, len(atoms))
+    apart = (places @ np.linalg.inv(crystal.lattice))[:, None] - crystal.positions
+    nearest = np.linalg.norm((apart - np.rint(apart)) @ crystal.lattice, axis=2).min(axis=1)
+    if nearest.max() > SAME_ATOM:
+        i = int(nearest.argmax())
+        raise InputError(
+            f"'{xyz}' has {atoms[i][0]} at {np.round(places[i], 4).tolist()} angstrom, where '{path}' has no atom (the next "
+            f"{nearest[i]:.2g} angstrom away): the run had other axes or another cell; give its .win or .wout, or a POSCAR in them"
+        )
+
+
 _NUMBER = r"\s*(-?\d+\.\d+)\s*,?"
 
 
@@ -145,63 +200,3 @@ def _compare(
             f"{np.round(others[k], 4).tolist()} in '{other}' (angstrom), {distance[k]:.3g} apart: one of the two was changed, or "
             "they are of different runs"
         )
-
-
-class WannierToolsInput:
-    """The cards LATTICE, ATOM_POSITIONS, PROJECTORS, WANNIER_CENTRES of a `wt.in`. Raises InputError for what is missing."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        text = re.sub(r"[!#][^\n]*", "", read_bytes(path).decode("utf-8", "replace"))
-        self.lines = [line.split() for line in text.splitlines() if line.strip()]
-
-    def lattice(self) -> NDArray[np.float64]:
-        """Rows, angstrom."""
-        rows = self._rows("LATTICE", 4)
-        scale = BOHR if rows and rows[0][0].lower().startswith("bohr") else 1.0
-        return scale * self._numbers(rows[1:4], "LATTICE")
-
-    def centres(self, n: int) -> NDArray[np.float64]:
-        """(n, 3) angstrom: WANNIER_CENTRES, else each projector at its atom, all for spin up, then all for spin down."""
-        if rows := self._card("WANNIER_CENTRES", optional=True) or self._card("WANNIER_CENTERS", optional=True):
-            return self._cartesian(rows[0], self._numbers(rows[1 : n + 1], "WANNIER_CENTRES"))
-        rows = self._rows("ATOM_POSITIONS", 3)
-        atoms = self._integers(rows[:1])[0]
-        places = self._cartesian(rows[1], self._numbers([row[1:] for row in rows[2 : atoms + 2]], "ATOM_POSITIONS"))
-        per_atom = self._integers(self._card("PROJECTORS")[:1])
-        if len(per_atom) < atoms or n not in (sum(per_atom[:atoms]), 2 * sum(per_atom[:atoms])):
-            raise InputError(f"'{self.path}': PROJECTORS has {sum(per_atom)} orbitals, expected {n} or half of it")
-        once = np.repeat(places, per_atom[:atoms], axis=0)
-        return np.concatenate([once] * (n // len(once)))
-
-    def _card(self, name: str, optional: bool = False) -> list[list[str]]:
-        for i, line in enumerate(self.lines):
-            if line[0].upper() == name:
-                return self.lines[i + 1 :]
-        if optional:
-            return []
-        raise InputError(f"'{self.path}' has no card {name}; give a .win, or _r.dat and a structure file")
-
-    def _rows(self, name: str, least: int) -> list[list[str]]:
-        rows = self._card(name)
-        if len(rows) < least:
-            raise InputError(f"'{self.path}': the card {name} is cut off; expected {least} lines or more")
-        return rows
-
-    def _cartesian(self, unit: list[str], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return values @ self.lattice() if unit[0].lower().startswith("dir") else values
-
-    def _numbers(self, rows: list[list[str]], card: str) -> NDArray[np.float64]:
-        try:
-            found = np.array([[float(word.lower().replace("d", "e")) for word in row[:3]] for row in rows])
-        except ValueError:
-            found = np.zeros(0)
-        if found.ndim != 2 or found.shape[1] != 3 or not np.isfinite(found).all():
-            raise InputError(f"'{self.path}': the lines of {card} should hold three numbers each")
-        return found
-
-    def _integers(self, rows: list[list[str]]) -> list[int]:
-        found = [int(word) for row in rows for word in row if word.isdigit() and len(word) < 7]
-        if not found:
-            raise InputError(f"'{self.path}': a card should begin with a number")
-        return found

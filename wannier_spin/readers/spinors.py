@@ -96,6 +96,21 @@ def violation(hamiltonian_R: NDArray[np.complex128], order: Order) -> float:
     return min(float(np.linalg.norm(H - reversed_H)), float(along_axis)) / (2 * size)
 
 
+def _compared(hamiltonian_R: NDArray[np.complex128]) -> tuple[dict[Order, float], Order, bool]:
+    """The violation of each order, the order of the smaller one, and whether that decides."""
+    found = {order: violation(hamiltonian_R, order) for order in ORDERS}
+    better, worse = sorted(ORDERS, key=lambda order: found[order])
+    return found, better, found[worse] > max(NOTICED, DECISIVE * found[better])
+
+
+def order_or(hamiltonian_R: NDArray[np.complex128], spin: Spin | None, otherwise: Order) -> Order:
+    """The order that is said, else the one that H (R, n, n), n even, decides for, else this one."""
+    if spin == "interleaved" or spin == "blocks":
+        return spin
+    _, better, decided = _compared(hamiltonian_R)
+    return better if decided else otherwise
+
+
 def chosen_order(hamiltonian_R: NDArray[np.complex128], spin: Spin, path: Path) -> tuple[Order, Check]:
     """The order that is asked for, or with "auto" the one that the Hamiltonian decides for; and the test of it.
 
@@ -103,9 +118,7 @@ def chosen_order(hamiltonian_R: NDArray[np.complex128], spin: Spin, path: Path) 
     """
     n = hamiltonian_R.shape[-1]
     _check_even(n, spin, path)
-    found = {order: violation(hamiltonian_R, order) for order in ORDERS}
-    better, worse = sorted(ORDERS, key=lambda order: found[order])
-    decided = found[worse] > max(NOTICED, DECISIVE * found[better])
+    found, better, decided = _compared(hamiltonian_R)
     value = ", ".join(f"{order} {x:.3f}" for order, x in found.items()) + " from commuting with T or a component of the spin"
     name, expected = "order of spinors", "the order that commutes better"
     if spin == "auto":

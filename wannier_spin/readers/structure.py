@@ -36,6 +36,18 @@ def read_structure(path: str | Path, magnetic_moments: ArrayLike | None = None) 
     Raises InputError: no such file, no structure in it, a wrong number of moments.
     """
     path = Path(path)
+    lattice, positions, numbers, own = _checked_atoms(path)
+    moments = own() if magnetic_moments is None else _moments(magnetic_moments, len(numbers), path)
+    return Structure(lattice, positions, numbers, moments)
+
+
+def read_atoms(path: Path) -> Structure:
+    """Cell and atoms of a structure file, where moments do not matter. Raises InputError as `read_structure`."""
+    lattice, positions, numbers, _ = _checked_atoms(path)
+    return Structure(lattice, positions, numbers, np.zeros((len(numbers), 3)))
+
+
+def _checked_atoms(path: Path) -> Atoms:
     if not path.is_file():
         raise InputError(f"structure file '{path}' does not exist; {similar_files(path.with_suffix(''))}")
     lattice, positions, numbers, own = _atoms(path)
@@ -43,8 +55,7 @@ def read_structure(path: str | Path, magnetic_moments: ArrayLike | None = None) 
     check_finite(positions, path, "positions", ("atom", "component"))
     if not len(numbers):
         raise InputError(f"'{path}' has no atoms")
-    moments = own() if magnetic_moments is None else _moments(magnetic_moments, len(numbers), path)
-    return Structure(lattice, positions, numbers, moments)
+    return lattice, positions, numbers, own
 
 
 def read_win_lattice(path: str | Path) -> NDArray[np.float64]:

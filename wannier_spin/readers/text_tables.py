@@ -14,6 +14,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.readers.files import check_finite, counts, numbers, read_bytes, whole
 
 LARGEST = 1e6  # eV or angstrom: no element is larger
+LARGEST_SPARSE = 2 * 10**7  # elements, 320 MB
 SMALLEST_CELL = 1e-3  # angstrom^3
 
 
@@ -74,13 +75,16 @@ def read_tb_table(path: Path) -> RawTable:
 def read_hr_table(path: Path, lattice: NDArray[np.float64]) -> RawTable:
     """Parse `_hr.dat`. The indices stand on every line, so that lines may come in any order; comments (! #) are left out.
 
-    Some programs write fewer degeneracies than R vectors, or more, all of them 1.
+    Some programs write fewer degeneracies than R vectors, or more, all of them 1. WannierTools' sparse form, which begins with
+    the number of lines and has no degeneracies, lists what is not zero.
     Raises InputError: truncated, an element missing or twice, NaN.
     """
     head, text = _without_comments(path)
     values = numbers(text, path)
     if len(values) < 2:
         raise InputError(f"'{path}' is truncated: it ends within its header")
+    if len(values) > 3 and len(values) == 3 + 7 * values[0]:
+        return _sparse_table(values, lattice, head, path)
     n, n_R = counts(values[:2], path, 2, "numbers of Wannier functions and R vectors")
     size = n_R * n * n * 7
     given = values[2 : max(2, len(values) - size)]
@@ -90,9 +94,29 @@ def read_hr_table(path: Path, lattice: NDArray[np.float64]) -> RawTable:
             f"vectors x {n}^2 = {size // 7}; run wannier90.x again (or copy the file again)"
         )
     R_vectors, rows = _in_order(values[len(values) - size :].reshape(-1, 7), n, n_R, path)
-    degeneracies = whole(given, path, "degeneracies") if len(given) == n_R else np.ones(n_R, np.int64)
+    if len(R_vectors) != n_R and not (given == 1).all():
+        raise InputError(f"'{path}' lists R vectors twice with degeneracies that are not 1: it is not known which belongs where")
+    degeneracies = whole(given, path, "degeneracies") if len(given) == len(R_vectors) else np.ones(len(R_vectors), np.int64)
     H = _elements(rows[:, :, 5:], n)[..., 0]
     return checked(RawTable(lattice, R_vectors, degeneracies, H, head=head), path)
+
+
+def _sparse_table(values: NDArray[np.float64], lattice: NDArray[np.float64], head: str, path: Path) -> RawTable:
+    """Number of lines, of functions, of R vectors, and the lines R, n, m, Re H, Im H. Raises InputError."""
+    lines, n, n_R = counts(values[:3], path, 3, "numbers of lines, Wannier functions and R vectors")
+    rows = values[3:].reshape(lines, 7)
+    labels = whole(rows[:, :5], path, "R vectors and indices of the elements")
+    vectors, index = np.unique(labels[:, :3], axis=0, return_inverse=True)
+    if len(vectors) > n_R or not ((labels[:, 3:] >= 1) & (labels[:, 3:] <= n)).all() or len(np.unique(labels, axis=0)) != lines:
+        raise InputError(
+            f"'{path}' is damaged: its {lines} lines have {len(vectors)} different R vectors and elements up to "
+            f"{labels[:, 3:].max()}, expected {n_R} and {n}, none of them twice"
+        )
+    if len(vectors) * n * n > LARGEST_SPARSE:
+        raise InputError(f"'{path}' has {n} functions and {len(vectors)} R vectors in sparse form: too many to be filled up")
+    H = np.zeros((len(vectors), n, n), complex)
+    H[index.ravel(), labels[:, 3] - 1, labels[:, 4] - 1] = rows[:, 5] + 1j * rows[:, 6]
+    return checked(RawTable(lattice, vectors, np.ones(len(vectors), np.int64), H, head=head), path)
 
 
 def _without_comments(path: Path) -> tuple[str, bytes]:
@@ -115,6 +139,9 @@ def _in_order(rows: NDArray[np.float64], n: int, n_R: int, path: Path) -> tuple[
     inside = ((ij >= 0) & (ij < n)).all(axis=1)
     at = place[index.ravel()] * n * n + ij[:, 1] * n + ij[:, 0]
     if len(vectors) != n_R or not inside.all() or len(np.unique(at)) != len(at):
+        left = _without_empty_repetitions(rows)
+        if len(left) < len(rows):
+            return _in_order(left, n, len(left) // (n * n), path)
         raise InputError(
             f"'{path}' is damaged: its lines have {len(vectors)} different R vectors (expected {n_R}), and not every element "
             "from [1, 1] "
@@ -123,6 +150,14 @@ def _in_order(rows: NDArray[np.float64], n: int, n_R: int, path: Path) -> tuple[
     ordered = np.empty_like(rows)
     ordered[at] = rows
     return vectors[appearance], ordered.reshape(n_R, n * n, 7)
+
+
+def _without_empty_repetitions(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows (x, 7) less those of zeros whose element has another row: some writers fill up their list with R = (0, 0, 0)."""
+    empty = (rows[:, 5:] == 0).all(axis=1)
+    filled_first = np.argsort(empty, kind="stable")
+    kept = filled_first[np.unique(rows[filled_first, :5], axis=0, return_index=True)[1]]
+    return rows[np.sort(np.union1d(kept, np.flatnonzero(~empty)))]
 
 
 def with_position(table: RawTable, path: Path) -> RawTable:

@@ -122,12 +122,12 @@ def read_win(path: Path) -> WinFile:
     inside: list[str] | None = None
     for raw in read_bytes(path).decode("utf-8", "replace").splitlines():
         line = re.split(r"[!#]", raw)[0].strip()
-        first, *rest = line.lower().split()[:2] or [""]
-        if first == "begin":
-            if not rest:
+        bracket = re.match(r"(begin|end)[\s_:=]*(\w*)", line, re.IGNORECASE)  # Wannier90 takes 'begin_block' for 'begin block'
+        if bracket is not None and bracket[1].lower() == "begin":
+            if not bracket[2]:
                 raise InputError(f"'{path}' has a line 'begin' without the name of a block; correct the file")
-            inside = blocks.setdefault(rest[0], [])
-        elif first == "end":
+            inside = blocks.setdefault(bracket[2].lower(), [])
+        elif bracket is not None:
             inside = None
         elif inside is not None and line:
             inside.append(line)
