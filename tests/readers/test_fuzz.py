@@ -84,6 +84,7 @@ for columns, x in ((1, -1), (1, 0), (1, 1), (3, -1), (3, 0), (3, 1)):
 HR = "head\n2\n3\n1 1 1\n" + "".join(f"{x} 0 0 {i} {j} 0.5 0.0\n" for x in (-1, 0, 1) for j in (1, 2) for i in (1, 2))
 WSVEC = "head\n" + "".join(f"{x} 0 0 {i} {j}\n1\n0 0 0\n" for x in (-1, 0, 1) for j in (1, 2) for i in (1, 2))
 WT = "LATTICE\nAngstrom\n1 0 0\n0 1 0\n0 0 1\nATOM_POSITIONS\n1\nDirect\nFe 0 0 0\nPROJECTORS\n1\nFe s\n"
+WT += "WANNIER_CENTRES\nCartesian\n0.1 0.0 0.0\n0.1, 0.2, 0.0\n"
 
 
 def everything_of_win(path: Path) -> None:
@@ -104,7 +105,9 @@ def wsvec(path: Path) -> None:
 def tools(path: Path) -> None:
     given_file = WannierToolsInput(path)
     given_file.lattice()
-    given_file.centres(2)
+    given_file.projectors(2)
+    if given_file.has_centres:
+        given_file.centres(2)
 
 
 READERS: dict[str, tuple[str, str, Callable[[Path], object]]] = {

@@ -112,6 +112,28 @@ def test_the_sparse_form(tmp_path: Path) -> None:
             read_hr(write_seed(tmp_path, wrong))
 
 
+def test_a_model_by_hand_that_lists_what_is_not_zero(tmp_path: Path) -> None:
+    """A file that lacks lines is a damaged one, unless each of its lines has its Hermitian partner."""
+    t = [(0, 0, 1, 2), (-1, 0, 1, 2), (0, -1, 1, 2)]
+    rows = [f"{x} {y} 0 {i} {j} -1.0 0.5" for x, y, i, j in t] + [f"{-x} {-y} 0 {j} {i} -1.0 -0.5" for x, y, i, j in t]
+    lines = ["honeycomb", "2", "5", "1 1 1 1 1", *rows]
+    model = read_hr(write_seed(tmp_path, lines))
+    k = np.array([0.2, 0.3, 0.0])
+    assert model.source["ws_distance"] == "none"
+    gap = abs((-1 + 0.5j) * (1 + np.exp(-2j * np.pi * 0.2) + np.exp(-2j * np.pi * 0.3)))
+    phases = np.exp(2j * np.pi * model.R_vectors @ k)
+    energies = np.linalg.eigvalsh(np.tensordot(phases, model.hamiltonian_R, axes=1))
+    np.testing.assert_allclose(energies, [-gap, gap], atol=1e-12)
+    for wrong in (
+        lines[:-1],
+        ["written on 1Jan", *lines[1:]],
+        [*lines[:2], "6", "1 1 1 1 1 1", *rows],
+        [*lines[:3], "1 1 2 1 1", *rows],
+    ):
+        with pytest.raises(InputError, match="truncated or damaged"):
+            read_hr(write_seed(tmp_path, wrong))
+
+
 def test_a_list_filled_up_with_empty_blocks(tmp_path: Path) -> None:
     """Some generators allocate more R vectors than they use, and write the rest as zeros at R = 0."""
     R, H = random_hoppings()

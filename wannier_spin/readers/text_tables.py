@@ -75,8 +75,8 @@ def read_tb_table(path: Path) -> RawTable:
 def read_hr_table(path: Path, lattice: NDArray[np.float64]) -> RawTable:
     """Parse `_hr.dat`. The indices stand on every line, so that lines may come in any order; comments (! #) are left out.
 
-    Some programs write fewer degeneracies than R vectors, or more, all of them 1. WannierTools' sparse form, which begins with
-    the number of lines and has no degeneracies, lists what is not zero.
+    Some programs write fewer degeneracies than R vectors, or more, all of them 1. Models made by hand often list only what is
+    not zero; so does WannierTools' sparse form, which begins with the number of lines and has no degeneracies.
     Raises InputError: truncated, an element missing or twice, NaN.
     """
     head, text = _without_comments(path)
@@ -84,11 +84,14 @@ def read_hr_table(path: Path, lattice: NDArray[np.float64]) -> RawTable:
     if len(values) < 2:
         raise InputError(f"'{path}' is truncated: it ends within its header")
     if len(values) > 3 and len(values) == 3 + 7 * values[0]:
-        return _sparse_table(values, lattice, head, path)
+        _, n, n_R = counts(values[:3], path, 3, "numbers of lines, Wannier functions and R vectors")
+        return _filled_up(_ListedRows(values[3:].reshape(-1, 7), n, n_R, head), lattice, path)
     n, n_R = counts(values[:2], path, 2, "numbers of Wannier functions and R vectors")
     size = n_R * n * n * 7
     given = values[2 : max(2, len(values) - size)]
     if len(values) - 2 < size or (len(given) != n_R and not (given == 1).all()):
+        if (by_hand := _made_by_hand(values, n, n_R, head)) is not None:
+            return _filled_up(by_hand, lattice, path)
         raise InputError(
             f"'{path}' is truncated or damaged: {max(0, len(values) - 2 - n_R) // 7} lines of matrix elements, expected {n_R} R "
             f"vectors x {n}^2 = {size // 7}; run wannier90.x again (or copy the file again)"
@@ -101,22 +104,46 @@ def read_hr_table(path: Path, lattice: NDArray[np.float64]) -> RawTable:
     return checked(RawTable(lattice, R_vectors, degeneracies, H, head=head), path)
 
 
-def _sparse_table(values: NDArray[np.float64], lattice: NDArray[np.float64], head: str, path: Path) -> RawTable:
-    """Number of lines, of functions, of R vectors, and the lines R, n, m, Re H, Im H. Raises InputError."""
-    lines, n, n_R = counts(values[:3], path, 3, "numbers of lines, Wannier functions and R vectors")
-    rows = values[3:].reshape(lines, 7)
-    labels = whole(rows[:, :5], path, "R vectors and indices of the elements")
+@dataclass(frozen=True)
+class _ListedRows:
+    """Lines R, row, column, Re H, Im H (x, 7) of a file of n functions and n_R R vectors that leaves out zeros."""
+
+    values: NDArray[np.float64]
+    n: int
+    n_R: int
+    head: str
+
+
+def _made_by_hand(values: NDArray[np.float64], n: int, n_R: int, head: str) -> _ListedRows | None:
+    """The lines of a file with too few of them, if it is no damaged one: not from Wannier90, all R vectors there, and each line
+    with its Hermitian partner, which the last lines of a truncated file lack.
+    """
+    given, rest = values[2 : 2 + n_R], values[2 + n_R :]
+    if head.startswith("written on") or len(given) < n_R or not (given == 1).all() or len(rest) % 7 or not len(rest):
+        return None
+    rows = rest.reshape(-1, 7)
+    partners = rows * [-1, -1, -1, 1, 1, 1, -1] + 0.0
+    partners[:, [3, 4]] = rows[:, [4, 3]]
+    known = {tuple(row) for row in (rows + 0.0).round(6).tolist()}
+    paired = all(tuple(row) in known for row in partners.round(6).tolist() if any(row[5:]))
+    return _ListedRows(rows, n, n_R, head) if paired and len(np.unique(rows[:, :3], axis=0)) == n_R else None
+
+
+def _filled_up(rows: _ListedRows, lattice: NDArray[np.float64], path: Path) -> RawTable:
+    """The whole table. Raises InputError: an element twice, or outside."""
+    labels, n = whole(rows.values[:, :5], path, "R vectors and indices of the elements"), rows.n
     vectors, index = np.unique(labels[:, :3], axis=0, return_inverse=True)
-    if len(vectors) > n_R or not ((labels[:, 3:] >= 1) & (labels[:, 3:] <= n)).all() or len(np.unique(labels, axis=0)) != lines:
+    inside = ((labels[:, 3:] >= 1) & (labels[:, 3:] <= n)).all()
+    if len(vectors) > rows.n_R or not inside or len(np.unique(labels, axis=0)) != len(labels):
         raise InputError(
-            f"'{path}' is damaged: its {lines} lines have {len(vectors)} different R vectors and elements up to "
-            f"{labels[:, 3:].max()}, expected {n_R} and {n}, none of them twice"
+            f"'{path}' is damaged: its {len(labels)} lines have {len(vectors)} different R vectors and elements up to "
+            f"{labels[:, 3:].max()}, expected {rows.n_R} and {n}, none of them twice"
         )
     if len(vectors) * n * n > LARGEST_SPARSE:
         raise InputError(f"'{path}' has {n} functions and {len(vectors)} R vectors in sparse form: too many to be filled up")
     H = np.zeros((len(vectors), n, n), complex)
-    H[index.ravel(), labels[:, 3] - 1, labels[:, 4] - 1] = rows[:, 5] + 1j * rows[:, 6]
-    return checked(RawTable(lattice, vectors, np.ones(len(vectors), np.int64), H, head=head), path)
+    H[index.ravel(), labels[:, 3] - 1, labels[:, 4] - 1] = rows.values[:, 5] + 1j * rows.values[:, 6]
+    return checked(RawTable(lattice, vectors, np.ones(len(vectors), np.int64), H, head=rows.head), path)
 
 
 def _without_comments(path: Path) -> tuple[str, bytes]:

@@ -31,8 +31,8 @@ class WannierToolsInput:
         self.lines = [words for line in text.splitlines() if (words := line.replace(",", " ").split())]
         package = re.search(r"^\s*package\s*=\s*(['\"]?)(.*?)\1\s*$", text, re.MULTILINE | re.IGNORECASE)
         self.alternates = package is not None and any(name in package[2] for name in ALTERNATING)
-        for words, what in FOREIGN:
-            if re.search(words, text, re.IGNORECASE):
+        for pattern, what in FOREIGN:
+            if re.search(pattern, text, re.IGNORECASE):
                 raise InputError(f"'{path}': the Hamiltonian is one {what}; expected that of electrons in orthogonal functions")
 
     @property
