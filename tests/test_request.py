@@ -110,6 +110,7 @@ IN_FILES: dict[str, tuple[str, Any]] = {
     "tau": ("tau = [7, 8]", [7.0, 8.0]),
     "omega": ("omega = [0.1, 0.2]", [0.1, 0.2]),
     "broadening": ("broadening = 0.1", 0.1),
+    "gap_broadening": ("gap_broadening = 0.1\nresponses = 'nonlinear_extrinsic_spin_current'", 0.1),
     "channel": ("channel = 'charge'", "charge"),
     "form": ("form = 'paper'", "paper"),
     "relaxation": ("relaxation = 'gao'", "gao"),
@@ -158,12 +159,12 @@ def test_every_keyword_has_a_key(tmp_path: Path) -> None:
     assert set(IN_FILES) == {f.name for f in fields(Request)}
     base = asked_in(tmp_path)
     for name, (line, expected) in IN_FILES.items():
-        found = asked_in(tmp_path, line)
+        found = asked_in(tmp_path, *line.splitlines())
         assert same(getattr(found, name), expected), name
         assert not same(getattr(base, name), expected), name
         changed = {f.name for f in fields(Request) if not same(getattr(found, f.name), getattr(base, f.name))}
         # a mesh is given with a shift, and none with a tolerance; tau is in fs in a file
-        along = {"carriers": {"mu"}, "shift": {"grid"}, "tolerance": {"grid"}, "units": {"tau"}}
+        along = {"carriers": {"mu"}, "shift": {"grid"}, "tolerance": {"grid"}, "units": {"tau"}, "gap_broadening": {"responses"}}
         assert changed == {name} | along.get(name, set())
 
 
@@ -198,10 +199,12 @@ def test_the_identity_knows_what_enters_numbers() -> None:
         "relaxation": "gao",
         "spin_current": "ryoo",
         "blocks": "L1surf",
+        "gap_broadening": 0.1,
     }
     for name, value in changes.items():
-        other = base.with_(**{"responses": base.responses, name: value}).identity()
-        different = {key for key in other if other[key] != base.identity()[key]}
+        at = base if name != "gap_broadening" else base.with_(responses="nonlinear_extrinsic_spin_current")
+        other = at.with_(**{"responses": at.responses, name: value}).identity()
+        different = {key for key in other if other[key] != at.identity()[key]}
         assert name in different
         assert different <= {name, "tau"}, name  # the default of tau is another one in SI units
     assert base.identity()["package"] == ws.__version__

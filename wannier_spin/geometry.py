@@ -35,7 +35,8 @@ class BandGeometry:
 
     energies (k,n) eV; states (k,w,n): columns are eigenvectors in the Wannier basis; group (k,n): number of the group of degenerate
     bands; bloch: the matrices in the Wannier gauge. definition : of the spin current; sites : Wannier functions of each, for
-    `spin_current` and `site_spin`.
+    `spin_current` and `site_spin`. gap_broadening : eV, of static second-order densities, see `BandPairs.broadened`; nothing here
+    has it: positions, derivatives and observables are those of the bands.
     """
 
     energies: Real
@@ -44,6 +45,7 @@ class BandGeometry:
     bloch: BlochMatrices
     definition: SpinCurrent = "simple"
     sites: tuple[tuple[int, ...], ...] = ()
+    gap_broadening: float = 0.0
     _kept: dict[object, Complex] = field(default_factory=dict, init=False)
 
     def __repr__(self) -> str:
@@ -248,18 +250,23 @@ def degenerate_groups(energies: Real, degeneracy_tolerance: float) -> NDArray[np
 
 
 def geometry_of(
-    bloch: BlochMatrices, degeneracy_tolerance: float, *, definition: SpinCurrent = "simple", sites: Sequence[Sequence[int]] = ()
+    bloch: BlochMatrices,
+    degeneracy_tolerance: float,
+    *,
+    definition: SpinCurrent = "simple",
+    sites: Sequence[Sequence[int]] = (),
+    gap_broadening: float = 0.0,
 ) -> BandGeometry:
     """Diagonalize.
 
-    degeneracy_tolerance : eV. definition, sites : see `BandGeometry`. Raises InputError if the matrices are not finite.
+    degeneracy_tolerance : eV. definition, sites, gap_broadening : see `BandGeometry`. Raises InputError if the matrices are not
+    finite.
     """
     if not np.isfinite(bloch.hamiltonian).all():
         raise InputError("the Hamiltonian has NaN or infinity at some k-point; check the input files")
     energies, states = eigh(bloch.hamiltonian)
-    return BandGeometry(
-        energies, states, degenerate_groups(energies, degeneracy_tolerance), bloch, definition, tuple(map(tuple, sites))
-    )
+    group = degenerate_groups(energies, degeneracy_tolerance)
+    return BandGeometry(energies, states, group, bloch, definition, tuple(map(tuple, sites)), gap_broadening)
 
 
 def band_geometry(

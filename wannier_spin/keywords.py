@@ -26,6 +26,7 @@ class OfResponse(TypedDict, total=False):
     tau: float | Sequence[float] | None
     omega: float | Sequence[float] | Real | None
     broadening: float
+    gap_broadening: float
     units: un.UnitSystem
     channel: Channel
     blocks: str | Sequence[str]

@@ -145,7 +145,7 @@ def prepare(model: Model, request: Request) -> Prepared:
     if request.carriers is not None:
         raise InputError("carriers are solved for by compute and in input files of run; here give mu, which their results have")
     frequencies = tuple(complex(w, request.broadening) for w in request.omega) if any(r.dynamic for r in request.records) else ()
-    plan = Plan(request.records, request.channel, frequencies, request.form, request.blocks)
+    plan = Plan(request.records, request.channel, frequencies, request.form, request.blocks, gap_broadening=request.gap_broadening)
     _check_operators(model, plan)
     wanted = {r.channel_tensor(plan.channel).observable for r in plan.responses}
     if any(set(request.spin_current) & set(observables.definitions(name)) for name in wanted):

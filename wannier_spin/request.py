@@ -37,7 +37,7 @@ from wannier_spin.weights import Weight
 
 Real = NDArray[np.float64]
 Function = TypeVar("Function", bound=Callable[..., Any])
-LARGEST_ENERGY, LARGEST_TOLERANCE = 1e5, 1.0  # eV: of mu, omega, broadening; of what is degenerate
+LARGEST_ENERGY, LARGEST_TOLERANCE = 1e5, 1.0  # eV: of mu, omega, broadenings; of what is degenerate
 
 
 def _told(**meanings: Any) -> Any:
@@ -65,6 +65,9 @@ class Request:
         0 K. `ResponseTensor.converged` says whether they are.
     tau : hbar/eV with natural units (default 1), fs with SI units (default 10). Several: see `ResponseTensor.over_tau`.
     omega : eV, for the responses to an alternating field. broadening : eV, half width eta in omega + i eta.
+    gap_broadening : eV, Gamma in static second-order responses of order tau^0 and tau: 1/eps of two bands becomes
+        eps/(eps^2 + Gamma^2), so that pairs closer than Gamma do not count (docs/theory.md, section 3). 0: none. It is part of the
+        result, like a temperature. InputError where no response has it.
     units : "natural", hbar = e = 1, eV, angstrom, K, tau in hbar/eV; or "SI", tau in fs. Default in Python: natural; in input
         files and on the command line: SI.
     channel : "charge" replaces the observable by the velocity (the identity channel), for validation: natural units give the
@@ -108,6 +111,7 @@ class Request:
     tau: Real = _told(default=None, kind=float, help="fs; default: 10.")
     omega: Real = _told(default=(), kind=float, help="eV, of a response to an alternating field.")
     broadening: float = _told(default=0.0, kind=float, help="eV, half width in omega + i eta.")
+    gap_broadening: float = _told(default=0.0, kind=float, help="eV, of gaps in static second-order responses.")
     channel: Channel = _told(default="spin", kind=str, help="spin, or charge: the velocity in place of the observable.")
     form: Form = _told(default="full", kind=str, help="full or paper.")
     relaxation: str = _told(default="adiabatic", kind=str, help="Relaxation model of the full form at second order.")
@@ -312,7 +316,7 @@ def _names(responses: str | Sequence[str]) -> tuple[str, ...]:
 
 def _check_responses(asked: Mapping[str, Any]) -> None:
     """What responses, form, relaxation and frequencies have to do with each other."""
-    records, broadening = [resp.get(name) for name in asked["responses"]], asked["broadening"]
+    records = [resp.get(name) for name in asked["responses"]]
     with_tau = [r.name for r in records if r.tau_powers != (0,) and asked["form"] == "full"]
     if with_tau and resp.RELAXATIONS[asked["relaxation"]].tau2 is None:
         raise InputError(
@@ -321,13 +325,20 @@ def _check_responses(asked: Mapping[str, Any]) -> None:
     dynamic = [r.name for r in records if r.dynamic]
     if dynamic and not len(asked["omega"]):
         raise InputError(f"{', '.join(dynamic)}: give omega, a list of frequencies in eV")
-    if not isinstance(broadening, int | float) or not 0 <= broadening < np.inf:
-        raise InputError(f"broadening = {broadening!r}, expected zero or a positive energy in eV")
+    for name in ("broadening", "gap_broadening"):
+        if not isinstance(asked[name], int | float) or not 0 <= asked[name] < np.inf:
+            raise InputError(f"{name} = {asked[name]!r}, expected zero or a positive energy in eV")
+    if asked["gap_broadening"] and not any(record.broadened for record in records):
+        with_gaps = [r.name for r in resp.RESPONSES.values() if r.broadened]
+        raise InputError(
+            f"gap_broadening = {asked['gap_broadening']:g} eV changes nothing in {', '.join(asked['responses'])}: it is for static "
+            f"responses of second order ({', '.join(with_gaps)}); leave it out, or did you mean broadening, of omega?"
+        )
 
 
 def _check_energies(asked: Mapping[str, Any]) -> None:
     """No power of an energy of another unit overflows in the middle of a calculation; no tolerance makes all bands one."""
-    for name in ("mu", "omega", "broadening"):
+    for name in ("mu", "omega", "broadening", "gap_broadening"):
         largest = float(np.abs(asked[name]).max(initial=0.0)) if np.size(asked[name]) else 0.0
         if largest > LARGEST_ENERGY:
             raise InputError(f"{name} = {largest:g} eV cannot be meant: energies are in eV, of at most {LARGEST_ENERGY:g} eV")

@@ -96,13 +96,13 @@ def observable(b, name):
 SURFACE = {"N2", "N2dir", "N1", "F", "L1surf", "D"}
 
 
-def densities(b, name):
-    """Name of block -> (k,n,b,[d],o), by loops over bands; surface terms without f'."""
+def densities(b, name, width=0.0):
+    """Name of block -> (k,n,b,[d],o), by loops over bands; surface terms without f'. width : of gaps at second order."""
     O, dO = observable(b, name)  # noqa: E741
     e, v, (k, n) = b.e, b.v, b.e.shape
     vn, On = np.einsum("kann->kna", v).real, np.einsum("konn->kno", O).real
     o = O.shape[1]
-    B, A, X = (np.zeros((k, n, 3, o)) for _ in range(3))
+    B, A, A2, X = (np.zeros((k, n, 3, o)) for _ in range(4))
     Q1, P = (np.zeros((k, n, 3, 3, o)) for _ in range(2))
     for i, j in product(range(n), repeat=2):
         if i == j:
@@ -111,12 +111,14 @@ def densities(b, name):
         vO = v[:, :, i, j][:, :, None] * O[:, :, j, i][:, None]  # v^b_nm O_mn
         B[:, i] += 2 * vO.real / eps
         A[:, i] += 2 * vO.imag / eps**2
-        X[:, i] += 2 * vO.real / eps**3
-        Q1[:, i] += (2 * vO.real / eps**4)[:, :, None] * (vn[:, j] - vn[:, i])[:, None, :, None]
-        g = (v[:, :, i, j][:, :, None] * v[:, :, j, i][:, None]).real / eps**2
-        P[:, i] += (g / eps**2)[..., None] * (On[:, j] - On[:, i])[:, None, None]
+        A2[:, i] += 2 * vO.imag * eps**2 / (eps**2 + width**2) ** 2
+        X[:, i] += 2 * vO.real * cubed(eps, width)
+        Q1[:, i] += (2 * vO.real * cubed(eps, width) / eps)[:, :, None] * (vn[:, j] - vn[:, i])[:, None, :, None]
+        vv = (v[:, :, i, j][:, :, None] * v[:, :, j, i][:, None]).real
+        slope = eps**2 * (eps**2 - width**2) / (eps**2 + width**2) ** 4  # of `cubed`, times -1/3
+        P[:, i] += (vv * slope)[..., None] * (On[:, j] - On[:, i])[:, None, None]
     direct = np.einsum("kbonn->knbo", dO).real
-    S, W, G = static_parts(b, O, dO)
+    S, W, G = static_parts(b, O, dO, width)
     return {
         "L1": -B,
         "L1dir": -direct,
@@ -124,7 +126,7 @@ def densities(b, name):
         "L0": A,
         "N2": -np.einsum("knbo,knd->knbdo", B, vn),
         "N2dir": -np.einsum("knbo,knd->knbdo", direct, vn),
-        "N1": np.einsum("knbo,knd->knbdo", A, vn),
+        "N1": np.einsum("knbo,knd->knbdo", A2, vn),
         "Q1": Q1,
         "P": P,
         "F": np.einsum("kndo,knb->knbdo", X, vn),
@@ -134,7 +136,12 @@ def densities(b, name):
     }
 
 
-def static_parts(b, O, dO):  # noqa: E741
+def cubed(eps, width):
+    """1/eps^3, or with a width what stands in its place."""
+    return (eps / (eps**2 + width**2)) ** 3
+
+
+def static_parts(b, O, dO, width=0.0):  # noqa: E741
     """S - 3P with V^b = d_bO + [Y, v^b], the part W of it with V^b = d_bO alone, and G^{bd}_n = 2 sum_m g^{bd}_nm/eps_nm."""
     e, v, n = b.e, b.v, b.e.shape[1]
     eps = e[:, :, None] - e[:, None, :] + np.eye(n)
@@ -143,9 +150,9 @@ def static_parts(b, O, dO):  # noqa: E741
     V = dO + Y[:, None] @ v[:, :, None] - v[:, :, None] @ Y[:, None]
     parts = []
     for X in (V, dO):
-        half = np.einsum("kbonm,kdmn,knm->knbdo", X, v, off / eps**3).real
+        half = np.einsum("kbonm,kdmn,knm->knbdo", X, v, off * cubed(eps, width)).real
         parts.append(half + half.swapaxes(2, 3))
-    return *parts, 2 * np.einsum("kbnm,kdmn,knm->knbd", v, v, off / eps**3).real
+    return *parts, 2 * np.einsum("kbnm,kdmn,knm->knbd", v, v, off * cubed(eps, width)).real
 
 
 def fermi(e, mu, kT):
@@ -174,12 +181,12 @@ def paper_order(tensor, name):
     return np.moveaxis(tensor, -1, 0)
 
 
-def responses(model, k, mu, kT, name, site=None):
+def responses(model, k, mu, kT, name, site=None, width=0.0):
     """Every block, integrated over k (a mesh of the Brillouin zone) and summed over bands."""
     b = bands(model, k, site)
     f, slope = fermi(b.e, mu, kT), fermi_slope(b.e, mu, kT)
     scale = 1 / (len(k) * cell_volume(model))
     return {
         block: paper_order(np.einsum("kn,kn...->...", slope if block in SURFACE else f, X) * scale, name)
-        for block, X in densities(b, name).items()
+        for block, X in densities(b, name, width).items()
     }

@@ -24,9 +24,10 @@ STATIC = [name for name in responses.names() if not responses.RESPONSES[name].dy
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize(("channel", "width"), [("spin", 0.0), ("charge", 0.0), ("spin", 0.3)])
 @pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # gaps below kT: an identity holds all the same
-def test_blocks(name, channel):
+def test_blocks(name, channel, width):
+    """width : of gaps at second order."""
     model = MODELS[name]
     grid = [N if along else 1 for along in model.periodic]
     shift = 0.3 if name != "random" else 0.0
@@ -40,12 +41,13 @@ def test_blocks(name, channel):
         channel=channel,
         blocks=("L1surf",),
         degeneracy_tolerance=1e-8,
+        gap_broadening=width,
     )
     k = brute.mesh(model, N, shift)
     k[:, ~np.array(model.periodic)] = shift  # a vacuum direction has one point, anywhere
     seen = set()
     for observable in CHANNELS[channel]:
-        expected = brute.responses(model, k, MU, KT, observable)
+        expected = brute.responses(model, k, MU, KT, observable, width=width)
         for response in result.values():
             if response.output != observable:
                 continue
@@ -60,9 +62,13 @@ def test_blocks(name, channel):
     assert seen == set(responses.BLOCKS)
 
 
+@pytest.mark.parametrize("width", [0.0, 0.5])
 @pytest.mark.parametrize("observable", ["spin_current", "spin", "charge_current"])
-def test_S_is_the_derivative_in_a_field(observable):
-    """S = f_n d/dh sum_m g^{bd}_nm/eps_nm at H -> H + h O, v^b -> v^b + h D_b O, by differences in h, band by band."""
+def test_S_is_the_derivative_in_a_field(observable, width):
+    """S = f_n d/dh sum_m g^{bd}_nm/eps_nm at H -> H + h O, v^b -> v^b + h D_b O, by differences in h, band by band.
+
+    With any broadening of the gaps.
+    """
     model = models.random_model(n=3, seed=10, decay=1.6)
     k = brute.mesh(model, 2, 0.3)
     b = brute.bands(model, k)
@@ -73,9 +79,10 @@ def test_S_is_the_derivative_in_a_field(observable):
         e, U = np.linalg.eigh(b.e[:, :, None] * np.eye(n) + h * O[:, o])
         v = U.conj().swapaxes(1, 2)[:, None] @ (b.v + h * dO[:, :, o]) @ U[:, None]
         eps = e[:, :, None] - e[:, None, :] + np.eye(n)
-        return np.einsum("kbnm,kdmn,knm->knbd", v, v, (1 - np.eye(n)) / eps**3).real
+        return np.einsum("kbnm,kdmn,knm->knbd", v, v, (1 - np.eye(n)) * (eps / (eps**2 + width**2)) ** 3).real
 
-    pairs = BandPairs(band_geometry(model, k, degeneracy_tolerance=1e-8, derivatives=True), (observable,))
+    geometry = band_geometry(model, k, degeneracy_tolerance=1e-8, derivatives=True)
+    pairs = BandPairs(replace(geometry, gap_broadening=width), (observable,))
     found = responses.BLOCKS["S"].density(pairs)
     h = 2e-3
     for o in range(O.shape[1]):

@@ -72,9 +72,9 @@ ODD = ["rashba 4m'm'", "kagome +"]
 
 @pytest.mark.parametrize(("name", "n", "broadening"), [(name, 4, 0.1) for name in MODELS] + [(name, 3, 0.0) for name in ODD])
 def test_irreducible_sum_is_the_whole_sum(name, n, broadening):
-    """All responses, with absorption and without, odd and even meshes. The raw sum has the symmetry already."""
+    """All responses, with absorption and broadened gaps and without, odd and even meshes. The raw sum has the symmetry already."""
     model, structure, _ = MODELS[name]
-    options = {"n": n, "broadening": broadening}
+    options = {"n": n, "broadening": broadening, "gap_broadening": 2 * broadening}
     raw, reduced = run(model, **options), run(model, structure, **options)
     whole = run(model, structure, reduce_k=False, **options)
     expected = projected(raw, operations_of(name))

@@ -89,6 +89,7 @@ def run(symmetry, broadening):
         temperature=0.3 / BOLTZMANN,
         omega=(0.15, 0.4),
         broadening=broadening,
+        gap_broadening=2 * broadening,
         degeneracy_tolerance=1e-8,
     )
     found = {}

@@ -81,6 +81,8 @@ class Point:
         """In words, but for mu: temperature, tau, frequency, form."""
         t = self.empty
         form = f"form {t.form}" if t.relaxation is None or t.field_order == 1 else f"form {t.form} ({t.relaxation})"
+        if width := self.prepared.plan.gap_broadening:
+            form += f", gaps broadened by {width:g} eV"
         words = [f"T = {t.temperature[0]:g} K", form if t.custom is None else f"blocks {', '.join(t.custom)}"]
         if any(t.tau_powers[name] for name in t.combination):
             words.insert(1, f"tau = {t.tau[0]:g} {t.tau_unit}")

@@ -106,10 +106,15 @@ def _about_responses(model: Model, plan: Plan, occupation: Occupation, m: Minima
     hottest = float(occupation.kT.max())
     close = m.gap_at_mu < hottest
     if _has_intrinsic(plan) and close.any():
+        width = plan.gap_broadening
         yield (
             f"at {close.sum()} of {len(close)} values of mu a gap smaller than kT = {hottest:.3g} eV lies within "
             f"{NEAR_FERMI:g} kT of mu (smallest: {m.gap_at_mu.min():.2g} eV): second-order responses of order tau^0 "
-            "scale like 1/gap^4 and are outside perturbation theory there"
+            + (
+                f"are there what gap_broadening = {width:g} eV leaves of them; compare other values of it"
+                if width
+                else "scale like 1/gap^4 and are outside perturbation theory there; gap_broadening bounds them"
+            )
         )
 
 

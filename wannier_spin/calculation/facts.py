@@ -29,6 +29,7 @@ def run_facts(task: Task, done: Sequence[Done], ranks: int, seconds: float) -> R
         sampling=request.sampling(),
         degeneracy_tolerance=float(prepared.degeneracy_tolerance),
         broadening=float(request.broadening),
+        gap_broadening=float(request.gap_broadening),
         k_points=sum(one.sums.evaluations for one in done),
         ranks=ranks,
         wall_seconds=seconds,

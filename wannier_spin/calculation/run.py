@@ -110,6 +110,7 @@ def request_of(settings: Settings, model: Model, structure: Structure | None) ->
         tau=settings.tau if settings.units == "SI" else [un.natural_tau(t) for t in settings.tau],
         omega=settings.omega,
         broadening=settings.broadening,
+        gap_broadening=settings.gap_broadening,
         units=settings.units,
         channel=settings.channel,
         blocks=settings.blocks,

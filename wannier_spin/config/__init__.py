@@ -255,6 +255,7 @@ class Settings(Section):
     tau: Annotated[Numbers, AfterValidator(_positive)] = [10.0]  # fs, also with natural units
     omega: Annotated[list[float], BeforeValidator(_as_list)] = []  # eV, for the responses to an alternating field
     broadening: float = Field(default=0.0, ge=0)  # eV, half width eta in omega + i eta
+    gap_broadening: float = Field(default=0.0, ge=0)  # eV, Gamma: 1/eps -> eps/(eps^2 + Gamma^2) in static second-order responses
     units: Literal["SI", "natural"] = "SI"  # natural: hbar = e = 1, eV, angstrom
     channel: Literal["spin", "charge"] = "spin"  # charge: the velocity in place of the observable, for validation
     spin_current: str | list[str] = "simple"  # qiao, ryoo: read with the model; of several the responses are those of the first

@@ -187,6 +187,12 @@ class Bars:
         of_profile = (0, 0, 0) if profile is None else (len(self.stars.outer_rows), profile.n_points, self._probes[0].shape[1])
         return (self.stars.n_rows + 1, self.at_sample.n_points, channels), of_profile
 
+    @cached_property
+    def _broadened(self) -> NDArray[np.bool_]:
+        """Of the sea channels that are summed."""
+        whole = self.plan.broadened[: self.plan.n_channels - self.plan.n_surface_channels]
+        return whole if self._reduced is None else self._reduced.broadened(self.plan)
+
     @property
     def size(self) -> int:
         return sum(math.prod(shape) for shape in self.shapes)
@@ -220,7 +226,8 @@ class Bars:
         sums = total[: math.prod(of_sample)].reshape(of_sample)
         sums[:-1] += (phases @ by_point.reshape(len(by_point), -1)).reshape(sums[:-1].shape)
         gaps = NearestGaps.of(geometry, self.axes)
-        sums[-1, :, : sea.shape[-1]] += gaps.beside(self.at_sample, weights, sea)
+        for columns, own in gaps.by_channel(self.plan.gap_broadening, self._broadened):
+            sums[-1, :, np.flatnonzero(columns)] += own.beside(self.at_sample, weights, sea[..., columns]).T
         if self.at_profile is None:
             return
         probes = self._probes

@@ -92,6 +92,10 @@ class BoxIntegrand:
         return tensor_rule(self.used)
 
     @cached_property
+    def _broadened(self) -> NDArray[np.bool_]:
+        return self.channels.broadened(self.plan)
+
+    @cached_property
     def points_per_batch(self) -> int:
         """As many as fit into the memory that the remembered sums leave."""
         return batch_size(self.load, self.plan, self.occupation, (1 - REMEMBERED) * self.memory)
@@ -124,11 +128,14 @@ class BoxIntegrand:
     def _hidden(self, states: _States, gaps: NearestGaps, size: Real) -> Real:
         """What small gaps between the points may add to each response: (r,)."""
         fine = self.rule.fine
-        growth = gaps.growth(fine, size, self.occupation)
-        point, band = np.nonzero(growth)
+        by_channel = gaps.by_channel(self.plan.gap_broadening, self._broadened)
+        growths = [(columns, own.growth(fine, size, self.occupation)) for columns, own in by_channel]
+        point, band = np.nonzero(np.max([growth for _, growth in growths], axis=0))
         if not len(point):
             return np.zeros(len(self.channels.names))
-        rows = (growth[point, band] * fine.weights[point])[:, None] * gaps.across(states.sea, point, band)
+        rows = gaps.across(states.sea, point, band)
+        for columns, growth in growths:
+            rows[:, columns] *= (growth[point, band] * fine.weights[point])[:, None]
         return self.channels.sizes(np.concatenate([rows, np.zeros((len(rows), states.surface.shape[-1]))], axis=1))
 
     def _sample(self, states: _States, suspect: float, minima: Real, hidden: Real) -> Sample:

@@ -120,6 +120,10 @@ class Channels:
         sea, surface = self.selection.densities(geometry, window)
         return _coordinates(sea, self._computed[0]), _coordinates(surface, self._computed[1])
 
+    def broadened(self, plan: Plan) -> NDArray[np.bool_]:
+        """Columns of sea densities whose gaps are broadened: (c_sea,)."""
+        return np.asarray((np.abs(self.sea[plan.broadened[: len(self.sea)]]) > 0).any(axis=0))
+
     @cached_property
     def _computed(self) -> tuple[Real | None, Real | None]:
         """Columns over the densities that are computed; None: every component is a channel, the columns are the unit matrix."""

@@ -12,7 +12,7 @@ q.A.q < gap^2. What the point says of its cell is subtracted, and what the point
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,13 @@ class NearestGaps:
     def joined(cls, several: list[NearestGaps]) -> NearestGaps:
         """One batch after the other."""
         return cls(*(np.concatenate([getattr(one, field.name) for one in several]) for field in fields(cls)))
+
+    def by_channel(self, width: float, broadened: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], NearestGaps]]:
+        """Channels (c,), and the gaps that count in their densities: of those that are `broadened`, none below width (eV)."""
+        if not width or not broadened.any():
+            return [(np.ones_like(broadened), self)]
+        wide = replace(self, now=np.hypot(self.now, width), least=np.hypot(self.least, width))
+        return [(columns, gaps) for columns, gaps in ((broadened, wide), (~broadened, self)) if columns.any()]
 
     def growth(self, rule: Quadrature, size: Real, occupation: Occupation) -> Real:
         """By how much a feature next to a point of a box may exceed what the point says of its cell: (k, n-1), zero for none.

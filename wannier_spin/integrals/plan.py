@@ -26,7 +26,8 @@ class Plan:
     """Which densities are computed, and where each one stands among the channels of the sums.
 
     sites : name -> Wannier functions, on which the responses of densities are projected besides. spin_currents : definitions of the
-    spin current, the chosen one first; the responses are computed with the others besides.
+    spin current, the chosen one first; the responses are computed with the others besides. gap_broadening : eV, of static
+    second-order densities.
 
     What is computed besides are the variants of a response: on a site, or with another definition.
     """
@@ -38,6 +39,7 @@ class Plan:
     extra: tuple[str, ...] = ()
     sites: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     spin_currents: tuple[SpinCurrent, ...] = ("simple",)
+    gap_broadening: float = 0.0
     _projected: dict[Observable, Observable] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def blocks_of(self, response: Response) -> tuple[str, ...]:
@@ -79,8 +81,9 @@ class Plan:
         return BlochSum(model, self.derivatives, self.operators, basis, any(o.of_velocity for o in self.observables))
 
     def geometry(self, bloch: BlochMatrices, degeneracy_tolerance: float) -> BandGeometry:
-        """Bands, with the chosen definition of the spin current."""
-        return geometry_of(bloch, degeneracy_tolerance, definition=self.spin_currents[0])
+        """Bands, with the chosen definition of the spin current and the broadening of gaps."""
+        definition, width = self.spin_currents[0], self.gap_broadening
+        return geometry_of(bloch, degeneracy_tolerance, definition=definition, gap_broadening=width)
 
     def _at_sites(self, observable: Observable) -> tuple[Observable, ...]:
         """Where there are sites, and it is a density."""
@@ -138,6 +141,14 @@ class Plan:
     @property
     def n_channels(self) -> int:
         return sum(math.prod(shape) for shape in self.shapes.values())
+
+    @cached_property
+    def broadened(self) -> NDArray[np.bool_]:
+        """Channels of densities whose gaps have `gap_broadening`, sea channels first: (n_channels,)."""
+        found = np.zeros(self.n_channels, bool)
+        for block in self.static_blocks:
+            found[self.places[block.name]] = block.broadened
+        return found
 
     @property
     def n_surface_channels(self) -> int:

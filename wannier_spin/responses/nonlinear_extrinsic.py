@@ -12,11 +12,11 @@ from wannier_spin.responses.registry import Block, Response, register
 
 def N1(p: BandPairs) -> Real:
     """Tr[v^d_NN A^b_NN], A^b = sum_m 2 Im[v^b_nm O_mn] / eps_nm^2, summed with f'_n: d_d f_n A^b_n."""
-    return 2 * p.im(p.vv * p.inverse_gap(2)[:, :, None])
+    return 2 * p.im(p.vv * p.broadened(2)[:, :, None])
 
 
 register(
-    Block("N1", "surface", "bd", 1, N1),
+    Block("N1", "surface", "bd", 1, N1, broadened=True),
     Response(
         name="nonlinear_extrinsic_spin_current",
         title="nonlinear extrinsic spin current",

@@ -9,6 +9,9 @@ arXiv:2406.02257v3. Both are Q1 + P + F (docs/theory.md, section 3). No relaxati
 direct part W, the three-band part, and 2P of the exact result for any number of bands, which is
 
     S + kF sym(F) + kP P + kD D          symmetrized in the fields; kF, kP, kD: see `registry.RELAXATIONS`
+
+With a broadening of gaps (docs/theory.md, section 3) 1/eps^3 is [eps/(eps^2 + Gamma^2)]^3 in all of them, and 1/eps^4 that over
+eps in Q1, and -1/3 of its derivative in P: S stays a derivative, and the relations between blocks stay exact.
 """
 
 import numpy as np
@@ -19,7 +22,7 @@ from wannier_spin.responses.registry import Block, Response, register
 
 def Q1(p: BandPairs) -> Real:
     """sum_m 2 Re[v^b_nm O_mn] (v^d_m - v^d_n) / eps_nm^4, summed with f_n."""
-    left = (p.v * p.inverse_gap(4))[:, :, :, None, :] * p.dv[:, :, None, :, :]
+    left = (p.v * p.broadened(3, bare=1))[:, :, :, None, :] * p.dv[:, :, None, :, :]
     return 2 * p.re(left)
 
 
@@ -33,7 +36,7 @@ def P(p: BandPairs) -> Real:
 
 def F(p: BandPairs) -> Real:
     """Tr[v^b_NN X^d_NN], X^d = sum_m 2 Re[v^d_nm O_mn] / eps_nm^3, summed with f'_n: d_b f_n X^d_n."""
-    left = p.vv * p.inverse_gap(3)[:, :, None]  # v^d_NN v^b_NM, and F wants v^b_NN v^d_NM
+    left = p.vv * p.broadened(3)[:, :, None]  # v^d_NN v^b_NM, and F wants v^b_NN v^d_NM
     return 2 * np.swapaxes(p.re(left), 2, 3)
 
 
@@ -42,26 +45,26 @@ def S(p: BandPairs) -> Real:
 
     3P + sum_m Re[V^b_nm v^d_mn + V^d_nm v^b_mn]/eps_nm^3,   V^b = D_b O + [Y, v^b],   Y_nm = O_nm/eps_nm.
     """
-    return 3 * p.exchange + p.with_velocity(p.DO + p.mixing(), 3)
+    return 3 * p.exchange + p.with_velocity(p.DO + p.mixing(), p.broadened(3))
 
 
 def W(p: BandPairs) -> Real:
     """The part of S with the explicit derivative, V^b = D_b O; S - sym(Q1) - 3P - W is the three-band part."""
-    return p.with_velocity(p.DO, 3)
+    return p.with_velocity(p.DO, p.broadened(3))
 
 
 def D(p: BandPairs) -> Real:
     """-Re Tr[O_NN v^b_NM v^d_MN]/eps_NM^3, summed with f'_n. For single bands -(1/2) f'_n O_nn G^{bd}_n."""
-    return -p.re_own_group(3)
+    return -p.re_own_group(p.broadened(3))
 
 
 register(
-    Block("Q1", "sea", "bd", 0, Q1),
-    Block("P", "sea", "bd", 0, P),
-    Block("F", "surface", "bd", 0, F),
-    Block("S", "sea", "bd", 0, S, derivatives=True, holds="mixing"),
-    Block("W", "sea", "bd", 0, W, derivatives=True),
-    Block("D", "surface", "bd", 0, D),
+    Block("Q1", "sea", "bd", 0, Q1, broadened=True),
+    Block("P", "sea", "bd", 0, P, broadened=True),
+    Block("F", "surface", "bd", 0, F, broadened=True),
+    Block("S", "sea", "bd", 0, S, derivatives=True, holds="mixing", broadened=True),
+    Block("W", "sea", "bd", 0, W, derivatives=True, broadened=True),
+    Block("D", "surface", "bd", 0, D, broadened=True),
     Response(
         name="nonlinear_intrinsic_spin_current",
         title="nonlinear intrinsic spin current",

@@ -87,6 +87,23 @@ class BandPairs:
         """1/(eps_N - eps_M)^power between groups that can be occupied differently, else zero: (k,n,1,m)."""
         return np.asarray(self.kernel(lambda w: w**power))
 
+    def broadened(self, power: int, bare: int = 0) -> Real:
+        """[eps/(eps^2 + Gamma^2)]^power/eps^bare, else as `inverse_gap`: (k,n,1,m). eps = eps_N - eps_M, Gamma = `gap_broadening`.
+
+        What static second-order densities have in place of 1/eps^(power + bare): docs/theory.md, section 3.
+        """
+        width = self.geometry.gap_broadening
+        if not width:
+            return self.inverse_gap(power + bare)
+        return np.asarray(self.kernel(lambda w: (w / (1 + (width * w) ** 2)) ** power * w**bare))
+
+    def broadened_slope(self) -> Real:
+        """-1/3 of the derivative of `broadened(3)` with respect to eps, in place of 1/eps^4: (k,n,1,m)."""
+        width = self.geometry.gap_broadening
+        if not width:
+            return self.inverse_gap(4)
+        return np.asarray(self.kernel(lambda w: (w / (1 + (width * w) ** 2)) ** 4 * (1 - (width * w) ** 2)))
+
     def kernel(self, of: Callable[[Real], NDArray[Any]]) -> NDArray[Any]:
         """A function of 1/(eps_N - eps_M), zero at zero, between groups that can be occupied differently, else zero: (k,n,1,m).
 
@@ -121,23 +138,24 @@ class BandPairs:
 
     @cached_property
     def exchange(self) -> Real:
-        """Re{Tr[v^b_NM O_MM v^d_MN] - Tr[O_NN v^b_NM v^d_MN]}/eps_NM^4, symmetric in b, d: (k,n,b,d,o)."""
-        return self.re_far_group(4) - self.re_own_group(4)
+        """Re{Tr[v^b_NM O_MM v^d_MN] - Tr[O_NN v^b_NM v^d_MN]}/eps_NM^4, symmetric in b, d: (k,n,b,d,o). See `broadened_slope`."""
+        kernel = self.broadened_slope()
+        return self.re_far_group(kernel) - self.re_own_group(kernel)
 
-    def re_own_group(self, power: int) -> Real:
-        """Re Tr[O_NN v^b_NM v^d_MN]/eps_NM^power band by band, symmetric in b, d: (k,n,b,d,o)."""
+    def re_own_group(self, kernel: Real) -> Real:
+        """Re Tr[O_NN v^b_NM v^d_MN] kernel_NM band by band, symmetric in b, d: (k,n,1,m) -> (k,n,b,d,o)."""
         g = self.geometry
-        weight = self.inverse_gap(power).swapaxes(1, 2)  # (k,1,n,m)
+        weight = kernel.swapaxes(1, 2)  # (k,1,n,m)
         product = (g.velocity * weight)[:, :, None] @ g.velocity[:, None]  # (k,b,d,n,n')
         product = (product + product.swapaxes(1, 2)) / 2 * g.same_group[:, None, None]
         return self.re(rows(product))
 
-    def re_far_group(self, power: int) -> Real:
-        """Re Tr[v^b_NM O_MM v^d_MN]/eps_NM^power band by band, symmetric in b, d: (k,n,b,d,o).
+    def re_far_group(self, kernel: Real) -> Real:
+        """Re Tr[v^b_NM O_MM v^d_MN] kernel_NM band by band, symmetric in b, d: (k,n,1,m) -> (k,n,b,d,o).
 
         O_MM is summed diagonal by diagonal, m' = m + s: a group is a run of consecutive bands.
         """
-        v, weight = self.v, self.inverse_gap(power)[:, :, :, None, :]
+        v, weight = self.v, kernel[:, :, :, None, :]
         k, n, _, m = v.shape
         result = np.zeros((k, n * 9, self.O.shape[2]))
         for s in range(_largest_group(self.geometry.group)):
@@ -185,9 +203,9 @@ class BandPairs:
         """Im sum_m X^d_mn v^b_nm kernel_nm of a Hermitian X: (k,n,d,o,m), (k,n,1,m) -> (k,n,b,d,o)."""
         return np.moveaxis(row_trace(X, -1j * kernel * self.v), -1, 2)
 
-    def with_velocity(self, X: Complex, power: int) -> Real:
-        """sum_m Re[X^b_nm v^d_mn + X^d_nm v^b_mn]/eps_nm^power: (k,b,o,n,m) -> (k,n,b,d,o)."""
-        half = np.moveaxis(row_trace(rows(X), self.v * self.inverse_gap(power)), -1, 3)
+    def with_velocity(self, X: Complex, kernel: Real) -> Real:
+        """sum_m Re[X^b_nm v^d_mn + X^d_nm v^b_mn] kernel_nm: (k,b,o,n,m), (k,n,1,m) -> (k,n,b,d,o)."""
+        half = np.moveaxis(row_trace(rows(X), self.v * kernel), -1, 3)
         return np.asarray(half + half.swapaxes(2, 3))
 
     def _direct(self, which: str | Observable, right: Callable[[Complex], Complex]) -> Real:

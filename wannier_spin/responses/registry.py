@@ -61,7 +61,8 @@ class Block:
 
     tau_power: what it is multiplied by. derivatives: needs the covariant derivative of the observable. direct: is nothing but
     that, which the printed forms lack. holds: name of the stack (k,n,d,o,m) of matrices that it keeps in memory, if it has one;
-    blocks with the same name share it. The definition is in the density's docstring.
+    blocks with the same name share it. broadened: whether its gaps have the broadening that is asked for. The definition is in the
+    density's docstring.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Block:
     derivatives: bool = False
     direct: bool = False
     holds: str = ""
+    broadened: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,11 @@ class Response(Effect):
     def direct(self) -> tuple[str, ...]:
         """Blocks with the explicit derivative of the observable, which the printed forms lack."""
         return tuple(name for name in self.full or {} if name in BLOCKS and BLOCKS[name].direct)
+
+    @property
+    def broadened(self) -> bool:
+        """Whether a broadening of gaps changes it: static, second order, of order tau^0 or tau."""
+        return any(isinstance(one := block(name), Block) and one.broadened for name in self.blocks("full"))
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -123,14 +123,14 @@ def _form(given: Mapping[str, Any], name: str) -> AllowedTensor:
     return AllowedTensor(tuple(independent.split()), {key: tuple((f, n) for f, n in terms) for key, terms in relations.items()})
 
 
-@described(degeneracy_tolerance="eV", broadening="eV", fermi_energy="eV")
+@described(degeneracy_tolerance="eV", broadening="eV", gap_broadening="eV", fermi_energy="eV")
 @dataclass(frozen=True)
 class RunFacts:
     """How a result was made; what is not known (of a result that nobody ran) is None or empty.
 
-    degeneracy_tolerance, broadening, fermi_energy : eV. k_points : evaluated. degeneracy_change : by response, how much it moves
-    with other tolerances, relative to its maximum. sites : Wannier functions, counted from 1. input : text of the input file.
-    screening : what the result depends on, as text; screening_seconds.
+    degeneracy_tolerance, broadening, gap_broadening, fermi_energy : eV. k_points : evaluated. degeneracy_change : by response,
+    how much it moves with other tolerances, relative to its maximum. sites : Wannier functions, counted from 1. input : text of the
+    input file. screening : what the result depends on, as text; screening_seconds.
     notes : what the integration measured, by the names that docs/results.md explains: numbers, lists, name -> number.
     """
 
@@ -145,6 +145,7 @@ class RunFacts:
     sampling: MeshFacts | ToleranceFacts | None = None
     degeneracy_tolerance: float | None = None
     broadening: float = 0.0
+    gap_broadening: float = 0.0
     k_points: int | None = None
     ranks: int | None = None
     wall_seconds: float | None = None
@@ -175,7 +176,11 @@ class RunFacts:
         return tuple(tuple(int(n) for n in points) for points in np.asarray(self.notes.get("meshes", ())).reshape(-1, 3))
 
     def how(self) -> str:
-        """Mesh or tolerance in words."""
+        """Mesh or tolerance in words, and a broadening of gaps, without which numbers mean something else."""
+        broadened = f", gaps of second order broadened by {self.gap_broadening:g} eV" if self.gap_broadening else ""
+        return self._sampling_words() + broadened
+
+    def _sampling_words(self) -> str:
         if self.tolerance is not None and self.boxes:
             return f"{self.tolerance}, {self.boxes} boxes"
         if self.tolerance is not None and self.meshes:
@@ -214,6 +219,7 @@ _NAMES = {
     **{name: name for name in ("other_spin_currents", "form", "relaxation")},
     "degeneracy_tolerance_eV": "degeneracy_tolerance",
     "broadening_eV": "broadening",
+    "gap_broadening_eV": "gap_broadening",
     "k_points_evaluated": "k_points",
     **{name: name for name in ("ranks", "wall_seconds", "finished", "versions", "sites", "degeneracy_change")},
     "fermi_energy_eV": "fermi_energy",

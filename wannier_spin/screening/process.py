@@ -213,8 +213,9 @@ def _compute(material: Material, inputs: Inputs, comm: Communicator, deadline: f
 def _of_charge(settings: Settings) -> Settings:
     """Drude conductivity: the response of order tau in the identity channel; a linear one is the same in any relaxation model."""
     numerics = settings.numerics.model_copy(update={"degeneracy_check": False})
-    changes = {"channel": "charge", "responses": ["magnetic_spin_hall"], "form": "full", "relaxation": "adiabatic", "omega": []}
-    return settings.model_copy(update={**changes, "sites": None, "numerics": numerics})
+    changes = {"channel": "charge", "responses": ["magnetic_spin_hall"], "form": "full", "relaxation": "adiabatic"}
+    none = {"omega": [], "gap_broadening": 0.0, "sites": None}
+    return settings.model_copy(update={**changes, **none, "numerics": numerics})
 
 
 def _inputs(material: Material, further: Iterable[str] = ()) -> dict[str, str]:
