@@ -19,6 +19,8 @@ from outside import with_random_operators
 from rounding import same
 
 import wannier_spin as ws
+from wannier_spin.cli.models import _verdict
+from wannier_spin.readers import Check
 from wannier_spin.results.numbers import with_bar
 
 Files = dict[str, bytes | None]
@@ -574,7 +576,19 @@ def test_check_platinum(example_inputs: Path) -> None:
     done = in_process_of_its_own("check", example_inputs / "Pt" / "Pt", "--fermi-energy", "22.4839")
     assert done.code == 0, done.err
     assert "FAIL" not in done.out
+    assert re.search(r"^info +spreads +0\.\d+ to \d\.\d+ angstrom\^2", done.out, flags=re.MULTILINE)
+    assert re.search(r"^fit for use: all \d\d tests .* next: wannier-spin init ", done.out, flags=re.MULTILINE)
     assert re.search(r"^ok +bands against \.eig", done.out, flags=re.MULTILINE)
+
+
+def test_check_says_what_a_fault_means() -> None:
+    def verdict(*checks: Check) -> str:
+        return _verdict([Check("k-points", True, "", ""), *checks], Path("Pt.toml"))
+
+    assert verdict() == "fit for use: all 1 tests that could be made are passed; next: wannier-spin run Pt.toml"
+    doubt, fault = Check("frozen window", False, "", ""), Check("Hermiticity", False, "", "", certain=True)
+    assert verdict(doubt).startswith("fit for use with a doubt (frozen window): `run` computes and warns")
+    assert verdict(doubt, fault).startswith("NOT fit for use (Hermiticity): `run` refuses")
 
 
 def test_check_refuses(wannier_spin: Command, folder: Path) -> None:

@@ -149,7 +149,7 @@ def test_colours_of_a_response() -> None:
         ((GRID, MU, None, "z"), "expected both, or neither"),
         ((GRID, MU, "spin", "up"), "expected 1 letter"),
         ((GRID, MU, "mass", "x"), "quantity 'mass' is not available; did you mean"),
-        ((GRID, MU, "spin_hall", "xyz"), "no terms of the Fermi surface"),
+        ((GRID, MU, "spin_hall", "xyz"), "terms of the Fermi sea only"),
     ],
 )
 def test_refusals(arguments: tuple[Any, ...], message: str) -> None:
@@ -219,7 +219,7 @@ def test_command_takes_a_fine_mesh_by_itself(wannier_spin: Command) -> None:
         (("-q", "spin", "-o", "a.frmsf"), ("expected both, or neither",)),
         (("-q", "spin", "-c", "zz", "-o", "a.frmsf"), ("'zz' of 'spin'", "1 letter")),
         (("-q", "spinn", "-c", "z", "-o", "a.frmsf"), ("'spinn'", "did you mean 'spin'")),
-        (("-q", "spin_hall", "-c", "xy;z", "-o", "a.frmsf"), ("'spin_hall'", "only of the sea")),
+        (("-q", "spin_hall", "-c", "xy;z", "-o", "a.frmsf"), ("'spin_hall'", "Fermi sea only", "plane")),
         (("-q", "spin", "-c", "z", "--tau", "3", "-o", "a.frmsf"), ("--tau is for responses",)),
         (("--fermi-energy", "99", "-o", "a.frmsf"), ("no band of 'random_model' crosses 99 eV",)),
         (("--grid", "3", "0", "3", "-o", "a.frmsf"), ("three positive whole numbers",)),

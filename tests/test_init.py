@@ -67,7 +67,7 @@ def test_init_guesses_nothing(wannier_spin: Command, tmp_path: Path) -> None:
     assert settings.grid.points[2] == 1
 
 
-def test_convert(wannier_spin: Command, tmp_path: Path, example_inputs: Path) -> None:
+def test_convert(wannier_spin: Command, tmp_path: Path, example_inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GaAs_tb.dat.gz", "GaAs_wsvec.dat.gz"):
         (tmp_path / name).symlink_to(example_inputs / "GaAs" / name)
     target = tmp_path / "G.model.h5"
@@ -75,6 +75,12 @@ def test_convert(wannier_spin: Command, tmp_path: Path, example_inputs: Path) ->
     assert done.code == 0, done.err
     ours, theirs = ws.load_model(target), ws.open_model(tmp_path / "GaAs", spin="interleaved")
     assert np.array_equal(ours.hamiltonian_R, theirs.hamiltonian_R)
+    monkeypatch.chdir(tmp_path)
+    done = wannier_spin("convert", target.name, "-o", "copy.model.h5")
+    assert done.code == 0, done.err
+    done = wannier_spin("convert", "copy.model.h5")  # by default beside it, and nothing is overwritten
+    assert done.code == 2
+    assert "'copy.model.h5' exists" in done.err
     wrong = wannier_spin("convert", tmp_path / "GaAs", "-o", tmp_path / "G.dat")
     assert wrong.code == 2
     assert ".model.h5" in wrong.err

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.analysis.kpath import BATCH, BandMap, KMesh, band_map, k_mesh
-from wannier_spin.analysis.maps import is_response, surface_map
+from wannier_spin.analysis.maps import is_response, surface_map, surface_point
 from wannier_spin.bloch import energies_at
 from wannier_spin.continuum import Model
 from wannier_spin.described import described
@@ -101,6 +101,8 @@ def fermi_surface(
     geometric = quantity is None or not is_response(quantity)
     at_surface: AtPoint = {"mu": fermi_energy, "temperature": ANY_TEMPERATURE, **asked}
     degeneracy_tolerance = asked.get("degeneracy_tolerance") or DEGENERACY_TOLERANCE
+    for component in () if geometric else wanted:  # what cannot be drawn is told before all points are computed
+        surface_point(model, str(quantity), component, None, at_surface)
     mesh = k_mesh(grid)
     energies = _energies(model, mesh)
     crossing = _crossing(energies, fermi_energy, model.name)

@@ -64,15 +64,23 @@ def surface_map(
     Of (4), (5) in their Fermi-surface form (block L1surf). Other terms of the sea, as the whole of (6) or the block S, have no
     place there. The temperature does not enter. InputError also for responses without terms of the Fermi surface.
     """
+    point = surface_point(model, response, component, part, asked)
+    return _map(point, k, point.on_surface, f"eV {point.empty.unit}")
+
+
+def surface_point(model: Model, response: str | Request, component: str, part: str | None, asked: AtPoint) -> Point:
+    """The terms of a response that have a place on the Fermi surface. Raises InputError where there are none; cheap."""
     whole = point_of(model, response, component, part=part, **asked).empty
     combination = {name: factor for name, factor in whole.combination.items() if _on_surface(name)}
     surface = resp.get(whole.name).surface
     if surface and not len(whole.omega):
         combination = dict(surface)
     if not combination:
-        raise InputError(f"'{whole.name}' has no terms of the Fermi surface, only of the sea: draw it with response_map")
-    point = point_of(model, response, component, part=part, combination=combination, **asked)
-    return _map(point, k, point.on_surface, f"eV {point.empty.unit}")
+        raise InputError(
+            f"'{whole.name}' has terms of the Fermi sea only, which have no place on the Fermi surface: colour that by another "
+            "quantity (spin_berry_curvature), or draw this one along bands or on a plane (bands, plane; response_map)"
+        )
+    return point_of(model, response, component, part=part, combination=combination, **asked)
 
 
 def is_response(quantity: str) -> bool:

@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from wannier_spin.calculation.integrate import Done, Task
+from wannier_spin.integrals.sums import cell_volume
+from wannier_spin.model import TightBindingModel
 from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, RunFacts
 
 PACKAGES = ("wannier-spin", "numpy", "scipy", "h5py", "wannierberri", "spglib", "numba", "fortio")
@@ -38,8 +40,16 @@ def run_facts(task: Task, done: Sequence[Done], ranks: int, seconds: float) -> R
         symmetry=None if task.group is None else task.group.facts(plan, task.sites),
         sites={name: tuple(f + 1 for f in own) for name, own in plan.sites.items()},
         degeneracy_change={name: change.relative for one in done for name, change in one.changes.items()},
-        notes=_notes(done),
+        notes=_cell(task) | _notes(done),
     )
+
+
+def _cell(task: Task) -> dict[str, Any]:
+    """What units of a cell or an atom need: its volume in angstrom^d, the number of atoms. Empty without a lattice."""
+    model, structure = task.prepared.model, task.prepared.request.symmetry
+    if not isinstance(model, TightBindingModel):
+        return {}
+    return {"cell_volume": cell_volume(model), **({} if structure is None else {"atoms": len(structure.numbers)})}
 
 
 def _notes(done: Sequence[Done]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 from wannier_spin.cli import compare, converge, decompose, figures, files, lists, models, rerun, results, run, screen  # noqa: F401  (they register)
 from wannier_spin.cli.app import app
 from wannier_spin.cli.lists import responses_table
+from wannier_spin.cli.terminal import say
 from wannier_spin.errors import InputError, Interrupted
 from wannier_spin.integration import parallel
 
@@ -34,12 +35,12 @@ def main() -> None:
             sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (until the process ends)
         app()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        say(f"error: {error}", error=True)
         code = 2
     except parallel.RankError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        say(f"error: {error}", error=True)
     except Interrupted as error:
-        print(f"stopped: {error}", file=sys.stderr, flush=True)
+        say(f"stopped: {error}", error=True)
     except Exception:  # not collective: the other ranks do not know
         os.write(2, traceback.format_exc().encode())  # in one piece, before anybody aborts
         parallel.abort(comm, code)
@@ -57,4 +58,4 @@ def _world() -> parallel.Communicator:
 
 
 def _show_warning(message: Any, *_: Any, **__: Any) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    say(f"warning: {message}", error=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wannier_spin.cli.app import app, examples
-from wannier_spin.cli.words import table
+from wannier_spin.cli.terminal import print_table, say
 from wannier_spin.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def compare(
     one, other = load(first), load(second)
     found, notes = compared(one, other)
     rows = [_row(c) for c in found]
-    print(table(("response", "where they differ most", first.name, second.name, "apart", "in bars", ""), rows))
+    print_table(("response", "where they differ most", first.name, second.name, "apart", "in bars", ""), rows)
     for note in notes:
-        print(note)
+        say(note)
     if output is not None:
         from wannier_spin.plotting import plot_comparison
 

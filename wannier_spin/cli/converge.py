@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wannier_spin.cli.app import app, examples
-from wannier_spin.cli.words import table
+from wannier_spin.cli.terminal import print_table, say
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.integration import parallel
 
@@ -76,14 +75,14 @@ def _report(found: tuple[Convergence, ...]) -> None:
     from wannier_spin.results.numbers import with_bar
 
     if not found:
-        print("every response of this input is forbidden by symmetry: zero on any mesh")
+        say("every response of this input is forbidden by symmetry: zero on any mesh")
     for one in found:
-        print(f"{one.response} {one.component}, {one.unit}")
+        say(f"{one.response} {one.component}, {one.unit}")
         steps = zip(one.labels, one.points, one.values, one.errors, one.changes, strict=True)
         rows = [(label, f"{n}", with_bar(value, error), _percent(change)) for label, n, value, error, change in steps]
         rows[-1] = (*rows[-1][:3], "")
-        print(table(("step", "k-points", "value(bar)", "from the last"), rows))
-        print(_words(one))
+        print_table(("step", "k-points", "value(bar)", "from the last"), rows)
+        say(_words(one))
 
 
 def _percent(change: float) -> str:
@@ -99,7 +98,7 @@ def _words(one: Convergence) -> str:
 
 
 def _tell(line: str) -> None:
-    print(f"computing {line} ...", file=sys.stderr, flush=True)
+    say(f"computing {line} ...", error=True)
 
 
 def _silent(line: str) -> None:

@@ -12,7 +12,7 @@ from wannier_spin.cli.app import app, examples
 from wannier_spin.cli.figures import asked_of, fermi_energy_of, keywords_of
 from wannier_spin.cli.options import COMPONENT, IN_PARTS, MODEL, OF_RESPONSE, SEEDNAME, opened, with_options
 from wannier_spin.cli.progress import Progress
-from wannier_spin.cli.words import table
+from wannier_spin.cli.terminal import print_table, say
 from wannier_spin.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @app.command(
     epilog=examples(
-        "wannier-spin decompose Pt.toml -q spin_hall --grid 24 24 24",
-        "wannier-spin decompose Fe.toml -q magnetic_spin_hall -c 'xx;z' --block L1surf --by energy --edge 16.6 --edge 17.6",
+        "wannier-spin decompose Pt.toml -r spin_hall --grid 24 24 24",
+        "wannier-spin decompose Fe.toml -r magnetic_spin_hall -c 'xx;z' --block L1surf --by energy --edge 16.6 --edge 17.6",
     )
 )
 @with_options(MODEL, OF_RESPONSE, IN_PARTS)
 def decompose(
     seedname: Annotated[Path, SEEDNAME],
-    response: Annotated[str, typer.Option("-q", "--quantity", help="A response.")],
+    response: Annotated[str, typer.Option("-r", "--response", "-q", "--quantity", help="A response.")],
     component: COMPONENT = "xy;z",
     by: Annotated[str, typer.Option(help="band, band_pair, energy or energy_pair.")] = "band",
     edge: Annotated[list[float] | None, typer.Option(help="eV; windows of energy are between these; may be repeated.")] = None,
@@ -51,8 +51,8 @@ def decompose(
         found = make(inputs.model, response, component, by=by, edges=edge or (), progress=progress, **keywords)  # type: ignore[arg-type]
     finally:
         progress.close()
-    print(f"{found.model}: {found.response} {found.component}, {found.unit}, mu = {found.mu:.4f} eV, {found.setting}")
-    print(table((by.partition("_")[0], "value", "error", "share"), _rows(found)))
+    say(f"{found.model}: {found.response} {found.component}, {found.unit}, mu = {found.mu:.4f} eV, {found.setting}")
+    print_table((by.partition("_")[0], "value", "error", "share"), _rows(found))
 
 
 ROWS = 20  # at most, the largest contributions

@@ -24,6 +24,7 @@ from wannier_spin.cli.options import (
     opened,
     with_options,
 )
+from wannier_spin.cli.terminal import busy, say
 from wannier_spin.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,9 +76,8 @@ def bands(
     asked = asked_of(options, quantity)
     inputs = opened(seedname, options)
     fermi_energy = fermi_energy_of(inputs, fermi_energy, seedname)
-    data = _map_of(
-        inputs, k_path(inputs.model, path or path_of(inputs, seedname), points), quantity, component, fermi_energy, asked
-    )
+    place = k_path(inputs.model, path or path_of(inputs, seedname), points)
+    data = _map_of(inputs, place, quantity, component, fermi_energy, asked)
     plotting.plot_bands(data, output, fermi_energy=fermi_energy, energy_range=energies)
     print(f"written to {output}")
 
@@ -167,10 +167,12 @@ def fermi_surface(
         raise InputError(f"'{seedname}' tells no Fermi energy: give --fermi-energy, in eV")
     if quantity is not None and is_response(quantity):
         asked = {name: value for name, value in {**_of_input(inputs), **asked}.items() if name in SURFACE} | {"units": "SI"}
-    surface = make(inputs.model, grid or _fine_grid(inputs.crystal), energy, quantity, component or (), **asked)
-    _write_surface(surface, output, view, from_network)
+    mesh = grid or _fine_grid(inputs.crystal)
+    with busy(f"computing {'x'.join(map(str, mesh))} k-points ..."):
+        surface = make(inputs.model, mesh, energy, quantity, component or (), **asked)
+        _write_surface(surface, output, view, from_network)
     shape = "x".join(str(n) for n in surface.energies.shape[1:])
-    print(f"bands {', '.join(map(str, surface.bands))} on {shape} points" + "".join(f"; {name}" for name in surface.names))
+    say(f"bands {', '.join(map(str, surface.bands))} on {shape} points" + "".join(f"; {name}" for name in surface.names))
     print(f"written to {output}")
 
 
@@ -219,7 +221,7 @@ def fermi_energy_of(inputs: Inputs, given: float | None, path: Path) -> float | 
                 "no Fermi energy is told by the files of the run: energies are absolute; --fermi-energy gives it", file=sys.stderr
             )
         return None
-    print(f"fermi_energy = {found.value:g} eV, from {found.source}", file=sys.stderr)
+    say(f"fermi_energy = {found.value:g} eV, from {found.source}", error=True)
     return found.value
 
 
@@ -280,11 +282,12 @@ def _map_of(inputs: Inputs, k: Place, quantity: str, component: str, mu: float |
     from wannier_spin.analysis.kpath import band_map
     from wannier_spin.analysis.maps import is_response, response_map
 
-    if not is_response(quantity):
-        return band_map(inputs.model, k, quantity, component)
-    if mu is None:
-        raise InputError(f"'{quantity}' is a response: give --fermi-energy, the mu in eV at which it is drawn")
-    return response_map(inputs.model, k, quantity, component, **keywords_of(inputs, mu, asked))
+    with busy(f"computing {quantity} at {len(k.points)} k-points ..."):
+        if not is_response(quantity):
+            return band_map(inputs.model, k, quantity, component)
+        if mu is None:
+            raise InputError(f"'{quantity}' is a response: give --fermi-energy, the mu in eV at which it is drawn")
+        return response_map(inputs.model, k, quantity, component, **keywords_of(inputs, mu, asked))
 
 
 def keywords_of(inputs: Inputs, mu: float, asked: Mapping[str, Any]) -> Any:

@@ -33,7 +33,7 @@ def init(
     path = seedname if is_finished(seedname) else resolve_seed(seedname)
     if path.suffix == ".toml":
         raise InputError(f"'{path}' is an input file already; give the seedname of a run")
-    target = output or Path(path.name.removesuffix(".h5").removesuffix(".model")).with_suffix(".toml")
+    target = output or Path(f"{_stem(path)}.toml")
     if target.exists():
         raise InputError(f"'{target}' exists: choose another place with -o")
     text = draft(path, opened(path, options), target.parent)
@@ -43,26 +43,34 @@ def init(
 
 @app.command(
     epilog=examples(
-        "wannier-spin convert Pt -o Pt.model.h5       # Pt.chk, Pt.eig, Pt.mmn, Pt.spn in one small file",
+        "wannier-spin convert Pt                      # writes Pt.model.h5: Pt.chk, Pt.eig, Pt.mmn, Pt.spn in one small file",
         "wannier-spin convert Fe.toml -o Fe.model.h5  # the model that `run Fe.toml` computes with",
     )
 )
 @with_options(MODEL, {"spin_current": Annotated[str | None, typer.Option(help="Also what ryoo or qiao needs.")]})
 def convert(
     seedname: Annotated[Path, SEEDNAME],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The model file, X.model.h5.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The model file; default: SEEDNAME.model.h5 here.")] = None,
     **options: Any,
 ) -> None:
     """Write a model to one file, which reads fast and needs no other."""
     from wannier_spin.storage import check_writable
 
-    if output.suffix != ".h5":
-        raise InputError(f"'{output}': a model file ends with .h5, best with .model.h5")
-    check_writable(output, "wannier_spin model")
+    target = output or Path(f"{_stem(seedname)}.model.h5")
+    if target.suffix != ".h5":
+        raise InputError(f"'{target}': a model file ends with .h5, best with .model.h5")
+    if output is None and target.exists():
+        raise InputError(f"'{target}' exists: choose another place with -o")
+    check_writable(target, "wannier_spin model")
     model = opened(seedname, options).crystal
-    model.save(output)
+    model.save(target)
     print(f"{model.name}: {model.n_bands} Wannier functions, {len(model.R_vectors)} lattice vectors, {model.dimension}D")
-    print(f"written to {output}")
+    print(f"written to {target}")
+
+
+def _stem(path: Path) -> str:
+    """The name of a seedname, a model or an input file without its ending; of a folder its own name."""
+    return path.resolve().name.removesuffix(".h5").removesuffix(".model").removesuffix(".toml")
 
 
 def _as_lines(options: dict[str, Any]) -> str:

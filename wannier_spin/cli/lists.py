@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated
 
 import typer
 
 from wannier_spin.cli.app import app, examples
-from wannier_spin.cli.words import table
+from wannier_spin.cli.terminal import columns, table
 
 
 @app.command(epilog=examples("wannier-spin schema > wannier-spin.schema.json"))
@@ -22,11 +23,11 @@ def schema() -> None:
 @app.command(epilog=examples("wannier-spin responses"))
 def responses(markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False) -> None:
     """List the responses that can be computed."""
-    print(responses_table(markdown))
+    print(responses_table(markdown, columns(sys.stdout)))
 
 
-def responses_table(markdown: bool = False) -> str:
-    """The registry as a table."""
+def responses_table(markdown: bool = False, width: int | None = None) -> str:
+    """The registry as a table. width : of the terminal, for one that is not Markdown."""
     from wannier_spin import responses as resp
 
     rows = [
@@ -43,7 +44,7 @@ def responses_table(markdown: bool = False) -> str:
     ]
     head = ("name", "symbol", "law", "eq.", "order", "P", "T")
     if not markdown:
-        return table(head, rows)
+        return table(head, rows, width)
     lines = [head, ("---",) * len(head), *((f"`{row[0]}`", *(cell.replace("_", r"\_") for cell in row[1:])) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

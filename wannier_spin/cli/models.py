@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from wannier_spin.cli.app import app, examples
 from wannier_spin.cli.options import MODEL, SEEDNAME, opened, with_options
-from wannier_spin.cli.words import table
+from wannier_spin.cli.terminal import busy, print_table, say
 from wannier_spin.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def check(
     magmom: Annotated[str | None, typer.Option(help="Moments in mu_B, Cartesian, by atom: '0 0 2.2; 0 0 -2.2'.")] = None,
     **options: Any,
 ) -> None:
-    """Say whether Wannier90 output is fit for use. Exit code 0 also where a check fails: read the table."""
+    """Say whether Wannier90 output is fit for use: the last line does. The exit code is 0 also where a check fails."""
     from wannier_spin.calculation.open_model import Inputs
     from wannier_spin.readers import UnfitError, check_model, read_structure
 
@@ -48,15 +49,17 @@ def check(
     model, crystal = inputs.crystal, inputs.structure
     if fermi_energy is None and inputs.settings is not None:
         fermi_energy = inputs.settings.fermi_energy
-    checks = check_model(model, inputs.seed, crystal, fermi_energy)
-    if crystal:
-        checks += _group_checks(model, crystal)
+    with busy("checking ..."):
+        checks = check_model(model, inputs.seed, crystal, fermi_energy)
+        if crystal:
+            checks += _group_checks(model, crystal)
     marks = {True: "ok", False: "FAIL", None: "info"}
     rows = [(marks[c.ok], c.name, c.value, c.expected) for c in checks]
-    print(table(("", "check", "found", "expected"), rows))
+    print_table(("", "check", "found", "expected"), rows)
     for c in checks:
         if c.ok is False:
-            print(f"{c.name}: {c.advice}")
+            say(f"{c.name}: {c.advice}")
+    say(_verdict(checks, seedname))
 
 
 @app.command(
@@ -86,13 +89,13 @@ def symmetry(
         print(json.dumps(report.as_dict(), indent=1))
         return
     g = report.group
-    print(_group_text(g))
+    say(_group_text(g))
     present = [name for name, found in (("P", g.has_inversion), ("T", g.has_time_reversal), ("PT", g.has_pt)) if found]
     point = "spin point group" if no_soc else "magnetic point group"
-    print(f"{len(g.point_operations)} operations of the {point}; it contains {', '.join(present) or 'none of P, T, PT'}")
+    say(f"{len(g.point_operations)} operations of the {point}; it contains {', '.join(present) or 'none of P, T, PT'}")
     print(f"\nparities of the geometric quantities (Table I)\n{report.table_text()}\n")
     rows = [(name, str(len(form.independent)), str(form)) for name, form in report.forms.items()]
-    print(table(("response", "n", "independent components and relations (others vanish)"), rows))
+    print_table(("response", "n", "independent components and relations (others vanish)"), rows)
 
 
 def _group_text(group: MagneticGroup) -> str:
@@ -121,6 +124,20 @@ def moments(text: str | None) -> list[list[float]] | None:
     if any(len(moment) != 3 for moment in moments):
         raise InputError(f"--magmom '{text}': expected three numbers for each atom, atoms separated by ';'")
     return moments
+
+
+def _verdict(checks: Sequence[Check], seedname: Path) -> str:
+    """What the table comes to, and the next step."""
+    failed = [c for c in checks if c.ok is False]
+    certain = [c.name for c in failed if c.certain]
+    if certain:
+        return f"NOT fit for use ({', '.join(certain)}): `run` refuses this model; mend what is named above, then check again"
+    if failed:
+        names = ", ".join(c.name for c in failed)
+        return f"fit for use with a doubt ({names}): `run` computes and warns; find out which of the causes named above it is"
+    passed = sum(c.ok is True for c in checks)
+    following = f"run {seedname}" if seedname.suffix == ".toml" else f"init {seedname}"
+    return f"fit for use: all {passed} tests that could be made are passed; next: wannier-spin {following}"
 
 
 def _group_checks(model: TightBindingModel, crystal: Structure) -> list[Check]:

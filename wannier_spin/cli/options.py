@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from wannier_spin.cli.terminal import busy
 from wannier_spin.errors import InputError
 from wannier_spin.request import Request
 
@@ -69,6 +70,10 @@ CHOICE: dict[str, Any] = {  # of what a result has
     "site": _optional(str, "Spin responses at one site, as the input names it."),
     "staggered": Annotated[tuple[str, str] | None, typer.Option(help="Spin responses at one site minus another.")],
     "spin_current": _optional(str, "Another definition of the spin current, if it is there."),
+    "unit": Annotated[
+        list[str] | None,
+        typer.Option(help="Where it fits: 'S/cm', 'mu_B/cell', 'mu_B/atom', 'mu_B nm/V' (per cell), 'uA/V^2'; may be repeated."),
+    ],
 }
 SURFACE = {name: option for name, option in OF_RESPONSE.items() if name not in ("temperature", "omega", "broadening")}
 
@@ -100,4 +105,5 @@ def opened(path: Path, options: Mapping[str, Any], **more: Any) -> Inputs:
     if spin not in (None, "files", "interleaved", "blocks", "auto"):
         raise InputError(f"--spin {spin}: expected files, interleaved, blocks or auto")
     named = given(options, MODEL) | given(options, {"spin_current": None}) | given(more, more)
-    return open_inputs(path, **named)
+    with busy(f"reading {path} ..."):
+        return open_inputs(path, **named)

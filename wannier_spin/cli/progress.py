@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Any
 
+from wannier_spin.cli.terminal import say
+
 
 class Progress:
     """Progress of rank 0: a bar on a terminal, a plain line now and then in a log file."""
@@ -29,7 +31,7 @@ class Progress:
         elif now - self.last > self.INTERVAL:
             self.last = now
             left = (now - self.start) * (total - done) / (done - 1)
-            print(f"{100 * done / total:5.1f} % done, about {left:.0f} s left", file=sys.stderr, flush=True)
+            say(f"{100 * done / total:5.1f} % done, about {left:.0f} s left", error=True)
 
     def _draw(self, done: int, total: int) -> None:
         if self.bar is None:

@@ -10,7 +10,7 @@ import typer
 
 from wannier_spin.cli.app import app, examples
 from wannier_spin.cli.progress import Progress
-from wannier_spin.cli.words import table
+from wannier_spin.cli.terminal import print_table, say
 from wannier_spin.errors import AccuracyWarning
 from wannier_spin.integration import parallel
 
@@ -45,8 +45,8 @@ def rerun(
     parallel.together(comm, lambda: done.result.save(output) if first and output is not None else None)
     if first:
         rows = [(c.response, f"{c.relative:.1e}", f"{c.in_bars:.1g}", "yes" if c.same else "NO") for c in done.changes]
-        print(table(("response", "largest change / largest value", "in error bars", "same"), rows))
+        print_table(("response", "largest change / largest value", "in error bars", "same"), rows)
         for line in done.differences:
-            print(f"not as it was: {line}")
+            say(f"not as it was: {line}")
         print("the same numbers" if done.same else "other numbers than those stored")
     raise typer.Exit(0 if done.same else 1)

@@ -12,6 +12,7 @@ import typer
 
 from wannier_spin.cli.app import app, examples
 from wannier_spin.cli.options import CHOICE, with_options
+from wannier_spin.cli.terminal import say
 from wannier_spin.cli.words import print_component, print_summary
 from wannier_spin.errors import InputError
 
@@ -68,8 +69,10 @@ def _chosen(result_file: Path, options: Mapping[str, Any]) -> ResultSet:
     if site and staggered:
         raise InputError("--site and --staggered: give one of them")
     if site:
-        return result.site(site)
-    return result.staggered(*staggered) if staggered else result
+        result = result.site(site)
+    elif staggered:
+        result = result.staggered(*staggered)
+    return result.quoted(*options["unit"]) if options["unit"] else result
 
 
 def _fitting(
@@ -161,5 +164,5 @@ def export(
     written = write(result, output, component or ())
     for name, tensor in result.items():
         if not_finite(tensor):
-            print(f"warning: {name}: {not_finite(tensor)}")
+            say(f"warning: {name}: {not_finite(tensor)}")
     print(f"written to {written}")

@@ -16,7 +16,8 @@ import typer
 
 from wannier_spin.cli.app import app, examples
 from wannier_spin.cli.progress import Progress
-from wannier_spin.cli.words import print_summary, table
+from wannier_spin.cli.terminal import print_table, say
+from wannier_spin.cli.words import print_summary
 from wannier_spin.errors import AccuracyWarning, InputError, Interrupted
 from wannier_spin.integration import parallel
 
@@ -74,7 +75,7 @@ def run(
         print_summary(result)
         print(f"written to {job.target}")
         if job.checkpoint.exists():
-            print(f"not converged: '{job.checkpoint}' is kept, larger limits with --resume go on from it")
+            say(f"not converged: '{job.checkpoint}' is kept, larger limits with --resume go on from it")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _plan(job: Job, comm: parallel.Communicator) -> None:
     from wannier_spin.calculation import dry_run
 
     rows = parallel.together(comm, lambda: dry_run(job.settings, job.folder, comm.size) if comm.rank == 0 else [])
-    print(table(("plan", ""), rows))
+    print_table(("plan", ""), rows)
 
 
 def _computed(job: Job, comm: parallel.Communicator) -> ResultSet:
@@ -123,6 +124,8 @@ def _computed(job: Job, comm: parallel.Communicator) -> ResultSet:
     progress, control = Progress(comm.rank == 0), Control()
     if job.settings.adaptive:
         control = Control(job.checkpoint, comm.bcast(job.checkpoint.exists()), report, _told_to_stop())
+    if comm.rank == 0 and sys.stderr.isatty():
+        say(f"reading what '{job.target.stem}' is computed from ...", error=True)
     try:
         return run_calculation(job.settings, job.text, job.folder, comm, progress, control, _tell)
     except Interrupted as error:
@@ -169,7 +172,7 @@ def _naming(input_file: Path) -> Iterator[None]:
 
 
 def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    say(line, error=True)
 
 
 def _told_to_stop() -> Callable[[], bool]:
@@ -189,4 +192,4 @@ def report(reached: Round) -> None:
         of_replica = f" of replica {reached.replica + 1}" if reached.replica else ""
         what = f"round {reached.number}{of_replica}: {reached.boxes} boxes"
     line = f"{what}, {reached.evaluations} k-points; error / tolerance: {errors}"
-    print(line, file=sys.stderr, flush=True)
+    say(line, error=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from wannier_spin.cli.app import app, examples
 from wannier_spin.cli.options import OF_SCREEN, given, with_options
+from wannier_spin.cli.terminal import say
 from wannier_spin.errors import InputError
 from wannier_spin.integration import parallel
 
@@ -50,15 +50,15 @@ def screen(
     parallel.together(comm, lambda: _check(output, figure) if chief else None)
     results = output.with_name(f"{output.stem}_results")
     request = Request(tuple(folders), results, settings, overrule, resume=resume, **given(options, OF_SCREEN))
-    table = screen_folders(request, comm, lambda line: print(line, file=sys.stderr, flush=True))
+    table = screen_folders(request, comm, lambda line: say(line, error=True))
     parallel.together(comm, lambda: table.save(output) if chief else None)
     if figure is not None:
         parallel.together(comm, lambda: _draw(table, request.rank_by, figure) if chief else None)
-    print(table.text())
+    say(table.text())
     for line in table.warnings():
-        print(f"warning: {line}")
+        say(f"warning: {line}")
     done, failed = len(table.rows) - table.count("failed"), table.count("failed")
-    print(f"{done} materials done ({table.count('reused')} reused), {failed} failed; table {output}, results in {results}")
+    say(f"{done} materials done ({table.count('reused')} reused), {failed} failed; table {output}, results in {results}")
 
 
 def _check(output: Path, figure: Path | None) -> None:
@@ -77,7 +77,7 @@ def _draw(table: Table, column: str | None, figure: Path) -> None:
 
     responses = [name.removesuffix(".component") for name in table.columns if name.endswith(".component")]
     if not responses:
-        print(f"no figure '{figure}': no material has a number to draw", file=sys.stderr)
+        say(f"no figure '{figure}': no material has a number to draw", error=True)
         return
     chosen = column or responses[0]
     names, values, errors, unit = table.numbers(chosen)

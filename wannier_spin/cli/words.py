@@ -1,9 +1,10 @@
-"""What commands print: tables, summaries, progress."""
+"""What commands print of results: summaries, one component over a scan."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from wannier_spin.cli.terminal import print_table, say
 
 if TYPE_CHECKING:
     from wannier_spin.results import ResponseTensor, ResultSet
@@ -13,20 +14,20 @@ def print_summary(result: ResultSet) -> None:
     """The components of each response nearest the Fermi energy, at the first temperature: independent ones, or the largest."""
     from wannier_spin.results.show import advice, not_finite
 
-    print("\n".join(_head(result)))
+    say("\n".join(_head(result)))
     rows = [row for tensor in result.values() for row in _summary_rows(tensor, result)]
-    print(table(("response", "component", "value(bar)", "over the scan", "unit"), rows))
-    print(advice(result))
+    print_table(("response", "component", "value(bar)", "over the scan", "unit"), rows)
+    say(advice(result))
     sites = {site: None for tensor in result.values() for site in tensor.sites}
     if sites:
-        print(f"spin responses are also there on the sites {', '.join(sites)}: --site NAME, --staggered NAME NAME")
+        say(f"spin responses are also there on the sites {', '.join(sites)}: --site NAME, --staggered NAME NAME")
     for tensor in result.values():
         if any(tensor.definition_spread.values()):
             spread = ", ".join(f"{100 * change:.2g} % ({name})" for name, change in tensor.definition_spread.items())
-            print(f"{tensor.name}: other definitions of the spin current differ by up to {spread} of the largest value")
+            say(f"{tensor.name}: other definitions of the spin current differ by up to {spread} of the largest value")
     lost = [f"{name}: {not_finite(tensor)}" for name, tensor in result.items() if not_finite(tensor)]
     for message in (*lost, *result.warnings):
-        print(f"warning: {message}")
+        say(f"warning: {message}")
 
 
 def _head(result: ResultSet) -> list[str]:
@@ -73,7 +74,7 @@ def print_component(tensor: ResponseTensor, component: str) -> None:
     from wannier_spin.results.show import not_finite
 
     values, errors = tensor.component(component)
-    print(f"# {tensor.name} {component}, {tensor.unit}")
+    say(f"# {tensor.name} {component}, {tensor.unit}")
     dynamic = ("omega/eV", "part") if len(tensor.omega) else ()
     rows = []
     for index, value in np.ndenumerate(values):
@@ -83,13 +84,6 @@ def print_component(tensor: ResponseTensor, component: str) -> None:
         where += [f"{tensor.omega[index[2]]:g}", tensor.parts[index[3]]] if dynamic else []
         rows.append((*where, f"{value: .9e}", "no-estimate" if np.isnan(errors[index]) else f"{errors[index]:.1e}"))
     first = () if tensor.carriers is None else (f"carriers/{tensor.carriers_unit}",)
-    print(table((*first, "mu/eV", "T/K", *dynamic, "value", "error"), rows))
+    print_table((*first, "mu/eV", "T/K", *dynamic, "value", "error"), rows)
     if not_finite(tensor):
-        print(f"warning: {not_finite(tensor)}")
-
-
-def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Columns of text, readable in a log file."""
-    lines = [head, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+        say(f"warning: {not_finite(tensor)}")

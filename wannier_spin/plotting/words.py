@@ -27,6 +27,7 @@ def math_unit(unit: str) -> str:
     That natural units have hbar = e = 1 is said elsewhere: the labels of axes are short of room.
     """
     text = unit.removesuffix("(hbar = e = 1)").strip().replace("hbar", "ħ").replace("angstrom", "Å")
+    text = text.replace("mu_B", "$\\mu_B$").replace("uA", "μA").replace("S/cm", "S cm$^{-1}$")
     text = text.replace("<sigma/2>", "⟨σ/2⟩").replace("sigma", "σ").replace(" per ", " / ")
     return re.sub(r"\^(-?\d+)", lambda power: f"$^{{{power[1]}}}$", text)
 

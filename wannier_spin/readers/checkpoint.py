@@ -29,7 +29,7 @@ class Checkpoint:
     lattice (3, 3) rows, angstrom; mesh (3,); kpoints (k, 3) reduced; V (k, band, n), the Wannier states in the
     basis of all bands: |W_nk> = sum_m |u_mk> V_mnk; centres (n, 3) angstrom; formatted: text or binary.
     overlaps (k, b, m, n) <W_mk|W_n,k+b> or None; excluded: bands (from 1) that are not among those of V; window (k, band): the
-    bands inside the outer window, None without disentanglement.
+    bands inside the outer window, None without disentanglement. spreads (n,) : of the Wannier functions, angstrom^2.
     """
 
     lattice: NDArray[np.float64]
@@ -41,6 +41,7 @@ class Checkpoint:
     overlaps: NDArray[np.complex128] | None = None
     excluded: tuple[int, ...] = ()
     window: NDArray[np.bool_] | None = None
+    spreads: NDArray[np.float64] | None = None
 
     @property
     def n_k(self) -> int:
@@ -80,6 +81,7 @@ class _Body:
     u: NDArray[np.generic]
     M: NDArray[np.generic]
     centres: NDArray[np.generic]
+    spreads: NDArray[np.generic]
 
 
 def read_chk(path: Path) -> Checkpoint:
@@ -103,7 +105,9 @@ def read_chk(path: Path) -> Checkpoint:
     M = np.asarray(body.M, np.complex128).swapaxes(2, 3)
     check_finite(M, path, "overlaps", ("k-point", "neighbour"))
     excluded = tuple(sorted(set(whole(head.excluded, path, "excluded bands").tolist())))
-    return Checkpoint(lattice, mesh, kpoints, V, centres, formatted, M if np.abs(M).max() > 0 else None, excluded, window)
+    known = M if np.abs(M).max() > 0 else None
+    spreads = np.asarray(body.spreads, float)
+    return Checkpoint(lattice, mesh, kpoints, V, centres, formatted, known, excluded, window, spreads)
 
 
 def _read_unformatted(path: Path) -> tuple[_Head, _Body]:
@@ -132,8 +136,8 @@ def _read_unformatted(path: Path) -> tuple[_Head, _Body]:
         u = records.array("c16", "U", n_k * n**2).reshape(n_k, n, n)
         M = records.array("c16", "M matrices", n_k * n_b * n**2).reshape(n_k, n_b, n, n)
         centres = records.array("f8", "Wannier centres", 3 * n).reshape(n, 3)
-        records.array("f8", "spreads", n)  # not used; a file without them was cut off
-    return _Head(n_bands, excluded, lattice, reciprocal, n_k, mesh, kpoints, n_b, n), _Body(window, u_opt, u, M, centres)
+        spreads = records.array("f8", "spreads", n)
+    return _Head(n_bands, excluded, lattice, reciprocal, n_k, mesh, kpoints, n_b, n), _Body(window, u_opt, u, M, centres, spreads)
 
 
 def _read_formatted(path: Path) -> tuple[_Head, _Body]:
@@ -159,9 +163,9 @@ def _read_formatted(path: Path) -> tuple[_Head, _Body]:
     u = cursor.complex(n_k * n**2, "U").reshape(n_k, n, n)
     M = cursor.complex(n_k * n_b * n**2, "M matrices").reshape(n_k, n_b, n, n)
     centres = cursor.take(3 * n, "Wannier centres").reshape(n, 3)
-    cursor.take(n, "spreads")
+    spreads = cursor.take(n, "spreads")
     cursor.finish("after the spreads")
-    return _Head(n_bands, excluded, lattice, reciprocal, n_k, mesh, kpoints, n_b, n), _Body(window, u_opt, u, M, centres)
+    return _Head(n_bands, excluded, lattice, reciprocal, n_k, mesh, kpoints, n_b, n), _Body(window, u_opt, u, M, centres, spreads)
 
 
 def _split_at_stage(path: Path) -> tuple[NDArray[np.float64], str, NDArray[np.float64]]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.readers.bloch_data import BlochData, check_sizes
 from wannier_spin.readers.checkpoint import Checkpoint
-from wannier_spin.readers.energy_tests import check_fermi_energy, check_kinetic_energy, check_windows
+from wannier_spin.readers.energy_tests import check_fermi_energy, check_kinetic_energy, check_spreads, check_windows
 from wannier_spin.readers.fitness import Check, passed_or_not, untested
 from wannier_spin.readers.overlap_tests import check_overlaps
 from wannier_spin.readers.win import check_lattice, read_nnkp_kpoints
@@ -36,7 +36,7 @@ def check_files(data: BlochData) -> list[Check]:
     if "nnkp" in data.paths:
         _check_kpoints(data.checkpoint, data.paths["chk"], read_nnkp_kpoints(data.paths["nnkp"]), data.paths["nnkp"])
     checks += check_overlaps(data)
-    return [*checks, *check_windows(data), check_fermi_energy(data), check_kinetic_energy(data)]
+    return [*checks, *check_windows(data), check_spreads(data), check_fermi_energy(data), check_kinetic_energy(data)]
 
 
 def _check_all_sizes(data: BlochData) -> None:

@@ -42,6 +42,17 @@ def contained(checkpoint: Checkpoint) -> NDArray[np.bool_]:
     return np.asarray((np.abs(checkpoint.V) ** 2).sum(axis=2) > 1 - CONTAINED)
 
 
+def check_spreads(data: BlochData) -> Check:
+    """Of the Wannier functions, as Wannier90 found them: no proof of anything, but what people look at first."""
+    name, spreads = "spreads", data.checkpoint.spreads
+    if spreads is None or not np.isfinite(spreads).all():
+        return untested(name, "no spreads in .chk")
+    largest = int(spreads.argmax())
+    found = f"{spreads.min():.2f} to {spreads.max():.2f} angstrom^2 (function {largest + 1}), {spreads.sum():.2f} together"
+    cell = float(np.abs(np.linalg.det(data.checkpoint.lattice))) ** (2 / 3)
+    return Check(name, None, found, f"each far below volume^(2/3) = {cell:.0f} angstrom^2")
+
+
 def check_windows(data: BlochData) -> list[Check]:
     """Outer and frozen window: `.eig` against what `.chk` did with its bands, and both against `.win`.
 

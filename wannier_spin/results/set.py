@@ -68,6 +68,15 @@ class ResultSet(Mapping[str, ResponseTensor]):
 
         return result_html(self)
 
+    def quoted(self, *units: str) -> ResultSet:
+        """In units that people quote, where they fit: "S/cm", "mu_B/cell", "mu_B/atom", "mu_B nm/V", "uA/V^2".
+
+        Raises InputError for another one, for one that fits nothing, and where the cell or the atoms are not known.
+        """
+        from wannier_spin.results.quoted import quoted
+
+        return quoted(self, *units)
+
     def definition(self, name: str) -> ResultSet:
         """The responses that were computed with another definition of the spin current. Raises InputError where there are none."""
         if name == self.facts.spin_current:

@@ -158,8 +158,8 @@ def advice(result: ResultSet) -> str:
         return f"converged within {100 * GOOD:g} %: all bars are smaller than that, relative to the largest value of the scan"
     worst = max(large, key=lambda name: large[name])
     return (
-        f"NOT converged within {100 * GOOD:g} %: {_listed(list(large))} ({worst}: bars up to {_percent(large[worst])} of its "
-        "largest value); take a denser grid, a tolerance, or a higher temperature"
+        f"NOT converged within {100 * GOOD:g} %: {_listed(list(large))} ({f'{worst}: ' if len(large) > 1 else ''}bars up to "
+        f"{_percent(large[worst])} of its largest value); take a denser grid, a tolerance, or a higher temperature"
     )
 
 

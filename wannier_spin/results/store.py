@@ -50,7 +50,8 @@ def _own_axes(provenance: Mapping[str, Any]) -> Tree:
 
 
 def _to_tree(tensor: ResponseTensor) -> Tree:
-    tree: Tree = {f.name: getattr(tensor, f.name) for f in dataclasses.fields(tensor)}
+    tensor = tensor.at(units=tensor.units)  # not in a unit that people quote
+    tree: Tree = {f.name: getattr(tensor, f.name) for f in dataclasses.fields(tensor) if f.name != "quote"}
     tree |= {"unit": tensor.unit, "axes": json.dumps(tensor.axes), "recipes": json.dumps(tensor.recipes)}
     tree |= coordinates(tensor)
 

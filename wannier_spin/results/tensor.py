@@ -22,6 +22,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.results.arrays import axes_of, dataset, named_arrays
 from wannier_spin.results.combine import combined, each, intraband_factor
 from wannier_spin.results.component import Component
+from wannier_spin.results.quoted import Quote
 from wannier_spin.results.select import Wanted, selected
 from wannier_spin.tensors import SEA_MINUS_SURFACE, Channel, parts_of, symmetrized
 
@@ -58,6 +59,7 @@ class ResponseTensor:
     dimension, thickness (angstrom or None) : of the system; a 2D system has sheet units.
     block_residuals : what symmetrization removed from the blocks, or None.
     drive : what the response is to, the electric field or (see `thermal`) the gradient of the temperature.
+    quote : another unit than that of SI, see `ResultSet.quoted`; files have that of SI.
     sites : the same response projected on sites (groups of Wannier functions), by name; see `site`, `uniform`, `staggered`.
     definitions : the same response with other definitions of the spin current, by name; see `definition`, `definition_spread`.
     Of a mesh: block_harmonics : contributions to the error of different origin, one more axis in front, each combined as the blocks
@@ -102,6 +104,7 @@ class ResponseTensor:
     carriers_mu: Real | None = None
     carriers_mu_error: Real | None = None
     drive: un.Drive = "E"
+    quote: Quote | None = None
     sites: Mapping[str, ResponseTensor] = field(default_factory=dict)
     definitions: Mapping[str, ResponseTensor] = field(default_factory=dict)
 
@@ -203,6 +206,8 @@ class ResponseTensor:
 
     @property
     def unit(self) -> str:
+        if self.quote is not None:
+            return self.quote.unit
         return un.unit_name(self.measure, self.field_order, self.dimension, self.units, self.drive)
 
     @property
@@ -219,14 +224,14 @@ class ResponseTensor:
         """M = -2 mu_B <sigma/2> in Bohr magnetons per the volume (area) of `unit`. InputError for a current."""
         if self.measure.magnetons is None:
             raise InputError(f"'{self.name}' is a current; only the spin responses give a magnetization")
-        return self.measure.magnetons * self.values
+        return self.measure.magnetons * self.at(units=self.units).values
 
     @property
     def bulk_values(self) -> Real:
         """A sheet response in SI divided by the thickness. InputError if there is no thickness, or no sheet."""
         if self.dimension != 2 or self.thickness is None or self.units != "SI":
             raise InputError(f"'{self.name}': bulk values need a 2D system with a thickness, and units = 'SI'")
-        return un.bulk_unit_factor(self.thickness) * self.values
+        return un.bulk_unit_factor(self.thickness) * self.at(units="SI").values
 
     def at(
         self,
@@ -250,6 +255,8 @@ class ResponseTensor:
         same: dict[str, Any] = {"tau": tau, "units": units, "form": form, "relaxation": relaxation, "combination": combination}
         for key in VARIANTS:
             changes[key] = {name: tensor.at(**same) for name, tensor in getattr(self, key).items()}
+        if units is not None:
+            changes["quote"] = None
         if units is not None and units != self.units:
             factor = 1 / un.natural_tau(1.0) if units == "SI" else un.natural_tau(1.0)
             changes |= {"units": units, "tau": tuple(factor * t for t in self.tau)}
@@ -387,5 +394,6 @@ class ResponseTensor:
 
     @property
     def _scale(self) -> float:
-        """Power of tau and SI unit."""
-        return un.response_factor(self.measure, self.field_order, self.tau_power, self.dimension, self.units, self.tau[0])
+        """Power of tau and unit."""
+        scale = un.response_factor(self.measure, self.field_order, self.tau_power, self.dimension, self.units, self.tau[0])
+        return scale if self.quote is None else scale * self.quote.factor
