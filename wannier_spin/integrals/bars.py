@@ -149,12 +149,16 @@ class Bars:
     invariant: Channels | None
 
     @classmethod
-    def of(cls, model: TightBindingModel, mesh: Mesh, plan: Plan, judged: Judged, scan: Occupation) -> Bars | None:
-        """Choose the sample, and a profile where one is needed. None for a mesh with one point along every direction."""
+    def of(
+        cls, model: TightBindingModel, mesh: Mesh, plan: Plan, judged: Judged, invariant: Channels | None, scan: Occupation
+    ) -> Bars | None:
+        """Choose the sample, and a profile where one is needed. None for a mesh with one point along every direction.
+
+        invariant : of `Judged.channels`.
+        """
         found = stars(mesh.points, mesh.shift, model.lattice, model.periodic)
         if found is None:
             return None
-        invariant = judged.channels(plan)
         axes = mesh_axes(model.lattice, mesh.points, [op.rotation for op in judged.operations])
         found_for = (found, axes, _step(model, axes), plan, judged)
         most = max(AFFORDABLE * model.n_bands**2 // max(plan.n_channels, 1), LEAST_SCAN)

@@ -7,6 +7,7 @@ other definitions of the spin current, are one more response each, of which the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -211,16 +212,12 @@ def make_channels(
     magnetic space group permutes the sites of the plan.
     """
     n, n_sea = plan.n_channels, plan.n_channels - plan.n_surface_channels
-    units = np.eye(n)
-    columns = np.concatenate([*_invariant(plan, units, group, sites), np.zeros((n, 0))], axis=1) if group else np.eye(n)
+    columns = np.concatenate([*_invariant(plan, group, sites), np.zeros((n, 0))], axis=1) if group else np.eye(n)
     surface = np.abs(columns[n_sea:]).max(axis=0, initial=0.0) > 0
     columns = np.concatenate([columns[:, ~surface], columns[:, surface]], axis=1)
     n_reduced = int((~surface).sum())
     selection = Selection.of(plan, columns if group else None)
-    combined = {
-        name: scale[whole(name)] * (columns.T @ Q if group else Q)  # without a group the columns are the unit matrix
-        for name, Q in combinations(plan, units, relaxation, tau).items()
-    }
+    combined = {name: scale[whole(name)] * Q for name, Q in combinations(plan, columns.T, relaxation, tau).items()}
     return Channels(columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:], tuple(combined), tuple(combined.values()), selection)
 
 
@@ -238,7 +235,7 @@ def combinations(plan: Plan, sums: Real, relaxation: str, tau: float) -> dict[st
     return found
 
 
-def _invariant(plan: Plan, units: Real, group: Sequence[Operation], sites: SiteGroup | None) -> Iterator[Real]:
+def _invariant(plan: Plan, group: Sequence[Operation], sites: SiteGroup | None) -> Iterator[Real]:
     """For each block and observable, orthonormal columns (C, invariant tensors)."""
     done = set()
     for record in plan.responses:
@@ -248,15 +245,22 @@ def _invariant(plan: Plan, units: Real, group: Sequence[Operation], sites: SiteG
                 continue
             done.add((block, observable))
             kind = block_kind(record, plan.channel, block)
+            place = plan.places[block]
+            units = np.eye(place.stop - place.start, plan.n_channels, place.start)  # other channels are not of the block
             for variant in (None, *range(len(plan.definitions_of(record)))):
                 tensor = plan.block_tensor(units, block, record, variant)
-                extra = tensor.shape[1 : tensor.ndim - kind.rank]  # omega and part
-                rows = tensor.reshape(len(units), int(np.prod(extra, dtype=int)), -1) @ invariant_basis(kind, group).T
-                yield rows.reshape(len(units), -1)
+                yield _placed(plan, place, tensor, tensor.ndim - kind.rank, invariant_basis(kind, group))
             if sites is not None and plan.sites_of(record):
-                beside = np.moveaxis(plan.sites_tensor(units, block, record), 1, 1 + len(extra))  # (C, omega, part, s, tensor)
-                rows = beside.reshape(len(units), int(np.prod(extra, dtype=int)), -1) @ sites.invariant_basis(kind).T
-                yield rows.reshape(len(units), -1)
+                tensor = plan.sites_tensor(units, block, record)  # (C, s, omega, part, tensor)
+                beside = np.moveaxis(tensor, 1, tensor.ndim - kind.rank - 1)
+                yield _placed(plan, place, beside, tensor.ndim - kind.rank - 1, sites.invariant_basis(kind))
+
+
+def _placed(plan: Plan, place: slice, tensor: Real, first: int, basis: Real) -> Real:
+    """Columns (C, ...) from what the channels of a block are in a tensor, whose axes from `first` on a basis spans."""
+    columns = np.zeros((plan.n_channels, math.prod(tensor.shape[1:first]) * len(basis)))
+    columns[place] = (tensor.reshape(*tensor.shape[:first], -1) @ basis.T).reshape(len(tensor), -1)
+    return columns
 
 
 def _combination(

@@ -62,13 +62,14 @@ class OnMesh:
         most = -(-mesh.n_evaluated // LEAST_BATCHES)
         spectrum = Spectrum.of(plan, occupation, model, most)
         dense = plan if spectrum is None else spectrum.beside
-        channels = judged.channels(dense) if self.bars and judged.reduced else None
+        invariant = judged.channels(dense) if self.bars else None
+        channels = invariant if judged.reduced else None
         if spectrum is not None and channels is not None:
             spectrum = spectrum.restricted(channels.selection.wanted)
         source = dense.bloch_sum(model) if channels is None else channels.selection.bloch_sum(model)
         oriented = mesh.transposed(source.axes)
         source.planes.expect(oriented.first_axis)
-        bars = Bars.of(model, mesh, dense, judged, occupation) if self.bars else None
+        bars = Bars.of(model, mesh, dense, judged, invariant, occupation) if self.bars else None
         scan = make_scan(occupation, most)
         summed = _MeshSums(dense, occupation, scan, channels, bars, source, integral.degeneracy_tolerance, spectrum)
         mean = summed.mean(oriented, most, execution)

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ class Operation:
     time_reversal: bool
     spin: Real | None = None
 
-    @property
+    @cached_property
     def pseudo(self) -> Real:
         """det(R) R: how it turns axial vectors of the lattice, their reversal by T aside."""
         return np.round(np.linalg.det(self.rotation)) * self.rotation

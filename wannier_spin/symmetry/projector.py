@@ -12,7 +12,7 @@ the mean over the group; its trace is the number of independent components.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,26 +60,34 @@ def project(values: Real, kind: TensorKind, operations: Sequence[Operation], sig
     """Mean over the group: the invariant part of the tensor (..., 3, 3, ...).
 
     signs : a one-dimensional representation of the group, +1 or -1 for each operation; None: all +1.
-    Many tensors are projected by one matrix product.
     """
-    size = 3**kind.rank
-    if values.size > size**2:
-        return np.asarray(values.reshape(-1, size) @ _clean_projector(kind, operations, signs).T).reshape(values.shape)
-    return _mean(values, kind, operations, signs)
-
-
-def _mean(values: Real, kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None) -> Real:
-    """One operation after the other."""
-    total = np.zeros_like(values)
-    for operation, sign in zip(operations, signs or [1] * len(operations), strict=True):
-        total += sign * transform(values, kind, operation)
-    return symmetric_in_fields(total / len(operations), kind)
-
-
-def _clean_projector(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None) -> Real:
-    """Without what rounding leaves of elements that are zero: forbidden components are exact zeros."""
     P = projector(kind, operations, signs)
-    return np.where(np.abs(P) < ROUNDING, 0.0, P)
+    P[np.abs(P) < ROUNDING] = 0.0  # what rounding leaves of zeros: forbidden components vanish exactly
+    return np.asarray(values.reshape(-1, len(P)) @ P.T).reshape(values.shape)
+
+
+def matrices(kind: TensorKind, operations: Sequence[Operation]) -> Iterator[Real]:
+    """What each operation does with flattened tensors: (3^rank, 3^rank)."""
+    for left, right in zip(*_halves(kind, operations), strict=True):
+        yield np.kron(left, right)
+
+
+def _halves(kind: TensorKind, operations: Sequence[Operation]) -> tuple[Real, Real]:
+    """Matrices of all operations on the first and on the last half of the indices: (operations, 3^half, 3^half) each, the
+    reversal of time with the first.
+    """
+    laws = {
+        "polar": np.array([operation.rotation for operation in operations]),
+        "axial": np.array([operation.axial for operation in operations]),
+        "orbital": np.array([operation.pseudo for operation in operations]),
+    }
+    first = np.array([kind.time_parity if operation.time_reversal else 1.0 for operation in operations])[:, None, None]
+    halves = [first, np.ones_like(first)]
+    for i, index in enumerate(kind.kinds):
+        half = i >= kind.rank // 2
+        product = halves[half][:, :, None, :, None] * laws[index][:, None, :, None, :]
+        halves[half] = product.reshape(len(operations), *2 * (3 * halves[half].shape[1],))
+    return halves[0], halves[1]
 
 
 def symmetric_in_fields(values: Real, kind: TensorKind) -> Real:
@@ -96,10 +104,12 @@ def project_bound(bounds: Real, kind: TensorKind, operations: Sequence[Operation
 
 
 def projector(kind: TensorKind, operations: Sequence[Operation], signs: Sequence[int] | None = None) -> Real:
-    """Matrix of the projector on flattened tensors, (3^rank, 3^rank); P P = P."""
-    size = 3**kind.rank
-    basis = np.eye(size).reshape(size, *(3,) * kind.rank)
-    return _mean(basis, kind, operations, signs).reshape(size, size).T
+    """Matrix of the projector on flattened tensors, (3^rank, 3^rank); P P = P. The sum over the group is one matrix product."""
+    size, n = 3**kind.rank, len(operations)
+    left, right = _halves(kind, operations)
+    weights = np.ones(n) if signs is None else np.array(signs, float)
+    mean = np.tensordot(left * (weights / n)[:, None, None], right, axes=(0, 0)).transpose(1, 3, 0, 2)  # transposed
+    return symmetric_in_fields(mean.reshape(size, *(3,) * kind.rank), kind).reshape(size, size).T
 
 
 def n_independent(kind: TensorKind, operations: Sequence[Operation]) -> int:

@@ -21,7 +21,7 @@ from wannier_spin.components import AllowedTensor
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure
 from wannier_spin.symmetry.operations import MagneticGroup, Operation
-from wannier_spin.symmetry.projector import TensorKind, allowed, basis_of, symmetric_in_fields, transform
+from wannier_spin.symmetry.projector import TensorKind, allowed, basis_of, matrices, symmetric_in_fields
 
 Real = NDArray[np.float64]
 
@@ -73,10 +73,10 @@ class SiteGroup:
 
     def project(self, values: Real, kind: TensorKind) -> Real:
         """The invariant part of the tensors of all sites (s, ..., 3, 3, ...)."""
-        total = np.zeros_like(values)
-        for operation, image in zip(self.operations, self.images, strict=True):
-            total[image] += transform(values, kind, operation)
-        return symmetric_in_fields(total / len(self.operations), kind)
+        total = np.zeros((len(values), values[0].size // 3**kind.rank, 3**kind.rank))
+        for matrix, image in zip(matrices(kind, self.operations), self.images, strict=True):
+            total[image] += values.reshape(total.shape) @ matrix.T
+        return symmetric_in_fields(total.reshape(values.shape) / len(self.operations), kind)
 
     def project_bound(self, bounds: Real, kind: TensorKind) -> Real:
         """Bounds of the components of the invariant part, from bounds of all components (s, ..., 3, 3, ...)."""
@@ -87,10 +87,12 @@ class SiteGroup:
 
     def projector(self, kind: TensorKind) -> Real:
         """Matrix of the projector on flattened (site, tensor), (s 3^rank, s 3^rank); P P = P."""
-        n = len(self.names)
-        size = n * 3**kind.rank
-        basis = np.eye(size).reshape(size, n, *(3,) * kind.rank).swapaxes(0, 1)
-        return np.moveaxis(self.project(basis, kind), 1, -1).reshape(size, size)
+        n, size = len(self.names), 3**kind.rank
+        total, sites = np.zeros((n, size, n, size)), np.arange(n)  # transposed
+        for matrix, image in zip(matrices(kind, self.operations), self.images, strict=True):
+            total[sites, :, image] += matrix.T
+        mean = total.reshape(n * size, n, *(3,) * kind.rank) / len(self.operations)
+        return symmetric_in_fields(mean, kind).reshape(n * size, n * size).T
 
     def invariant_basis(self, kind: TensorKind) -> Real:
         """Orthonormal invariant sets of tensors as rows, (n_independent, s 3^rank); the same on every machine."""
