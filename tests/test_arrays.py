@@ -72,6 +72,18 @@ def test_operations_matrix_by_matrix() -> None:
             assert np.abs(found[k, a] - wanted).max() < 1e-13, name
 
 
+def test_machine_code_and_numpy_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result must not depend on how many points a batch has."""
+    X, Y = hermitian(5, 3, 18, 18), hermitian(5, 1, 18, 18)
+    found = []
+    for compiled_from in (0, 2**62):
+        monkeypatch.setattr(arrays, "COMPILED_FROM", compiled_from)
+        found.append([arrays.bracket(X, Y), arrays.half_anticommutator(X, Y), arrays.plus_adjoint(X, Y), arrays.hermitian_part(X)])
+    for compiled, plain in zip(*found, strict=True):
+        assert np.abs(plain).max() > 1
+        assert (compiled == plain).all()  # equal bits but for the sign of zeros
+
+
 def test_sums_over_bands() -> None:
     weights, values = random(3, 4, 4).real, random(3, 2, 4).real
     for k, a, n in np.ndindex(3, 2, 4):

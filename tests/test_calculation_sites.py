@@ -164,7 +164,8 @@ def test_irreducible_points_give_what_all_give(name, shift):
         for site, part in tensor.sites.items():
             assert np.abs(part.values - whole[response].site(site).values).max() < 1e-10 * scale + floor, (response, site)
             bars = max(part.error.max() for part in whole[response].sites.values())
-            assert np.abs(part.error - whole[response].site(site).error).max() < 1e-10 * bars + floor
+            difference = np.abs(part.error - whole[response].site(site).error).max()
+            assert difference < 1e-9 * bars + floor  # they know logarithms of amplitudes
             if not shift:  # the whole mesh has the symmetry already
                 assert np.abs(part.values - raw[response].site(site).values).max() < 1e-10 * scale + floor, (response, site)
         total = tensor.uniform(*tensor.sites)
