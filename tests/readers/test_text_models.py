@@ -251,6 +251,31 @@ def test_centres_of_wout_come_first_and_in_its_unit(tmp_path: Path) -> None:
         read_hr(seed)
 
 
+@pytest.mark.parametrize(
+    ("told", "spreads", "scale"), [("bohr", "Ang", 1.0), ("Bohr", "Bohr^2", 0.529177210903), ("Ang", "Ang^2", 1.0)]
+)
+def test_the_unit_of_the_spreads_is_that_of_the_centres(told: str, spreads: str, scale: float, tmp_path: Path) -> None:
+    """A .wout of 2006 says 'bohr', and has angstrom."""
+    R, H = random_hoppings()
+    seed = write_seed(tmp_path, hr_lines(R, H))
+    seed.with_name("x_centres.xyz").unlink()
+    centres = np.array([[0.0, 0.0, 0.0], [-0.25, 0.1, 0.3]])
+    text = wout(centres).replace("Ang ", f"{told} ") + f"         Spreads ({spreads})       Omega I      =     4.1\n"
+    seed.with_name("x.wout").write_text(text)
+    np.testing.assert_allclose(read_hr(seed).centres, centres * scale, atol=2e-6)
+
+
+def test_a_wout_of_a_run_that_only_plotted(tmp_path: Path) -> None:
+    """Its centres are asked for elsewhere, and it is named where there are none."""
+    R, H = random_hoppings()
+    seed = write_seed(tmp_path, hr_lines(R, H))
+    seed.with_name("x.wout").write_text(" Restarting Wannier90 from plotting routines ...\n")
+    assert read_hr(seed).n_bands == 2
+    seed.with_name("x_centres.xyz").unlink()
+    with pytest.raises(InputError, match=r"x.wout' has no 'Final State', as of a run that only plotted"):
+        read_hr(seed)
+
+
 def write_tb(path: Path, z: float, damping: float) -> None:
     """A slab of two orbitals at height z of a cell of 10, with an element 0.4 of r_z as finite differences have it."""
     lines = ["written on 1Jan2026", "2.0 0 0", "0 2.0 0", "0 0 10.0", "2", "1", "1", "", "0 0 0"]

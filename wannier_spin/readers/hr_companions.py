@@ -62,7 +62,7 @@ def add_position(table: RawTable, seed: Path, win: WinFile | None, spin: Spin | 
     if (path := find_file(seed, "_r.dat")) is not None:
         return with_position(table, path), path
     n, wout, xyz = table.hamiltonian.shape[-1], find_file(seed, ".wout"), find_file(seed, "_centres.xyz")
-    if wout is not None:
+    if wout is not None and _ran_to_its_end(wout):
         centres = _from_wout(wout, n)
         if xyz is not None:
             _compare(centres, wout, _from_xyz(xyz, n), xyz, table.lattice)
@@ -80,7 +80,14 @@ def add_position(table: RawTable, seed: Path, win: WinFile | None, spin: Spin | 
     if win is not None and win.blocks.get("projections"):
         return with_centres(table, _from_projections(win, table, spin)), win.path
     advice = "the Wannier centres are needed: write_rmn = .true., the .wout, PROJECTORS in a wt.in, or projections on atoms in .win"
+    if wout is not None:
+        raise InputError(f"'{wout}' has no 'Final State', as of a run that only plotted, or stopped; {advice}")
     return table, require_file(seed, "_centres.xyz", ".wout", advice=advice)
+
+
+def _ran_to_its_end(wout: Path) -> bool:
+    """Whether a `.wout` has centres: that of a run that only plotted has none."""
+    return b"Final State" in read_bytes(wout)
 
 
 def check_centres(centres: NDArray[np.float64], path: Path, seed: Path, lattice: NDArray[np.float64]) -> None:
@@ -89,7 +96,7 @@ def check_centres(centres: NDArray[np.float64], path: Path, seed: Path, lattice:
     A `.wout` of a run that only plotted has none.
     """
     wout, xyz = find_file(seed, ".wout"), find_file(seed, "_centres.xyz")
-    if wout is not None and b"Final State" in read_bytes(wout):
+    if wout is not None and _ran_to_its_end(wout):
         _compare(centres, path, _from_wout(wout, len(centres)), wout, lattice)
     if xyz is not None:
         _compare(centres, path, _from_xyz(xyz, len(centres)), xyz, lattice)
@@ -167,11 +174,15 @@ _NUMBER = r"\s*(-?\d+\.\d+)\s*,?"
 
 
 def _from_wout(path: Path, n: int) -> NDArray[np.float64]:
-    """Centres (n, 3) of the final state, angstrom."""
+    """Centres (n, 3) of the final state, angstrom: in the unit of the spreads below them.
+
+    The first versions wrote them in angstrom whatever they said of their length unit, which decides only where no spreads are.
+    """
     text = read_bytes(path).decode("utf-8", "replace")
-    unit = re.search(r"Length Unit\s*:\s*(\w+)", text)
+    last = text.rpartition("Final State")[2]
+    unit = re.search(r"Spreads \((\w+)", last) or re.search(r"Length Unit\s*:\s*(\w+)", text)
     scale = BOHR if unit is not None and unit[1].lower().startswith("bohr") else 1.0
-    return scale * _found(r"WF centre and spread\s+\d+\s+\(", text.rpartition("Final State")[2], path, n)
+    return scale * _found(r"WF centre and spread\s+\d+\s+\(", last, path, n)
 
 
 def _from_xyz(path: Path, n: int) -> NDArray[np.float64]:
