@@ -30,7 +30,7 @@ SIBLINGS = {("readers", "models", "bloch"), ("responses", "integration", "symmet
 THIRD_PARTIES: dict[str, tuple[str, ...] | None] = {
     "ase": ("readers.structure", "readers.database"),
     "fortio": ("readers",),
-    "gemmi": ("readers.magnetic_cif",),
+    "gemmi": ("readers.cif",),
     "h5py": ("storage",),
     "matplotlib": ("plotting",),
     "mpi4py": ("integration.parallel",),

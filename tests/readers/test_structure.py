@@ -50,6 +50,14 @@ def test_ase_formats_and_their_moments(tmp_path: Path) -> None:
     assert structure.magnetic_moments.tolist() == [[0, 0, 2.5], [0, 0, 0]]  # of the last: x.traj carries them
 
 
+def test_deuterium_is_hydrogen(tmp_path: Path) -> None:
+    path = tmp_path / "x.win"
+    path.write_text(
+        "begin unit_cell_cart\n3 0 0\n0 3 0\n0 0 3\nend unit_cell_cart\nbegin atoms_frac\nD 0 0 0\nDy 0 0 0.5\nend atoms_frac\n"
+    )
+    assert read_structure(path).numbers.tolist() == [1, 66]
+
+
 def test_symbols_are_those_of_ase() -> None:
     data = pytest.importorskip("ase.data")
     assert list(SYMBOLS) == data.chemical_symbols[1 : len(SYMBOLS) + 1]
@@ -85,6 +93,7 @@ def _poscar(tmp_path: Path, incar: str) -> Path:
     [
         ("ISPIN = 2 ; MAGMOM = 2.5 -0.5 # a comment", [[0, 0, 2.5], [0, 0, -0.5]]),
         ("ISPIN = 2\nMAGMOM = 2*1.5", [[0, 0, 1.5], [0, 0, 1.5]]),
+        ("ISPIN = 2 (spin polarized)\nMAGMOM = 1*1.5d0 -.5 (AFM; see notes)\nISPIN = 2\n", [[0, 0, 1.5], [0, 0, -0.5]]),
         ("ISPIN = 1\nMAGMOM = 2*1.5", [[0, 0, 0], [0, 0, 0]]),  # VASP does not look at it
         ("ENCUT = 500", [[0, 0, 0], [0, 0, 0]]),
         ("LNONCOLLINEAR = .TRUE.\nMAGMOM = 1 2 3 \\\n 3*0", [[1, 2, 3], [0, 0, 0]]),
@@ -103,7 +112,10 @@ def test_moments_beside_a_poscar(tmp_path: Path, incar: str, moments: list[list[
         ("ISPIN = 2", "has no MAGMOM"),
         ("ISPIN = 2\nMAGMOM = 1 2 3", "MAGMOM has 3 numbers; 2 atoms of a collinear calculation need 2"),
         ("LSORBIT = T\nMAGMOM = 1 2", "MAGMOM has 2 numbers; 2 atoms of a noncollinear calculation need 6"),
-        ("ISPIN = 2\nMAGMOM = up down", "neither a number"),
+        ("ISPIN = 2\nMAGMOM = up down", "MAGMOM has 0 numbers and then 'up down'"),
+        ("ISPIN = 2\nMAGMOM = 1 2*x", r"MAGMOM has 1 numbers and then '2\*x'"),
+        ("ISPIN = 2\nMAGMOM = 1 2\nLDAU = T\nMAGMOM = 2*1", "has MAGMOM twice, '1 2' and '2\\*1'"),
+        ("LSORBIT = T\nMAGMOM = 6*1\nlsorbit = F", "has LSORBIT twice"),
         ("LSORBIT = T\nMAGMOM = 6*1\nSAXIS = 0 0", "SAXIS"),
     ],
 )

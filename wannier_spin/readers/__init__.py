@@ -7,7 +7,7 @@ wigner_seitz     minimal-distance replicas for the text files
 tight_binding    _tb.dat, _hr.dat
 wannier90        read_wannier90: choose the route, hold the files against each other
 collinear        read_collinear: a run for each spin, without spin-orbit coupling
-structure        crystal structures with moments (imports ase); magnetic_cif (imports gemmi), espresso, bravais, vasp
+structure        crystal structures with moments (imports ase); cif (imports gemmi), espresso, bravais, vasp
 fermi            the Fermi energy, from the outputs beside the Wannier90 files
 database         structures with numbers into an ase database (imports ase)
 fitness          what was tested of a model: kept with it and with every result

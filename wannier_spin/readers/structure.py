@@ -1,6 +1,6 @@
 """Crystal structures with their magnetic moments.
 
-`.win`, magnetic CIF (`magnetic_cif`) and pw.x (`espresso`) have parsers of their own, everything else comes through ase; moments
+`.win`, CIF (`cif`) and pw.x (`espresso`) have parsers of their own, everything else comes through ase; moments
 of VASP through `vasp`. A file that speaks of moments and yields none is refused: without them its group would be a wrong one.
 """
 
@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure
+from wannier_spin.readers.cif import read_cif
 from wannier_spin.readers.espresso import is_pw_input, is_pw_output, read_pw_input, read_pw_output
 from wannier_spin.readers.files import check_finite, is_text, read_bytes, similar_files
-from wannier_spin.readers.magnetic_cif import is_magnetic_cif, read_magnetic_cif
 from wannier_spin.readers.vasp import outcar_moments, poscar_moments, vasprun_moments
 from wannier_spin.readers.wannier90_files import read_win
 
@@ -80,9 +80,9 @@ def _atoms(path: Path) -> Atoms:
         return _from_win(path)
     head = read_bytes(path) if is_text(path) else b""
     text = head.decode("utf-8", "replace")
-    if path.name.removesuffix(".gz").lower().endswith((".cif", ".mcif")) and is_magnetic_cif(head):
-        cell = read_magnetic_cif(path)
-        return cell.lattice, cell.positions, _numbers(cell.symbols, path), lambda: cell.checked_moments(path)
+    if path.name.removesuffix(".gz").lower().endswith((".cif", ".mcif")):
+        cell = read_cif(path)
+        return cell.lattice, cell.positions, _numbers(cell.symbols, path), lambda: _told(cell.checked_moments(path), path, head)
     if is_pw_input(text) or is_pw_output(text):
         crystal = read_pw_input(path) if is_pw_input(text) else read_pw_output(path)
         return crystal.lattice, crystal.positions, _numbers(crystal.labels, path), lambda: crystal.moments
@@ -103,6 +103,8 @@ def _from_win(path: Path) -> Atoms:
 def atomic_number(label: str, path: Path) -> int:
     """Atomic number of a label such as Mn, Mn1, mn_up. Raises InputError for anything else."""
     letters = re.match(r"[A-Za-z]+", label)
+    if letters and letters[0] in ("D", "T"):
+        return 1  # deuterium, tritium
     for length in (2, 1):
         symbol = (letters[0] if letters else "")[:length].capitalize()
         if len(symbol) == length and symbol in SYMBOLS:
@@ -145,10 +147,15 @@ def _from_ase(path: Path, head: bytes) -> Atoms:
 
 
 def _ase_moments(atoms: Any, path: Path, head: bytes) -> NDArray[np.float64]:
-    """Those that ase found. Raises InputError where there are none, and the text speaks of some."""
+    """Those that ase found. Raises InputError as `_told`."""
     found = _moments(atoms.get_initial_magnetic_moments(), len(atoms), path)
     if not found.any() and "magmoms" in getattr(atoms.calc, "results", {}):
         found = _moments(atoms.calc.results["magmoms"], len(atoms), path)
+    return _told(found, path, head)
+
+
+def _told(found: NDArray[np.float64], path: Path, head: bytes) -> NDArray[np.float64]:
+    """The moments that were found. Raises InputError where there are none, and the text speaks of some."""
     word = TELLING.search(head)
     if word is not None and not found.any():
         raise InputError(

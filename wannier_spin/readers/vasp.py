@@ -24,6 +24,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.readers.files import read_bytes
 
 Real = NDArray[np.float64]
+OF_MOMENTS = ("ISPIN", "LNONCOLLINEAR", "LSORBIT", "MAGMOM", "SAXIS")
 FLOAT = r"[-+]?\d+\.?\d*(?:[eEdD][-+]?\d+)?"
 
 
@@ -35,7 +36,7 @@ def poscar_moments(path: Path, n_atoms: int) -> Real:
     incar = path.with_name("INCAR")
     if not incar.is_file():
         return np.zeros((n_atoms, 3))
-    return _initial(_incar(read_bytes(incar).decode("utf-8", "replace")), n_atoms, incar)
+    return _initial(_incar(read_bytes(incar).decode("utf-8", "replace"), incar), n_atoms, incar)
 
 
 def vasprun_moments(path: Path, n_atoms: int) -> Real:
@@ -78,11 +79,24 @@ def _table(text: str, axis: str, n_atoms: int) -> list[float] | None:
     return [float(row.split()[-1]) for row in rows[:n_atoms]] if len(rows) >= n_atoms else None
 
 
-def _incar(text: str) -> dict[str, str]:
-    """Tags of an INCAR; comments, continued lines and several tags in one line as VASP has them."""
+def _incar(text: str, path: Path) -> dict[str, str]:
+    """Tags of an INCAR; comments, continued lines and several tags in one line as VASP has them.
+
+    Raises InputError where a tag of the moments stands twice with different values: VASP takes the first, others the last.
+    """
     text = re.sub(r"[#!].*", "", re.sub(r"\\\s*\n", " ", text))
-    pairs = [part.split("=", 1) for line in text.splitlines() for part in line.split(";") if "=" in part]
-    return {key.strip().upper(): value.strip() for key, value in pairs}
+    tags: dict[str, str] = {}
+    for part in (part for line in text.splitlines() for part in line.split(";") if "=" in part):
+        key, value = (word.strip() for word in part.split("=", 1))
+        key = key.upper()
+        if key in OF_MOMENTS and _meaning(tags.get(key, value)) != _meaning(value):
+            raise InputError(f"'{path}' has {key} twice, '{tags[key][:40]}' and '{value[:40]}': leave the one that was meant")
+        tags.setdefault(key, value)
+    return tags
+
+
+def _meaning(value: str) -> list[float] | bool:
+    return _expanded(value)[0] or _true(value)
 
 
 def _initial(tags: Mapping[str, str], n_atoms: int, path: Path) -> Real:
@@ -96,30 +110,31 @@ def _initial(tags: Mapping[str, str], n_atoms: int, path: Path) -> Real:
             f"'{path}' is of a magnetic calculation and has no MAGMOM: VASP then starts all atoms alike, and what they became is "
             "in OUTCAR; give that file, or the moments with magnetic_moments (zeros if there are none)"
         )
-    values = _expanded(given, path)
+    values, rest = _expanded(given)
     wanted = 3 * n_atoms if noncollinear else n_atoms
     if len(values) != wanted:
         kind = "noncollinear" if noncollinear else "collinear"
-        raise InputError(f"'{path}': MAGMOM has {len(values)} numbers; {n_atoms} atoms of a {kind} calculation need {wanted}")
+        then = f" and then '{rest}'" if rest else ""
+        raise InputError(f"'{path}': MAGMOM has {len(values)} numbers{then}; {n_atoms} atoms of a {kind} calculation need {wanted}")
     if not noncollinear:
         return np.array(values)[:, None] * np.array([0.0, 0.0, 1.0])
-    axis = np.array(_expanded(tags.get("SAXIS", "0 0 1"), path))
+    axis = np.array(_expanded(tags.get("SAXIS", "0 0 1"))[0])
     if axis.shape != (3,) or not axis.any():
         raise InputError(f"'{path}': SAXIS is '{tags['SAXIS']}', expected three numbers, not all zero")
     alpha, beta = np.arctan2(axis[1], axis[0]), np.arctan2(np.hypot(axis[0], axis[1]), axis[2])
     return np.asarray(np.array(values).reshape(-1, 3) @ _frame(float(alpha), float(beta)).T)
 
 
-def _expanded(text: str, path: Path) -> list[float]:
-    """'2*0 1.5' -> 0, 0, 1.5."""
+def _expanded(text: str) -> tuple[list[float], str]:
+    """'2*0 1.5 (up)' -> [0, 0, 1.5], '(up)': the numbers that the text begins with, and what follows, which VASP passes over."""
     values: list[float] = []
-    for word in text.split():
-        count, star, value = word.rpartition("*")
-        try:
-            values += [float(value)] * (int(count) if star else 1)
-        except ValueError:
-            raise InputError(f"'{path}': '{word}' in '{text[:60]}' is neither a number nor n*number") from None
-    return values
+    words = text.split()
+    for i, word in enumerate(words):
+        number = re.fullmatch(rf"(?:(\d{{1,6}})\*)?({FLOAT}|[-+]?\.\d+)", word)
+        if number is None:
+            return values, " ".join(words[i:])[:40]
+        values += [float(re.sub("[dD]", "e", number[2]))] * int(number[1] or 1)
+    return values, ""
 
 
 def _frame(alpha: float, beta: float) -> Real:

@@ -364,7 +364,7 @@ Other faults are held by tests, with small files made for them:
 | faults | tests |
 |---|---|
 | `_hr.dat`: degeneracies, exact models, spinors, centres of another cell or unit | `tests/readers/test_text_models.py` |
-| magnetic structures that are read in part | `tests/readers/test_structure.py`, `test_magnetic_cif.py`, `test_espresso.py` |
+| magnetic structures that are read in part | `tests/readers/test_structure.py`, `test_cif.py`, `test_espresso.py` |
 | energies and times in other units, lists that are ranges | `tests/test_edges.py`, `tests/test_request.py` |
 | many copies of one process; two jobs that write one result | `tests/integration/test_parallel.py`, `tests/test_locks.py` |
 | a rank that the system kills (SIGKILL): the others end within a minute, with a message | `tests/test_bits.py` |

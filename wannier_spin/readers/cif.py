@@ -1,14 +1,16 @@
-"""Magnetic CIF (.mcif): the only module that imports gemmi.
+"""CIF, magnetic (.mcif) or not: the only module that imports gemmi.
 
 Moments stand along *unit* vectors of the crystal axes (`_atom_site_moment.crystalaxis_x`, ...), or Cartesian. An operation
 (x, y, z, +-1) acts on positions as it is written, and on moments with theta det(R) R, theta = -1 where it reverses time. The
 file lists one atom of each orbit; all operations, times the centring translations, make the others.
 
-Dictionary: magCIF 0.9 (COMCIFS). Its names are written with dots and with underlines; both are read, and capitals do not matter.
+Dictionaries: core CIF; magCIF 0.9 (COMCIFS). Names are written with dots and with underlines; both are read, and capitals do not
+matter.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +24,10 @@ from wannier_spin.readers.files import read_bytes
 
 Real = NDArray[np.float64]
 SAME_PLACE = 0.1  # angstrom: images of one atom; files carry three to five decimals of the cell
+FULL = 0.9  # occupancies above it are refined ones of places that are meant to be full
 SAME_MOMENT = 0.05  # Bohr magnetons, and of the moment: files carry two decimals
 TELLING = ("_atom_site_moment", "_space_group_symop_magn", "_space_group_magn", "_magnetic_", "_symmetry_space_group_magn")
+CRYSTAL = ("_cell_length", "_cell_angle", "_atom_site_", "_space_group_symop", "_symmetry_equiv")
 MODULATED = ("_cell_wave_vector", "_atom_site_moment_fourier", "_atom_site_fourier_wave_vector", "_space_group_symop_ssg")
 
 
@@ -71,17 +75,11 @@ class MagneticCell:
         return self.moments
 
 
-def is_magnetic_cif(text: bytes) -> bool:
-    """Whether a CIF has any item of the magnetic dictionary."""
-    lowered = text.lower().replace(b".", b"_")
-    return any(name.encode() in lowered for name in TELLING)
-
-
-def read_magnetic_cif(path: Path) -> MagneticCell:
-    """All atoms and moments of the cell of a magnetic CIF.
+def read_cif(path: Path) -> MagneticCell:
+    """All atoms and moments of the cell of a CIF.
 
     Raises InputError: no CIF, no operations, an incommensurate structure, moments that are not along crystal or Cartesian axes,
-    moments that contradict the operations, two atoms on one place.
+    moments that contradict the operations, two atoms on one place, places that are partly occupied.
     """
     items = _items(path)
     modulated = [tag for tag in items if tag.startswith(MODULATED)]
@@ -115,21 +113,33 @@ def _items(path: Path) -> dict[str, list[str]]:
         raise InputError(
             f"reading the magnetic CIF '{path}' needs gemmi (pip install gemmi); or give the moments with magnetic_moments"
         ) from error
+    text = read_bytes(path).decode("utf-8", "replace")
     try:
-        document: Any = cif.read_string(read_bytes(path).decode("utf-8", "replace"))
+        document: Any = cif.read_string(text, check_level=0)  # items that stand twice are looked at below
     except Exception as error:  # gemmi raises ValueError, RuntimeError, and what the next release adds
-        raise InputError(f"'{path}' is no CIF: {str(error)[:200]}") from error
+        line = re.match(r"string:(\d+)", str(error))
+        which = f"line {line[1]} cannot be read: '{text.splitlines()[int(line[1]) - 1].strip()[:60]}'" if line else str(error)[:200]
+        raise InputError(f"'{path}' is no CIF: {which}; a value of several words needs quotes") from error
     for block in document:
         items: dict[str, list[str]] = {}
         for item in block:
             if item.pair is not None:
-                items[_name(item.pair[0])] = [cif.as_string(item.pair[1])]
+                _add(items, item.pair[0], [cif.as_string(item.pair[1])], path)
             elif item.loop is not None:
-                for tag in item.loop.tags:
-                    items[_name(tag)] = [cif.as_string(value) for value in block.find_values(tag)]
+                width = len(item.loop.tags)
+                for i, tag in enumerate(item.loop.tags):
+                    _add(items, tag, [cif.as_string(value) for value in item.loop.values[i::width]], path)
         if "_cell_length_a" in items:
             return items
     raise InputError(f"'{path}' has no data block with '_cell_length_a'; expected a CIF with a unit cell")
+
+
+def _add(items: dict[str, list[str]], tag: str, values: list[str], path: Path) -> None:
+    """Raises InputError where an item of the crystal stands twice with different values."""
+    name = _name(tag)
+    if name.startswith(CRYSTAL) and items.get(name, values) != values:
+        raise InputError(f"'{path}' has the item '{tag}' twice, with different values: leave one of them")
+    items[name] = values
 
 
 def _name(tag: str) -> str:
@@ -181,6 +191,8 @@ def _operations(items: Mapping[str, list[str]], path: Path) -> list[MagneticOper
     listed = _column(items, (wanted, "_space_group_symop_magn_xyz", "_space_group_symop_magn_id_xyz"))
     if listed is None:
         plain = _column(items, ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz"))
+        if not any(tag.startswith(TELLING) for tag in items):
+            return [_operation(text + ",+1", path) for text in plain or _named_operations(items, path)]
         if plain is None or {"".join(p.split()).lower() for p in plain} != {"x,y,z"}:
             raise InputError(
                 f"'{path}' has magnetic items and no '_space_group_symop_magn_operation.xyz': without the magnetic operations it "
@@ -190,6 +202,23 @@ def _operations(items: Mapping[str, list[str]], path: Path) -> list[MagneticOper
     centring = _column(items, ("_space_group_symop_magn_centering_xyz",)) or ["x,y,z,+1"]
     operations = [_operation(text, path) for text in listed]
     return [_product(c, g) for c in (_operation(text, path) for text in centring) for g in operations]
+
+
+def _named_operations(items: Mapping[str, list[str]], path: Path) -> list[str]:
+    """Those of the space group that the file names; without a name the file has all atoms. Raises InputError."""
+    import gemmi
+
+    name = (_column(items, ("_symmetry_space_group_name_h-m", "_space_group_name_h-m_alt")) or ["?"])[0]
+    if name in ("?", ".", ""):
+        return ["x,y,z"]
+    alpha, gamma = (_number(items[tag][0], tag, path) for tag in ("_cell_angle_alpha", "_cell_angle_gamma"))
+    group: Any = gemmi.find_spacegroup_by_name(name, alpha, gamma)
+    if group is None or (group.ext in "12" and ":" not in name):
+        why = "which is not known" if group is None else "which has two origins"
+        raise InputError(
+            f"'{path}' has the space group '{name}', {why}, and no operations: list them in _space_group_symop_operation_xyz"
+        )
+    return [operation.triplet() for operation in group.operations()]
 
 
 def _operation(text: str, path: Path) -> MagneticOperation:
@@ -229,10 +258,25 @@ def _sites(items: Mapping[str, list[str]], lattice: Real, path: Path) -> list[At
     unknown = sorted(set(moments) - set(labels))
     if unknown:
         raise InputError(f"'{path}' gives a moment to '{unknown[0]}', which is not among its atoms {', '.join(labels)}")
-    if len(set(labels)) < len(labels):
+    if len(set(labels)) < len(labels) and moments:
         raise InputError(f"'{path}' has two atoms of one label among {', '.join(labels)}: their moments cannot be told apart")
+    there = _occupied(items, labels, path)
     zero = np.zeros(3)
-    return [AtomSite(*row, moments.get(row[0], zero)) for row in zip(labels, symbols, positions, strict=True)]
+    rows = [row for row, full in zip(zip(labels, symbols, positions, strict=True), there, strict=True) if full]
+    return [AtomSite(*row, moments.get(row[0], zero)) for row in rows]
+
+
+def _occupied(items: Mapping[str, list[str]], labels: Sequence[str], path: Path) -> list[bool]:
+    """Whether each listed atom is there. Raises InputError for places that are partly occupied."""
+    told = items.get("_atom_site_occupancy", ["1"] * len(labels))
+    shares = [1.0 if text in ("?", ".", "") else _number(text, "_atom_site_occupancy", path) for text in told]
+    for label, share in zip(labels, shares, strict=True):
+        if 0 < share < FULL:
+            raise InputError(
+                f"'{path}': the place of '{label}' is occupied by {share:g}; a structure with mixed or partly occupied places has "
+                "no band structure, choose one atom or none for each place"
+            )
+    return [share > 0 for share in shares]
 
 
 def _moments(items: Mapping[str, list[str]], lattice: Real, path: Path) -> dict[str, Real]:

@@ -149,6 +149,95 @@ def test_what_cannot_be_understood_is_refused(tmp_path: Path, old: str, new: str
 # --- groups of the database -----------------------------------------------------------------------------------
 
 
+# --- not magnetic -----------------------------------------------------------------------------------------------------------
+
+PLAIN = """data_made
+_chemical_formula_sum 'Ti O2'
+_chemical_formula_sum 'O2 Ti'
+_cell_length_a 4.6
+_cell_length_b 4.6
+_cell_length_c 2.95
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+{}
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+Ti Ti4+ 0 0 0 1.0
+O O2- 0.305(1) 0.305(1) 0 .
+O O2- 0.1 0.2 0.3 0
+"""
+RUTILE = """loop_
+_symmetry_equiv_pos_as_xyz
+x,y,z
+-x,-y,z
+'-y+1/2,x+1/2,z+1/2'
+'y+0.5, -x+0.5, z+0.5'
+-x+1/2,y+1/2,-z+1/2
+x+1/2,-y+1/2,-z+1/2
+y,x,-z
+-y,-x,-z
+-x,-y,-z
+x,y,-z
+1/2+y,1/2-x,1/2-z
+1/2-y,1/2+x,1/2-z
+1/2+x,1/2-y,1/2+z
+1/2-x,1/2+y,1/2+z
+-y,-x,z
+y,x,z
+"""
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        RUTILE,
+        "_symmetry_space_group_name_H-M 'P 42/m n m'\n" + RUTILE,  # a name of before 1983, which does not matter
+        "_space_group_name_H-M_alt 'P 42/m n m'\n",
+    ],
+)
+def test_a_crystal_that_is_not_magnetic(group: str, tmp_path: Path) -> None:
+    """Operations as they are listed, else those of the group; a place that is empty is left out; other items may stand twice."""
+    structure = read_structure(_written(tmp_path, PLAIN.format(group), "x.cif"))
+    assert sorted(structure.numbers.tolist()) == [8, 8, 8, 8, 22, 22]
+    np.testing.assert_allclose(structure.lattice, np.diag([4.6, 4.6, 2.95]), atol=1e-12)
+    assert magnetic_group(structure).bns_number == "136.496"
+    oxygen = structure.positions[structure.numbers == 8]
+    expected = [[0.305, 0.305, 0], [0.695, 0.695, 0], [0.195, 0.805, 0.5], [0.805, 0.195, 0.5]]
+    np.testing.assert_allclose(oxygen[np.lexsort(oxygen.T)], sorted(expected, key=lambda r: r[::-1]), atol=1e-9)
+
+
+def test_without_a_group_the_file_has_all_atoms(tmp_path: Path) -> None:
+    structure = read_structure(_written(tmp_path, PLAIN.format("_symmetry_space_group_name_H-M ?"), "x.cif"))
+    assert structure.numbers.tolist() == [22, 8]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("0 0 0 1.0", "0 0 0 0.8", "place of 'Ti' is occupied by 0.8"),
+        ("data_made\n", "data_made\n_cell_length_a 4.7\n", "'_cell_length_a' twice, with different values"),
+        ("'Ti O2'", "Ti O2", "line 2 cannot be read: '_chemical_formula_sum Ti O2'"),
+        (RUTILE, "_symmetry_space_group_name_H-M 'F d -3 m'\n", "'F d -3 m', which has two origins"),
+        (RUTILE, "_symmetry_space_group_name_H-M 'Q 4'\n", "'Q 4', which is not known"),
+        ("O O2- 0.1 0.2 0.3 0", "O O2- 0.31 0.31 0 1", "angstrom apart"),
+    ],
+)
+def test_what_is_no_crystal_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = PLAIN.format(RUTILE)
+    assert old in text
+    with pytest.raises(InputError, match=message):
+        read_structure(_written(tmp_path, text.replace(old, new, 1), "x.cif"))
+
+
+# --- all magnetic space groups -----------------------------------------------------------------------------------------------
+
+
 def _fraction(x: float) -> str:
     numerator = round(24 * x)
     assert abs(24 * x - numerator) < 1e-6
