@@ -355,7 +355,8 @@ def test_truncated_wsvec(seed_with: Callable[..., Path], tmp_path: Path) -> None
     [
         ("a.win", "num_wann = 1\n", ("unit_cell_cart", "missing")),
         ("b.win", "begin unit_cell_cart\n1 0 0\n0 1 0\nend unit_cell_cart\n", ("three lines",)),
-        ("c.cif", "this is no cif", ("ase", "c.cif")),
+        ("c.cif", "this is no cif", ("c.cif' is no CIF", "line 1", "this is no cif")),
+        ("c.xsf", "CRYSTAL\nPRIMVEC\n", ("ase", "c.xsf")),
         ("d.xyz", "1\n\nFe 0.0 0.0 0.0\n", ("d.xyz", "unit cell")),
     ],
 )

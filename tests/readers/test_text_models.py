@@ -224,6 +224,36 @@ def test_a_folder_of_the_jarvis_database(order: str, tmp_path: Path) -> None:
         read_hr(tmp_path / "w")
 
 
+@pytest.mark.parametrize(
+    ("projections", "places"),
+    [
+        ("A:sp3\nf=0.5,0.5,0.5:s", [0, 0, 0, 0, 1]),
+        ("A:sp3-1,sp3-4;s\nB:l=-1", [0, 0, 0, 2, 2]),
+        ("A:s;px,py:z=1,1,1:x=0,-1,1\nB:l=1,mr=1,3:r=2:zona=1.5", [0, 0, 0, 2, 2]),
+        ("f=0.5,0.5,0.5:l=2\n", [1] * 5),
+        ("B:sp2;pz,pz\nA:fz3", [2, 2, 2, 2, 0]),
+    ],
+)
+def test_places_of_hybrids(projections: str, places: list[int], tmp_path: Path) -> None:
+    """Where functions are does not need their shape, which their symmetry needs."""
+    R, H = random_hoppings(5)
+    (tmp_path / "w_hr.dat").write_text("\n".join(hr_lines(R, H)) + "\n")
+    atoms = "begin atoms_frac\nA 0 0 0\nB 0.2 0.3 0.1\nend atoms_frac\n"
+    (tmp_path / "w.win").write_text(f"{cubic(3.0)}{atoms}begin projections\n{projections}\nend projections\n")
+    expected = 3.0 * np.array([[0, 0, 0], [0.5, 0.5, 0.5], [0.2, 0.3, 0.1]])[places]
+    np.testing.assert_allclose(read_hr(tmp_path / "w").centres, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("projections", ["random", "A:s(u)\nA:s(d)", "A:s:(u)", "A:s[0,0,1]", "A:l=-7", "A:sq", "A:l=1,mr=4"])
+def test_projections_that_have_no_place(projections: str, tmp_path: Path) -> None:
+    R, H = random_hoppings(2)
+    (tmp_path / "w_hr.dat").write_text("\n".join(hr_lines(R, H)) + "\n")
+    atoms = "begin atoms_frac\nA 0 0 0\nend atoms_frac\n"
+    (tmp_path / "w.win").write_text(f"{cubic(3.0)}{atoms}begin projections\n{projections}\nend projections\n")
+    with pytest.raises(InputError, match=r"w.win', projection '"):
+        read_hr(tmp_path / "w")
+
+
 # --- centres ------------------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,9 @@ from wannier_spin.orbitals import HARMONICS, Orbitals, SpinOrder, with_spin
 from wannier_spin.readers.win import BOHR, WinFile, read_win
 
 SHELLS = ("s", "p", "d", "f")
+HYBRIDS = ("sp", "sp2", "sp3", "sp3d", "sp3d2")  # l = -1 ... -5
+NUMBERED = {str(l): name for l, name in enumerate(SHELLS)} | {str(-1 - i): name for i, name in enumerate(HYBRIDS)}
+SIZES = {name: 2 * l + 1 for l, name in enumerate(SHELLS)} | {name: 2 + i for i, name in enumerate(HYBRIDS)}
 DEFAULT_AXES = {"z": (0.0, 0.0, 1.0), "x": (1.0, 0.0, 0.0)}
 
 
@@ -41,9 +44,17 @@ def read_projections(path: str | Path, spin_order: SpinOrder | None = "interleav
 
 
 def projected_places(win: WinFile) -> NDArray[np.float64]:
-    """Where the functions were projected, (i, 3) Cartesian, angstrom, one for each of them without its spin. Raises InputError."""
-    positions, spatial = _spatial(win)
-    return np.asarray(positions[[site for site, _, _ in spatial]] @ win.lattice(), float)
+    """Where the functions were projected, (i, 3) Cartesian, angstrom, one for each of them without its spin.
+
+    Hybrids and axes of their own do not matter here. Raises InputError: random projections, projections on one spin.
+    """
+    places: list[np.ndarray] = []
+    lines, scale = _lines(win)
+    for line in lines:
+        where, angular, _ = _parts(win, line)
+        for position in _sites(win, line, where, scale):
+            places += [position] * _how_many(win, line, angular)
+    return np.array(places) @ win.lattice()
 
 
 def _with_number(win: WinFile, orbitals: Orbitals, channels: int) -> Orbitals:
@@ -59,28 +70,65 @@ def _with_number(win: WinFile, orbitals: Orbitals, channels: int) -> Orbitals:
 
 def _spatial(win: WinFile) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
     """Positions (i, 3) of all sites, and (site, l, m) of every orbital."""
-    lines = win.blocks.get("projections")
-    if not lines:
-        raise InputError(f"'{win.path}' has no block 'projections'; nothing says what the Wannier functions are")
-    unit = lines[0].strip().lower()
-    scale = BOHR if unit == "bohr" else 1.0
+    lines, scale = _lines(win)
     positions: list[np.ndarray] = []
     spatial: list[tuple[int, int, int]] = []
-    for line in lines[1:] if unit in ("bohr", "ang") else lines:
-        text = "".join(line.split()).lower()
-        if text == "random" or ":" not in text:
-            raise _refusal(win, line, "random projections and Bloch phases have no symmetry")
-        where, angular, *rest = text.split(":")
-        _check_frame(win, line, angular, rest)
+    for line in lines:
+        where, angular, rest = _parts(win, line)
+        _check_frame(win, line, rest)
         states = _states(win, line, angular)
         for position in _sites(win, line, where, scale):
             site = next((i for i, known in enumerate(positions) if np.abs(known - position).max() < 1e-8), len(positions))
             if site == len(positions):
                 positions.append(position)
             spatial += [(site, l, m) for l, m in states]
-    if not spatial:
-        raise InputError(f"the block 'projections' of '{win.path}' has a unit and no projections; write one a line, such as Fe:d")
     return np.array(positions), spatial
+
+
+def _lines(win: WinFile) -> tuple[list[str], float]:
+    """The projections, and the unit of Cartesian positions in angstrom."""
+    lines = win.blocks.get("projections")
+    if not lines:
+        raise InputError(f"'{win.path}' has no block 'projections'; nothing says what the Wannier functions are")
+    unit = lines[0].strip().lower()
+    found = lines[1:] if unit in ("bohr", "ang") else lines
+    if not found:
+        raise InputError(f"the block 'projections' of '{win.path}' has a unit and no projections; write one a line, such as Fe:d")
+    return found, BOHR if unit == "bohr" else 1.0
+
+
+def _parts(win: WinFile, line: str) -> tuple[str, str, list[str]]:
+    """Site, angular part and options of a line."""
+    text = "".join(line.split()).lower()
+    if text == "random" or ":" not in text:
+        raise _refusal(win, line, "random projections and Bloch phases have no symmetry and no place")
+    where, angular, *rest = text.split(":")
+    if "[" in line or any("(u)" in part or "(d)" in part for part in (angular, *rest)):
+        raise _refusal(win, line, "projections on one spin, or with a spin axis of their own, are not supported")
+    return where, angular, rest
+
+
+def _how_many(win: WinFile, line: str, angular: str) -> int:
+    """Functions of "s;px,py;sp3;l=-1,mr=1" on one site, each once, hybrids too."""
+    found: set[tuple[str, str]] = set()
+    for part in angular.split(";"):
+        if part.startswith("l="):
+            number, _, chosen = part.removeprefix("l=").partition(",")
+            shell = NUMBERED.get(number, "")
+            members = chosen.removeprefix("mr=").split(",") if chosen else [str(i + 1) for i in range(SIZES.get(shell, 0))]
+            found |= {(shell, member) for member in members if member.isdigit() and 1 <= int(member) <= SIZES.get(shell, 0)}
+            continue
+        for name in part.split(","):
+            shell, _, member = name.partition("-")
+            if name in SIZES:
+                found |= {(name, str(i + 1)) for i in range(SIZES[name])}
+            elif shell in SIZES and member.isdigit():
+                found.add((shell, member))
+            else:
+                found |= {(SHELLS[l], str(names.index(name) + 1)) for l, names in HARMONICS.items() if name in names}
+    if not found:
+        raise _refusal(win, line, f"'{angular}' names no function that is known")
+    return len(found)
 
 
 def _sites(win: WinFile, line: str, where: str, scale: float) -> list[np.ndarray]:
@@ -134,10 +182,8 @@ def _named(win: WinFile, line: str, part: str) -> set[tuple[int, int]]:
     return states
 
 
-def _check_frame(win: WinFile, line: str, angular: str, rest: list[str]) -> None:
+def _check_frame(win: WinFile, line: str, rest: list[str]) -> None:
     """Refuse own axes; the radial part (r=, zona=) does not matter."""
-    if "[" in line or ("(" in angular and "(x2" not in angular and "(3x2" not in angular):
-        raise _refusal(win, line, "projections on one spin, or with a spin axis of their own, are not supported")
     for option in rest:
         axis, _, value = option.partition("=")
         if axis in ("r", "zona"):
@@ -151,6 +197,4 @@ def _check_frame(win: WinFile, line: str, angular: str, rest: list[str]) -> None
 
 
 def _refusal(win: WinFile, line: str, why: str) -> InputError:
-    return InputError(
-        f"'{win.path}', projection '{line.strip()}': {why}; the symmetrization of the model needs to know each function"
-    )
+    return InputError(f"'{win.path}', projection '{line.strip()}': {why}; what is asked needs to know each function")

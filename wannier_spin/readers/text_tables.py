@@ -92,9 +92,11 @@ def read_hr_table(path: Path, lattice: NDArray[np.float64]) -> RawTable:
     if len(values) - 2 < size or (len(given) != n_R and not (given == 1).all()):
         if (by_hand := _made_by_hand(values, n, n_R, head)) is not None:
             return _filled_up(by_hand, lattice, path)
+        own = "run wannier90.x again (or copy the file again)"
+        others = "another program must list every element of every R vector, or with each its Hermitian partner"
         raise InputError(
             f"'{path}' is truncated or damaged: {max(0, len(values) - 2 - n_R) // 7} lines of matrix elements, expected {n_R} R "
-            f"vectors x {n}^2 = {size // 7}; run wannier90.x again (or copy the file again)"
+            f"vectors x {n}^2 = {size // 7}; {own if head.startswith('written on') else others}"
         )
     R_vectors, rows = _in_order(values[len(values) - size :].reshape(-1, 7), n, n_R, path)
     if len(R_vectors) != n_R and not (given == 1).all():
