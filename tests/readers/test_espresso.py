@@ -138,6 +138,12 @@ def test_cell_parameters_without_a_unit(tmp_path: Path, word: str) -> None:
     np.testing.assert_allclose(with_alat.lattice[0], np.array([-1, 1, 1]) * 1.435 * 2 * BOHR)
 
 
+def test_moments_that_the_input_leaves_open_do_not_matter_to_who_knows_them(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="moments of the atoms are not known"):
+        _read(tmp_path, FE.replace("noncolin=.true., lspinorb=.true.,\n starting_magnetization(1)=0.5", "nspin=2"))
+    assert read_structure(tmp_path / "x.in", [2.2]).magnetic_moments.tolist() == [[0, 0, 2.2]]
+
+
 # --- lattices: the metric that each Bravais lattice must have, from its lengths and angles alone ---------------
 
 A, B, C = 5.0, 6.5, 8.0
@@ -264,7 +270,9 @@ def test_output_of_a_relaxation_of_the_cell(tmp_path: Path) -> None:
 
 
 def test_output_without_moments(tmp_path: Path) -> None:
+    text = HEAD + "     Starting magnetic structure\n"
     with pytest.raises(InputError, match="does not print a moment for each of its 2 atoms"):
-        _read(tmp_path, HEAD + "     Starting magnetic structure\n")
+        _read(tmp_path, text)
+    assert read_structure(tmp_path / "x.in", [1.0, -1.0]).magnetic_moments[:, 2].tolist() == [1.0, -1.0]
     with pytest.raises(InputError, match="is it a whole output of pw.x"):
         _read(tmp_path, "     Program PWSCF v.7.2\n")

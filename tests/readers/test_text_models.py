@@ -244,7 +244,9 @@ def test_places_of_hybrids(projections: str, places: list[int], tmp_path: Path) 
     np.testing.assert_allclose(read_hr(tmp_path / "w").centres, expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("projections", ["random", "A:s(u)\nA:s(d)", "A:s:(u)", "A:s[0,0,1]", "A:l=-7", "A:sq", "A:l=1,mr=4"])
+@pytest.mark.parametrize(
+    "projections", ["random", "A:s(u)\nA:s(d)", "A:s:(u)", "A:s[0,0,1]", "A:l=-7", "A:sq", "A:p,sq", "A:s;l=1,mr=4"]
+)
 def test_projections_that_have_no_place(projections: str, tmp_path: Path) -> None:
     R, H = random_hoppings(2)
     (tmp_path / "w_hr.dat").write_text("\n".join(hr_lines(R, H)) + "\n")

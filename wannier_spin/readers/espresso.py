@@ -10,7 +10,9 @@ from __future__ import annotations
 import ast
 import operator
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +42,15 @@ THREE = rf"\(?\s*({NUMBER})\s+({NUMBER})\s+({NUMBER})\s*\)?"
 
 @dataclass(frozen=True)
 class Crystal:
-    """lattice (3, 3) rows, angstrom; labels; positions (i, 3) reduced; moments (i, 3) Cartesian."""
+    """lattice (3, 3) rows, angstrom; labels; positions (i, 3) reduced; moments: (i, 3) Cartesian when called.
+
+    `moments` raises InputError where the file leaves them open, which does not matter to who knows them.
+    """
 
     lattice: Real
     labels: tuple[str, ...]
     positions: Real
-    moments: Real
+    moments: Callable[[], Real]
 
 
 def is_pw_input(text: str) -> bool:
@@ -78,7 +83,7 @@ class _Input:
 
 
 def read_pw_input(path: Path) -> Crystal:
-    """Raises InputError: no cell, positions in a form that needs the space group, moments that the input leaves open."""
+    """Raises InputError: no cell, positions in a form that needs the space group."""
     found = _parsed(path)
     lattice, alat = _cell(found)
     option, lines = found.cards.get("ATOMIC_POSITIONS", ("", []))
@@ -90,7 +95,7 @@ def read_pw_input(path: Path) -> Crystal:
     values = np.array([[_value(word, path) for word in row[1:4]] for row in rows])
     labels = tuple(row[0] for row in rows)
     unit = _unit(option, ("crystal_sg", "crystal", "bohr", "angstrom", "alat")) or option or "alat"
-    return Crystal(lattice, labels, _reduced(values, unit, lattice, alat, path), _starting_moments(found, labels))
+    return Crystal(lattice, labels, _reduced(values, unit, lattice, alat, path), partial(_starting_moments, found, labels))
 
 
 def _unit(option: str, known: tuple[str, ...]) -> str:
@@ -252,7 +257,7 @@ def read_pw_output(path: Path) -> Crystal:
     labels = tuple(site[0] for site in sites)
     positions = _reduced(np.array([site[1:] for site in sites], float), "alat", lattice, scale, path)
     lattice, positions = _last_geometry(last, lattice, scale, positions, path)
-    return Crystal(lattice, labels, positions, _final_moments(text, len(labels), path))
+    return Crystal(lattice, labels, positions, partial(_final_moments, text, len(labels), path))
 
 
 def _last_geometry(text: str, lattice: Real, alat: float, positions: Real, path: Path) -> tuple[Real, Real]:

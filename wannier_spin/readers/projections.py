@@ -110,25 +110,34 @@ def _parts(win: WinFile, line: str) -> tuple[str, str, list[str]]:
 
 def _how_many(win: WinFile, line: str, angular: str) -> int:
     """Functions of "s;px,py;sp3;l=-1,mr=1" on one site, each once, hybrids too."""
-    found: set[tuple[str, str]] = set()
+    found: set[tuple[str, int]] = set()
     for part in angular.split(";"):
-        if part.startswith("l="):
-            number, _, chosen = part.removeprefix("l=").partition(",")
-            shell = NUMBERED.get(number, "")
-            members = chosen.removeprefix("mr=").split(",") if chosen else [str(i + 1) for i in range(SIZES.get(shell, 0))]
-            found |= {(shell, member) for member in members if member.isdigit() and 1 <= int(member) <= SIZES.get(shell, 0)}
-            continue
-        for name in part.split(","):
-            shell, _, member = name.partition("-")
-            if name in SIZES:
-                found |= {(name, str(i + 1)) for i in range(SIZES[name])}
-            elif shell in SIZES and member.isdigit():
-                found.add((shell, member))
-            else:
-                found |= {(SHELLS[l], str(names.index(name) + 1)) for l, names in HARMONICS.items() if name in names}
-    if not found:
-        raise _refusal(win, line, f"'{angular}' names no function that is known")
+        members = _members(part)
+        if not members:
+            raise _refusal(win, line, f"'{part}' names no function that is known")
+        found |= members
     return len(found)
+
+
+def _members(part: str) -> set[tuple[str, int]]:
+    """(shell, number) of "px,py", "sp3", "sp3-2", "l=-1,mr=1"; empty where something is not known."""
+    if part.startswith("l="):
+        number, _, chosen = part.removeprefix("l=").partition(",")
+        shell = NUMBERED.get(number, "")
+        names = [f"{shell}-{member}" for member in chosen.removeprefix("mr=").split(",")] if chosen else [shell]
+    else:
+        names = part.split(",")
+    members = [_named_members(name) for name in names]
+    return set().union(*members) if all(members) else set()
+
+
+def _named_members(name: str) -> set[tuple[str, int]]:
+    shell, _, member = name.partition("-")
+    if name in SIZES:
+        return {(name, i) for i in range(SIZES[name])}
+    if shell in SIZES and member.isdigit() and 1 <= int(member) <= SIZES[shell]:
+        return {(shell, int(member) - 1)}
+    return {(SHELLS[l], names.index(name)) for l, names in HARMONICS.items() if name in names}
 
 
 def _sites(win: WinFile, line: str, where: str, scale: float) -> list[np.ndarray]:

@@ -85,7 +85,7 @@ def _atoms(path: Path) -> Atoms:
         return cell.lattice, cell.positions, _numbers(cell.symbols, path), lambda: _told(cell.checked_moments(path), path, head)
     if is_pw_input(text) or is_pw_output(text):
         crystal = read_pw_input(path) if is_pw_input(text) else read_pw_output(path)
-        return crystal.lattice, crystal.positions, _numbers(crystal.labels, path), lambda: crystal.moments
+        return crystal.lattice, crystal.positions, _numbers(crystal.labels, path), crystal.moments
     return _from_ase(path, head)
 
 
