@@ -23,24 +23,24 @@ def test_two_screens() -> None:
 
 
 def test_python_example_runs(tmp_path: Path) -> None:
-    """As it stands, but for a coarse grid and the folder."""
+    """As it stands, but for a larger tolerance and the folder."""
     (code,) = fenced("python")
-    grid = re.search(r"grid=\(\d+, \d+, \d+\)", code)
-    assert grid is not None
+    assert code.count("tolerance=0.02") == 1
     assert code.count("Pt.h5") == 2
-    code = code.replace(grid.group(), "grid=(4, 4, 4)").replace("Pt.h5", str(tmp_path / "Pt.h5"))
+    code = code.replace("tolerance=0.02", "tolerance=0.2").replace("Pt.h5", str(tmp_path / "Pt.h5"))
     code = re.sub(r"\s*# ws\.load", "; ws.load", code)  # the line that is a comment must be true as well
     code = re.sub(r"reads it back.*", "", code)
     script = tmp_path / "example.py"
     script.write_text(code)
     done = subprocess.run([sys.executable, "-W", "error", script], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    first, second, third = done.stdout.splitlines()
+    first, head, *lines, last = done.stdout.splitlines()
     assert first == "(hbar/e) S m^-1 ('mu', 'temperature', 'a', 'b', 'c')"
-    value, error = map(float, second.split())
-    assert 1e5 < value < 3e5  # coarse: 4^3
-    assert error > 0
-    assert third == "(41, 1, 3, 3)"
+    assert head == "spin_hall xy;z ((hbar/e) S m^-1): 3 mu x 1 temperature"
+    found = [re.fullmatch(r"  mu = 22\.\d+ eV, T = 300 K: (2\.\d)\d*\(\d+\)e5", line) for line in lines]
+    assert len(found) == 3
+    assert all(number is not None and 1.9 < float(number[1]) < 2.6 for number in found), lines
+    assert len(last.split()) >= 3  # in (hbar/e) S/cm
     assert (tmp_path / "Pt.h5").is_file()
 
 

@@ -110,6 +110,7 @@ def test_state(iron: ws.ResultSet) -> None:
     assert state(replace(tensor, converged=False)).startswith("NOT converged, bars up to")
     assert advice(iron).startswith("NOT converged within 5 %: spin_hall")
     assert "take a denser grid" in advice(iron)
+    assert re.search(r", at mu - E_F = [+-]0\.\d+ eV; [123] of 3 mu have more than 5 %\); take", advice(iron))
     small = {name: 1e-3 * block for name, block in tensor.block_errors.items()}
     calm = replace(tensor, block_errors=small, block_harmonics=None)
     assert advice(replace(iron, tensors={"spin_hall": calm})).startswith("converged within 5 %")

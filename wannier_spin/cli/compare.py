@@ -12,6 +12,7 @@ from wannier_spin.cli.terminal import print_table, say
 from wannier_spin.errors import InputError
 
 if TYPE_CHECKING:
+    from wannier_spin.results import ResultSet
     from wannier_spin.results.compare import Comparison
 
 
@@ -47,10 +48,16 @@ def compare(
     if output is not None:
         from wannier_spin.plotting import plot_comparison
 
-        plot_comparison(found, (first.name, second.name), component or (), output)
+        plot_comparison(found, (first.name, second.name), component or (), output, _common_fermi_energy(one, other))
         print(f"written to {output}")
     elif component:
         raise InputError("-c chooses what is drawn: give -o as well")
+
+
+def _common_fermi_energy(one: ResultSet, other: ResultSet) -> float | None:
+    """eV; None where the two do not say the same one."""
+    energies = (one.facts.fermi_energy, other.facts.fermi_energy)
+    return energies[0] if energies[0] == energies[1] else None
 
 
 def _row(c: Comparison) -> tuple[str, ...]:

@@ -75,6 +75,16 @@ CHOICE: dict[str, Any] = {  # of what a result has
         typer.Option(help="Where it fits: 'S/cm', 'mu_B/cell', 'mu_B/atom', 'mu_B nm/V' (per cell), 'uA/V^2'; may be repeated."),
     ],
 }
+LOOK: dict[str, Any] = {  # of a figure
+    "title": _optional(str, "In place of the name of the response."),
+    "size": Annotated[tuple[float, float] | None, typer.Option(help="Of the figure: width and height, inches.")],
+    "xlim": Annotated[tuple[float, float] | None, typer.Option(help="Lowest and highest number at the horizontal axis.")],
+    "ylim": Annotated[tuple[float, float] | None, typer.Option(help="Lowest and highest value, in the unit of the response.")],
+    "reference": Annotated[
+        list[Path] | None,
+        typer.Option(help="Data of others, drawn as points: a file with columns x, y and maybe error, in the units at the axes."),
+    ],
+}
 SURFACE = {name: option for name, option in OF_RESPONSE.items() if name not in ("temperature", "omega", "broadening")}
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wannier_spin.cli.app import app, examples
-from wannier_spin.cli.options import CHOICE, with_options
+from wannier_spin.cli.options import CHOICE, LOOK, given, with_options
 from wannier_spin.cli.terminal import say
 from wannier_spin.cli.words import print_component, print_summary
 from wannier_spin.errors import InputError
 
 if TYPE_CHECKING:
+    from wannier_spin.plotting import Look
     from wannier_spin.results import ResponseTensor, ResultSet
 
 
@@ -95,10 +96,11 @@ def _fitting(
         "wannier-spin plot Pt.h5 -c 'xy;z' -o Pt.pdf",
         "wannier-spin plot Fe.h5 -r magnetic_spin_hall --against temperature --at mu=17.6",
         "wannier-spin plot Fe.h5 --lines temperature -o Fe.svg",
+        "wannier-spin plot Pt.h5 -r spin_hall --unit S/cm --reference postw90.dat --xlim -2 2 --title Pt -o Pt.pdf",
         "wannier-spin plot Fe.h5 --sheet -o Fe.pdf",
     )
 )
-@with_options(CHOICE)
+@with_options(CHOICE, LOOK)
 def plot(
     result_file: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result file.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg; default: OUT.pdf.")] = None,
@@ -116,16 +118,24 @@ def plot(
 
     target = output or result_file.with_suffix(".pdf")
     plotting.check_ending(target)
-    if sheet and (options["response"] or component or against or lines or at):
-        raise InputError("--sheet shows everything: leave out -r, -c, --against, --lines and --at")
+    if sheet and (options["response"] or component or against or lines or at or given(options, LOOK)):
+        raise InputError("--sheet shows everything: leave out -r, -c, --against, --lines, --at, and what changes one figure")
     result = _chosen(result_file, options)
     if sheet:
         plotting.summary_sheet(result, target, title=result_file.name)
     else:
         names = () if options["response"] is None else tuple(result)
-        axes: Any = {"against": against, "lines": lines, "at": _places(at)}
+        axes: Any = {"against": against, "lines": lines, "at": _places(at), "look": _look(options)}
         plotting.plot(result, target, responses=names, components=component or (), **axes)
     print(f"written to {target}")
+
+
+def _look(options: Mapping[str, Any]) -> Look:
+    """Title, size, limits and reference data. Raises InputError for a file of another kind."""
+    from wannier_spin.plotting import Look, read_reference
+
+    references = tuple(read_reference(path) for path in options["reference"] or ())
+    return Look(options["title"], options["size"], options["xlim"], options["ylim"], references)
 
 
 def _places(texts: Sequence[str] | None) -> dict[str, float]:

@@ -8,6 +8,7 @@ from wannier_spin.plotting.bands import plot_bands
 from wannier_spin.plotting.canvas import check_ending, save
 from wannier_spin.plotting.comparison import plot_comparison
 from wannier_spin.plotting.convergence import plot_convergence
+from wannier_spin.plotting.look import Look, Reference, read_reference
 from wannier_spin.plotting.plane import plot_plane
 from wannier_spin.plotting.ranking import plot_ranking
 from wannier_spin.plotting.responses import draw_response, plot, summary_sheet
@@ -15,6 +16,8 @@ from wannier_spin.plotting.surface import VIEW, fermi_surface_page, plot_fermi_s
 
 __all__ = [
     "VIEW",
+    "Look",
+    "Reference",
     "check_ending",
     "draw_response",
     "fermi_surface_page",
@@ -25,6 +28,7 @@ __all__ = [
     "plot_fermi_surface",
     "plot_plane",
     "plot_ranking",
+    "read_reference",
     "save",
     "summary_sheet",
 ]

@@ -19,15 +19,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LABELS = {"mu": "μ (eV)", "temperature": "T (K)", "omega": "ħω (eV)"}
+LABELS = {"mu": "μ (eV)", "from E_F": "μ − $E_F$ (eV)", "temperature": "T (K)", "omega": "ħω (eV)"}
+AXES = ("mu", "temperature", "omega")
 
 
 def plot_comparison(
-    found: Sequence[Comparison], names: tuple[str, str], components: Sequence[str] = (), path: str | Path | None = None
+    found: Sequence[Comparison],
+    names: tuple[str, str],
+    components: Sequence[str] = (),
+    path: str | Path | None = None,
+    fermi_energy: float | None = None,
 ) -> Figure:
     """One panel for each response against its longest axis (mu, temperature or omega), the others at their first value.
 
-    components : those that a response has; none given: where the two are largest. names : of the two results.
+    components : those that a response has; none given: where the two are largest. names : of the two results. fermi_energy : eV,
+    from which mu counts; None: mu is absolute.
     Raises InputError where nothing is left to draw, and as `plot`.
     """
     if path is not None:
@@ -40,7 +46,7 @@ def plot_comparison(
         figure = new_figure((1.15 * COLUMN * columns, 0.4 + 2.2 * rows_of(len(chosen), columns)))
         drawn = panels(figure, len(chosen), columns)
         for axes, (comparison, component) in zip(drawn, chosen, strict=True):
-            _draw(axes, comparison, component, names)
+            _draw(axes, comparison, component, names, fermi_energy)
         handles, labels = drawn[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=2)
     if path is not None:
@@ -56,12 +62,13 @@ def _components(c: Comparison, wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if has_component(c.tensors[0], name)]
 
 
-def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str]) -> None:
-    lengths = {axis: len(getattr(c.tensors[0], axis)) for axis in LABELS}
+def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str], fermi_energy: float | None) -> None:
+    lengths = {axis: len(getattr(c.tensors[0], axis)) for axis in AXES}
     along = max(lengths, key=lambda axis: lengths[axis])
     lines = [_line(tensor, component, along) for tensor in c.tensors]
     power = power_of_ten(max(float(np.abs(values).max()) for _, values, _ in lines) or 1.0)
     for (x, values, error), name, colour, style in zip(lines, names, COLOURS, LINES, strict=False):
+        x = x - fermi_energy if along == "mu" and fermi_energy is not None else x
         y, bar = values / 10.0**power, np.nan_to_num(error) / 10.0**power
         axes.plot(x, y, color=colour, ls=style, marker="o" if len(x) == 1 else None, label=name)
         axes.fill_between(x, y - bar, y + bar, color=colour, alpha=0.2, lw=0)
@@ -72,7 +79,7 @@ def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str]) -> 
     margin = 0.25 * ((high - low) or abs(high) or 1.0)
     axes.set_ylim(low - margin, high + margin)
     axes.axhline(0, color="0.6", lw=0.6, zorder=0)
-    axes.set_xlabel(LABELS[along])
+    axes.set_xlabel(LABELS["from E_F" if along == "mu" and fermi_energy is not None else along])
     axes.set_ylabel(" ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(c.tensors[0].unit)) if word))
     part = f", {c.tensors[0].parts[0]}" if c.tensors[0].parts else ""
     axes.set_title(f"{c.tensors[0].title}, {component}{part}", loc="left")

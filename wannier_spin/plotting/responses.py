@@ -16,6 +16,7 @@ from wannier_spin.components import checked_name, has_component
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, PAGE, check_ending, new_figure, own_style, save
 from wannier_spin.plotting.curves import Curve, View, curves, drawn_of, position, scan_axes, scan_axis
+from wannier_spin.plotting.look import AS_IS, Look, draw_references, set_limits
 from wannier_spin.plotting.words import axis_label, fact_lines, math_symbol, math_unit, power_of_ten, seen, setting, wrapped
 from wannier_spin.results import ResponseTensor, ResultSet, RunFacts, is_forbidden, load
 from wannier_spin.results.numbers import with_bar
@@ -42,6 +43,7 @@ def plot(
     against: str | None = None,
     lines: str | None = None,
     at: Mapping[str, float] | None = None,
+    look: Look = AS_IS,
 ) -> Figure:
     """Draw responses, one panel each, with error bands; written to `path` (.pdf, .png, .svg) where one is given.
 
@@ -54,6 +56,7 @@ def plot(
         of one point is drawn as bars.
     lines : one of those again: one curve for each of its values, of the first component or of those named.
     at : axis -> value (absolute, in the axis's unit) where an axis is neither; the nearest value of the result is taken.
+    look : title, size, limits and reference data; a title, limits of y and references are of one response.
 
     Raises
     ------
@@ -63,11 +66,15 @@ def plot(
         check_ending(path)
     result = _result(result)
     panels = _panels(result, _names(responses), View(_names(components), against, lines, at))
+    if len(panels) > 1 and look.of_one_panel:
+        raise InputError(
+            f"a title, limits of y and reference data are of one response, and {len(panels)} are drawn: choose one (-r)"
+        )
     columns = 2 if len(panels) in (2, 4) else min(len(panels), 3)
     rows = -(-len(panels) // columns)
     with own_style():
-        figure = new_figure((COLUMN * columns, 2.75 * rows))
-        _draw_panels(figure, panels, result.facts, (rows, columns))
+        figure = new_figure(look.size or (COLUMN * columns, 2.75 * rows))
+        _draw_panels(figure, panels, result.facts, (rows, columns), look)
     if path is not None:
         save(figure, path)
     return figure
@@ -158,17 +165,17 @@ def _by_response(tensors: Sequence[ResponseTensor], components: Sequence[str]) -
     return found
 
 
-def _draw_panels(figure: Figure, panels: Sequence[Panel], facts: RunFacts, shape: tuple[int, int]) -> None:
+def _draw_panels(figure: Figure, panels: Sequence[Panel], facts: RunFacts, shape: tuple[int, int], look: Look = AS_IS) -> None:
     grid = figure.add_gridspec(*shape)
     for i, (tensor, view) in enumerate(panels):
-        draw_response(figure.add_subplot(grid[divmod(i, shape[1])]), tensor, facts, view)
+        draw_response(figure.add_subplot(grid[divmod(i, shape[1])]), tensor, facts, view, look)
 
 
-def draw_response(axes: Axes, tensor: ResponseTensor, facts: RunFacts, view: View) -> None:
+def draw_response(axes: Axes, tensor: ResponseTensor, facts: RunFacts, view: View, look: Look = AS_IS) -> None:
     """One panel on given axes."""
     found = curves(tensor, facts, view)
     against = view.against or scan_axis(tensor)
-    title = wrapped(tensor.title + (" (not converged)" if tensor.converged is False else ""), _room(axes, 0.061))
+    title = wrapped((look.title or tensor.title) + (" (not converged)" if tensor.converged is False else ""), _room(axes, 0.061))
     if not found:
         words = "forbidden by symmetry" if is_forbidden(tensor, facts) else "zero"
         axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center")
@@ -180,6 +187,8 @@ def draw_response(axes: Axes, tensor: ResponseTensor, facts: RunFacts, view: Vie
     title = "\n".join([title, wrapped(_fixed(tensor, facts, view, against, found), _room(axes, 0.057))])
     if against is None:
         _draw_bars(axes, found, 10.0**-power)
+        if look.references:
+            raise InputError("reference data are points along an axis, and this result has one point")
         axes.set_xlabel(quantity)
         axes.set_title(title, loc="left")
         return
@@ -187,7 +196,9 @@ def draw_response(axes: Axes, tensor: ResponseTensor, facts: RunFacts, view: Vie
     axes.set(xlabel=axis_label(tensor, against, facts), ylabel=quantity)
     if against == "mu" and facts.fermi_energy is not None:
         axes.axvline(0, color="0.6", lw=0.6, zorder=0)
-    _legend(axes, title, found)
+    draw_references(axes, look.references, 10.0**-power)
+    set_limits(axes, look, 10.0**-power)
+    _legend(axes, title, [*(curve.label for curve in found), *(one.label for one in look.references)])
 
 
 def _room(axes: Axes, width: float) -> int:
@@ -281,9 +292,9 @@ def _draw_bars(axes: Axes, found: Sequence[Curve], scale: float) -> None:
     axes.axvline(0, color="0.3", lw=0.6)
 
 
-def _legend(axes: Axes, title: str, found: Sequence[Curve]) -> None:
+def _legend(axes: Axes, title: str, labels: Sequence[str]) -> None:
     """Above the axes, where no curve is; as many columns as the longest label leaves room for."""
-    longest = max(len(seen(curve.label)) for curve in found)
+    longest = max(len(seen(label)) for label in labels)
     axes.legend(
         title=title,
         alignment="left",
@@ -291,7 +302,7 @@ def _legend(axes: Axes, title: str, found: Sequence[Curve]) -> None:
         bbox_to_anchor=(0, 1),
         borderaxespad=0.2,
         borderpad=0,
-        ncols=max(1, min(3, len(found), _room(axes, 0.053) // (longest + 6))),
+        ncols=max(1, min(3, len(labels), _room(axes, 0.053) // (longest + 6))),
         handlelength=2.4,
         columnspacing=1.2,
         labelspacing=0.3,

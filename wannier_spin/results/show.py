@@ -157,10 +157,23 @@ def advice(result: ResultSet) -> str:
     if not large:
         return f"converged within {100 * GOOD:g} %: all bars are smaller than that, relative to the largest value of the scan"
     worst = max(large, key=lambda name: large[name])
+    about = f"bars up to {_percent(large[worst])} of its largest value{_where_large(result[worst], result.facts)}"
     return (
-        f"NOT converged within {100 * GOOD:g} %: {_listed(list(large))} ({f'{worst}: ' if len(large) > 1 else ''}bars up to "
-        f"{_percent(large[worst])} of its largest value); take a denser grid, a tolerance, or a higher temperature"
+        f"NOT converged within {100 * GOOD:g} %: {_listed(list(large))} ({f'{worst}: ' if len(large) > 1 else ''}{about}); take a "
+        "denser grid, a tolerance, or a higher temperature"
     )
+
+
+def _where_large(tensor: ResponseTensor, facts: RunFacts) -> str:
+    """At how many mu of a scan bars are larger than GOOD, and where the largest one is; empty without a scan."""
+    if len(tensor.mu) < 2:
+        return ""
+    error, values = np.nan_to_num(tensor.error), np.nan_to_num(np.abs(tensor.values), posinf=0.0)
+    bars = error.reshape(len(tensor.mu), -1).max(axis=1) / values.max()
+    place = int(bars.argmax())
+    from_fermi = facts.fermi_energy is not None and tensor.carriers is None
+    at = f"mu - E_F = {tensor.mu[place] - (facts.fermi_energy or 0.0):+.3g} eV" if from_fermi else place_text(tensor, place)
+    return f", at {at}; {int((bars > GOOD).sum())} of {len(bars)} mu have more than {100 * GOOD:g} %"
 
 
 def _listed(names: Sequence[str], wide: int = WIDE) -> str:

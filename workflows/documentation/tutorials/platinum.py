@@ -18,12 +18,12 @@ def line(result: ws.ResultSet) -> str:
     return f"{values[0, 0] / 100:6.0f} +- {errors[0, 0] / 100:.0f}, {points} k-points"
 
 
-# Uniform meshes: double the mesh until the number stands. The bar is |this mesh - half of it|.
+# Uniform meshes: double the mesh until the number stands, and its bar is as small as you need.
 for n in (12, 24, 48):
     print(f"{n}^3 mesh: ", line(ws.compute(model, "spin_hall", grid=(n, n, n), **settings)))
 
 # Or say how accurate it has to be: meshes become denser, or k-points go where they are needed.
-result = ws.compute(model, "spin_hall", tolerance=0.1, **settings)
+result = ws.compute(model, "spin_hall", tolerance=0.02, **settings)
 print("tolerance:", line(result), "- converged" if result["spin_hall"].converged else "- not converged")
 
 # What symmetry says: one independent component.

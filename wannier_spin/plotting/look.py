@@ -1,0 +1,87 @@
+"""What a user may choose of a figure besides what is drawn: title, size, limits, and data of others over the curves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARKERS = "osD^v"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Numbers of others: (points,) in the units of the axes. error : None where none are known."""
+
+    label: str
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    error: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """title : in place of that of the response. size : (width, height) of the figure, inches. x, y : (low, high) of the axes, in
+    the units at the axes, y without the power of ten there. references : drawn as points.
+    """
+
+    title: str | None = None
+    size: tuple[float, float] | None = None
+    x: tuple[float, float] | None = None
+    y: tuple[float, float] | None = None
+    references: tuple[Reference, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, pair in (("x", self.x), ("y", self.y)):
+            if pair is not None and not (np.isfinite(pair).all() and pair[0] < pair[1]):
+                raise InputError(f"limits of {name}: {pair[0]:g} {pair[1]:g}, expected two numbers, the smaller one first")
+        if self.size is not None and not (np.isfinite(self.size).all() and 1 <= min(self.size) and max(self.size) <= 50):
+            raise InputError(f"size of the figure: {self.size[0]:g} {self.size[1]:g} inches, expected numbers from 1 to 50")
+
+    @property
+    def of_one_panel(self) -> bool:
+        """Whether something is chosen that has a meaning for one panel only."""
+        return bool(self.title or self.y or self.references)
+
+
+AS_IS = Look()
+
+
+def read_reference(path: str | Path) -> Reference:
+    """Columns of numbers: x, y and maybe the error; # begins a comment, commas are spaces. Raises InputError for other files."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"reference data '{path}' cannot be read: {error}") from error
+    rows = [words for line in text.splitlines() if (words := line.partition("#")[0].replace(",", " ").split())]
+    try:
+        numbers = np.array(rows, float)
+    except ValueError:
+        numbers = np.empty(0)
+    if numbers.ndim != 2 or numbers.shape[1] not in (2, 3) or not np.isfinite(numbers).all():
+        raise InputError(f"reference data '{path}': expected lines of two or three numbers, x, y and if known the error")
+    return Reference(path.stem, numbers[:, 0], numbers[:, 1], numbers[:, 2] if numbers.shape[1] == 3 else None)
+
+
+def draw_references(axes: Axes, references: tuple[Reference, ...], scale: float) -> None:
+    """Open black markers; scale : what numbers are multiplied by for the power of ten at the axis."""
+    for marker, one in zip(MARKERS, references, strict=False):
+        error = None if one.error is None else scale * one.error
+        axes.errorbar(one.x, scale * one.y, error, color="0.1", ls="", marker=marker, mfc="none", capsize=2, label=one.label)
+
+
+def set_limits(axes: Axes, look: Look, scale: float) -> None:
+    """The limits that were chosen."""
+    if look.x is not None:
+        axes.set_xlim(*look.x)
+    if look.y is not None:
+        axes.set_ylim(scale * look.y[0], scale * look.y[1])
