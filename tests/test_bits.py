@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import several
 
 import wannier_spin as ws
 
 pytestmark = pytest.mark.mpi
 
-RUN = "import sys; from wannier_spin import cli; sys.argv = ['wannier-spin', *sys.argv[1:]]; cli.main()"
 INPUT = """
 seedname = "random.h5"
 responses = ["spin_hall", "nonlinear_drude_spin_current", "ac_spin_current"]
@@ -41,59 +41,68 @@ cli.main()
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    ws.models.random_model(n=6, seed=2).save(tmp_path / "random.h5")
-    ws.models.random_model(n=4, seed=2, periodic=(True, True, False)).save(tmp_path / "sheet.h5")
-    (tmp_path / "in.toml").write_text(INPUT)
-    return tmp_path
-
-
-def test_any_number_of_ranks_gives_the_same_bits(mpirun: Callable[..., str], folder: Path) -> None:
-    found = {}
-    for ranks in (1, 2, 3, 7):
-        mpirun(ranks, "-c", RUN, "run", folder / "in.toml", "-o", folder / f"{ranks}.h5", timeout=120)
-        found[ranks] = ws.load(folder / f"{ranks}.h5")
-    for ranks in (2, 3, 7):
-        for name, tensor in found[1].items():
-            other = found[ranks][name]
-            for block in tensor.blocks:
-                assert np.abs(tensor.blocks[block]).max() > 0
-                assert tensor.blocks[block].tobytes() == other.blocks[block].tobytes(), (ranks, name, block)
-                assert tensor.block_errors[block].tobytes() == other.block_errors[block].tobytes(), (ranks, name, block)
-            assert tensor.block_harmonics is not None
-            for block, rows in tensor.block_harmonics.items():
-                assert np.abs(rows).max() > 0
-                assert rows.tobytes() == other.block_harmonics[block].tobytes(), (ranks, name, block)
-
-
 ON_BOXES = (
-    INPUT.replace("[grid]\npoints = [6, 4, 6]", "[tolerance]\nrelative = 1e-9\nmax_evaluations = 9000\nstart = 4")
+    INPUT.replace("[grid]\npoints = [6, 4, 6]", "[tolerance]\nrelative = 1e-9\nmax_evaluations = 2500\nstart = 4")
     .replace('"spin_hall", "nonlinear_drude_spin_current", "ac_spin_current"', '"spin_hall", "edelstein"')
     .replace("random.h5", "sheet.h5")
 )
+INPUTS = {"in": INPUT, "boxes": ON_BOXES, "meshes": ON_BOXES.replace("1e-9", "0.5").replace("start = 4", "")}
+RANKS = (1, 2, 3, 7)
+Found = dict[str, dict[int, ws.ResultSet]]
 
 
-def test_on_boxes_too(mpirun: Callable[..., str], folder: Path) -> None:
+def prepare(folder: Path) -> Path:
+    ws.models.random_model(n=6, seed=2).save(folder / "random.h5")
+    ws.models.random_model(n=4, seed=2, periodic=(True, True, False)).save(folder / "sheet.h5")
+    for name, text in INPUTS.items():
+        (folder / f"{name}.toml").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(mpirun: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Found:
+    """Of every input, by any number of ranks."""
+    folder = prepare(tmp_path_factory.mktemp("bits"))
+    for ranks in RANKS:
+        lines = [("run", folder / f"{name}.toml", "-o", folder / f"{name}.{ranks}.h5") for name in INPUTS]
+        assert [done.code for done in several(mpirun, ranks, *lines)] == [0] * len(INPUTS)
+    return {name: {ranks: ws.load(folder / f"{name}.{ranks}.h5") for ranks in RANKS} for name in INPUTS}
+
+
+def assert_same_bits(found: dict[int, ws.ResultSet], *kinds: str) -> None:
+    for name, tensor in found[1].items():
+        for kind in kinds:
+            ours = getattr(tensor, kind)
+            assert ours
+            for block, values in ours.items():
+                assert np.abs(values).max() > 0 or kind == "block_errors"
+                for ranks in RANKS[1:]:
+                    assert values.tobytes() == getattr(found[ranks][name], kind)[block].tobytes(), (ranks, name, kind, block)
+
+
+def test_any_number_of_ranks_gives_the_same_bits(found: Found) -> None:
+    assert_same_bits(found["in"], "blocks", "block_errors", "block_harmonics")
+
+
+def test_on_boxes_too(found: Found) -> None:
     """Boxes, rounds, sums and bars."""
-    (folder / "boxes.toml").write_text(ON_BOXES)
-    found = {}
-    for ranks in (1, 2, 3, 7):
-        mpirun(ranks, "-c", RUN, "run", folder / "boxes.toml", "-o", folder / f"{ranks}.h5", timeout=120)
-        found[ranks] = ws.load(folder / f"{ranks}.h5")
-    assert found[1].facts.notes["rounds"] == found[7].facts.notes["rounds"]
-    assert found[1].facts.notes["rounds"][0] > 1
-    for ranks in (2, 3, 7):
-        for name, tensor in found[1].items():
-            assert tensor.block_spreads is not None
-            for block in tensor.blocks:
-                assert np.abs(tensor.blocks[block]).max() > 0
-                for kind in ("blocks", "block_errors", "block_spreads"):
-                    ours, theirs = (getattr(one[name], kind)[block] for one in (found[1], found[ranks]))
-                    assert ours.tobytes() == theirs.tobytes(), (ranks, name, kind, block)
+    assert found["boxes"][1].facts.notes["rounds"] == found["boxes"][7].facts.notes["rounds"]
+    assert found["boxes"][1].facts.notes["rounds"][0] > 1
+    assert_same_bits(found["boxes"], "blocks", "block_errors", "block_spreads")
 
 
-def test_a_rank_killed_by_the_system_ends_all(mpirun: Callable[..., str], folder: Path) -> None:
+def test_on_meshes_within_a_tolerance(found: Found) -> None:
+    """The same meshes, and the same bits of sums and bars."""
+    first = found["meshes"][1].facts
+    assert len(first.meshes) > 1
+    for ranks in RANKS[1:]:
+        assert found["meshes"][ranks].facts.meshes == first.meshes
+        assert found["meshes"][ranks].facts.k_points == first.k_points
+    assert_same_bits(found["meshes"], "blocks", "block_errors", "block_harmonics")
+
+
+def test_a_rank_killed_by_the_system_ends_all(tmp_path: Path) -> None:
+    folder = prepare(tmp_path)
     (folder / "run.py").write_text(DIES)
     beside = Path(sys.executable).parent / "mpirun"
     command = [
@@ -112,20 +121,3 @@ def test_a_rank_killed_by_the_system_ends_all(mpirun: Callable[..., str], folder
     assert done.returncode not in (0, 2)
     assert "signal 9" in (done.stdout + done.stderr).lower()
     assert not (folder / "in.h5").exists()
-
-
-def test_on_meshes_within_a_tolerance(mpirun: Callable[..., str], folder: Path) -> None:
-    """The same meshes, and the same bits of sums and bars."""
-    (folder / "meshes.toml").write_text(ON_BOXES.replace("1e-9", "0.2").replace("start = 4\n", "").replace("start = 4", ""))
-    found = {}
-    for ranks in (1, 3):
-        mpirun(ranks, "-c", RUN, "run", folder / "meshes.toml", "-o", folder / f"{ranks}.h5", timeout=120)
-        found[ranks] = ws.load(folder / f"{ranks}.h5")
-    assert len(found[1].facts.meshes) > 1
-    assert found[1].facts.meshes == found[3].facts.meshes
-    assert found[1].facts.k_points == found[3].facts.k_points
-    for name, tensor in found[1].items():
-        for key in ("blocks", "block_errors", "block_harmonics"):
-            for block, ours in getattr(tensor, key).items():
-                assert np.abs(ours).max() > 0
-                assert ours.tobytes() == getattr(found[3][name], key)[block].tobytes(), (name, key, block)
