@@ -624,8 +624,8 @@ MAGIC = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
 def test_formats(result: ws.ResultSet, tmp_path: Path, ending: str) -> None:
     paths = [tmp_path / f"{name}{ending}" for name in ("plot", "again", "sheet", "BANDS")]
     for path in paths[:2]:
-        ws.plot(result, path)
-    ws.summary_sheet(result, paths[2])
+        ws.plot(result, path, responses=["edelstein"])
+    ws.summary_sheet(ws.ResultSet({"edelstein": result["edelstein"]}, result.facts), paths[2])
     ws.plot_bands(band_map(ALTERMAGNET, k_path(ALTERMAGNET, "G 0 0 0; M 1/2 0.4 0", 10), "spin", "z"), paths[3])
     for path in paths:
         assert path.read_bytes().startswith(MAGIC[ending])
