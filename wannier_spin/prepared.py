@@ -127,12 +127,13 @@ class Prepared:
             return {block: np.stack([blocks[block] for blocks in found]) for block in found[0]}
 
         name = record.name if variant is None else variants_name(plan, record)
+        places = [plan.places[block] for block in plan.blocks_of(record)]
         difference = np.full_like(sums.fine, np.nan) if sums.difference is None else sums.difference
         replicas = [blocks_of(replica) for replica in sums.replicas]
         return {
             "blocks": blocks_of(sums.fine),
             "block_errors": blocks_of(difference),
-            "block_harmonics": None if sums.rows is None else harmonics_of(sums.harmonics_of(name)),
+            "block_harmonics": None if sums.rows is None else harmonics_of(sums.harmonics_of(name, places)),
             "block_spreads": None if sums.spread is None else blocks_of(sums.spread),
             "block_replicas": {name: np.stack([r[name] for r in replicas]) for name in replicas[0]} if replicas else None,
             "converged": sums.converged.get(name),

@@ -31,7 +31,7 @@ from wannier_spin.occupation import Occupation
 from wannier_spin.symmetry import Operation, irreducible_weights, mesh_operations
 
 Real = NDArray[np.float64]
-LEAST_BATCHES = 64  # so that a small mesh can be dealt to many ranks, cut alike for any number of them
+LEAST_BATCHES = 32  # so that a small mesh can be dealt to many ranks, cut alike for any number of them
 GENERIC_SHIFT = (0.37, 0.23, 0.41)  # of its spacing: off all points that symmetry distinguishes, where bands meet in any case
 CAREFUL = 2000  # numbers in a sum for each point of a run: adding it up with care is then a few microseconds a point
 MOST_RUNS = 1024  # of a large mesh: after each the sums are added up with care, which costs as much as some points

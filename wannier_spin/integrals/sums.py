@@ -18,7 +18,7 @@ from wannier_spin.occupation import Occupation
 Real = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 GIB = 2.0**30
-CACHE = 1.0e8  # bytes: larger batches only wait for memory
+CACHE = 5.0e7  # bytes: larger batches wait for memory, and for the pages of it that are fresh
 FEWER, ENOUGH = 20.0, 343  # trying something out takes this many times fewer points of a mesh, but no fewer than that
 NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
 
@@ -55,11 +55,17 @@ class Sums:
     rows: Rows | None = None
     on_points: bool = True
 
-    def harmonics_of(self, name: str) -> Iterator[Real]:
-        """Contributions to the error of a response, which add in quadrature after they are combined: (w, channels) each."""
+    def harmonics_of(self, name: str, places: Sequence[slice]) -> Iterator[Real]:
+        """Contributions to the error of a response, which add in quadrature after they are combined: (w, channels) each.
+
+        places : of its blocks; zero elsewhere.
+        """
         if self.rows is not None:
             for row, factor in zip(self.rows.sample, self.rows.factors[name], strict=True):
-                yield row[self.rows.of_point] * factor[:, None]
+                found = np.zeros((len(factor), row.shape[1]))
+                for place in places:
+                    found[:, place] = row[self.rows.of_point, place] * factor[:, None]
+                yield found
 
 
 def sum_states(occupation: Occupation, energies: Real, sea: Real, surface: Real) -> Real:

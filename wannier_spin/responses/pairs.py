@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.arrays import Complex as Complex
 from wannier_spin.arrays import Real as Real
-from wannier_spin.arrays import bracket, plus_adjoint, row_trace, rows
+from wannier_spin.arrays import bracket, plus_adjoint, row_trace, rows, to_power
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.observables import Observable
 
@@ -85,7 +85,7 @@ class BandPairs:
 
     def inverse_gap(self, power: int) -> Real:
         """1/(eps_N - eps_M)^power between groups that can be occupied differently, else zero: (k,n,1,m)."""
-        return np.asarray(self.kernel(lambda w: w**power))
+        return np.asarray(self.kernel(lambda w: to_power(w, power)))
 
     def broadened(self, power: int, bare: int = 0) -> Real:
         """[eps/(eps^2 + Gamma^2)]^power/eps^bare, else as `inverse_gap`: (k,n,1,m). eps = eps_N - eps_M, Gamma = `gap_broadening`.
