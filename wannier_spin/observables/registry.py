@@ -241,7 +241,9 @@ def product(
     def derivative(g: Bands) -> Complex:
         X, Y = g.observable(left)[:, None, :, None], g.observable(right)[:, None, None]
         DX, DY = g.observable_derivative(left)[:, :, :, None], g.observable_derivative(right)[:, :, None]
-        return _flat(half_anticommutator(DX, Y) + half_anticommutator(X, DY), 2)
+        total = half_anticommutator(DX, Y)
+        total += half_anticommutator(X, DY)
+        return _flat(total, 2)
 
     return Observable(
         name=name,

@@ -45,12 +45,12 @@ def S(p: BandPairs) -> Real:
 
     3P + sum_m Re[V^b_nm v^d_mn + V^d_nm v^b_mn]/eps_nm^3,   V^b = D_b O + [Y, v^b],   Y_nm = O_nm/eps_nm.
     """
-    return 3 * p.exchange + p.with_velocity(p.DO + p.mixing(), p.broadened(3))
+    return 3 * p.exchange + p.direct_with_velocity + p.with_velocity(p.mixing(), p.broadened(3))
 
 
 def W(p: BandPairs) -> Real:
     """The part of S with the explicit derivative, V^b = D_b O; S - sym(Q1) - 3P - W is the three-band part."""
-    return p.with_velocity(p.DO, p.broadened(3))
+    return p.direct_with_velocity
 
 
 def D(p: BandPairs) -> Real:

@@ -172,6 +172,11 @@ class BandPairs:
         """(D_b O)_nm, the explicit derivative of the observables: (k,b,o,n,m)."""
         return np.concatenate([self.geometry.observable_derivative(name) for name in self.observables], axis=2)
 
+    @cached_property
+    def direct_with_velocity(self) -> Real:
+        """sum_m Re[(D_b O)_nm v^d_mn + (D_d O)_nm v^b_mn]/eps_nm^3, see `broadened`: (k,n,b,d,o)."""
+        return self.with_velocity(self.DO, self.broadened(3))
+
     def mixing(self) -> Complex:
         """[Y, v^b]_nm with Y_nm = O_nm/eps_nm, zero inside a group: how O mixes the bands into v^b. (k,b,o,n,m)."""
         g = self.geometry
