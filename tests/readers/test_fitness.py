@@ -196,6 +196,21 @@ def test_a_level_above_the_frozen_window_may_be_whole_by_chance(pt_data: BlochDa
     assert frozen_window_of(often, next_one + 0.1).ok is False, "a state below dis_froz_max is lost"
 
 
+def test_kpoints_outside_of_the_spheres_freeze_nothing(pt_data: BlochData) -> None:
+    """With dis_spheres Wannier90 takes as many bands as functions there, and may leave out the lowest: no frozen state is lost."""
+    chk = pt_data.checkpoint
+    assert chk.window is not None
+    window, V, n = chk.window.copy(), chk.V.copy(), chk.n_wannier
+    for k in (3, 40):
+        window[k], V[k] = False, 0
+        window[k, 2 : n + 2], V[k, 2 : n + 2] = True, np.eye(n)
+    spheres = replace(pt_data, checkpoint=replace(chk, V=V, window=window))
+    assert all(check.ok for check in check_windows(spheres))
+    window[[3, 40]] = chk.window[[3, 40]]  # a choice of bands, and the lowest are not among them
+    with pytest.raises(InputError, match="no frozen window has the bands"):
+        check_windows(spheres)
+
+
 def test_kpoints_are_equal_modulo_reciprocal_lattice_vectors(pt: Path) -> None:
     path = pt.with_suffix(".win")
     text = path.read_text().replace("\n  0.80000000", "\n -0.20000000")

@@ -9,7 +9,7 @@ import pytest
 
 from wannier_spin.model import TightBindingModel
 from wannier_spin.readers import Check, check_model, read_structure
-from wannier_spin.readers.quality import pauli_residuals, total_moment
+from wannier_spin.readers.quality import bands, come_in_pairs, pauli_residuals, total_moment
 
 Models = Callable[[str], TightBindingModel]
 FERMI_ENERGIES = {"Pt": 22.4839, "GaAs": 9.13, "Fe": 17.6048, "Mn2Au": 16.5032}
@@ -89,6 +89,18 @@ def test_pairs_split_by_the_interpolation_are_seen(models: Models) -> None:
     assert "Kramers pairs at the mesh points" in checks["bands"].value
     assert checks["splitting of pairs"].ok is False
     assert "ws_distance_tolerance" in checks["splitting of pairs"].advice
+
+
+def test_points_where_time_reversal_makes_pairs_say_nothing(models: Models) -> None:
+    """All points of a mesh of two per direction are such: gallium arsenide has no inversion, and no pairs elsewhere."""
+    model = models("GaAs")
+    two = dataclasses.replace(model, source={**model.source, "mesh": "2 2 2"})
+    k = np.random.default_rng(0).random((30, 3))
+    paired, how = come_in_pairs(two, bands(two, k)[0])
+    assert not paired
+    assert "at random k-points" in how
+    at_two_k = bands(two, np.indices((2, 2, 2)).reshape(3, -1).T / 2)[0]
+    assert np.abs(at_two_k[:, 1::2] - at_two_k[:, ::2]).max() < 1e-3
 
 
 def test_moment_of_iron_points_along_z(models: Models, example_inputs: Path) -> None:
