@@ -33,7 +33,8 @@ def main() -> None:
         comm = _world()
         if comm.rank > 0:  # failures reach rank 0 through `parallel.together`
             sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (until the process ends)
-        app()
+        with parallel.one_blas_thread():  # matrices are small, also where files are read and checked
+            app()
     except InputError as error:
         say(f"error: {error}", error=True)
         code = 2
