@@ -17,6 +17,7 @@ import pytest
 from command_line import Command, Outcome, entry_point
 from outside import with_random_operators
 from rounding import same
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import wannier_spin as ws
 from wannier_spin.cli.models import _verdict
@@ -579,6 +580,20 @@ def test_check_platinum(example_inputs: Path) -> None:
     assert re.search(r"^info +spreads +0\.\d+ to \d\.\d+ angstrom\^2", done.out, flags=re.MULTILINE)
     assert re.search(r"^fit for use: all \d\d tests .* next: wannier-spin init ", done.out, flags=re.MULTILINE)
     assert re.search(r"^ok +bands against \.eig", done.out, flags=re.MULTILINE)
+
+
+def test_commands_use_one_blas_thread(wannier_spin: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a node of many cores the reading of a small run took five times its work."""
+    seen: list[int] = []
+
+    def listed(*_: object) -> str:
+        seen.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        return ""
+
+    monkeypatch.setattr("wannier_spin.cli.lists.responses_table", listed)
+    with threadpool_limits(2):
+        assert wannier_spin("responses").code == 0
+    assert set(seen) == {1}
 
 
 def test_check_says_what_a_fault_means() -> None:

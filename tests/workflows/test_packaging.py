@@ -42,6 +42,14 @@ def test_conda() -> None:
     assert (FOLDER / "conda" / recipe["source"]["path"]).resolve() == ROOT
 
 
+def test_the_builder_of_conda_packages_takes_the_recipe() -> None:
+    """pip install py-rattler-build: its own parser, without a network."""
+    stage0 = pytest.importorskip("rattler_build.stage0", reason="pip install py-rattler-build")
+    (variant,) = stage0.Stage0Recipe.from_file(str(FOLDER / "conda" / "recipe.yaml")).render()
+    requirements = {str(one) for one in variant.recipe.requirements.run}
+    assert {f"{name} {bounds}" for name, bounds in DEPENDENCIES.items()} <= requirements
+
+
 def test_spack() -> None:
     """name@LOWEST:HIGHEST for name>=LOWEST,<HIGHEST + 1."""
     source = (FOLDER / "spack" / "package.py").read_text()
