@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.bloch import matrices_at
-from wannier_spin.geometry import BandGeometry, geometry_of
 from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.channels import Tolerance, whole
+from wannier_spin.integrals.gaps import Gap, followed, geometry_at
 from wannier_spin.integrals.hidden import NearestGaps, mesh_axes
 from wannier_spin.integrals.mesh import OnMesh
 from wannier_spin.integrals.meshes import alike
@@ -22,22 +21,8 @@ from wannier_spin.results.numbers import with_bar
 
 Real = NDArray[np.float64]
 ALONG = 20  # points of the mesh from which gaps are followed, along its longest direction
-FOLLOWED, STEPS = 8, 6  # gaps, and steps towards their smallest value
+FOLLOWED = 8  # gaps
 CLOSEST = 1.5  # spacings of that mesh: further away k.p theory of two bands is not believed
-
-
-@dataclass(frozen=True)
-class Gap:
-    """A small gap: size (eV) between `band` and the next one (from 1), at k (3,) in reciprocal lattice vectors, about `energy`."""
-
-    size: float
-    band: int
-    k: Real
-    energy: float
-
-    def __str__(self) -> str:
-        where = ", ".join(f"{x:.4f}" for x in self.k)
-        return f"{1e3 * self.size:.2g} meV between bands {self.band} and {self.band + 1} at k = ({where}), {self.energy:.4f} eV"
 
 
 def kept_open(
@@ -96,7 +81,7 @@ class _NearGaps:
         axes = mesh_axes(model.lattice, mesh.points, [])
         found = []
         for part in np.array_split(k, max(len(k) // 64, 1)):
-            gaps = NearestGaps.of(_geometry(integral, part), axes)
+            gaps = NearestGaps.of(geometry_at(integral, part), axes)
             p, n = np.nonzero(((gaps.where**2).sum(axis=-1) < CLOSEST**2) & np.isfinite(gaps.now))
             found.append((part[p], n, gaps.least[p, n], gaps.energy[p, n], gaps.margin[p, n]))
         points, band, least, energy, margin = (np.concatenate(columns) for columns in zip(*found, strict=True))
@@ -108,36 +93,9 @@ def _smallest_gap(integral: Integral, near: _NearGaps, mu: float, kT: float) -> 
     reach = NEAR_FERMI * kT
     close = np.flatnonzero(np.abs(near.energy - mu) < reach + near.margin)
     first = close[np.argsort(near.least[close], kind="stable")[:FOLLOWED]]
-    followed = [_followed(integral, near.k[i], int(near.band[i]), near.axes) for i in first]
-    at_mu = [gap for gap in followed if abs(gap.energy - mu) < reach + gap.size]
+    gaps = [followed(integral, near.k[i], int(near.band[i]), near.axes) for i in first]
+    at_mu = [gap for gap in gaps if abs(gap.energy - mu) < reach + gap.size]
     return min(at_mu, key=lambda gap: gap.size, default=None)
-
-
-def _followed(integral: Integral, k: Real, band: int, axes: Real) -> Gap:
-    """Newton steps of k.p theory, as long as they make the gap smaller."""
-    model = integral.model
-    assert isinstance(model, TightBindingModel)
-    best = _gap(integral, k, band, axes)
-    for _ in range(STEPS):
-        step = best[1] @ axes @ model.lattice.T / (2 * np.pi)
-        after = _gap(integral, best[0].k + step, band, axes)
-        if not after[0].size < best[0].size * (1 - 1e-6):
-            break
-        best = after
-    gap = best[0]
-    return Gap(gap.size, gap.band, (gap.k + 0.5) % 1.0 - 0.5, gap.energy)
-
-
-def _gap(integral: Integral, k: Real, band: int, axes: Real) -> tuple[Gap, Real]:
-    """The gap at a point, and the step (in the axes) to where k.p theory has its smallest value."""
-    geometry = _geometry(integral, k[None])
-    gaps, energies = NearestGaps.of(geometry, axes), geometry.energies[0]
-    size = float(energies[band + 1] - energies[band])
-    return Gap(size, band + 1, k, float(energies[band] + size / 2)), gaps.where[0, band]
-
-
-def _geometry(integral: Integral, k: Real) -> BandGeometry:
-    return geometry_of(matrices_at(integral.model, k), integral.degeneracy_tolerance)
 
 
 def _points(model: TightBindingModel) -> tuple[int, int, int]:

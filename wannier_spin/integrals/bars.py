@@ -21,9 +21,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.channels import Channels, combinations, make_channels
-from wannier_spin.integrals.hidden import NearestGaps, mesh_axes
+from wannier_spin.integrals.hidden import Beside, NearestGaps, mesh_axes
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.adaptive import DOUBT
@@ -220,26 +219,34 @@ class Bars:
         sea, surface = self.invariant.sea.T @ sea, self.invariant.surface.T @ surface
         return (sea, surface) if self.judged.reduced else (self.invariant.sea @ sea, self.invariant.surface @ surface)
 
-    def add(self, total: Real, phases: Real, weights: Real, geometry: BandGeometry, sea: Real, surface: Real) -> None:
-        """Add points to the sums (size,): phases of the stars times weights (rows,k), weights (k,), densities (k,n,c_sea),
-        (k,n,c_surface).
+    def beside(self, gaps: NearestGaps, weights: Real, sea: Real) -> Beside:
+        """What may hide next to points: weights (k, n-1) of their gaps, densities (k, n, c_sea)."""
+        found = []
+        for columns, own in gaps.by_channel(self.plan.gap_broadening, self._broadened):
+            there = own.beside(self.at_sample, weights, sea[..., columns])
+            densities = np.zeros((len(there.point), sea.shape[2]))
+            densities[:, columns] = there.densities
+            found.append(replace(there, densities=densities))
+        return Beside.joined(found)
+
+    def add(self, total: Real, phases: Real, beside: Beside, energies: Real, sea: Real, surface: Real) -> Real:
+        """Add points to the sums (size,): phases of the stars times weights (rows,k), what hides beside them, energies (k,n),
+        densities (k,n,c_sea), (k,n,c_surface). Returns the sums over bands at each of them (k, points of the sample, channels).
         """
-        energies = geometry.group_energies
         of_sample, of_profile = self.shapes
         by_point = self.at_sample.sums_by_point(energies, sea, surface)
         sums = total[: math.prod(of_sample)].reshape(of_sample)
         sums[:-1] += (phases @ by_point.reshape(len(by_point), -1)).reshape(sums[:-1].shape)
-        gaps = NearestGaps.of(geometry, self.axes)
-        for columns, own in gaps.by_channel(self.plan.gap_broadening, self._broadened):
-            sums[-1, :, np.flatnonzero(columns)] += own.beside(self.at_sample, weights, sea[..., columns]).T
+        sums[-1, :, : sea.shape[-1]] += beside.sum
         if self.at_profile is None:
-            return
+            return by_point
         probes = self._probes
         both = self.at_profile.sums_by_point(energies, sea @ probes[0], surface @ probes[1])
-        by_point = both[..., : of_profile[2]]
+        probed = both[..., : of_profile[2]]
         if surface.shape[2]:
-            by_point = by_point + both[..., of_profile[2] :]
-        total[math.prod(of_sample) :] += (phases[self.stars.outer_rows] @ by_point.reshape(len(by_point), -1)).ravel()
+            probed = probed + both[..., of_profile[2] :]
+        total[math.prod(of_sample) :] += (phases[self.stars.outer_rows] @ probed.reshape(len(probed), -1)).ravel()
+        return by_point
 
     def rows(self, means: Real, density: float) -> Rows:
         """From the means over the mesh (size,)."""

@@ -160,15 +160,19 @@ class Channels:
 
     def judge(self, totals: Totals, wanted: Tolerance) -> Verdict:
         """Tolerances and how far the error bars exceed them."""
-        tolerance, excess = [], []
-        for name, Q, magnitude in zip(self.names, self.responses, totals.magnitude, strict=True):
-            value, difference, spread = (self._held(X) for X in (totals.value, totals.difference, totals.spread))
-            values, bar = np.abs(value @ Q), error_bar(difference @ Q, spread @ np.abs(Q))
+        values = [np.abs(self._held(totals.value) @ Q).max(initial=0.0) for Q in self.responses]
+        tolerance = []
+        for name, Q, value, magnitude in zip(self.names, self.responses, values, totals.magnitude, strict=True):
             noise = NOISE * np.abs(Q).max(initial=0.0)
-            scale = max(values.max(initial=0.0), CANCELLED * magnitude)
+            scale = max(value, CANCELLED * magnitude)
             tolerance.append(max(wanted.allowed(name, scale), noise, np.finfo(float).tiny))
-            excess.append(bar.max(initial=0.0) / tolerance[-1])
-        return Verdict(np.array(tolerance), np.array(excess))
+        return self.judge_by(totals, np.array(tolerance))
+
+    def judge_by(self, totals: Totals, tolerance: Real) -> Verdict:
+        """The same with given tolerances (r,)."""
+        difference, spread = self._held(totals.difference), self._held(totals.spread)
+        bars = [error_bar(difference @ Q, spread @ np.abs(Q)).max(initial=0.0) for Q in self.responses]
+        return Verdict(tolerance, np.array(bars) / tolerance)
 
 
 def variants_name(plan: Plan, response: Response) -> str:

@@ -116,10 +116,10 @@ class NearestGaps:
         lower, both = (upto[point, edge] - upto[point, edges[0]] for edge in edges[1:])
         return np.asarray(lower - both / 2)
 
-    def beside(self, occupation: Occupation, weights: Real, sea: Real) -> Real:
-        """What may hide between the points of a mesh, with coordinates of `mesh_axes`, with its signs, at every (mu, T): (w, c).
+    def beside(self, occupation: Occupation, weights: Real, sea: Real) -> Beside:
+        """What may hide between the points of a mesh, with coordinates of `mesh_axes`, with its signs, at every (mu, T).
 
-        weights (k,), sea (k, n, c) : of its points.
+        weights (k, n-1) : of the gaps, that of the point for all of them unless something is cut out. sea (k, n, c).
         """
         share = np.exp(-(self.where**2).sum(axis=-1) / (2 * NEIGHBOUR**2)) - 0.01  # edges are soft: rounding must not decide
         counts = np.isfinite(self.now) & (share > 0)
@@ -127,14 +127,14 @@ class NearestGaps:
         low, high = occupation.span
         counts &= (self.energy < high + margin) & (self.energy > low - margin)
         if not counts.any():
-            return np.zeros((occupation.n_points, sea.shape[2]))
+            return Beside(np.zeros(0, np.int64), np.zeros((0, occupation.n_points)), np.zeros((0, sea.shape[2])))
         point, band = np.nonzero(counts)
-        growth = self._growth(counts, np.full((len(point), 3), 0.5), MESH_RATE) * weights[point] * share[counts]
+        growth = self._growth(counts, np.full((len(point), 3), 0.5), MESH_RATE) * weights[counts] * share[counts]
         centre, kT = occupation.points
         least, away = self.least[counts][:, None], np.abs(self.energy[counts][:, None] - centre)
         reach = self.margin[counts][:, None] + NEAR_FERMI * kT
         filled = _filled(least, kT) * np.clip(2 - away / np.maximum(reach, np.finfo(float).tiny), 0, 1)
-        return np.asarray((growth[:, None] * filled).T @ self.across(sea, point, band))
+        return Beside(point, growth[:, None] * filled, self.across(sea, point, band))
 
     @property
     def _closest(self) -> Real:
@@ -162,6 +162,27 @@ class NearestGaps:
         share = np.minimum(least[:, None] / changes, 1).prod(axis=1)  # of the cell, at most all of it
         resolved = np.exp(-rate * least / changes.max(axis=1))
         return np.maximum(CORE * (now / least) ** POWER * share - 1, 0) * resolved * (self._closest[counts] / now) ** 2
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What small gaps may hide, gap by gap: the point next to it (g,), how much at every (mu, T) (g, w), and of which densities
+    (g, c).
+    """
+
+    point: Integer
+    amount: Real
+    densities: Real
+
+    @classmethod
+    def joined(cls, several: list[Beside]) -> Beside:
+        """All gaps of each."""
+        return cls(*(np.concatenate([getattr(one, field.name) for one in several]) for field in fields(cls)))
+
+    @property
+    def sum(self) -> Real:
+        """Of all of them: (w, c)."""
+        return np.asarray(self.amount.T @ self.densities)
 
 
 def _ends(group: Integer) -> tuple[Integer, Integer]:

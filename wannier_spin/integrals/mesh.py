@@ -6,7 +6,7 @@ channel by channel: whatever is combined of the channels has as its bar the root
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,13 +19,17 @@ from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.algorithm import Execution, Integral
 from wannier_spin.integrals.bars import Bars, Judged
-from wannier_spin.integrals.channels import Channels
+from wannier_spin.integrals.channels import Channels, Tolerance
+from wannier_spin.integrals.hidden import Beside, NearestGaps
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.profile import FrequencyProfile
 from wannier_spin.integrals.scan import Scan, make_scan
 from wannier_spin.integrals.spectrum import Spectrum
 from wannier_spin.integrals.sums import Rows, Sums, batch_size, cell_volume, fewer, minima_of, not_finite
+from wannier_spin.integrals.watch import Watch
+from wannier_spin.integration.bumps import Bump, outside
 from wannier_spin.integration.grid import Batch, Mesh, MeshMean, Partial, mean_over_runs
+from wannier_spin.integration.peaks import Peaks
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.symmetry import Operation, irreducible_weights, mesh_operations
@@ -41,12 +45,13 @@ MOST_RUNS = 1024  # of a large mesh: after each the sums are added up with care,
 class OnMesh:
     """A uniform mesh k = (i + shift)/points, of which irreducible points are evaluated. See `Algorithm`.
 
-    bars : whether its sums get error bars; they cost some time.
+    bars : whether its sums get error bars; they cost some time. bumps : parts of the zone that are left out.
     """
 
     points: tuple[int, int, int]
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
     bars: bool = True
+    bumps: tuple[Bump, ...] = ()
 
     def mesh(self, integral: Integral) -> Mesh:
         """With the weights of irreducible points."""
@@ -54,6 +59,10 @@ class OnMesh:
 
     def sums(self, integral: Integral, execution: Execution) -> Sums:
         """See `Algorithm`."""
+        return self.summed(integral, execution).sums()
+
+    def summed(self, integral: Integral, execution: Execution, wanted: Tolerance | None = None) -> Summed:
+        """The same as means. wanted : for it the largest terms are kept, see `Watch` (not of spectra)."""
         model, plan, occupation, mesh = integral.model, integral.plan, integral.occupation, self.mesh(integral)
         assert isinstance(model, TightBindingModel)
         check_directions(model, mesh)
@@ -70,19 +79,64 @@ class OnMesh:
         oriented = mesh.transposed(source.axes)
         source.planes.expect(oriented.first_axis)
         bars = Bars.of(model, mesh, dense, judged, invariant, occupation) if self.bars else None
-        scan = make_scan(occupation, most)
-        summed = _MeshSums(dense, occupation, scan, channels, bars, source, integral.degeneracy_tolerance, spectrum)
-        mean = summed.mean(oriented, most, execution)
-        density = 1 / cell_volume(model)
-        difference = None if mean.coarse is None else summed.expanded(mean.fine - mean.coarse) * density
-        found = Sums(summed.expanded(mean.fine) * density, difference, mean.minima, oriented.n_evaluated)
-        return found if bars is None else replace(found, rows=summed.rows(mean.further, density))
+        scan, density, watch = make_scan(occupation, most), 1 / cell_volume(model), None
+        if wanted is not None and bars is not None and spectrum is None:
+            watch = Watch.of(integral.channels(wanted), density / mesh.n_points, bars.sample.occupation.n_points)
+        weigh = (lambda k: outside(self.bumps, k)) if self.bumps else None
+        what = (integral.degeneracy_tolerance, spectrum, weigh, watch)
+        summed = _MeshSums(dense, occupation, scan, channels, bars, source, *what)
+        return Summed(summed, oriented, density, summed.mean(oriented, most, execution), oriented.n_evaluated)
 
     def sketch(self, integral: Integral, thorough: bool) -> OnMesh:
         """See `Algorithm`. A mesh of few points is shifted: bands meet where symmetry makes them."""
         n1, n2, n3 = fewer(self.points, thorough)
         generic = tuple(x if n > 1 else 0.0 for x, n in zip(GENERIC_SHIFT, (n1, n2, n3), strict=True))
         return OnMesh((n1, n2, n3), self.shift if thorough else (generic[0], generic[1], generic[2]), bars=False)
+
+
+@dataclass(frozen=True)
+class Summed:
+    """Means over a mesh. density : from them to integrals. evaluations : points so far."""
+
+    how: _MeshSums
+    mesh: Mesh
+    density: float
+    mean: MeshMean
+    evaluations: int
+
+    def sums(self) -> Sums:
+        """The integrals, with their error bars."""
+        how, mean, density = self.how, self.mean, self.density
+        difference = None if mean.coarse is None else how.expanded(mean.fine - mean.coarse) * density
+        found = Sums(how.expanded(mean.fine) * density, difference, mean.minima, self.evaluations)
+        return found if how.bars is None else replace(found, rows=how.rows(mean.further, density))
+
+    def without(self, bump: Bump, execution: Execution) -> Summed:
+        """With this bump left out, too: the few points that it covers are evaluated once more, and subtracted."""
+        k = self._points()
+        covered = bump.at(k) > 0
+        weights = np.zeros(self.mesh.points, np.int64)
+        given = np.ones(self.mesh.points, np.int64) if self.mesh.weights is None else self.mesh.weights
+        place = tuple(np.argwhere(given > 0)[covered].T)
+        weights[place] = given[place]
+        before = self.how.weigh
+        if covered.any():
+            few = replace(self.mesh, weights=weights)
+            how = replace(self.how, weigh=lambda k: bump.at(k) * (1 if before is None else before(k)), watch=None)
+            mean = self.mean.less(how.mean(few, max(few.n_evaluated // LEAST_BATCHES, 1), execution))
+        else:
+            mean = self.mean
+        after = replace(self.how, weigh=lambda k: (1 - bump.at(k)) * (1 if before is None else before(k)))
+        peaks = None if mean.peaks is None else mean.peaks.scaled(lambda k: 1 - bump.at(k))
+        return replace(self, how=after, mean=replace(mean, peaks=peaks), evaluations=self.evaluations + int(covered.sum()))
+
+    def _points(self) -> Real:
+        """Those that are evaluated, in reciprocal lattice vectors: (p, 3)."""
+        given = np.ones(self.mesh.points, bool) if self.mesh.weights is None else self.mesh.weights > 0
+        found = (np.argwhere(given) + np.array(self.mesh.shift)) / np.array(self.mesh.points)
+        k = np.empty_like(found)
+        k[:, self.how.source.axes] = found
+        return k
 
 
 def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
@@ -119,7 +173,10 @@ def _check_temperature(plan: Plan, occupation: Occupation) -> None:
 
 @dataclass(frozen=True)
 class _MeshSums:
-    """Sums over the points of a run of batches. spectrum : tables besides, for a plan with more frequencies; None: no more."""
+    """Sums over the points of a run of batches. spectrum : tables besides, for a plan with more frequencies; None: no more.
+
+    weigh : what the integrand is multiplied by at k (p, 3); None: nothing is cut out. watch : keeps the largest terms.
+    """
 
     plan: Plan
     occupation: Occupation
@@ -129,6 +186,8 @@ class _MeshSums:
     source: BlochSum
     degeneracy_tolerance: float
     spectrum: Spectrum | None
+    weigh: Callable[[Real], Real] | None = None
+    watch: Watch | None = None
 
     @property
     def n_sea(self) -> int:
@@ -196,19 +255,36 @@ class _MeshSums:
         totals = np.zeros((len(run[0].masks), self.n_sums))
         further = np.zeros(self.n_further)
         minima: Real = np.array(np.inf)
+        peaks: Peaks | None = None
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
             for batch in run:
                 geometry, sea, surface = self._densities(batch)
-                self._add(totals, batch, geometry, sea, surface)
+                k = self.source.batch_points(batch.k1, batch.k2, batch.k3, batch.used)
+                weights = batch.weights if self.weigh is None else batch.weights * self.weigh(k)
+                self._add(totals, replace(batch, weights=weights), geometry, sea, surface)
                 if self.bars is not None:
-                    phases = self.bars.stars.phases(batch.k1, batch.k2, batch.k3, batch.used, self.source.axes) * batch.weights
-                    self.bars.add(further[: self.bars.size], phases, batch.weights, geometry, sea, surface)
+                    phases = self.bars.stars.phases(batch.k1, batch.k2, batch.k3, batch.used, self.source.axes) * weights
+                    beside = self._beside(k, batch.weights, geometry, sea)
+                    by_point = self.bars.add(further[: self.bars.size], phases, beside, geometry.group_energies, sea, surface)
                     if self.profile is not None:
                         self.profile.add(further[self.bars.size :], phases, geometry)
+                    if self.watch is not None:
+                        found = self.watch.peaks(k, weights, by_point, beside)
+                        peaks = found if peaks is None else peaks.merged(found)
                 minima = np.minimum(minima, minima_of(geometry.group_energies, geometry.group, self.occupation))
         if not np.isfinite(totals).all():
             raise self._not_finite(run)
-        return Partial(totals, minima, further)
+        return Partial(totals, minima, further, peaks)
+
+    def _beside(self, k: Real, weights: Real, geometry: BandGeometry, sea: Real) -> Beside:
+        """What may hide next to the points, as far as it is not cut out there. weights : of the points alone."""
+        assert self.bars is not None
+        gaps = NearestGaps.of(geometry, self.bars.axes)
+        of_gaps = np.broadcast_to(weights[:, None], gaps.now.shape)
+        if self.weigh is not None:
+            there = k[:, None] + gaps.where @ self.bars.axes @ self.source.model.lattice.T / (2 * np.pi)
+            of_gaps = of_gaps * self.weigh(there.reshape(-1, 3)).reshape(gaps.now.shape)
+        return self.bars.beside(gaps, of_gaps, sea)
 
     def _densities(self, batch: Batch) -> tuple[BandGeometry, Real, Real]:
         bloch = self.source.on_batch(batch.k1, batch.k2, batch.k3, batch.used)

@@ -26,7 +26,9 @@ from wannier_spin.integrals.algorithm import Execution, Integral, Round
 from wannier_spin.integrals.boxes import first_evaluations
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.checkpoint import Checkpoint
-from wannier_spin.integrals.mesh import OnMesh
+from wannier_spin.integrals.cut import Cut
+from wannier_spin.integrals.cutting import Cutting
+from wannier_spin.integrals.mesh import OnMesh, Summed
 from wannier_spin.integrals.stages import Reached, Stage
 from wannier_spin.integrals.standing import Standing, floored, standing
 from wannier_spin.integrals.sums import Sums
@@ -187,18 +189,35 @@ class _Run:
             if control.stop():
                 raise Interrupted("told to stop")
 
-        sums = OnMesh(points).sums(self.integral, replace(self.execution, progress=progress))
+        how = replace(self.execution, progress=progress)
+        summed, cut, wasted = self._cut(OnMesh(points, bumps=reached.cut.bumps).summed(self.integral, how, self.wanted), reached)
+        sums = cut.joined(summed.sums())
         moved = None if reached.sums is None else sums.fine - reached.sums.fine
         found = standing(self.integral, self.wanted, sums, moved)
-        stage = Stage(points, sums.evaluations, time.monotonic() - start, found.bars)
-        stages, spent = (*reached.stages, stage), reached.spent + sums.evaluations
-        after = replace(reached, stages=stages, sums=sums, moved=moved, spent=spent)
+        stage = Stage(points, summed.mesh.n_evaluated, time.monotonic() - start, found.bars)
+        of_spots = sum(spot.evaluations for spot in cut.spots[len(reached.cut.spots) :])
+        stages, spent = (*reached.stages, stage), reached.spent + summed.evaluations + of_spots + wasted
+        after = replace(reached, stages=stages, sums=sums, moved=moved, spent=spent, cut=cut)
         checkpoint, comm = self._checkpoint, self.execution.comm
         if checkpoint is not None:
             together(comm, lambda: checkpoint.write_meshes(after.as_tree()) if comm.rank == 0 else None)
         excess = found.excess(_before(stages))
         control.report(Round(0, len(stages), 0, spent, dict(zip(found.names, excess.tolist(), strict=True)), points))
         return after
+
+    def _cut(self, summed: Summed, reached: Reached) -> tuple[Summed, Cut, int]:
+        """With hot spots cut out, where that saves points; see `Cutting`."""
+        n, dimension = summed.mesh.n_evaluated, self.integral.model.dimension
+
+        def predicted(bars: Real, tolerance: Real) -> float:
+            power = _power((*reached.stages, Stage(summed.mesh.points, n, 0.0, bars)))
+            excess = float((bars / tolerance).max(initial=0.0))
+            return n * max(excess / AIM, 1.0) ** (dimension / power) if np.isfinite(excess) else np.inf
+
+        left = self.wanted.max_evaluations - reached.spent - summed.evaluations
+        seconds = self.wanted.max_seconds - (time.monotonic() - self.begun)
+        quiet = replace(self.execution, progress=lambda done, total: None)
+        return Cutting(self.integral, self.wanted, quiet, predicted, left, seconds).cut(summed, reached.cut)
 
     def _on_boxes(self, reached: Reached, whole: float, resume: bool = False) -> Sums:
         """Boxes take over. whole : points that meshes are predicted to take; raises _Dearer once boxes are not on a better way."""

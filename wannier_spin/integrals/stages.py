@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.integrals.cut import CUT, Cut
 from wannier_spin.integrals.sums import Rows, Sums
 from wannier_spin.storage import Array, Each, Schema, Value
 
@@ -27,6 +28,7 @@ STAGES = Schema(
         "sample": Array("f", (("rows", "sample", "channels"),), finite=True),
         "of_point": Array("i", (("scan",),)),
         "factors": Each(Array("f", (("rows", "scan"),), finite=True), least=1),
+        "cut": CUT,
     },
     optional=True,
 )
@@ -47,7 +49,7 @@ class Reached:
     """All meshes so far, the sums of the last one, and by how much they have moved since the one before.
 
     spent : k-points, with those of boxes that were tried. of_boxes : how many boxes were predicted to take when they were given up;
-    0: not tried. on_boxes : whether boxes have taken over.
+    0: not tried. on_boxes : whether boxes have taken over. cut : the hot spots that are cut out of the meshes.
     """
 
     stages: tuple[Stage, ...] = ()
@@ -56,6 +58,7 @@ class Reached:
     spent: int = 0
     of_boxes: float = 0.0
     on_boxes: bool = False
+    cut: Cut = Cut()  # noqa: RUF009  (frozen)
 
     def notes(self) -> dict[str, Any]:
         """For the result."""
@@ -64,6 +67,7 @@ class Reached:
         return {
             "meshes": [list(stage.points) for stage in self.stages],
             "k_points_of_meshes": [stage.evaluations for stage in self.stages],
+            **self.cut.notes(),
         }
 
     def as_tree(self) -> dict[str, Any]:
@@ -76,6 +80,7 @@ class Reached:
         tree |= {"spent": self.spent, "of_boxes": float(self.of_boxes)}
         tree |= {name: getattr(sums, name) for name in ("fine", "difference", "minima")}
         tree |= {"sample": sums.rows.sample, "of_point": sums.rows.of_point, "factors": dict(sums.rows.factors)}
+        tree |= {"cut": self.cut.as_tree()} if self.cut.spots or self.cut.tried else {}
         return tree if self.moved is None else tree | {"moved": self.moved}
 
     @classmethod
@@ -87,5 +92,6 @@ class Reached:
         columns = zip(*(tree[field.name] for field in fields(Stage)), strict=True)
         stages = tuple(Stage(tuple(int(n) for n in p), int(k), float(t), np.asarray(b)) for p, k, t, b in columns)  # type: ignore[arg-type]
         rows = Rows(tree["sample"], tree["of_point"], dict(tree["factors"]))
-        sums = Sums(tree["fine"], tree["difference"], tree["minima"], stages[-1].evaluations, rows=rows)
-        return cls(stages, sums, tree.get("moved"), int(tree["spent"]), float(tree["of_boxes"]), on_boxes)
+        cut = Cut.of(tree.get("cut", {}))
+        sums = Sums(tree["fine"], tree["difference"], tree["minima"], stages[-1].evaluations, rows=rows, spread=cut.spread)
+        return cls(stages, sums, tree.get("moved"), int(tree["spent"]), float(tree["of_boxes"]), on_boxes, cut)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.channels import NOISE, Tolerance, combinations, whole
 from wannier_spin.integrals.sums import Minima, Sums
+from wannier_spin.results import SPREAD
 
 Real = NDArray[np.float64]
 
@@ -62,6 +63,9 @@ def component_bars(integral: Integral, sums: Sums) -> dict[str, Real]:
     for name, rows in combined.items():
         squares = (rows.reshape(*sample.shape[:2], -1) ** 2)[:, of_point]
         found[name] = np.sqrt(np.einsum("jwc,jw->wc", squares, sums.rows.factors[name] ** 2))
+    if sums.spread is not None:
+        for name, Q in _components(integral, np.eye(sums.spread.shape[1])).items():
+            found[name] += SPREAD * sums.spread @ np.abs(Q)
     return found
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.integration.parallel import Communicator, minimum_over_ranks, sum_over_ranks, together
+from wannier_spin.integration.peaks import Peaks
 
 Real = NDArray[np.float64]
 MOST_POINTS = 10**10  # a mesh of more would take years
@@ -47,13 +48,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class Partial:
-    """What an integrand returns for a batch, or for a run of batches: sums (masks, ...) and minima (m,) over its points, and
-    further sums whose last digits do not matter.
+    """What an integrand returns for a batch, or for a run of batches: sums (masks, ...) and minima (m,) over its points,
+    further sums whose last digits do not matter, and its largest terms where they are asked for.
     """
 
     sums: Real
     minima: Real
     further: Real = field(default_factory=lambda: np.zeros(0))
+    peaks: Peaks | None = None
 
 
 @dataclass(frozen=True)
@@ -162,12 +164,20 @@ class Mesh:
 
 @dataclass(frozen=True)
 class MeshMean:
-    """Mean of the integrand over the mesh, its mean over the nested coarse mesh (or None), the minima, and further means."""
+    """Mean of the integrand over the mesh, its mean over the nested coarse mesh (or None), the minima, further means, and its
+    largest terms where they are asked for.
+    """
 
     fine: Real
     coarse: Real | None
     minima: Real
     further: Real
+    peaks: Peaks | None = None
+
+    def less(self, other: MeshMean) -> MeshMean:
+        """Without a part of the integrand on the same mesh."""
+        coarse = None if self.coarse is None or other.coarse is None else self.coarse - other.coarse
+        return replace(self, fine=self.fine - other.fine, coarse=coarse, further=self.further - other.further)
 
 
 class CompensatedSum:
@@ -220,14 +230,23 @@ def mean_over_runs(
     progress : called with the number of runs done and to do on this rank.
     """
     mine = runs[len(runs) * comm.rank // comm.size : len(runs) * (comm.rank + 1) // comm.size]
-    total, minima, further = together(comm, lambda: _sum_runs(mine, runs[0], integrand, progress))
+    total, minima, further, peaks = together(comm, lambda: _sum_runs(mine, runs[0], integrand, progress))
     sums = sum_over_ranks(comm, total.high, total.low)
     minima = minimum_over_ranks(comm, minima)
     n = mesh.n_points
     further_sums = sum_over_ranks(comm, further.high, further.low) / n
+    peaks = _over_ranks(comm, peaks)
     if not mesh.nested:
-        return MeshMean(sums[0] / n, None, minima, further_sums)
-    return MeshMean((sums[0] + sums[1]) / n, sums[0] / math.prod(mesh.coarse[0]), minima, further_sums)
+        return MeshMean(sums[0] / n, None, minima, further_sums, peaks)
+    return MeshMean((sums[0] + sums[1]) / n, sums[0] / math.prod(mesh.coarse[0]), minima, further_sums, peaks)
+
+
+def _over_ranks(comm: Communicator, peaks: Peaks | None) -> Peaks | None:
+    """The largest terms of all ranks, in the order of the mesh."""
+    found = None
+    for one in reversed(comm.allgather(peaks)):
+        found = found if one is None else one.merged(found)
+    return found
 
 
 def _sum_runs(
@@ -235,14 +254,16 @@ def _sum_runs(
     template: Sequence[Batch],
     integrand: Callable[[Sequence[Batch]], Partial],
     progress: Callable[[int, int], None],
-) -> tuple[CompensatedSum, Real, CompensatedSum]:
-    """Sums, minima and further sums over the runs of this rank; a rank without runs has zeros of the right shape."""
+) -> tuple[CompensatedSum, Real, CompensatedSum, Peaks | None]:
+    """Sums, minima, further sums and largest terms over the runs of this rank; a rank without runs has zeros of the right shape."""
     first = integrand(mine[0] if mine else template)
     total, minima, further = CompensatedSum(first.sums.shape), first.minima, CompensatedSum(first.further.shape)
+    peaks = None
     for done, run in enumerate(mine, start=1):
         partial = first if done == 1 else integrand(run)
         total.add(partial.sums)
         minima = np.minimum(minima, partial.minima)
         further.add(partial.further)
+        peaks = partial.peaks if peaks is None else peaks.merged(partial.peaks)
         progress(done, len(mine))
-    return total, minima, further
+    return total, minima, further, peaks

@@ -124,14 +124,14 @@ class ResponseTensor:
 
         Of a mesh the larger one of two estimates: what the decay of its Fourier coefficients leaves (`block_harmonics`), and
         OF_HALF of the difference from its half, where it has one (all of it without the first). Of an adaptive integral the sum
-        of all fine - coarse, and a standard deviation of it, as it may cancel by chance.
+        of all fine - coarse. To both a standard deviation of the sum over boxes, where there are any, as it may cancel by chance.
         """
         error = np.abs(self._combine(self.block_errors, self.combination))
-        if self.block_spreads is not None:
-            error += SPREAD * self._combine_bounds(self.block_spreads)
         if self.block_harmonics is not None:
             rows = np.stack([self._combine(blocks, self.combination) for blocks in each(self.block_harmonics)])
             error = np.fmax(OF_HALF * error, np.sqrt((rows**2).sum(axis=0)))
+        if self.block_spreads is not None:
+            error += SPREAD * self._combine_bounds(self.block_spreads)
         return error
 
     @property

@@ -1,7 +1,7 @@
 """Magnetic symmetry: operations of a structure, allowed tensors, Table I, irreducible k-points."""
 
 from wannier_spin.components import AllowedTensor
-from wannier_spin.symmetry.boxes import BoxSymmetry, box_symmetry
+from wannier_spin.symmetry.boxes import BoxSymmetry, axes_about, box_symmetry, images_of
 from wannier_spin.symmetry.kpoints import irreducible_weights, mesh_operations
 from wannier_spin.symmetry.model_average import ModelChange, symmetrize_model
 from wannier_spin.symmetry.operations import MagneticGroup, Operation, distinct, group_from_database, magnetic_group
@@ -60,7 +60,9 @@ __all__ = [
     "symmetry_group",
     "symmetrize_model",
     "BoxSymmetry",
+    "axes_about",
     "box_symmetry",
+    "images_of",
     "Operation",
     "TensorKind",
     "allowed",

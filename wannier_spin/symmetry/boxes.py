@@ -74,3 +74,34 @@ def _in_basis(basis: Integer, maps: Sequence[Real], periodic: tuple[bool, bool, 
     distinct = sorted({(*map(int, p), *map(int, s)) for p, s in zip(permutations, signs, strict=True)})
     rows = np.array(distinct, dtype=np.int64)
     return BoxSymmetry(basis, rows[:, :3], rows[:, 3:])
+
+
+def axes_about(operations: Sequence[Operation], k: Real, periodic: tuple[bool, bool, bool], reciprocal: Real) -> BoxSymmetry:
+    """Axes of boxes that cover a ball about k, with those of the operations that leave k where it is.
+
+    k : in reciprocal lattice vectors. reciprocal : (3, 3), rows are these vectors, Cartesian. Of the axes that the most operations
+    permute, those that are nearest to right angles.
+    """
+    maps = [operation.act_on_k(np.eye(3)) for operation in operations] or [np.eye(3)]
+    kept = [W for W in maps if np.abs(k @ W - k - np.round(k @ W - k)).max() < _EXACT]
+    found = [_in_basis(basis, kept, periodic) for basis in _candidates(periodic)]
+    return max(
+        found, key=lambda s: (len(s.signs), -round(_oblique(s.basis @ reciprocal, periodic), 6), -int(np.abs(s.basis).sum()))
+    )
+
+
+def _oblique(axes: Real, periodic: tuple[bool, bool, bool]) -> float:
+    """Volume of the parallelepiped about a ball, over that of the cube."""
+    used = axes[np.array(periodic)]
+    volume = np.sqrt(np.linalg.det(used @ used.T))
+    return float(volume * np.linalg.norm(np.linalg.pinv(used), axis=0).prod())
+
+
+def images_of(operations: Sequence[Operation], k: Real) -> Real:
+    """k (3,) and every other point that the operations map it to: (m, 3), in reciprocal lattice vectors, k first."""
+    found = [k]
+    for operation in operations:
+        image = operation.act_on_k(k)
+        if all(np.abs(image - one - np.round(image - one)).max() > _EXACT for one in found):
+            found.append(image)
+    return np.array(found)

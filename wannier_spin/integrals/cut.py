@@ -1,0 +1,109 @@
+"""What has been cut out of meshes: spots and the sum of their integrals, and how it joins the sums of a mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.integrals.gaps import Gap
+from wannier_spin.integrals.spots import Inside, Spot
+from wannier_spin.integrals.sums import Rows, Sums
+from wannier_spin.integration.bumps import Bump
+from wannier_spin.storage import Array, Each, Schema, Value
+
+Real = NDArray[np.float64]
+CUT = Schema(
+    {
+        "tried": Value((bool,)),
+        "spots": Each(
+            Schema(
+                {
+                    "centres": Array("f", (("images", 3),), finite=True),
+                    "metric": Array("f", ((3, 3),), finite=True),
+                    "radius": Value((float,)),
+                    "evaluations": Value((int,)),
+                    "gap": Array("f", ((6,),), finite=True, optional=True),
+                }
+            )
+        ),
+        **{name: Array("f", (("scan", "channels"),), finite=True, optional=True) for name in ("value", "difference", "spread")},
+    },
+    optional=True,
+)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """spots, and the sums over them: value, fine - coarse, root of the sum of squared differences, (w, C) each.
+
+    tried : whether more of them were given up, and are not tried again.
+    """
+
+    spots: tuple[Spot, ...] = ()
+    value: Real | None = None
+    difference: Real | None = None
+    spread: Real | None = None
+    tried: bool = False
+
+    @property
+    def bumps(self) -> tuple[Bump, ...]:
+        return tuple(spot.bump for spot in self.spots)
+
+    def with_spot(self, spot: Spot, inside: Inside) -> Cut:
+        """One more."""
+        spot = replace(spot, evaluations=inside.evaluations)
+        if self.value is None or self.difference is None or self.spread is None:
+            return Cut((spot,), inside.value, inside.difference, inside.spread)
+        spread = np.sqrt(self.spread**2 + inside.spread**2)
+        return Cut((*self.spots, spot), self.value + inside.value, self.difference + inside.difference, spread)
+
+    def joined(self, sums: Sums) -> Sums:
+        """With the sums of a mesh from which they are cut out: what boxes differ by is one more row of its error bars."""
+        if self.value is None or self.difference is None:
+            return sums
+        assert sums.rows is not None
+        return replace(sums, fine=sums.fine + self.value, spread=self.spread, rows=_with_row(sums.rows, self.difference))
+
+    def as_tree(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        sums = {name: getattr(self, name) for name in ("value", "difference", "spread") if self.spots}
+        return {"tried": self.tried, "spots": {str(i): _tree(spot) for i, spot in enumerate(self.spots)}, **sums}
+
+    @classmethod
+    def of(cls, tree: Mapping[str, Any]) -> Cut:
+        """From a checkpoint, empty where it has none."""
+        spots = tree.get("spots", {})
+        value, difference, spread = (tree.get(name) for name in ("value", "difference", "spread"))
+        found = tuple(_spot(spots[str(i)]) for i in range(len(spots)))
+        return cls(found, value, difference, spread, bool(tree.get("tried", False)))
+
+    def notes(self) -> dict[str, Any]:
+        """For the result."""
+        return {"hot_spots": {str(i): str(spot) for i, spot in enumerate(self.spots, 1)}} if self.spots else {}
+
+
+def _tree(spot: Spot) -> dict[str, Any]:
+    bump, gap = spot.bump, spot.gap
+    tree = {"centres": bump.centres, "metric": bump.metric, "radius": float(bump.radius), "evaluations": spot.evaluations}
+    return tree if gap is None else tree | {"gap": np.array([gap.size, gap.band, *gap.k, gap.energy])}
+
+
+def _spot(tree: Mapping[str, Any]) -> Spot:
+    bump = Bump(tree["centres"], float(tree["radius"]), tree["metric"])
+    given = tree.get("gap")
+    gap = None if given is None else Gap(float(given[0]), int(given[1]), np.asarray(given[2:5]), float(given[5]))
+    return Spot(bump, gap, int(tree["evaluations"]))
+
+
+def _with_row(rows: Rows, difference: Real) -> Rows:
+    """difference : (w, C). A point of the sample has the largest of all points of the scan that have its rows."""
+    row = np.zeros(rows.sample.shape[1:])
+    for point in np.unique(rows.of_point):
+        own = difference[rows.of_point == point]
+        row[point] = np.take_along_axis(own, np.abs(own).argmax(axis=0)[None], axis=0)[0]
+    factors = {name: np.concatenate([f, np.ones((1, f.shape[1]))]) for name, f in rows.factors.items()}
+    return Rows(np.concatenate([rows.sample, row[None]]), rows.of_point, factors)

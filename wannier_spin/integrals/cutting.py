@@ -1,0 +1,114 @@
+"""Cutting hot spots out of a mesh within a tolerance, where that pays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wannier_spin.integrals.algorithm import Execution, Integral
+from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.cut import Cut
+from wannier_spin.integrals.found import bumps_at, hot_points
+from wannier_spin.integrals.gaps import Gap
+from wannier_spin.integrals.mesh import Summed
+from wannier_spin.integrals.spots import Spot, integrate, spot_integrand
+from wannier_spin.integrals.standing import Standing, standing
+from wannier_spin.integration.adaptive import Limits
+from wannier_spin.integration.bumps import Bump
+from wannier_spin.integration.parallel import together
+from wannier_spin.model import TightBindingModel
+
+Real = NDArray[np.float64]
+MOST = 8  # spots in all: with more of them the zone is one hot spot
+COVERED = 0.1  # of the zone at most
+ROUNDS = 3  # of looking for more on one mesh
+PART = 0.25  # of the tolerance for each spot
+COST = 3000  # k-points: what a spot has to save
+DEAR = 20.0  # times the points of the mesh that a spot may take
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """predicted : points of meshes until they are within the tolerance, from bars (r,) and tolerances (r,) of this one.
+    max_evaluations, max_seconds : that are left.
+    """
+
+    integral: Integral
+    wanted: Tolerance
+    execution: Execution
+    predicted: Callable[[Real, Real], float]
+    max_evaluations: int
+    max_seconds: float
+
+    def cut(self, summed: Summed, cut: Cut) -> tuple[Summed, Cut, int]:
+        """The mesh with less in it, what is cut out, and k-points spent on boxes that were of no use. Raises Interrupted."""
+        end = time.monotonic() + self.max_seconds
+        left = self.max_evaluations
+        for _ in range(ROUNDS):
+            before = standing(self.integral, self.wanted, cut.joined(summed.sums()), None)
+            found = None if cut.tried or before.excess(None).max() <= 1 else self._found(summed, before.tolerance, cut)
+            trial = self._trial(summed, found or [], before, cut)
+            if trial is None or not found:
+                break
+            limits = Limits(left, end - time.monotonic())
+            inside, evaluations, whole = self._integrated(found, before.tolerance, cut, trial, limits)
+            left -= evaluations + trial.evaluations - summed.evaluations
+            if not whole:
+                return summed, replace(cut, tried=True), evaluations + trial.evaluations - summed.evaluations
+            summed, cut = trial, inside
+        return summed, cut, 0
+
+    def _found(self, summed: Summed, tolerance: Real, cut: Cut) -> list[tuple[Bump, Gap | None]] | None:
+        """Bumps about what is too large, as rank 0 finds them."""
+        integral, comm = self.integral, self.execution.comm
+        peaks, bars = summed.mean.peaks, summed.how.bars
+        if peaks is None or bars is None:
+            return None
+
+        def found() -> list[tuple[Bump, Gap | None]] | None:
+            if comm.rank:
+                return None
+            sample = bars.sample
+            held = self.wanted.judged(integral.occupation).reshape(integral.occupation.shape)[np.ix_(sample.mu, sample.kT)]
+            hot = hot_points(peaks, tolerance, sample.occupation, held.ravel())
+            points = np.array(summed.mesh.points)[np.argsort(summed.how.source.axes)]
+            return bumps_at(integral, hot, points.tolist(), MOST - len(cut.spots))
+
+        bumps: list[tuple[Bump, Gap | None]] | None = comm.bcast(together(comm, found))
+        return bumps
+
+    def _trial(self, summed: Summed, found: Sequence[tuple[Bump, Gap | None]], before: Standing, cut: Cut) -> Summed | None:
+        """The mesh without them; None where that does not pay, or they are too much of the zone."""
+        model, bumps = self.integral.model, [bump for bump, _ in found]
+        assert isinstance(model, TightBindingModel)
+        if not bumps:
+            return None
+        used = bumps[0].metric[np.array(model.periodic)]
+        zone = float(np.sqrt(np.linalg.det(used @ used.T)))
+        if sum(bump.volume(model.dimension) for bump in (*cut.bumps, *bumps)) > COVERED * zone:
+            return None
+        for bump in bumps:
+            summed = summed.without(bump, self.execution)
+        after = standing(self.integral, self.wanted, cut.joined(summed.sums()), None)
+        saved = self.predicted(before.bars, before.tolerance) - self.predicted(after.bars, before.tolerance)
+        return summed if saved > COST * len(bumps) else None
+
+    def _integrated(
+        self, found: Sequence[tuple[Bump, Gap | None]], tolerance: Real, cut: Cut, mesh: Summed, limits: Limits
+    ) -> tuple[Cut, int, bool]:
+        """With the integrals of all of them, k-points spent on them, and whether all are within their tolerance."""
+        spent = 0
+        for bump, gap in found:
+            integrand = spot_integrand(self.integral, self.wanted, self.execution.memory, bump, cut.bumps)
+            most = int(max(DEAR * mesh.mesh.n_evaluated, DEAR * integrand.rule.n_points))
+            allowed = replace(limits, max_evaluations=min(limits.max_evaluations - spent, most))
+            inside = integrate(integrand, PART * tolerance, self.execution, allowed)
+            spent += 0 if inside is None else inside.evaluations
+            if inside is None or not inside.converged:
+                return cut, spent, False
+            cut = cut.with_spot(Spot(bump, gap), inside)
+        return cut, spent, True
