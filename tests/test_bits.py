@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import several
+from integrals.test_hidden import sheet
 
 import wannier_spin as ws
 
@@ -46,7 +47,13 @@ ON_BOXES = (
     .replace('"spin_hall", "nonlinear_drude_spin_current", "ac_spin_current"', '"spin_hall", "edelstein"')
     .replace("random.h5", "sheet.h5")
 )
-INPUTS = {"in": INPUT, "boxes": ON_BOXES, "meshes": ON_BOXES.replace("1e-9", "0.5").replace("start = 4", "")}
+HOT_SPOT = 'seedname = "gapped.h5"\nresponses = ["spin_hall"]\nmu = 0.0\ntemperature = 2\n[tolerance]\nrelative = 5e-2\n'
+INPUTS = {
+    "in": INPUT,
+    "boxes": ON_BOXES,
+    "meshes": ON_BOXES.replace("1e-9", "0.5").replace("start = 4", ""),
+    "spots": HOT_SPOT,
+}
 RANKS = (1, 2, 3, 7)
 Found = dict[str, dict[int, ws.ResultSet]]
 
@@ -54,6 +61,7 @@ Found = dict[str, dict[int, ws.ResultSet]]
 def prepare(folder: Path) -> Path:
     ws.models.random_model(n=6, seed=2).save(folder / "random.h5")
     ws.models.random_model(n=4, seed=2, periodic=(True, True, False)).save(folder / "sheet.h5")
+    sheet(1e-3, (0.3819, 0.1372)).save(folder / "gapped.h5")
     for name, text in INPUTS.items():
         (folder / f"{name}.toml").write_text(text)
     return folder
@@ -99,6 +107,16 @@ def test_on_meshes_within_a_tolerance(found: Found) -> None:
         assert found["meshes"][ranks].facts.meshes == first.meshes
         assert found["meshes"][ranks].facts.k_points == first.k_points
     assert_same_bits(found["meshes"], "blocks", "block_errors", "block_harmonics")
+
+
+def test_hot_spots_too(found: Found) -> None:
+    """The same spots, cut out of the same meshes."""
+    first = found["spots"][1].facts
+    assert len(first.notes["hot_spots"]) == 1
+    for ranks in RANKS[1:]:
+        assert found["spots"][ranks].facts.notes["hot_spots"] == first.notes["hot_spots"]
+        assert found["spots"][ranks].facts.k_points == first.k_points
+    assert_same_bits(found["spots"], "blocks", "block_errors", "block_harmonics", "block_spreads")
 
 
 def test_a_rank_killed_by_the_system_ends_all(tmp_path: Path) -> None:

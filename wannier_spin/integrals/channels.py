@@ -168,11 +168,11 @@ class Channels:
             tolerance.append(max(wanted.allowed(name, scale), noise, np.finfo(float).tiny))
         return self.judge_by(totals, np.array(tolerance))
 
-    def judge_by(self, totals: Totals, tolerance: Real) -> Verdict:
-        """The same with given tolerances (r,)."""
+    def judge_by(self, totals: Totals, allowed: Real) -> Verdict:
+        """The same with what is allowed of each response (r,)."""
         difference, spread = self._held(totals.difference), self._held(totals.spread)
         bars = [error_bar(difference @ Q, spread @ np.abs(Q)).max(initial=0.0) for Q in self.responses]
-        return Verdict(tolerance, np.array(bars) / tolerance)
+        return Verdict(allowed, np.array(bars) / allowed)
 
 
 def variants_name(plan: Plan, response: Response) -> str:

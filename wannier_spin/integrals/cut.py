@@ -18,7 +18,7 @@ from wannier_spin.storage import Array, Each, Schema, Value
 Real = NDArray[np.float64]
 CUT = Schema(
     {
-        "tried": Value((bool,)),
+        "given_up": Value((bool,)),
         "spots": Each(
             Schema(
                 {
@@ -26,7 +26,7 @@ CUT = Schema(
                     "metric": Array("f", ((3, 3),), finite=True),
                     "radius": Value((float,)),
                     "evaluations": Value((int,)),
-                    "gap": Array("f", ((6,),), finite=True, optional=True),
+                    "gap": Array("f", ((6,),), finite=True),
                 }
             )
         ),
@@ -40,14 +40,14 @@ CUT = Schema(
 class Cut:
     """spots, and the sums over them: value, fine - coarse, root of the sum of squared differences, (w, C) each.
 
-    tried : whether more of them were given up, and are not tried again.
+    given_up : whether some took too many points: no more are tried.
     """
 
     spots: tuple[Spot, ...] = ()
     value: Real | None = None
     difference: Real | None = None
     spread: Real | None = None
-    tried: bool = False
+    given_up: bool = False
 
     @property
     def bumps(self) -> tuple[Bump, ...]:
@@ -71,7 +71,7 @@ class Cut:
     def as_tree(self) -> dict[str, Any]:
         """For a checkpoint."""
         sums = {name: getattr(self, name) for name in ("value", "difference", "spread") if self.spots}
-        return {"tried": self.tried, "spots": {str(i): _tree(spot) for i, spot in enumerate(self.spots)}, **sums}
+        return {"given_up": self.given_up, "spots": {str(i): _tree(spot) for i, spot in enumerate(self.spots)}, **sums}
 
     @classmethod
     def of(cls, tree: Mapping[str, Any]) -> Cut:
@@ -79,7 +79,7 @@ class Cut:
         spots = tree.get("spots", {})
         value, difference, spread = (tree.get(name) for name in ("value", "difference", "spread"))
         found = tuple(_spot(spots[str(i)]) for i in range(len(spots)))
-        return cls(found, value, difference, spread, bool(tree.get("tried", False)))
+        return cls(found, value, difference, spread, bool(tree.get("given_up", False)))
 
     def notes(self) -> dict[str, Any]:
         """For the result."""
@@ -88,15 +88,14 @@ class Cut:
 
 def _tree(spot: Spot) -> dict[str, Any]:
     bump, gap = spot.bump, spot.gap
-    tree = {"centres": bump.centres, "metric": bump.metric, "radius": float(bump.radius), "evaluations": spot.evaluations}
-    return tree if gap is None else tree | {"gap": np.array([gap.size, gap.band, *gap.k, gap.energy])}
+    found = {"centres": bump.centres, "metric": bump.metric, "radius": float(bump.radius), "evaluations": spot.evaluations}
+    return found | {"gap": np.array([gap.size, gap.band, *gap.k, gap.energy])}
 
 
 def _spot(tree: Mapping[str, Any]) -> Spot:
+    size, band, *k, energy = (float(x) for x in tree["gap"])
     bump = Bump(tree["centres"], float(tree["radius"]), tree["metric"])
-    given = tree.get("gap")
-    gap = None if given is None else Gap(float(given[0]), int(given[1]), np.asarray(given[2:5]), float(given[5]))
-    return Spot(bump, gap, int(tree["evaluations"]))
+    return Spot(bump, Gap(size, int(band), np.array(k), energy), int(tree["evaluations"]))
 
 
 def _with_row(rows: Rows, difference: Real) -> Rows:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wannier_spin.integrals.algorithm import Execution, Integral
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.cut import Cut
-from wannier_spin.integrals.found import bumps_at, hot_points
+from wannier_spin.integrals.found import Room, bumps_at, hot_points
 from wannier_spin.integrals.gaps import Gap
 from wannier_spin.integrals.mesh import Summed
 from wannier_spin.integrals.spots import Spot, integrate, spot_integrand
@@ -33,7 +33,7 @@ DEAR = 20.0  # times the points of the mesh that a spot may take
 
 @dataclass(frozen=True)
 class Cutting:
-    """predicted : points of meshes until they are within the tolerance, from bars (r,) and tolerances (r,) of this one.
+    """predicted : points of meshes until they are within the tolerance, from bars (r,) and what is allowed (r,) of this one.
     max_evaluations, max_seconds : that are left.
     """
 
@@ -45,70 +45,77 @@ class Cutting:
     max_seconds: float
 
     def cut(self, summed: Summed, cut: Cut) -> tuple[Summed, Cut, int]:
-        """The mesh with less in it, what is cut out, and k-points spent on boxes that were of no use. Raises Interrupted."""
-        end = time.monotonic() + self.max_seconds
-        left = self.max_evaluations
+        """The mesh with less in it, what is cut out, and k-points spent on what was of no use. Raises Interrupted."""
+        end, left = time.monotonic() + self.max_seconds, self.max_evaluations
         for _ in range(ROUNDS):
             before = standing(self.integral, self.wanted, cut.joined(summed.sums()), None)
-            found = None if cut.tried or before.excess(None).max() <= 1 else self._found(summed, before.tolerance, cut)
-            trial = self._trial(summed, found or [], before, cut)
-            if trial is None or not found:
+            if cut.given_up or before.excess(None).max() <= 1 or left < summed.mesh.n_evaluated:
                 break
-            limits = Limits(left, end - time.monotonic())
-            inside, evaluations, whole = self._integrated(found, before.tolerance, cut, trial, limits)
-            left -= evaluations + trial.evaluations - summed.evaluations
-            if not whole:
-                return summed, replace(cut, tried=True), evaluations + trial.evaluations - summed.evaluations
+            found = self._found(summed, before.tolerance, cut)
+            if not found:
+                break
+            trial = self._without(summed, found)
+            again = trial.evaluations - summed.evaluations
+            if not self._pays(before, trial, cut, len(found)):
+                return summed, cut, again
+            limits = Limits(left - again, end - time.monotonic())
+            inside, evaluations = self._integrated(found, before.tolerance, cut, trial, limits)
+            if inside is None:
+                return summed, replace(cut, given_up=True), again + evaluations
+            left -= again + evaluations
             summed, cut = trial, inside
         return summed, cut, 0
 
-    def _found(self, summed: Summed, tolerance: Real, cut: Cut) -> list[tuple[Bump, Gap | None]] | None:
+    def _found(self, summed: Summed, allowed: Real, cut: Cut) -> list[tuple[Bump, Gap]] | None:
         """Bumps about what is too large, as rank 0 finds them."""
         integral, comm = self.integral, self.execution.comm
         peaks, bars = summed.mean.peaks, summed.how.bars
         if peaks is None or bars is None:
             return None
 
-        def found() -> list[tuple[Bump, Gap | None]] | None:
+        def found() -> list[tuple[Bump, Gap]] | None:
             if comm.rank:
                 return None
             sample = bars.sample
             held = self.wanted.judged(integral.occupation).reshape(integral.occupation.shape)[np.ix_(sample.mu, sample.kT)]
-            hot = hot_points(peaks, tolerance, sample.occupation, held.ravel())
+            hot = hot_points(peaks, allowed, sample.occupation, held.ravel())
             points = np.array(summed.mesh.points)[np.argsort(summed.how.source.axes)]
-            return bumps_at(integral, hot, points.tolist(), MOST - len(cut.spots))
+            return bumps_at(integral, hot, points.tolist(), bars.step, self._room(cut))
 
-        bumps: list[tuple[Bump, Gap | None]] | None = comm.bcast(together(comm, found))
+        bumps: list[tuple[Bump, Gap]] | None = comm.bcast(together(comm, found))
         return bumps
 
-    def _trial(self, summed: Summed, found: Sequence[tuple[Bump, Gap | None]], before: Standing, cut: Cut) -> Summed | None:
-        """The mesh without them; None where that does not pay, or they are too much of the zone."""
-        model, bumps = self.integral.model, [bump for bump, _ in found]
+    def _room(self, cut: Cut) -> Room:
+        """What others have left."""
+        model = self.integral.model
         assert isinstance(model, TightBindingModel)
-        if not bumps:
-            return None
-        used = bumps[0].metric[np.array(model.periodic)]
+        used = 2 * np.pi * np.linalg.inv(model.lattice).T[np.array(model.periodic)]
         zone = float(np.sqrt(np.linalg.det(used @ used.T)))
-        if sum(bump.volume(model.dimension) for bump in (*cut.bumps, *bumps)) > COVERED * zone:
-            return None
-        for bump in bumps:
+        return Room(MOST - len(cut.spots), COVERED * zone - sum(bump.volume(model.dimension) for bump in cut.bumps))
+
+    def _without(self, summed: Summed, found: Sequence[tuple[Bump, Gap]]) -> Summed:
+        """The mesh without them."""
+        for bump, _ in found:
             summed = summed.without(bump, self.execution)
-        after = standing(self.integral, self.wanted, cut.joined(summed.sums()), None)
-        saved = self.predicted(before.bars, before.tolerance) - self.predicted(after.bars, before.tolerance)
-        return summed if saved > COST * len(bumps) else None
+        return summed
+
+    def _pays(self, before: Standing, trial: Summed, cut: Cut, spots: int) -> bool:
+        """Whether meshes without them need that much less."""
+        after = standing(self.integral, self.wanted, cut.joined(trial.sums()), None)
+        return self.predicted(before.bars, before.tolerance) - self.predicted(after.bars, before.tolerance) > COST * spots
 
     def _integrated(
-        self, found: Sequence[tuple[Bump, Gap | None]], tolerance: Real, cut: Cut, mesh: Summed, limits: Limits
-    ) -> tuple[Cut, int, bool]:
-        """With the integrals of all of them, k-points spent on them, and whether all are within their tolerance."""
+        self, found: Sequence[tuple[Bump, Gap]], allowed: Real, cut: Cut, mesh: Summed, limits: Limits
+    ) -> tuple[Cut | None, int]:
+        """With the integrals of all of them, None where one is not within its tolerance; and k-points spent on them."""
         spent = 0
         for bump, gap in found:
             integrand = spot_integrand(self.integral, self.wanted, self.execution.memory, bump, cut.bumps)
             most = int(max(DEAR * mesh.mesh.n_evaluated, DEAR * integrand.rule.n_points))
-            allowed = replace(limits, max_evaluations=min(limits.max_evaluations - spent, most))
-            inside = integrate(integrand, PART * tolerance, self.execution, allowed)
+            own = replace(limits, max_evaluations=min(limits.max_evaluations - spent, most))
+            inside = integrate(integrand, PART * allowed, self.execution, own)
             spent += 0 if inside is None else inside.evaluations
             if inside is None or not inside.converged:
-                return cut, spent, False
+                return None, spent
             cut = cut.with_spot(Spot(bump, gap), inside)
-        return cut, spent, True
+        return cut, spent

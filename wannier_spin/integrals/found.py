@@ -24,6 +24,7 @@ TYPICAL, RANKS = 4.0, slice(4, 24)  # times the median of these orbits: where al
 RADIUS = 4.0  # spacings: a bump that the mesh resolves
 APART = 2.0  # spacings: nearer ones are one
 FOLLOWED = 3.0  # spacings: how far from its point a gap may be
+SMALL = 0.5  # of what energies change by from one point to the next: larger gaps are seen
 
 
 @dataclass(frozen=True)
@@ -36,58 +37,83 @@ class Hot:
     kT: float
 
 
-def hot_points(peaks: Peaks, tolerance: Real, scan: Occupation, judged: NDArray[np.bool_]) -> list[Hot]:
-    """The largest first. peaks : as `Watch` makes them. tolerance : (r,). judged : (points of the scan,) held to a tolerance."""
+def hot_points(peaks: Peaks, allowed: Real, scan: Occupation, judged: NDArray[np.bool_]) -> list[Hot]:
+    """The largest first.
+
+    peaks : as `Watch` makes them. allowed : (r,) errors of the responses. judged : (points of the scan,) held to a tolerance.
+    """
     n, (mu, kT) = scan.n_points, scan.points
-    size = peaks.size.reshape(len(peaks.size), 2, len(tolerance), n) / tolerance[:, None]
+    size = peaks.size.reshape(len(peaks.size), 2, len(allowed), n) / allowed[:, None]
     typical = np.median(size[RANKS, 0], axis=0) if len(size) > RANKS.start else np.zeros(size.shape[2:])
     large = (size > SHARE) & judged
     large[:, 0] &= size[:, 0] > TYPICAL * typical
     found = []
     for row, kind, response, point in np.argwhere(large):
-        place = (kind * len(tolerance) + response) * n + point
+        place = (kind * len(allowed) + response) * n + point
         k = peaks.k[row, place]
         found.append(Hot(k, float(size[row, kind, response, point]), float(mu[point]), float(kT[point])))
     order = np.argsort([-float(f"{hot.excess:.9g}") for hot in found], kind="stable")
     return [found[i] for i in order]
 
 
-def bumps_at(integral: Integral, hot: Sequence[Hot], points: Sequence[int], most: int) -> list[tuple[Bump, Gap | None]] | None:
-    """Bumps about the gaps next to hot points, none about one that another is near. points : of the mesh.
+def bumps_at(integral: Integral, hot: Sequence[Hot], points: Sequence[int], step: float, room: Room) -> list[tuple[Bump, Gap]]:
+    """Bumps about the small gaps next to hot points, as many as there is room for.
 
-    None for more than `most` of them, or where a ball would meet its own images.
+    points : of the mesh. step : what an energy changes by from one point to the next, eV. What is hot without a small gap is left
+    to the mesh: it is not one spot, but the scale of the bands.
     """
     model = integral.model
     assert isinstance(model, TightBindingModel)
     reciprocal = np.asarray(2 * np.pi * np.linalg.inv(model.lattice).T, np.float64)
     several = np.array(points) > 1
     spacing = float((np.linalg.norm(reciprocal, axis=1) / np.array(points))[several].max())
-    axes = mesh_axes(model.lattice, points, [op.rotation for op in integral.reducing])
-    found: list[tuple[Bump, Gap | None]] = []
+    near = _Near(integral, mesh_axes(model.lattice, points, [op.rotation for op in integral.reducing]), spacing, step, reciprocal)
+    found: list[tuple[Bump, Gap]] = []
     for one in hot:
         if any(bump.distance(one.k) < APART * spacing for bump, _ in found):
             continue
-        gap = _gap_near(integral, one, axes, spacing, reciprocal)
-        centre = one.k if gap is None else gap.k
-        if any(bump.distance(centre) < APART * spacing for bump, _ in found):
+        gap = near.gap(one)
+        if gap is None or any(bump.distance(gap.k) < APART * spacing for bump, _ in found):
             continue
-        bump = Bump(images_of(integral.reducing, centre), RADIUS * spacing, reciprocal)
-        if len(found) == most or not bump.fits:
-            return None
-        found.append((bump, gap))
+        bump = Bump(images_of(integral.reducing, gap.k), RADIUS * spacing, reciprocal)
+        if (
+            len(found) < room.spots
+            and sum(b.volume(model.dimension) for b in (bump, *(b for b, _ in found))) <= room.volume
+            and bump.fits
+        ):
+            found.append((bump, gap))
     return found
 
 
-def _gap_near(integral: Integral, hot: Hot, axes: Real, spacing: float, reciprocal: Real) -> Gap | None:
-    """The smallest gap at mu that leads from a hot point to its neighbourhood."""
-    gaps = NearestGaps.of(geometry_at(integral, hot.k[None]), axes)
-    reach = NEAR_FERMI * hot.kT
-    near = np.isfinite(gaps.now[0]) & (np.abs(gaps.energy[0] - hot.mu) < reach + gaps.margin[0])
-    best: Gap | None = None
-    for band in np.flatnonzero(near):
-        gap = followed(integral, hot.k, int(band), axes)
-        step = gap.k - hot.k
-        distance = float(np.linalg.norm((step - np.round(step)) @ reciprocal))
-        if distance < FOLLOWED * spacing and abs(gap.energy - hot.mu) < reach + gap.size and (best is None or gap.size < best.size):
-            best = gap
-    return best
+@dataclass(frozen=True)
+class Room:
+    """How many spots there may be, and how large all their balls together, 1/angstrom^d."""
+
+    spots: int
+    volume: float
+
+
+@dataclass(frozen=True)
+class _Near:
+    """axes : of `NearestGaps`. spacing : 1/angstrom. step : eV. reciprocal : rows are the reciprocal vectors, Cartesian."""
+
+    integral: Integral
+    axes: Real
+    spacing: float
+    step: float
+    reciprocal: Real
+
+    def gap(self, hot: Hot) -> Gap | None:
+        """The smallest gap near a hot point, between bands that come as near to mu as they change from one point to the next."""
+        gaps = NearestGaps.of(geometry_at(self.integral, hot.k[None]), self.axes)
+        reach = NEAR_FERMI * hot.kT + self.step
+        near = np.isfinite(gaps.now[0]) & (np.abs(gaps.energy[0] - hot.mu) < reach) & (gaps.least[0] < SMALL * self.step)
+        best: Gap | None = None
+        for band in np.flatnonzero(near):
+            gap = followed(self.integral, hot.k, int(band), self.axes)
+            step = gap.k - hot.k
+            distance = float(np.linalg.norm((step - np.round(step)) @ self.reciprocal))
+            small = gap.size < SMALL * self.step and distance < FOLLOWED * self.spacing and abs(gap.energy - hot.mu) < reach
+            if small and (best is None or gap.size < best.size):
+                best = gap
+        return best

@@ -209,9 +209,9 @@ class _Run:
         """With hot spots cut out, where that saves points; see `Cutting`."""
         n, dimension = summed.mesh.n_evaluated, self.integral.model.dimension
 
-        def predicted(bars: Real, tolerance: Real) -> float:
+        def predicted(bars: Real, allowed: Real) -> float:
             power = _power((*reached.stages, Stage(summed.mesh.points, n, 0.0, bars)))
-            excess = float((bars / tolerance).max(initial=0.0))
+            excess = float((bars / allowed).max(initial=0.0))
             return n * max(excess / AIM, 1.0) ** (dimension / power) if np.isfinite(excess) else np.inf
 
         left = self.wanted.max_evaluations - reached.spent - summed.evaluations

@@ -31,17 +31,15 @@ Real = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Spot:
-    """Where it is, the gap that makes it (None: no small one was found), and k-points spent on it."""
+    """Where it is, the gap that makes it, and k-points spent on it."""
 
     bump: Bump
-    gap: Gap | None
+    gap: Gap
     evaluations: int = 0
 
     def __str__(self) -> str:
-        where = ", ".join(f"{x:.4f}" for x in self.bump.centres[0])
-        what = f"k = ({where}), no small gap" if self.gap is None else str(self.gap)
         n = len(self.bump.centres)
-        return f"{what}; within {self.bump.radius:.3g} 1/angstrom, {n} of them by symmetry, {self.evaluations} k-points"
+        return f"{self.gap}; within {self.bump.radius:.3g} 1/angstrom, {n} of them by symmetry, {self.evaluations} k-points"
 
 
 @dataclass(frozen=True)
@@ -98,8 +96,8 @@ def _cover(axes: BoxSymmetry, bump: Bump, periodic: Sequence[bool]) -> Tiling:
     return Tiling((a, b, c), axes.permutations, axes.signs)
 
 
-def integrate(integrand: SpotIntegrand, tolerance: Real, execution: Execution, limits: Limits) -> Inside | None:
-    """The integral of a spot, with error bars of the responses within these tolerances (r,); None if the limits do not allow it
+def integrate(integrand: SpotIntegrand, allowed: Real, execution: Execution, limits: Limits) -> Inside | None:
+    """The integral of a spot, with error bars of the responses within what is allowed (r,); None if the limits do not allow it
     to begin. Raises Interrupted.
     """
     channels, points = integrand.channels, integrand.rule.n_points
@@ -108,7 +106,7 @@ def integrate(integrand: SpotIntegrand, tolerance: Real, execution: Execution, l
     problem = Problem(
         integrand=integrand,
         points=points,
-        judge=lambda totals: channels.judge_by(totals, tolerance),
+        judge=lambda totals: channels.judge_by(totals, allowed),
         tiling=integrand.tiling,
         limits=limits,
         comm=execution.comm,

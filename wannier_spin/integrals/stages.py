@@ -80,7 +80,7 @@ class Reached:
         tree |= {"spent": self.spent, "of_boxes": float(self.of_boxes)}
         tree |= {name: getattr(sums, name) for name in ("fine", "difference", "minima")}
         tree |= {"sample": sums.rows.sample, "of_point": sums.rows.of_point, "factors": dict(sums.rows.factors)}
-        tree |= {"cut": self.cut.as_tree()} if self.cut.spots or self.cut.tried else {}
+        tree |= {"cut": self.cut.as_tree()} if self.cut.spots or self.cut.given_up else {}
         return tree if self.moved is None else tree | {"moved": self.moved}
 
     @classmethod

@@ -17,36 +17,39 @@ from wannier_spin.integration.adaptive import DOUBT
 from wannier_spin.integration.peaks import Peaks
 
 Real = NDArray[np.float64]
+Integer = NDArray[np.int64]
 _ALIKE = 1e-9
 
 
 @dataclass(frozen=True)
 class Watch:
-    """responses : of each its components (c, components), alike ones once. density : of one point of the mesh. points : of the
-    sample of the scan.
+    """responses : of each the channels that it is made of (j,), and its components from these (j, components), alike ones once.
+    density : of one point of the mesh. points : of the sample of the scan.
 
     Peaks have a column for each (response, point of the sample), first of the points themselves, then of what they hide.
     """
 
-    responses: tuple[Real, ...]
+    responses: tuple[tuple[Integer, Real], ...]
     density: float
     points: int
 
     @classmethod
     def of(cls, channels: Channels, density: float, points: int) -> Watch:
         """Of the responses of these channels, in their units."""
-        return cls(tuple(_distinct(Q) for Q in channels.responses), density, points)
+        used = [np.flatnonzero(np.abs(Q).max(axis=1, initial=0.0)) for Q in channels.responses]
+        return cls(tuple((rows, _distinct(Q[rows])) for rows, Q in zip(used, channels.responses, strict=True)), density, points)
 
     def peaks(self, k: Real, weights: Real, by_point: Real, beside: Beside) -> Peaks:
         """k (p,3), weights (p,), sums over bands (p, points of the sample and others, channels), and what hides beside them."""
         sums, amount = by_point[:, : self.points], DOUBT * self.density * beside.amount[:, : self.points]
-        columns = [np.abs(sums @ Q).max(axis=-1, initial=0.0) * (self.density * np.abs(weights))[:, None] for Q in self.responses]
-        for Q in self.responses:
-            hidden = np.zeros((len(k), self.points))
-            largest = np.abs(beside.densities @ Q[: beside.densities.shape[1]]).max(axis=-1, initial=0.0)
-            np.add.at(hidden, beside.point, np.abs(amount) * largest[:, None])
-            columns.append(hidden)
-        return Peaks.of(np.concatenate(columns, axis=1), k)
+        n_sea = beside.densities.shape[1]
+        seen, hidden = [], np.zeros((len(k), len(self.responses), self.points))
+        for number, (rows, Q) in enumerate(self.responses):
+            size = np.abs(sums[..., rows] @ Q).max(axis=-1, initial=0.0)
+            seen.append(size * (self.density * np.abs(weights))[:, None])
+            largest = np.abs(beside.densities[:, rows[rows < n_sea]] @ Q[rows < n_sea]).max(axis=-1, initial=0.0)
+            np.add.at(hidden[:, number], beside.point, np.abs(amount) * largest[:, None])
+        return Peaks.of(np.concatenate([*seen, hidden.reshape(len(k), -1)], axis=1), k)
 
 
 def _distinct(Q: Real) -> Real:
@@ -56,4 +59,4 @@ def _distinct(Q: Real) -> Real:
     for q in Q.T:
         if np.abs(q).max(initial=0.0) > scale and all(min(np.abs(q - p).max(), np.abs(q + p).max()) > scale for p in kept):
             kept.append(q)
-    return np.array(kept).reshape(-1, len(Q)).T
+    return np.stack(kept, axis=1) if kept else np.zeros((len(Q), 0))

@@ -184,7 +184,9 @@ class RunFacts:
         if self.tolerance is not None and self.boxes:
             return f"{self.tolerance}, {self.boxes} boxes"
         if self.tolerance is not None and self.meshes:
-            return f"{self.tolerance}, mesh {'x'.join(map(str, self.meshes[-1]))}"
+            n = len(self.notes.get("hot_spots", ()))
+            spots = f", {n} hot spot{'s' * (n > 1)}" if n else ""
+            return f"{self.tolerance}, mesh {'x'.join(map(str, self.meshes[-1]))}{spots}"
         return "grid not known" if self.sampling is None else str(self.sampling)
 
     def as_mapping(self) -> dict[str, Any]:

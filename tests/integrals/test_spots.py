@@ -1,0 +1,179 @@
+"""Hot spots: mesh outside and boxes inside make the whole; found, centred, kept and counted within a tolerance."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from integrals.test_hidden import EXACT, sheet
+from symmetry.structures import symmetric_models
+
+import wannier_spin as ws
+from wannier_spin.calculation.integrate import Task, integral_of
+from wannier_spin.errors import Interrupted
+from wannier_spin.integrals.algorithm import Control, Execution, Integral, Round
+from wannier_spin.integrals.channels import Tolerance, combinations
+from wannier_spin.integrals.cut import Cut
+from wannier_spin.integrals.gaps import Gap
+from wannier_spin.integrals.mesh import OnMesh
+from wannier_spin.integrals.spots import Spot, integrate, spot_integrand
+from wannier_spin.integration.adaptive import Limits
+from wannier_spin.integration.bumps import Bump
+from wannier_spin.integration.parallel import SERIAL
+from wannier_spin.prepared import prepare
+from wannier_spin.request import Request
+from wannier_spin.symmetry import images_of
+
+RUN = Execution(1.0, SERIAL)
+LIMITS = Limits(10**6, np.inf)
+K0 = (0.3819, 0.1372)
+NONE = Gap(0.0, 1, np.zeros(3), 0.0)
+LEVI_CIVITA = np.array([[[(i - j) * (j - k) * (k - i) / 2 for k in range(3)] for j in range(3)] for i in range(3)])
+
+
+def integral(name: str = "zincblende -43m1'", **options: object) -> Integral:
+    model, structure, _ = symmetric_models()[name]
+    asked = {"mu": [-1.5, -1.2], "temperature": 3000.0, "tolerance": 1e-2, "symmetry": structure} | options
+    task = Task.of(prepare(model, Request(["spin_hall"], **asked)))  # type: ignore[arg-type]
+    return integral_of(task, task.prepared.degeneracy_tolerance)
+
+
+def bump_of(given: Integral, k: Sequence[float], radius: float) -> Bump:
+    return Bump(images_of(given.reducing, np.array(k)), radius, 2 * np.pi * np.linalg.inv(given.model.lattice).T)  # type: ignore[union-attr]
+
+
+def spots(given: Integral, bumps: list[Bump], tolerance: float) -> Cut:
+    cut = Cut()
+    for bump in bumps:
+        integrand = spot_integrand(given, Tolerance(), 1.0, bump, cut.bumps)
+        inside = integrate(integrand, np.array([tolerance]), RUN, LIMITS)
+        assert inside is not None
+        assert inside.converged
+        cut = cut.with_spot(Spot(bump, NONE), inside)
+    return cut
+
+
+@pytest.mark.parametrize("k", [(0.0, 0.3, 0.3), (0.31, 0.12, 0.23)], ids=["on an axis", "generic"])
+def test_outside_and_inside_are_the_whole(k: tuple[float, float, float]) -> None:
+    """Two spots that overlap, with the operations that leave the first one where it is, and without: the integral over the zone."""
+    given = integral()
+    whole = OnMesh((24, 24, 24)).sums(given, RUN).fine
+    largest = np.abs(whole).max()
+    assert largest > 1e-6
+    bumps = [bump_of(given, k, 2.2), bump_of(given, (k[0], k[1], k[2] + 0.05), 1.8)]
+    cut = spots(given, bumps, 1e-3 * largest)
+    assert np.abs(cut.value).max() > 0.02 * largest  # type: ignore[arg-type]
+    outside = OnMesh((30, 30, 30), bumps=cut.bumps).sums(given, RUN)
+    assert np.abs(outside.fine - whole).max() > 0.02 * largest
+    assert np.abs(cut.joined(outside).fine - whole).max() < 2e-3 * largest
+
+
+def test_the_operations_of_a_spot_change_nothing_but_its_cost() -> None:
+    """Six images by the group with the site's eight operations, and one of the six without any symmetry: what zincblende leaves of
+    the tensor, its antisymmetric part, is a sixth.
+    """
+    given, free = integral(), integral(symmetry=None)
+    assert not free.reducing
+    bump = bump_of(given, (0.0, 0.3, 0.3), 1.5)
+    together, alone = spots(given, [bump], 1e-5), spots(free, [replace(bump, centres=bump.centres[:1])], 1e-5)
+    assert len(bump.centres) == 6
+    assert alone.spots[0].evaluations > 3 * together.spots[0].evaluations
+    left = []
+    for one, cut in ((given, together), (free, alone)):
+        assert cut.value is not None
+        tensor = combinations(one.plan, cut.value, one.relaxation, one.tau)["spin_hall"].reshape(2, 3, 3, 3)
+        left.append(np.einsum("wabc,abc->w", tensor, LEVI_CIVITA))
+    assert np.abs(left[0]).min() > 1e-4
+    assert 6 * left[1] == pytest.approx(left[0], abs=1e-5)
+
+
+def test_cutting_out_afterwards_is_cutting_out() -> None:
+    """Only the points in the bump are evaluated once more; sums, bars and the largest terms become those of the mesh without."""
+    given, points = integral(), (22, 22, 22)
+    before = OnMesh(points).summed(given, RUN, Tolerance())
+    assert before.mean.peaks is not None
+    bump = bump_of(given, before.mean.peaks.k[0, 0], 1.5)
+    after, expected = before.without(bump, RUN), OnMesh(points, bumps=(bump,)).summed(given, RUN, Tolerance())
+    assert 0 < after.evaluations - before.evaluations < 0.5 * before.evaluations
+    ours, theirs, old = after.sums(), expected.sums(), before.sums()
+    scale = np.abs(old.fine).max()
+    assert np.abs(old.fine - theirs.fine).max() > 1e-3 * scale
+    for name in ("fine", "difference"):
+        assert np.abs(getattr(ours, name) - getattr(theirs, name)).max() < 1e-12 * scale
+    assert ours.rows is not None
+    assert theirs.rows is not None
+    assert np.abs(ours.rows.sample - theirs.rows.sample).max() < 1e-12 * scale
+    assert ours.rows.factors["spin_hall"] == pytest.approx(theirs.rows.factors["spin_hall"], rel=1e-6)
+    peaks = (before.mean.peaks, after.mean.peaks, expected.mean.peaks)
+    first, second, third = (one.size[:4, 0] for one in peaks if one is not None)
+    assert third.max() < 0.98 * first.max()
+    assert np.abs(second - third).max() < 1e-9 * first.max()
+
+
+OPTIONS = {"mu": 0.0, "temperature": 2.0}
+
+
+@pytest.fixture(scope="module")
+def cut_out() -> tuple[ws.ResultSet, list[Round]]:
+    rounds: list[Round] = []
+    control = Control(report=rounds.append)
+    return ws.compute(sheet(1e-3, K0), "spin_hall", tolerance=1e-2, control=control, **OPTIONS), rounds
+
+
+def test_a_small_gap_is_cut_out(cut_out: tuple[ws.ResultSet, list[Round]]) -> None:
+    """Centred on the gap though no point of the mesh is there, and every k-point counted."""
+    result, rounds = cut_out
+    tensor = result["spin_hall"]
+    assert tensor.converged
+    error = abs(tensor.values[0, 0, 0, 1, 2] - EXACT)
+    assert error <= tensor.error[0, 0, 0, 1, 2] <= 1e-2 * EXACT * 1.01
+    notes = result.facts.notes
+    assert list(notes["hot_spots"]) == ["1"]
+    words = notes["hot_spots"]["1"]
+    assert words.startswith("2 meV between bands 2 and 3 at k = (0.3819, 0.1372, 0.0000), ")
+    on_boxes = int(words.rsplit(", ", 1)[1].split()[0])
+    again = result.facts.k_points - on_boxes - sum(notes["k_points_of_meshes"])
+    assert on_boxes > 500
+    assert 0 < again < 0.3 * notes["k_points_of_meshes"][-1]
+    assert rounds[-1].evaluations == result.facts.k_points
+    assert all(round_.mesh for round_ in rounds)
+    assert result.facts.how().endswith(", 1 hot spot")
+    assert "hot_spots" not in ws.compute(sheet(0.5, K0), "spin_hall", tolerance=1e-2, mu=0.0, temperature=300.0).facts.notes
+
+
+def test_stored_and_resumed(cut_out: tuple[ws.ResultSet, list[Round]], tmp_path: Path) -> None:
+    """Stopped in the boxes of the spot, and after it: the same bits; and the result comes back from its file."""
+    path, model = tmp_path / "c.h5", sheet(1e-3, K0)
+    for until in (1, 2):
+        rounds: list[Round] = []
+        calls = [0]
+
+        def stop(rounds: list[Round] = rounds, calls: list[int] = calls, until: int = until) -> bool:
+            calls[0] += len(rounds) >= until
+            return calls[0] > 60
+
+        control = Control(path, until > 1, rounds.append, stop)
+        try:
+            result = ws.compute(model, "spin_hall", tolerance=1e-2, control=control, **OPTIONS)
+        except Interrupted:
+            assert until == 1
+            result = ws.compute(model, "spin_hall", tolerance=1e-2, control=Control(path, True), **OPTIONS)
+        for name in ("values", "error"):
+            assert getattr(result["spin_hall"], name).tobytes() == getattr(cut_out[0]["spin_hall"], name).tobytes()
+        assert result.facts.k_points == cut_out[0].facts.k_points
+        assert result.facts.notes["hot_spots"] == cut_out[0].facts.notes["hot_spots"]
+    loaded = ws.load(result.save(tmp_path / "r.h5"))
+    assert (loaded["spin_hall"].error == result["spin_hall"].error).all()
+    assert loaded.facts.notes["hot_spots"] == result.facts.notes["hot_spots"]
+
+
+def test_limits_hold_for_spots_too() -> None:
+    """Where they do not suffice the spot is given up, not counted as integrated, and nothing is called converged."""
+    with pytest.warns(ws.AccuracyWarning, match="not converged"):
+        result = ws.compute(sheet(1e-3, K0), "spin_hall", tolerance=Tolerance(1e-2, max_evaluations=4000), **OPTIONS)
+    tensor = result["spin_hall"]
+    assert tensor.converged is False
+    assert result.facts.k_points <= 4000
+    assert "hot_spots" not in result.facts.notes
+    assert abs(tensor.values[0, 0, 0, 1, 2] - EXACT) <= tensor.error[0, 0, 0, 1, 2]
