@@ -177,3 +177,12 @@ def test_limits_hold_for_spots_too() -> None:
     assert result.facts.k_points <= 4000
     assert "hot_spots" not in result.facts.notes
     assert abs(tensor.values[0, 0, 0, 1, 2] - EXACT) <= tensor.error[0, 0, 0, 1, 2]
+
+
+def test_what_symmetry_forbids_has_no_hot_points() -> None:
+    """A response of which the group leaves nothing beside one that it allows."""
+    model, structure, _ = symmetric_models()["rashba 4mm1'"]
+    found = ws.compute(model, ["spin_hall", "magnetic_spin_hall"], tolerance=0.3, mu=0.3, temperature=3000.0, symmetry=structure)
+    assert found["spin_hall"].converged
+    assert np.abs(found["spin_hall"].values).max() > 1e-6
+    assert np.abs(found["magnetic_spin_hall"].values).max() == 0
