@@ -58,6 +58,15 @@ def test_degeneracies_of_no_mesh_are_a_doubt(tmp_path: Path) -> None:
     assert any("of no mesh" in text for text in fitness_of(model).warnings)
 
 
+def test_degeneracies_all_equal_are_of_a_model(tmp_path: Path) -> None:
+    """Scripts that list each bond from both its ends halve it by degeneracies; no mesh has 2 at R = 0."""
+    R = np.array([(x, 0, 0) for x in range(-7, 8)])
+    H = np.exp(-np.abs(R[:, 0]))[:, None, None] * np.eye(2)
+    model = read_hr(write_seed(tmp_path, hr_lines(R, H.astype(complex), "# by a script", degeneracies=[2] * 15)))
+    np.testing.assert_allclose(bands(model.R_vectors, model.hamiltonian_R), bands(R, H / 2), atol=1e-9)
+    assert not any("of no mesh" in text for text in fitness_of(model).warnings)
+
+
 def test_degeneracies_that_were_lost_are_a_doubt(tmp_path: Path) -> None:
     """All 1 in a file of Wannier90, with R and R' equal modulo the mesh of .win: it never writes that. Others may."""
     R, H, _ = mesh_of_two()
@@ -102,6 +111,16 @@ def test_centres_of_tb_against_wout_and_xyz(tmp_path: Path) -> None:
 
 
 # --- _hr.dat of others ------------------------------------------------------------------------------------------------
+
+
+def test_centres_written_by_hand(tmp_path: Path) -> None:
+    R, H = random_hoppings()
+    seed = write_seed(tmp_path, hr_lines(R, H))
+    (tmp_path / "x_centres.xyz").write_text("2\nby hand\n X 0 -1 2.\nX\t1.5e-1 .25 +12\n")
+    np.testing.assert_allclose(read_hr(seed).centres, [[0, -1, 2], [0.15, 0.25, 12]])
+    (tmp_path / "x_centres.xyz").write_text("2\nby hand\nX 0 0 0\nX 123 4\n")
+    with pytest.raises(InputError, match="lists 1 Wannier centres"):
+        read_hr(seed)
 
 
 def test_comments_few_degeneracies_and_any_order_of_lines(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,6 +172,7 @@ def _check_axes(crystal: Structure, path: Path, seed: Path) -> None:
 
 
 _NUMBER = r"\s*(-?\d+\.\d+)\s*,?"
+_ANY_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
 def _from_wout(path: Path, n: int) -> NDArray[np.float64]:
@@ -186,12 +188,16 @@ def _from_wout(path: Path, n: int) -> NDArray[np.float64]:
 
 
 def _from_xyz(path: Path, n: int) -> NDArray[np.float64]:
-    """Centres (n, 3); this file is in angstrom whatever the length unit."""
-    return _found(r"^\s*X\s", read_bytes(path).decode("utf-8", "replace"), path, n)
+    """Centres (n, 3); this file is in angstrom whatever the length unit. Written by hand, it has numbers of any form."""
+    lines = re.findall(r"^\s*X\s(.*)$", read_bytes(path).decode("utf-8", "replace"), re.MULTILINE)
+    return _checked([numbers for line in lines if len(numbers := _ANY_NUMBER.findall(line)) == 3], path, n)
 
 
 def _found(label: str, text: str, path: Path, n: int) -> NDArray[np.float64]:
-    found = re.findall(label + 3 * _NUMBER, text, re.MULTILINE)
+    return _checked(re.findall(label + 3 * _NUMBER, text, re.MULTILINE), path, n)
+
+
+def _checked(found: list[Any], path: Path, n: int) -> NDArray[np.float64]:
     centres = np.array(found, float)
     if len(found) != n or np.abs(centres).max() > 1e6:
         raise InputError(f"'{path}' lists {len(found)} Wannier centres at its end, expected {n}; run wannier90.x again")
