@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("observables", "tensors", "storage", "locks"),
     ("operators", "model", "nonorthogonal", "continuum", "orbitals", "components", "results"),
     ("readers", "models", "bloch"),
-    ("geometry", "quantum_geometry", "occupation", "weights"),
+    ("geometry", "quantum_geometry", "box_means", "occupation", "weights"),
     ("responses", "integration", "symmetry"),
     ("integrals",),
     ("carriers", "sites", "keywords", "values", "request", "prepared", "config", "analysis", "calculation"),

@@ -8,7 +8,7 @@ import pytest
 from rounding import same
 
 from wannier_spin import InputError, compute, models
-from wannier_spin.occupation import CUTOFF, Occupation, box_means, fermi_integrals
+from wannier_spin.occupation import CUTOFF, Occupation, subset
 
 ENERGIES = np.linspace(-1, 1, 401)
 
@@ -208,19 +208,6 @@ def test_small_spreads(d, largest):
         assert np.abs(slope_[:, 0] - expected[1]).max() < 1e-9 / kT
 
 
-@pytest.mark.parametrize(("widest", "bound"), [(9.0, 1e-9), (20.0, 2e-5), (200.0, 3e-4)])  # in kT
-def test_wide_and_thin(widest, bound):
-    """What the least thickness of boxes costs: nothing up to 10 kT. Exact along the wide edge, series along the thin ones."""
-    thin, x = 0.055, np.linspace(-1.2, 1.2, 97) * widest
-    _, share, _ = box_means(x, 1.0, np.zeros(1), np.array([[widest, thin, thin]]), fermi_integrals)
-    below, orders = -np.abs(x), (1, -1, -3)
-    means = [fermi_integrals(m, below + widest)[0] - fermi_integrals(m, below - widest)[0] for m in orders]
-    second = thin**2 / 3
-    expected = (means[0] + second * means[1] + (second**2 / 2 - thin**4 / 90) * means[2]) / (2 * widest)
-    assert np.ptp(expected) > 0.3
-    assert np.abs(share[:, 0] - expected).max() < bound
-
-
 def test_no_spread_is_the_point():
     """Flat boxes, and those whose energy changes by less than kT: f and f' at the energy of the point, as `sums` has them."""
     occupation = Occupation(np.array([-0.1, 0.2]), np.array([0.02, 0.1]))
@@ -368,3 +355,33 @@ def test_what_a_scan_knows_of_itself():
         assert smallest[i] == values[near].min()
         assert distance[i] == pytest.approx(np.abs(energies - mu).min(), rel=1e-12)
     assert np.isinf(scan.about(energies, values, 0.001)[0]).all()
+
+
+def test_a_subset_spans_the_scan():
+    scan = Occupation(np.array([0.3, -1.0, 2.0, 0.0, 1.0]), np.array([0.03, 0.01, 0.02]))
+    few = subset(scan, 6, 2)
+    assert few.levels.own.tolist() == few.occupation.mu.tolist() == [-1.0, 0.3, 2.0]
+    assert few.temperatures.own.tolist() == few.occupation.kT.tolist() == [0.01, 0.03]
+    assert few.temperatures.below(scan.kT).tolist() == [1, 0, 0]  # never a higher temperature: its bars are smaller
+    assert few.levels.nearest.tolist() == [1, 0, 2, 1, 1]
+    before, after = few.levels.around
+    assert before.tolist() == [1, 0, 2, 0, 1] and after.tolist() == [1, 0, 2, 1, 2]
+    assert few.standing_for.tolist() == [3, 2, 2, 1, 0, 0, 5, 4, 4, 3, 2, 2, 3, 2, 2]
+    assert few.occupation.n_points == 6 and not few.dense(2.0) and few.dense(200.0)
+    more = subset(scan, 1, 1, few)
+    assert set(few.levels.positions) <= set(more.levels.positions)
+    assert set(few.temperatures.positions) <= set(more.temperatures.positions)
+
+
+def test_a_short_scan_gets_further_points_behind_its_own():
+    scan = Occupation(np.array([0.3, 0.1]), np.array([0.02, 0.01]))
+    longer = scan.longer(7, 20.0)
+    assert longer.mu[:2].tolist() == scan.mu.tolist() and len(longer.mu) == 8
+    assert longer.mu.max() == pytest.approx(0.3 + 20 * 0.02) and longer.mu.min() == pytest.approx(0.1 - 10 * 0.02)
+    assert scan.longer(2, 20.0) is scan  # long enough
+
+
+def test_a_function_along_the_scan():
+    scan = Occupation(np.array([0.3, 0.1, 0.2]), np.array([0.02, 0.01]))
+    values = np.arange(6.0)
+    assert scan.along_scan(lambda size, mu: size * mu[:, None], values).tolist() == (values * np.repeat(scan.mu, 2)).tolist()

@@ -8,18 +8,18 @@ with f = 1: pairs of filled bands cancel there as they should.
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.box_means import box_means, fermi_integrals
 from wannier_spin.errors import InputError
 
 Real = NDArray[np.float64]
+Integer = NDArray[np.int64]
 LINEAR = 1.0  # in kT: where the energy of a state may change by more over its box, f is averaged over the box
 HOT = 30.0  # in kT: farther from mu, means over boxes are not needed
 CUTOFF = 40.0  # in kT: exp(-40) = 4e-18, below the last digit of f
@@ -49,7 +49,7 @@ class Occupation:
 
     @property
     def n_points(self) -> int:
-        return len(self.mu) * len(self.kT)
+        return math.prod(self.shape)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -70,8 +70,8 @@ class Occupation:
 
     def fermi(self, energies: Real) -> Real:
         """f at energies (s,): (w, s). A step at T = 0, with 1/2 at the step."""
-        mu, kT = self.points
-        distance = energies[None, :] - mu[:, None]
+        kT = self.points[1]
+        distance = energies[None, :] - self.points[0][:, None]
         if (kT == 0).any():
             cold = kT == 0
             step = np.heaviside(-distance[cold], 0.5)
@@ -109,21 +109,38 @@ class Occupation:
         a limit at T = 0. Where it is not, they are f and f' at `energies`, which leaves the order of the rule as it is.
         """
         f, slope = self.weights(energies)
-        reach = spread.sum(axis=1)
+        reach, (lowest, highest) = spread.sum(axis=1), self.span
+        by_temperature = [X.reshape(*self.shape, -1).swapaxes(0, 1) for X in (f, slope)]  # views
         for i, kT in enumerate(self.kT):
             near = reach + HOT * kT
-            wide = (change > LINEAR * kT) & (centre - near < self.mu.max()) & (centre + near > self.mu.min())
+            wide = (change > LINEAR * kT) & (centre - near < highest) & (centre + near > lowest)
             if wide.any():
-                rows = np.arange(len(self.mu)) * len(self.kT) + i
                 mean, density = self._over_boxes(kT, centre[wide], spread[wide])
-                f[np.ix_(rows, np.flatnonzero(wide))] = mean
-                slope[np.ix_(rows, np.flatnonzero(wide))] = -density
+                by_temperature[0][i][:, wide] = mean
+                by_temperature[1][i][:, wide] = -density
         return f, slope
+
+    def distances(self, energies: Real) -> Real:
+        """Of every mu from energies (s,): (mu, s)."""
+        return np.asarray(self.mu[:, None] - energies)
 
     def _over_boxes(self, kT: float, energies: Real, spread: Real) -> tuple[Real, Real]:
         """Means of f and -f' over boxes: (mu, s) each. The share at x is 1 - that at -x."""
-        x, share, density = box_means(self.mu, kT, energies, spread, fermi_integrals)
+        x, share, density = box_means(self.distances(energies), kT, spread, fermi_integrals)
         return np.where(x > 0, 1 - share, share), density
+
+    def along_scan(self, function: Callable[[Real, Real], Real], values: Real) -> Real:
+        """A function of values (mu, T) and of mu, of values (w,): (w,)."""
+        return np.asarray(function(values.reshape(self.shape), self.mu)).ravel()
+
+    def longer(self, least: int, reach: float) -> Occupation:
+        """With at least so many mu: a short scan gets further ones behind its own, up to `reach` kT from them."""
+        missing = math.ceil(max(least - len(self.mu), 0) / len(self.mu))
+        if not missing or not self.kT.max() > 0:
+            return self
+        steps = np.arange(1, missing // 2 + 2) / (missing // 2 + 1) * reach * self.kT.max()
+        offsets = np.concatenate([[0.0], steps, -steps])[: missing + 1]
+        return replace(self, mu=(offsets[:, None] + self.mu).ravel())
 
     def weights(self, energies: Real) -> tuple[Real, Real]:
         """f and f' at energies (s,): (w, s) each; f' = 0 at T = 0."""
@@ -183,156 +200,76 @@ class Occupation:
         return result
 
 
-# Of the largest spread: boxes that are thinner, and yet not below _SMALL, are taken as this thick. So are only boxes
-# wider than 10 kT: their means move by up to 2e-5 (20 kT) or 3e-4 (200 kT) where mu is near the face of the box.
-_FLATTEST = 5e-3
-_SMALL = 0.05  # in kT: across smaller spreads, derivatives of f to fourth order instead of differences, both to 1e-9
+@dataclass(frozen=True)
+class Choice:
+    """Some of the values along an axis of a scan: positions, ascending in value."""
+
+    values: Real
+    positions: Integer
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def own(self) -> Real:
+        return self.values[self.positions]
+
+    @property
+    def nearest(self) -> Integer:
+        """For every value of the axis the nearest one of these, by its number."""
+        return self.nearest_to(self.values)
+
+    def nearest_to(self, values: Real) -> Integer:
+        return np.abs(values[:, None] - self.own).argmin(axis=1)
+
+    @property
+    def around(self) -> tuple[Integer, Integer]:
+        """For every value of the axis those on both sides, or itself twice."""
+        after = np.searchsorted(self.own, self.values).clip(max=len(self) - 1)
+        return np.where(self.own[after] == self.values, after, (after - 1).clip(0)), after
+
+    def below(self, values: Real) -> Integer:
+        """For each value the next lower one of these, or itself."""
+        return np.searchsorted(self.own, values, side="right") - 1
+
+    @classmethod
+    def spread(cls, values: Real, most: int, beside: Choice | None) -> Choice:
+        """At most so many of the values, evenly spread, and those of another choice."""
+        order = np.argsort(values, kind="stable")
+        chosen = order[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(np.int64))]
+        together = chosen if beside is None else np.union1d(chosen, beside.positions)
+        return cls(values, np.asarray(together[np.argsort(values[together], kind="stable")]))
 
 
-Integrals = Callable[[int, Real], tuple[Real, Real]]
+@dataclass(frozen=True)
+class Subset:
+    """Some points of a scan: some of its chemical potentials with some of its temperatures, the lowest one among them.
 
-
-def box_means(mu: Real, kT: float, energies: Real, spread: Real, family: Integrals) -> tuple[Real, Real, Real]:
-    """x = mu - energy, and means at -|x| of f and -f' over boxes in d dimensions in which the energy is linear: (mu, s) each.
-
-    family : the d-fold integral of f, or (above 0 K) of another weight, and its derivative.
-
-    Along edges with half widths a, b, ... above _SMALL kT exactly: with F_m the m-fold integral of f over mu, the mean of f is
-
-        sum over signs  s_a s_b ... F_m(x + s_a a + s_b b + ...) / (2^m a b ...),      F_m = x_+^m / m!  at T = 0.
-
-    Along the others, where that is a quotient of two small numbers, by the series of sinh(a D)/(a D) in D = d/dx. The mean of -f'
-    is the derivative with respect to x. Evaluated at -|x|, where nothing large cancels.
+    occupation : of these points alone.
     """
-    unit = kT if kT > 0 else max(float(spread.max()), np.finfo(float).tiny)
-    widths = -np.sort(-spread, axis=1) / unit
-    wide = (widths > (_SMALL if kT > 0 else 0)).sum(axis=1)
-    x = (mu[:, None] - energies) / unit
-    share, density = np.empty((2, *x.shape))
-    for m in np.unique(wide):
-        chosen = wide == m
-        at = -np.abs(x[:, chosen])
-        found = _linear_means(at, widths[chosen], int(m), family) if kT > 0 else _step_means(at, widths[chosen], int(m))
-        share[:, chosen], density[:, chosen] = found
-    return x, share, density / unit
+
+    scan: Occupation
+    occupation: Occupation
+    levels: Choice
+    temperatures: Choice
+
+    def dense(self, distance: float) -> bool:
+        """Whether its levels are all there are, or no farther from one another than so many kT of the scan."""
+        steps = np.diff(self.levels.own)
+        return len(self.levels) == len(self.levels.values) or bool(steps.max(initial=0.0) <= distance * self.scan.kT.min())
+
+    def position(self, levels: Integer, temperatures: Integer) -> Integer:
+        """Of its points by their numbers on both axes, among all of its points."""
+        return np.asarray(levels[:, None] * len(self.temperatures) + temperatures).ravel()
+
+    @property
+    def standing_for(self) -> Integer:
+        """For every point of the scan the one of these that stands for it: nearest in mu, next lower in temperature."""
+        return self.position(self.levels.nearest, self.temperatures.below(self.scan.kT))
 
 
-def _linear_means(x: Real, widths: Real, m: int, family: Integrals) -> tuple[Real, Real]:
-    """At T > 0, in units of kT: the first m of the widths (s, d), in descending order, are wide, the others small."""
-    second = (widths[:, m:] ** 2).sum(axis=1) / 6
-    fourth = second**2 / 2 - (widths[:, m:] ** 4).sum(axis=1) / 180  # log(sinh(y)/y) = y^2/6 - y^4/180 + ...
-    series = (np.ones_like(second), second, fourth) if m < widths.shape[1] else (np.ones_like(second),)
-
-    def integrals(x: Real) -> tuple[Real, Real]:
-        terms = [(c * F, c * slope) for k, c in enumerate(series) for F, slope in [family(m - 2 * k, x)]]
-        return sum(F for F, _ in terms), sum(slope for _, slope in terms)
-
-    return _corner_sums(integrals, x, widths[:, :m])
-
-
-def _step_means(x: Real, widths: Real, m: int) -> tuple[Real, Real]:
-    """At T = 0: a step and no slope without any width; but at the step itself f' is infinite."""
-    if m == 0:
-        return np.where(x == 0, 0.5, 0.0), np.where(x == 0, np.inf, 0.0)
-    return _corner_sums(lambda x: _step_integrals(widths.shape[1], x), x, widths)
-
-
-def _corner_sums(integrals: Callable[[Real], tuple[Real, Real]], x: Real, widths: Real) -> tuple[Real, Real]:
-    """Sums over the corners of the wide edges (s, m), divided by the volume."""
-    if not widths.shape[1]:
-        return integrals(x)
-    widths = np.maximum(widths, _FLATTEST * widths[:, :1])
-    signs = np.array(list(itertools.product((1, -1), repeat=widths.shape[1])), float)
-    share, density = np.zeros((2, *x.shape))
-    for corner, sign in zip((widths @ signs.T).T, signs.prod(axis=1), strict=True):
-        integral, slope = integrals(x + corner)
-        share += sign * integral
-        density += sign * slope
-    volume = 2.0 ** widths.shape[1] * widths.prod(axis=1)
-    return share / volume, density / volume
-
-
-def _step_integrals(d: int, x: Real) -> tuple[Real, Real]:
-    """x_+^d/d! and its derivative."""
-    above = np.maximum(x, 0)
-    slope = above ** (d - 1) / math.factorial(d - 1) if d > 1 else (above > 0).astype(float)
-    return slope * above / d, slope
-
-
-def fermi_integrals(d: int, x: Real) -> tuple[Real, Real]:
-    """F_d(x) = -Li_d(-e^x), the d-fold integral of 1/(1 + e^-x) from minus infinity, d <= 4, and its derivative F_{d-1}.
-
-    Up to d = 0 it is f or a derivative of f, a polynomial in f. Above, between the points of a table by the polynomial of degree
-    five that has the right value and derivatives at both ends: to 1e-13.
-    """
-    if d <= 0:
-        f = 0.5 - 0.5 * np.tanh(-x / 2)
-        return _fermi_derivative(-d)(f), _fermi_derivative(1 - d)(f)
-    table, low, high, step = _fermi_table(), -_TABLE, _TABLE, 1 / _DENSITY
-    inside = np.clip(x, low, high - step / 2)
-    index = ((inside - low) / step).astype(np.int64)
-    t = (inside - low) / step - index
-    results = []
-    for order in (d, d - 1):
-        value = _quintic(table, order, index, t, step)
-        above = x > high - step
-        if above.any():
-            value[above] = _fermi_above(order, x[above])
-        value[x < low] = 0
-        results.append(value)
-    return results[0], results[1]
-
-
-@functools.cache
-def _fermi_derivative(order: int) -> np.polynomial.Polynomial:
-    """d^n f/dx^n of f = 1/(1 + e^-x) as a polynomial in f: df/dx = f (1 - f)."""
-    f = np.polynomial.Polynomial([0, 1])
-    return f if order == 0 else _fermi_derivative(order - 1).deriv() * f * (1 - f)
-
-
-def _quintic(table: Real, order: int, index: NDArray[np.int64], t: Real, h: float) -> Real:
-    """Hermite interpolation of F_order from its values and first two derivatives, which are F_{order-1} and F_{order-2}."""
-    y, dy, ddy = table[order + 2], table[order + 1] * h, table[order] * h**2
-    a, b, c = y[index], dy[index], ddy[index] / 2
-    rest, slope, bend = y[index + 1] - a - b - c, dy[index + 1] - b - 2 * c, ddy[index + 1] - 2 * c
-    c3, c4, c5 = 10 * rest - 4 * slope + bend / 2, -15 * rest + 7 * slope - bend, 6 * rest - 3 * slope + bend / 2
-    return np.asarray(a + t * (b + t * (c + t * (c3 + t * (c4 + t * c5)))))
-
-
-def _fermi_above(order: int, x: Real) -> Real:
-    """F_order at large x (Sommerfeld)."""
-    if order == 0:
-        return np.ones_like(x)
-    if order == 1:
-        return x
-    if order == 2:
-        return np.asarray(x**2 / 2 + np.pi**2 / 6)
-    if order == 3:
-        return np.asarray(x**3 / 6 + np.pi**2 * x / 6)
-    return np.asarray(x**4 / 24 + np.pi**2 * x**2 / 12 + 7 * np.pi**4 / 360)
-
-
-_TABLE, _DENSITY = 40, 32  # reach of the table, and its points per unit
-
-
-@functools.cache
-def _fermi_table() -> Real:
-    """F_-2, F_-1, F_0, ..., F_4 on the table's points: (7, points)."""
-    from scipy.special import spence
-
-    x = np.arange(-_TABLE * _DENSITY, _TABLE * _DENSITY + 1) / _DENSITY
-    f = 1 / (1 + np.exp(-x))
-    slope = f * (1 - f)
-
-    def dilogarithm(x: Real) -> Real:
-        """F_2 = -Li_2(-e^x); for x > 0 by inversion, where spence loses digits."""
-        small = -spence(1 + np.exp(-np.abs(x)))
-        return np.where(x > 0, x**2 / 2 + np.pi**2 / 6 + spence(1 + np.exp(-np.abs(x))), small)
-
-    nodes, weights = np.polynomial.legendre.leggauss(10)
-    inner = x[:-1, None] + (nodes + 1) / (2 * _DENSITY)
-    steps = dilogarithm(inner) @ weights / (2 * _DENSITY)
-    third = np.exp(x[0]) + np.concatenate([[0.0], np.cumsum(steps)])
-    steps = third[:-1] / _DENSITY + ((x[1:, None] - inner) * dilogarithm(inner)) @ weights / (2 * _DENSITY)
-    fourth = np.exp(x[0]) + np.concatenate([[0.0], np.cumsum(steps)])
-    return np.stack([slope * (1 - 2 * f), slope, f, np.logaddexp(0, x), dilogarithm(x), third, fourth])
+def subset(scan: Occupation, points: int, temperatures: int, beside: Subset | None = None) -> Subset:
+    """About so many points of a scan, evenly spread, the lowest temperature among them. beside : another one that belongs to it."""
+    cold = Choice.spread(scan.kT, temperatures, None if beside is None else beside.temperatures)
+    levels = Choice.spread(scan.mu, max(points // len(cold), 1), None if beside is None else beside.levels)
+    return Subset(scan, replace(scan, mu=levels.own, kT=cold.own), levels, cold)

@@ -7,7 +7,7 @@ s = -f ln f - (1 - f) ln(1 - f) is the entropy of a level. The weight of the sur
 respect to energy in both, so that what holds for responses to a field holds for those to a gradient of T: the generalized Mott
 relation, alpha = int dE (E - mu)/(eT) (-f') sigma(E, T = 0), level by level. See `analysis.thermal` for what it leaves out.
 
-Means over boxes in which the energy is linear, with F_d the d-fold integral of f over x = (mu - E)/kT (`occupation`): the
+Means over boxes in which the energy is linear, with F_d the d-fold integral of f over x = (mu - E)/kT (`box_means`): the
 d-fold integral of s is (d + 1) F_{d+1} - x F_d. At T = 0 both weights of the gradient vanish.
 """
 
@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.occupation import Occupation, box_means, fermi_integrals
+from wannier_spin.box_means import box_means, fermi_integrals
+from wannier_spin.occupation import Occupation
 from wannier_spin.units import BOLTZMANN, Drive
 
 Real = NDArray[np.float64]
@@ -58,9 +59,9 @@ class Entropy(Occupation):
     def _over_boxes(self, kT: float, energies: Real, spread: Real) -> tuple[Real, Real]:
         """Means over boxes of k_B s and of minus its derivative: (mu, s) each."""
         if kT == 0:
-            zero = np.zeros((len(self.mu), len(energies)))
+            zero = np.zeros((self.shape[0], len(energies)))
             return zero, zero
-        x, share, density = box_means(self.mu, kT, energies, spread, entropy_integrals)
+        x, share, density = box_means(self.distances(energies), kT, spread, entropy_integrals)
         return BOLTZMANN * share, BOLTZMANN * np.where(x > 0, -density, density)  # s is even in x
 
 

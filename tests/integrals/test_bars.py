@@ -5,25 +5,9 @@ import pytest
 
 import wannier_spin as ws
 from wannier_spin.integrals import bars
-from wannier_spin.integrals.bars import subset
-from wannier_spin.occupation import Occupation
 
 MU, TEMPERATURES = np.linspace(-2, 2, 64), [300.0, 150.0, 1000.0]
 RESPONSES = ["spin_hall", "edelstein"]
-
-
-def test_a_subset_spans_the_scan() -> None:
-    scan = Occupation(np.array([0.3, -1.0, 2.0, 0.0, 1.0]), np.array([0.03, 0.01, 0.02]))
-    few = subset(scan, 6, 2)
-    assert few.scan.mu[few.mu].tolist() == [-1.0, 0.3, 2.0]
-    assert few.scan.kT[few.kT].tolist() == [0.01, 0.03]
-    assert few.kT_below.tolist() == [1, 0, 0]  # never a higher temperature: its bars are smaller
-    assert few.nearest_mu.tolist() == [1, 0, 2, 1, 1]
-    before, after = few.mu_around
-    assert before.tolist() == [1, 0, 2, 0, 1] and after.tolist() == [1, 0, 2, 1, 2]
-    assert few.occupation.n_points == 6 and not few.dense
-    more = subset(scan, 1, 1, few)
-    assert set(few.mu) <= set(more.mu) and set(few.kT) <= set(more.kT)
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,10 @@ from wannier_spin.integration.adaptive import DOUBT
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.stars import Stars, lift, stars
 from wannier_spin.model import TightBindingModel
-from wannier_spin.occupation import CUTOFF, Occupation
+from wannier_spin.occupation import CUTOFF, Occupation, Subset, subset
 from wannier_spin.symmetry import Operation, SiteGroup
 
 Real = NDArray[np.float64]
-Integer = NDArray[np.int64]
 LEAST_SCAN = 12  # values of mu from which a decay is taken: for shorter scans there are further ones within the window
 AUXILIARY = 0.6 * CUTOFF  # in kT: how far they are from mu; their tails are still inside the window
 AFFORDABLE = 9  # times n_bands^2: channels times points of a sample, a twentieth of what the geometry costs
@@ -63,71 +62,6 @@ class Judged:
             return None
         scale = dict.fromkeys((r.name for r in plan.responses), 1.0)
         return make_channels(plan, self.relaxation, scale, self.tau, self.operations, self.sites)
-
-
-@dataclass(frozen=True)
-class Subset:
-    """Some values of mu and of kT of a scan: positions on both axes, ascending in value, the lowest temperature among them."""
-
-    scan: Occupation
-    mu: Integer
-    kT: Integer
-
-    @property
-    def occupation(self) -> Occupation:
-        return replace(self.scan, mu=self.scan.mu[self.mu], kT=self.scan.kT[self.kT])
-
-    @property
-    def dense(self) -> bool:
-        """Whether features of the scan do not fit between its values of mu."""
-        steps = np.diff(self.scan.mu[self.mu])
-        return len(self.mu) == len(self.scan.mu) or bool(steps.max(initial=0.0) <= DENSE * self.scan.kT.min())
-
-    def position(self, mu: Integer, kT: Integer) -> Integer:
-        """Of points (mu, kT) of the subset, by their positions in it, among its points."""
-        return np.asarray(mu[:, None] * len(self.kT) + kT).ravel()
-
-    @property
-    def nearest_mu(self) -> Integer:
-        """For every mu of the scan."""
-        return np.abs(self.scan.mu[:, None] - self.scan.mu[self.mu]).argmin(axis=1)
-
-    @property
-    def mu_around(self) -> tuple[Integer, Integer]:
-        """For every mu of the scan those on both sides, or itself twice."""
-        own = self.scan.mu[self.mu]
-        after = np.searchsorted(own, self.scan.mu).clip(max=len(own) - 1)
-        return np.where(own[after] == self.scan.mu, after, (after - 1).clip(0)), after
-
-    @property
-    def kT_below(self) -> Integer:
-        """For every kT of the scan the next lower one."""
-        return np.searchsorted(self.scan.kT[self.kT], self.scan.kT, side="right") - 1
-
-
-def subset(scan: Occupation, points: int, temperatures: int, beside: Subset | None = None) -> Subset:
-    """About so many points of a scan, evenly spread, the lowest temperature among them. beside : another one that belongs to it."""
-    kT = _spread(scan.kT, temperatures, None if beside is None else beside.kT)
-    mu = _spread(scan.mu, max(points // len(kT), 1), None if beside is None else beside.mu)
-    return Subset(scan, mu, kT)
-
-
-def _spread(values: Real, most: int, beside: Integer | None) -> Integer:
-    """Positions of at most so many of the values, and of others, in the order of the values."""
-    order = np.argsort(values, kind="stable")
-    chosen = order[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(np.int64))]
-    together = chosen if beside is None else np.union1d(chosen, beside)
-    return np.asarray(together[np.argsort(values[together], kind="stable")])
-
-
-def with_auxiliary(occupation: Occupation) -> Occupation:
-    """A short scan with further mu behind it, so that decays are means over many Fermi surfaces."""
-    missing = math.ceil(max(LEAST_SCAN - len(occupation.mu), 0) / len(occupation.mu))
-    if not missing or not occupation.kT.max() > 0:
-        return occupation
-    steps = np.arange(1, missing // 2 + 2) / (missing // 2 + 1) * AUXILIARY * occupation.kT.max()
-    offsets = np.concatenate([steps, -steps])[:missing]
-    return replace(occupation, mu=np.concatenate([occupation.mu, *(occupation.mu + x for x in offsets)]))
 
 
 @dataclass(frozen=True)
@@ -162,15 +96,15 @@ class Bars:
         found_for = (found, axes, _step(model, axes), plan, judged)
         most = max(AFFORDABLE * model.n_bands**2 // max(plan.n_channels, 1), LEAST_SCAN)
         if scan.n_points <= most:
-            return cls(*found_for, subset(scan, scan.n_points, len(scan.kT)), None, invariant)
-        sample = subset(scan, most, max(most // max(len(scan.mu), LEAST_SCAN), 1))
-        if sample.dense and len(sample.kT) == len(scan.kT):
+            return cls(*found_for, subset(scan, scan.n_points, scan.shape[1]), None, invariant)
+        sample = subset(scan, most, max(most // max(scan.shape[0], LEAST_SCAN), 1))
+        if sample.dense(DENSE) and len(sample.temperatures) == scan.shape[1]:
             return cls(*found_for, sample, None, invariant)
         return cls(*found_for, sample, subset(scan, PROFILE, TEMPERATURES, sample), invariant)
 
     @cached_property
     def at_sample(self) -> Occupation:
-        return with_auxiliary(self.sample.occupation)
+        return self.sample.occupation.longer(LEAST_SCAN, AUXILIARY)
 
     @cached_property
     def at_profile(self) -> Occupation | None:
@@ -257,8 +191,7 @@ class Bars:
         elif self.invariant is not None:
             sums = self.invariant.projected(sums)
         outer, factors, sizes = self._decays(sums[:-1])
-        sample, n = self.sample, self.sample.occupation.n_points
-        point = sample.position(sample.nearest_mu, sample.kT_below)
+        n, point = self.sample.occupation.n_points, self.sample.standing_for
         at_profile = means[math.prod(of_sample) :].reshape(of_profile) * density
         found = {}
         for number, (name, f) in enumerate(factors.items()):
@@ -271,8 +204,7 @@ class Bars:
         """Rows of the outer windows (J, points, channels); for every response their decay (J, points), each temperature has its
         own, and how large it is with all its components (points,).
         """
-        scan, rows = self.at_sample, len(sums)
-        shape = (len(scan.mu), len(scan.kT))
+        shape, rows = self.at_sample.shape, len(sums)
         combined = combinations(self.plan, sums.reshape(-1, sums.shape[-1]), self.judged.relaxation, self.judged.tau)
         components = [x.reshape(rows, *shape, -1) for x in combined.values()]
         by_temperature = [self.stars.scaled(sums, [x[:, :, t] for x in components]) for t in range(shape[1])]
@@ -286,9 +218,8 @@ class Bars:
         """By how much the bar of a response is larger at the points of the scan than at those of the sample that they have, without
         and with what `lift` adds: (w,) each. Without a profile. size : (points,) of the sample and of auxiliary mu.
         """
-        scan, sample = self.at_sample, self.sample
-        lifted = lift(size.reshape(len(scan.mu), -1), scan.mu, self.step).ravel()
-        return np.ones(sample.scan.n_points), lifted[sample.position(sample.nearest_mu, sample.kT_below)]
+        lifted = self.at_sample.along_scan(partial(lift, step=self.step), size)
+        return np.ones(self.sample.scan.n_points), lifted[self.sample.standing_for]
 
     def _growth_to_profile(self, probes: Real, factors: Real) -> tuple[Real, Real]:
         """The same with a profile: probes (J, points, PROBES) there, factors (J, points) of the sample.
@@ -297,15 +228,16 @@ class Bars:
         """
         assert self.profile is not None
         profile, sample = self.profile, self.sample
-        nearest = np.searchsorted(sample.scan.kT[sample.kT], profile.scan.kT[profile.kT], side="right") - 1
-        own = np.abs(profile.scan.mu[profile.mu][:, None] - sample.scan.mu[sample.mu]).argmin(axis=1)
-        weighted = probes * factors[:, sample.position(own, nearest)][..., None]
-        size = np.sqrt((weighted**2).sum(axis=(0, 2)))
-        before, after = (profile.position(mu, profile.kT_below) for mu in profile.mu_around)
-        at_mu = np.searchsorted(profile.scan.mu[profile.mu], sample.scan.mu[sample.mu])
-        at_kT = np.searchsorted(profile.scan.kT[profile.kT], sample.scan.kT[sample.kT])
-        reference = size[profile.position(at_mu, at_kT)][sample.position(sample.nearest_mu, sample.kT_below)]
-        lifted = size * lift(size.reshape(len(profile.mu), -1), profile.scan.mu[profile.mu], self.step).ravel()
+        own = sample.position(sample.levels.nearest_to(profile.levels.own), sample.temperatures.below(profile.temperatures.own))
+        size = np.sqrt(((probes * factors[:, own][..., None]) ** 2).sum(axis=(0, 2)))
+        colder = profile.temperatures.below(profile.scan.kT)
+        before, after = (profile.position(levels, colder) for levels in profile.levels.around)
+        at_sample = profile.position(
+            np.searchsorted(profile.levels.own, sample.levels.own),
+            np.searchsorted(profile.temperatures.own, sample.temperatures.own),
+        )
+        reference = size[at_sample][sample.standing_for]
+        lifted = size * profile.occupation.along_scan(partial(lift, step=self.step), size)
         one = np.ones_like(reference)
         larger = [np.maximum(x[before], x[after]) for x in (size, lifted)]
         growth, raised = (np.divide(x, reference, out=one.copy(), where=reference > 0) for x in larger)

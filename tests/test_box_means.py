@@ -1,0 +1,19 @@
+"""Means of the Fermi function over boxes, against integrals (with states and scans: test_occupation)."""
+
+import numpy as np
+import pytest
+
+from wannier_spin.box_means import box_means, fermi_integrals
+
+
+@pytest.mark.parametrize(("widest", "bound"), [(9.0, 1e-9), (20.0, 2e-5), (200.0, 3e-4)])  # in kT
+def test_wide_and_thin(widest, bound):
+    """What the least thickness of boxes costs: nothing up to 10 kT. Exact along the wide edge, series along the thin ones."""
+    thin, x = 0.055, np.linspace(-1.2, 1.2, 97) * widest
+    _, share, _ = box_means(x[:, None], 1.0, np.array([[widest, thin, thin]]), fermi_integrals)
+    below, orders = -np.abs(x), (1, -1, -3)
+    means = [fermi_integrals(m, below + widest)[0] - fermi_integrals(m, below - widest)[0] for m in orders]
+    second = thin**2 / 3
+    expected = (means[0] + second * means[1] + (second**2 / 2 - thin**4 / 90) * means[2]) / (2 * widest)
+    assert np.ptp(expected) > 0.3
+    assert np.abs(share[:, 0] - expected).max() < bound
