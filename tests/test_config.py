@@ -145,6 +145,9 @@ def test_sites_survive_being_written(tmp_path: Path, written: str) -> None:
         ("[grid]\npoints = [8, 8, 1.5]", ("grid.points.2 = 1.5", "integer")),
         ("[grid]\npoints = 8", ("grid.points = 8",)),
         ("[grid]\nspacing = 0", ("grid.spacing = 0", "greater than 0")),
+        ("omega = [0, 3, 301]", ("omega = [0, 3, 301]", "301 points from 0 to 3")),
+        ("carriers = 0.1", ("in place of mu", "leave out mu")),
+        ("[kp]\nhamiltonian = 'kx*sx'\ndimension = 2\ncutoff = 1.0\n[grid]\npoints = [4, 4, 4]", ("no files", "leave out seedname, grid")),
         ("[numerics]\nmemory = 0", ("numerics.memory = 0", "greater than 0")),
         ("[numerics]\nmemory = '1 GiB'", ("numerics.memory = '1 GiB'", "number")),
         ("[model]\nspin = 'spn'", ("model.spin = 'spn'", "'files', 'interleaved', 'blocks' or 'auto'")),
@@ -200,6 +203,15 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
 def test_missing_key(tmp_path: Path, key: str) -> None:
     text = "\n".join(line for line in MINIMAL.splitlines() if not line.startswith(key))
     assert f"the key '{key}' is missing" in refusal(tmp_path, text)
+
+
+def test_all_missing_keys_are_told_at_once(tmp_path: Path) -> None:
+    message = refusal(tmp_path, 'responses = "all"\n')
+    for part in (
+        "'seedname' is missing; it has no default (or give a table [kp]",
+        "'mu' is missing; it has no default (or give carriers",
+    ):
+        assert part in message
 
 
 def test_bad_toml_names_the_line(tmp_path: Path) -> None:

@@ -225,6 +225,7 @@ def test_it_says_its_units() -> None:
     ("given", "parts"),
     [
         ({"mu": [-1, 1, 21]}, ("21 points from -1 to 1", "numpy.linspace(-1, 1, 21)", "points = 21")),
+        ({"omega": [0, 3, 301]}, ("omega = [0, 3, 301]", "301 points from 0 to 3")),
         ({"tau": 1e-14, "units": "SI"}, ("1e-14 fs", "if seconds are meant, write 10")),
         ({"tau": 1e-14}, ("hbar/eV", "SI units take tau in fs")),
         ({"tau": 1e14, "units": "SI"}, ("cannot be meant",)),

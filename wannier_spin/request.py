@@ -127,11 +127,7 @@ class Request:
     memory: float = _told(default=1.0, identity=False)
 
     def __init__(self, responses: str | Sequence[str], **given: Unpack[Keywords]) -> None:
-        asked: dict[str, Any] = {**DEFAULTS, **_known(given)}
-        for name in NEEDED:
-            if name not in asked and (name != "mu" or asked["carriers"] is None):
-                raise InputError(f"{name} is missing: give {'energies in eV' if name == 'mu' else 'temperatures in K'}")
-        for name, value in _checked(responses, asked).items():
+        for name, value in _checked(responses, {**DEFAULTS, **_known(given)}).items():
             object.__setattr__(self, name, value)
 
     @property
@@ -207,7 +203,9 @@ class Request:
         return f"Request: {', '.join(self.responses)}\n  at {', '.join(scan)}\n  {', '.join(how)}"
 
 
-NEEDED = ("mu", "temperature")
+NEEDED = {"mu": "energies in eV", "temperature": "temperatures in K"}
+INSTEAD = {"mu": "carriers"}
+ENERGIES = ("mu", "omega", "broadening", "gap_broadening")
 DEFAULTS: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(Request) if f.default is not dataclasses.MISSING}
 
 
@@ -249,6 +247,7 @@ def _known(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str, Any]:
     """Every value checked, and lists as arrays or tuples. Raises InputError."""
+    _check_needed(asked)
     blocks = asked["blocks"]
     asked["blocks"] = (blocks,) if isinstance(blocks, str) else tuple(blocks)
     asked["spin_current"] = _definitions(asked["spin_current"])
@@ -261,8 +260,9 @@ def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str,
         asked["tolerance"] = Tolerance(relative=asked["tolerance"])
     asked["tau"] = taus_of(asked["tau"], asked["units"])
     asked["temperature"] = numbers("temperature", asked["temperature"])
+    check_count("omega", asked["omega"])
     asked["omega"] = numbers("omega", () if asked["omega"] is None else asked["omega"])
-    asked["mu"] = _mu(asked.get("mu", ()), asked["carriers"])
+    asked |= _filling(asked)
     if (asked["temperature"] < 0).any():
         raise InputError(f"temperature must not be negative, found {asked['temperature'].min():g} K")
     asked["responses"] = _names(responses)
@@ -272,16 +272,23 @@ def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str,
     return asked
 
 
-def _mu(given: Any, carriers: object) -> Real:
+def _check_needed(asked: Mapping[str, Any]) -> None:
+    for name, what in NEEDED.items():
+        if name not in asked and asked.get(INSTEAD.get(name, name)) is None:
+            raise InputError(f"{name} is missing: give {what}")
+
+
+def _filling(asked: Mapping[str, Any]) -> dict[str, Real]:
     """Chemical potentials; none where carriers take their place."""
+    given, carriers = asked.get("mu", ()), asked["carriers"]
     if carriers is None:
-        check_count(given)
-        return numbers("mu", given)
+        check_count("mu", given)
+        return {"mu": numbers("mu", given)}
     if not isinstance(carriers, Carriers):
         raise InputError(f"carriers = {carriers!r}, expected Carriers(values, unit, electrons=...) of wannier_spin")
     if np.size(given):
         raise InputError("expected either mu or carriers, found both")
-    return np.empty(0)
+    return {"mu": np.empty(0)}
 
 
 def _check_choices(asked: Mapping[str, Any]) -> None:
@@ -338,29 +345,29 @@ def _check_responses(asked: Mapping[str, Any]) -> None:
 
 def _check_energies(asked: Mapping[str, Any]) -> None:
     """No power of an energy of another unit overflows in the middle of a calculation; no tolerance makes all bands one."""
-    for name in ("mu", "omega", "broadening", "gap_broadening"):
+    for name in ENERGIES:
         largest = float(np.abs(asked[name]).max(initial=0.0)) if np.size(asked[name]) else 0.0
         if largest > LARGEST_ENERGY:
             raise InputError(f"{name} = {largest:g} eV cannot be meant: energies are in eV, of at most {LARGEST_ENERGY:g} eV")
     hottest, most = float(np.max(asked["temperature"], initial=0.0)), LARGEST_ENERGY / un.BOLTZMANN
     if hottest > most:
         raise InputError(f"temperature = {hottest:g} K cannot be meant: temperatures are in kelvin, of at most {most:.2g} K")
-    tolerance = asked["degeneracy_tolerance"]
-    if tolerance is not None and tolerance > LARGEST_TOLERANCE:
+    distance = asked["degeneracy_tolerance"]
+    if distance is not None and distance > LARGEST_TOLERANCE:
         raise InputError(
-            f"degeneracy_tolerance = {tolerance:g} eV makes one of bands that are no degenerate ones; expected at most "
+            f"degeneracy_tolerance = {distance:g} eV makes one of bands that are no degenerate ones; expected at most "
             f"{LARGEST_TOLERANCE:g} eV, far below the splittings that matter (default 5e-4 eV)"
         )
 
 
-def check_count(mu: object) -> None:
+def check_count(name: str, given: object) -> None:
     """Refuse [first, last, number of points], which is no list of three energies. Raises InputError."""
-    if not isinstance(mu, list | tuple) or len(mu) != 3 or not all(isinstance(value, int | float) for value in mu):
+    if not isinstance(given, list | tuple) or len(given) != 3 or not all(isinstance(value, int | float) for value in given):
         return
-    first, last, count = mu
+    first, last, count = given
     if isinstance(count, int) and first < last and count >= 5 and count - last > 4 * (last - first):
         raise InputError(
-            f"mu = {list(mu)} is a list of three energies (eV), and looks like {count} points from {first} to {last}: write "
+            f"{name} = {list(given)} is a list of three energies (eV), and looks like {count} points from {first} to {last}: write "
             f"numpy.linspace({first}, {last}, {count}), in an input file {{ from = {first}, to = {last}, points = {count} }}; or "
             f"{count}.0 if three energies are meant"
         )

@@ -198,14 +198,14 @@ def _kp_model(kp: KPSection) -> ContinuumModel:
 
 
 def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
-    options = settings.model
-    assert settings.seedname is not None
-    if isinstance(settings.seedname, SpinChannels):
-        model = _read_channels(settings.seedname, settings, folder)
-    elif _seed(path := folder / settings.seedname) is None:
-        model = _finished_model(path, options)
+    options, files = settings.model, _files_of(settings, folder)
+    assert files is not None
+    if isinstance(files, SpinChannels):
+        model = _read_channels(files, settings, folder)
+    elif _seed(files) is None:
+        model = _finished_model(files, options)
     else:
-        model = _read_files(path, settings)
+        model = _read_files(files, settings)
     if options.vacuum is None:
         if options.thickness is not None:
             raise InputError("model.thickness is given without model.vacuum; say which lattice vector crosses the layer")
@@ -249,9 +249,16 @@ def _read_files(path: Path, settings: Settings) -> TightBindingModel:
     return read_wannier90(path, **how, spin_current=settings.spin_current)
 
 
+def _files_of(settings: Settings, folder: Path) -> Path | SpinChannels | None:
+    """What the settings name: a run, or a saved model; or a pair of them; None: no files."""
+    named = settings.seedname
+    return folder / named if isinstance(named, str) else named
+
+
 def _seed_of(settings: Settings, folder: Path) -> Path | None:
     """The files of the run that the settings name; None for a saved model, and for a pair of runs."""
-    return _seed(folder / settings.seedname) if isinstance(settings.seedname, str) else None
+    files = _files_of(settings, folder)
+    return _seed(files) if isinstance(files, Path) else None
 
 
 def _seed(path: Path) -> Path | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wannier_spin import units as un
 from wannier_spin.bloch import energies_at
@@ -26,6 +27,7 @@ from wannier_spin.request import Request
 from wannier_spin.results import ResultSet
 from wannier_spin.sites import Sites, SitesLike
 
+Real = NDArray[np.float64]
 SAMPLE = 64  # k-points for the range of the bands
 MARGIN = 2.0  # eV, by which it may be larger
 
@@ -66,25 +68,23 @@ def run_model(
 
     Raises InputError on all ranks alike.
     """
-    if model.bands_end and settings.mu is not None:
-        check_relative(settings, model.crystal())
     result = compute(model, request_of(settings, model, structure), comm=comm, progress=progress, control=control)
     return result.with_facts(fermi_energy=settings.fermi_energy or 0.0, input=text)
 
 
-def check_relative(settings: Settings, model: TightBindingModel) -> None:
-    """Refuse values of mu near fermi_energy that lie outside of all bands if they count from it: they are absolute."""
-    fermi, mu = settings.fermi_energy or 0.0, np.array(settings.mu)
+def check_relative(mu: Real, fermi: float, model: TightBindingModel) -> None:
+    """Refuse mu (eV) near the Fermi energy that lie outside of all bands because they were counted from it: they are absolute."""
     k = np.random.default_rng(1).random((SAMPLE, 3)) * model.periodic
     energies = energies_at(model, k)
-    low, high = energies.min() - MARGIN, energies.max() + MARGIN
-    outside = (fermi + mu < low) | (fermi + mu > high)
-    near = abs(mu.mean() - fermi) < abs(mu.mean())
-    if near and outside.all() and ((low < mu) & (mu < high)).all():
+    given, low, high = mu - fermi, energies.min() - MARGIN, energies.max() + MARGIN
+    outside = (mu < low) | (mu > high)
+    near = abs(given.mean() - fermi) < abs(given.mean())
+    if near and outside.all() and ((low < given) & (given < high)).all():
         raise InputError(
-            f"mu counts from fermi_energy = {fermi:g} eV: {mu.min():g} to {mu.max():g} eV from there is outside of the bands "
-            f"({energies.min():.1f} to {energies.max():.1f} eV), and inside as absolute energies; write mu = {mu.min() - fermi:g}"
-            + (f" to {mu.max() - fermi:g}" if len(mu) > 1 else "")
+            f"mu counts from fermi_energy = {fermi:g} eV: {given.min():g} to {given.max():g} eV from there is outside of the bands "
+            f"({energies.min():.1f} to {energies.max():.1f} eV), and inside as absolute energies; write "
+            f"mu = {given.min() - fermi:g}"
+            + (f" to {given.max() - fermi:g}" if len(given) > 1 else "")
             + ", or fermi_energy = 0.0 for absolute ones"
         )
 
@@ -97,8 +97,11 @@ def request_of(settings: Settings, model: Model, structure: Structure | None) ->
     wanted = asked_tolerance(settings)
     grid = _mesh(settings, model) if wanted is None else None
     numerics = settings.numerics
+    fermi = settings.fermi_energy or 0.0
     with np.errstate(over="ignore"):  # what is not finite is refused by its name
-        mu = (settings.fermi_energy or 0.0) + np.array(settings.mu or ())
+        mu = fermi + np.array(settings.mu or ())
+    if model.bands_end and len(mu):
+        check_relative(mu, fermi, model.crystal())
     return Request(
         settings.responses,
         mu=mu,

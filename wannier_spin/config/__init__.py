@@ -95,9 +95,9 @@ def _points(value: Any) -> Any:
     return {"points": value} if isinstance(value, list) else value
 
 
-def _no_count(value: Any) -> Any:
+def _no_count(value: Any, where: ValidationInfo) -> Any:
     """[first, last, number of points] is no list of energies."""
-    check_count(value)
+    check_count(where.field_name or "energies", value)
     return value
 
 
@@ -236,13 +236,23 @@ class NumericsSection(Section):
     memory: float = Field(default=1.0, gt=0)  # GiB per rank
 
 
+ALTERNATIVES = {  # a key: what it stands in place of (one of both is needed, the others are not for it), as words, and why
+    "carriers": (("mu",), "carriers", "numbers of carriers are given in place of mu"),
+    "kp": (
+        ("seedname", "grid", "model", "symmetry"),
+        "a table [kp], a k·p model",
+        "a [kp] model comes from no files, has no crystal and no mesh",
+    ),
+}
+
+
 class Settings(Section):
     """One calculation."""
 
     seedname: Annotated[str | SpinChannels | None, BeforeValidator(_one_or_two_runs)] = (
         None  # path without ending, or saved model; or both spins
     )
-    kp: KPSection | None = None  # or a k·p model
+    kp: KPSection | None = Field(default=None, validate_default=True)  # or a k·p model
     responses: Names  # names of `wannier-spin responses`, or "all"
     mu: Energies | None = (
         None  # eV, relative to fermi_energy; as every list of numbers: one, several, or { from = …, to = …, points = … }
@@ -253,7 +263,9 @@ class Settings(Section):
     fermi_energy: float | None = None  # eV; None: from the outputs beside the Wannier90 files; of a model of no run: 0
     temperature: Annotated[Numbers, AfterValidator(_not_negative)] = [300.0]  # K
     tau: Annotated[Numbers, AfterValidator(_positive)] = [10.0]  # fs, also with natural units
-    omega: Annotated[list[float], BeforeValidator(_as_list)] = []  # eV, for the responses to an alternating field
+    omega: Annotated[
+        list[float], BeforeValidator(_as_list), BeforeValidator(_no_count)
+    ] = []  # eV, for the responses to an alternating field
     broadening: float = Field(default=0.0, ge=0)  # eV, half width eta in omega + i eta
     gap_broadening: float = Field(default=0.0, ge=0)  # eV, Gamma: 1/eps -> eps/(eps^2 + Gamma^2) in static second-order responses
     units: Literal["SI", "natural"] = "SI"  # natural: hbar = e = 1, eV, angstrom
@@ -277,13 +289,12 @@ class Settings(Section):
             return ()
         return (self.seedname,) if isinstance(self.seedname, str) else (self.seedname.up, self.seedname.down)
 
-    @field_validator("carriers")
+    @field_validator(*ALTERNATIVES)
     @classmethod
-    def _mu_or_carriers(cls, value: CarriersSection | None, others: ValidationInfo) -> CarriersSection | None:
-        if value is None and others.data.get("mu", ()) is None:
-            raise ValueError(f"{MISSING_KEY} 'mu' is missing; it has no default (or give carriers)")
-        if value is not None and others.data.get("mu") is not None:
-            raise ValueError("mu is given besides; expected one of them")
+    def _one_of_both(cls, value: Any, others: ValidationInfo) -> Any:
+        (key, *_), how, _ = ALTERNATIVES[others.field_name or ""]
+        if value is None and others.data.get(key, ()) is None:
+            raise ValueError(f"{MISSING_KEY} '{key}' is missing; it has no default (or give {how})")
         return value
 
     @model_validator(mode="before")
@@ -298,20 +309,16 @@ class Settings(Section):
         return self.tolerance is not None
 
     @model_validator(mode="after")
-    def _one_model(self) -> Settings:
-        if self.kp is None and self.seedname is None:
-            raise ValueError("the key 'seedname' is missing; it has no default (or give a table [kp], a k·p model)")
-        if self.kp is not None:
-            given = {"seedname", "grid", "model", "symmetry"} & self.model_fields_set
-            if given:
-                raise ValueError(
-                    f"a [kp] model comes from no files, has no crystal and no mesh: leave out {', '.join(sorted(given))}"
-                )
+    def _not_both(self) -> Settings:
+        for name, (keys, _, why) in ALTERNATIVES.items():
+            given = [key for key in keys if key in self.model_fields_set and getattr(self, key) is not None]
+            if given and getattr(self, name) is not None:
+                raise ValueError(f"{why}: leave out {', '.join(given)}")
         return self
 
     @model_validator(mode="after")
     def _mesh_or_tolerance(self) -> Settings:
-        if self.tolerance is not None and self.grid.model_fields_set:
+        if self.adaptive and self.grid.model_fields_set:
             raise ValueError("give either a [grid] (uniform mesh) or a tolerance (adaptive), not both")
         return self
 

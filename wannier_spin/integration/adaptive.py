@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,10 @@ class Verdict:
     @property
     def converged(self) -> bool:
         return bool((self.excess <= 1).all())
+
+    def relative(self, errors: Real) -> Real:
+        """Errors (..., r) over what is allowed."""
+        return np.asarray(errors / self.tolerance)
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,7 @@ def _judged(problem: Problem, state: State) -> Verdict:
     """With what may hide: nothing is converged as long as that is larger than a tolerance."""
     verdict = problem.judge(state.totals)
     hidden = DOUBT * np.sqrt((state.hidden**2).sum(axis=0))
-    return Verdict(verdict.tolerance, np.maximum(verdict.excess, hidden / verdict.tolerance))
+    return replace(verdict, excess=np.maximum(verdict.excess, verdict.relative(hidden)))
 
 
 def mark(state: State, verdict: Verdict) -> Integer:
@@ -213,7 +217,7 @@ def mark(state: State, verdict: Verdict) -> Integer:
     """
     open_ = verdict.excess > 1 if (verdict.excess > 1).any() else np.ones(len(verdict.excess), bool)
     size = np.maximum(state.size, DOUBT * state.hidden)
-    error = _coarsened((size[:, open_] / verdict.tolerance[open_]).max(axis=1))
+    error = _coarsened(verdict.relative(size)[:, open_].max(axis=1))
     too_small = state.boxes.edge.min(axis=1) < _SMALLEST_EDGE
     error[too_small] = 0
     order = np.argsort(-error, kind="stable")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.storage import Labelled
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from wannier_spin.results.facts import RunFacts
     from wannier_spin.results.tensor import ResponseTensor
 
+SCAN = {"mu": "eV", "temperature": "K"}  # the first axes of all values, and their units
 LIGHT = "light_part"  # the axis of linear and circular, where other responses have cos and sin
 
 
@@ -34,22 +36,27 @@ def plain(value: Any) -> Any:
 def axes_of(tensor: ResponseTensor) -> tuple[str, ...]:
     """Names of the axes of `values`."""
     dynamic = ("omega", "part") if len(tensor.omega) else ()
-    return ("mu", "temperature", *dynamic, *tensor.labels)
+    return (*SCAN, *dynamic, *tensor.labels)
 
 
 def coordinates(tensor: ResponseTensor) -> dict[str, Labelled]:
     """What stands along each axis of `values`, and tau; omega is empty for a static response."""
-    units = {"tau": tensor.tau_unit, "mu": "eV", "temperature": "K", "omega": "eV"}
+    units = {"tau": tensor.tau_unit, **SCAN, "omega": "eV"}
     found = {name: Labelled(np.array(getattr(tensor, name)), (name,), {"units": unit}) for name, unit in units.items()}
     if len(tensor.omega):
         found["part"] = Labelled(np.array(tensor.parts), ("part",))
     return found | {label: Labelled(np.array(["x", "y", "z"]), (label,)) for label in tensor.labels}
 
 
+def from_fermi(tensor: ResponseTensor, facts: RunFacts) -> NDArray[np.float64] | None:
+    """mu - E_F, eV; None where the Fermi energy is not known."""
+    return None if facts.fermi_energy is None else np.asarray(tensor.mu - facts.fermi_energy)
+
+
 def fermi_position(tensor: ResponseTensor, facts: RunFacts) -> int:
     """The value of mu nearest to the Fermi energy; the middle one where that is not known."""
-    fermi = facts.fermi_energy
-    return len(tensor.mu) // 2 if fermi is None else int(np.argmin(np.abs(tensor.mu - fermi)))
+    distance = from_fermi(tensor, facts)
+    return len(tensor.values) // 2 if distance is None else int(np.abs(distance).argmin())
 
 
 def place(tensor: ResponseTensor, index: Sequence[int]) -> str:

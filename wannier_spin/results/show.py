@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.components import Group, component_index
-from wannier_spin.results.arrays import fermi_position
+from wannier_spin.results.arrays import fermi_position, from_fermi
 from wannier_spin.results.choose import groups, independent, is_forbidden
 from wannier_spin.results.facts import RunFacts
 from wannier_spin.results.numbers import NO_ESTIMATE, with_bar
@@ -166,13 +166,13 @@ def advice(result: ResultSet) -> str:
 
 def _where_large(tensor: ResponseTensor, facts: RunFacts) -> str:
     """At how many mu of a scan bars are larger than GOOD, and where the largest one is; empty without a scan."""
-    if len(tensor.mu) < 2:
+    if len(tensor.values) < 2:
         return ""
     error, values = np.nan_to_num(tensor.error), np.nan_to_num(np.abs(tensor.values), posinf=0.0)
-    bars = error.reshape(len(tensor.mu), -1).max(axis=1) / values.max()
+    bars = error.reshape(len(error), -1).max(axis=1) / values.max()
     place = int(bars.argmax())
-    from_fermi = facts.fermi_energy is not None and tensor.carriers is None
-    at = f"mu - E_F = {tensor.mu[place] - (facts.fermi_energy or 0.0):+.3g} eV" if from_fermi else place_text(tensor, place)
+    distance = from_fermi(tensor, facts) if tensor.carriers is None else None
+    at = place_text(tensor, place) if distance is None else f"mu - E_F = {distance[place]:+.3g} eV"
     return f", at {at}; {int((bars > GOOD).sum())} of {len(bars)} mu have more than {100 * GOOD:g} %"
 
 
