@@ -11,6 +11,7 @@ from wannier_spin.config import Range, Settings, ToleranceSection, as_toml, read
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 
+KP = "[kp]\nhamiltonian = 'kx*sx'\ndimension = 2\ncutoff = 1.0\n"
 MINIMAL = 'seedname = "X"\nresponses = ["spin_hall"]\nmu = 0.5\n'
 
 
@@ -147,7 +148,7 @@ def test_sites_survive_being_written(tmp_path: Path, written: str) -> None:
         ("[grid]\nspacing = 0", ("grid.spacing = 0", "greater than 0")),
         ("omega = [0, 3, 301]", ("omega = [0, 3, 301]", "301 points from 0 to 3")),
         ("carriers = 0.1", ("in place of mu", "leave out mu")),
-        ("[kp]\nhamiltonian = 'kx*sx'\ndimension = 2\ncutoff = 1.0\n[grid]\npoints = [4, 4, 4]", ("no files", "leave out seedname, grid")),
+        (f"{KP}[grid]\npoints = [4, 4, 4]", ("no files", "leave out seedname, grid")),
         ("[numerics]\nmemory = 0", ("numerics.memory = 0", "greater than 0")),
         ("[numerics]\nmemory = '1 GiB'", ("numerics.memory = '1 GiB'", "number")),
         ("[model]\nspin = 'spn'", ("model.spin = 'spn'", "'files', 'interleaved', 'blocks' or 'auto'")),

@@ -367,6 +367,10 @@ def test_a_subset_spans_the_scan():
     before, after = few.levels.around
     assert before.tolist() == [1, 0, 2, 0, 1] and after.tolist() == [1, 0, 2, 1, 2]
     assert few.standing_for.tolist() == [3, 2, 2, 1, 0, 0, 5, 4, 4, 3, 2, 2, 3, 2, 2]
+    mu, kT = scan.points
+    assert (
+        few.among(mu).tolist() == few.occupation.points[0].tolist() and few.among(kT).tolist() == few.occupation.points[1].tolist()
+    )
     assert few.occupation.n_points == 6 and not few.dense(2.0) and few.dense(200.0)
     more = subset(scan, 1, 1, few)
     assert set(few.levels.positions) <= set(more.levels.positions)

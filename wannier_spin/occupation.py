@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from wannier_spin.errors import InputError
 
 Real = NDArray[np.float64]
 Integer = NDArray[np.int64]
+Element = TypeVar("Element", bound=np.generic)
 LINEAR = 1.0  # in kT: where the energy of a state may change by more over its box, f is averaged over the box
 HOT = 30.0  # in kT: farther from mu, means over boxes are not needed
 CUTOFF = 40.0  # in kT: exp(-40) = 4e-18, below the last digit of f
@@ -261,6 +263,11 @@ class Subset:
     def position(self, levels: Integer, temperatures: Integer) -> Integer:
         """Of its points by their numbers on both axes, among all of its points."""
         return np.asarray(levels[:, None] * len(self.temperatures) + temperatures).ravel()
+
+    def among(self, values: NDArray[Element]) -> NDArray[Element]:
+        """Of values (w,) at all points of the scan those at its own."""
+        own = np.ix_(self.levels.positions, self.temperatures.positions)
+        return np.asarray(values.reshape(self.scan.shape)[own].ravel())
 
     @property
     def standing_for(self) -> Integer:

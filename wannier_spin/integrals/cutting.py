@@ -77,8 +77,8 @@ class Cutting:
             if comm.rank:
                 return None
             sample = bars.sample
-            held = self.wanted.judged(integral.occupation).reshape(integral.occupation.shape)[np.ix_(sample.mu, sample.kT)]
-            hot = hot_points(peaks, allowed, sample.occupation, held.ravel())
+            held = sample.among(self.wanted.judged(integral.occupation))
+            hot = hot_points(peaks, allowed, sample.occupation, held)
             points = np.array(summed.mesh.points)[np.argsort(summed.how.source.axes)]
             return bumps_at(integral, hot, points.tolist(), bars.step, self._room(cut))
 
