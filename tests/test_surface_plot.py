@@ -13,6 +13,7 @@ import wannier_spin as ws
 from wannier_spin.analysis.sheets import sheets
 from wannier_spin.analysis.zone import first_zone
 from wannier_spin.errors import InputError
+from wannier_spin.plotting.surface import _tick
 
 SURFACE = ws.fermi_surface(ws.models.get("random_model"), (6, 6, 6), 0.1, "spin_berry_curvature", "xy;z")
 
@@ -67,8 +68,18 @@ def test_page(tmp_path: Path) -> None:
         assert (np.sign(seen) == np.sign(np.where(np.abs(seen) < 1e-7, 0, sheet.colours[0]))).all()
         assert numbers(mesh["x"]) == pytest.approx(sheet.vertices[:, 0], abs=1e-6)
     assert zone["mode"] == "lines"
+    bar = meshes[0]["colorbar"]  # below the picture: beside it there is no room on a phone
+    assert (bar["orientation"], bar["yanchor"], bar["tickangle"]) == ("h", "top", 0)
+    assert "eV\\u003cbr\\u003espin Berry curvature" in small  # two short lines
     ws.fermi_surface_page(SURFACE, tmp_path / "c.html", from_network=True)
     assert (tmp_path / "c.html").read_text() == small
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.1, "0.1"), (-1000.0, "−1000"), (1e5, "10<sup>5</sup>"), (-2e-7, "−2·10<sup>−7</sup>")]
+)
+def test_numbers_at_the_colour_bar(value: float, text: str) -> None:
+    assert _tick(value) == text
 
 
 def test_refusals(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def fermi_surface_page(surface: FermiSurface, path: str | Path, *, colour: int =
     x, y, z = np.insert(edges, 2, np.nan, axis=1).reshape(-1, 3).T
     line = {"color": "#444444", "width": 3}
     traces.append(go.Scatter3d(x=x, y=y, z=z, mode="lines", line=line, name="zone", hoverinfo="skip"))
-    figure = go.Figure(traces, layout=_layout(_title(surface, name), np.ptp(edges, axis=(0, 1))))
+    figure = go.Figure(traces, layout=_layout(_heading(surface, name), np.ptp(edges, axis=(0, 1))))
     library = "cdn" if from_network else True
     text = figure.to_html(include_plotlyjs=library, div_id="fermi-surface", config={"responsive": True, "displaylogo": False})
     return write_text(path, text.replace("<head>", HEAD.format(html.escape(surface.model)), 1))
@@ -119,6 +119,13 @@ def _name_of(surface: FermiSurface, colour: int) -> str:
 def _title(surface: FermiSurface, name: str) -> str:
     words = f", {_parts(name)[0]}" if name else ""
     return f"{surface.model}: Fermi surface at {surface.fermi_energy:g} eV{words}"
+
+
+def _heading(surface: FermiSurface, name: str) -> str:
+    """Of a page: lines that a phone has room for."""
+    quantity, unit = _parts(name)
+    below = f"{quantity} ({_plain_unit(unit)})" if unit else quantity
+    return f"{surface.model}: Fermi surface at {surface.fermi_energy:g} eV" + (f"<br>{below}" if name else "")
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -200,12 +207,16 @@ def _mappable(norm: Any) -> Any:
 def _colour_bar(found: Sequence[Sheet], colour: int, name: str) -> dict[str, Any]:
     """What the sheets of a page share: the scale of `colour_scale`, as numbers from -1 to 1, and its ticks."""
     norm, ticks = colour_scale(np.concatenate([sheet.colours[colour] for sheet in found]))
-    quantity, unit = _parts(name)
-    title = f"{quantity}<br>({_plain_unit(unit)})" if unit else quantity
-    texts = [f"{tick:.3g}".replace("-", "−") for tick in ticks]
-    bar = {"title": {"text": title, "side": "top"}, "tickvals": _scaled(norm, np.array(ticks)), "ticktext": texts}
+    texts = [_tick(float(tick)) for tick in ticks]
+    bar = {"tickvals": _scaled(norm, np.array(ticks)), "ticktext": texts, "tickangle": 0, "orientation": "h"}
     steps = [[n / (len(SHADED) - 1), c] for n, c in enumerate(SHADED)]
-    return {"norm": norm, "colorscale": steps, "colorbar": bar | {"len": 0.6, "thickness": 14, "x": 1.0}}
+    return {"norm": norm, "colorscale": steps, "colorbar": bar | {"len": 0.9, "thickness": 12, "x": 0.5, "y": 0, "yanchor": "top"}}
+
+
+def _tick(value: float) -> str:
+    """A number at the colour bar of a page: 0.1, 1000, 10^5."""
+    plain = f"{value:.4g}".replace("-", "−")
+    return re.sub(r"(?:1|(\S+))e\+?(−?)0*(\d+)", lambda m: f"{m[1] + '·' if m[1] else ''}10<sup>{m[2]}{m[3]}</sup>", plain)
 
 
 def _scaled(norm: Any, values: Real) -> NDArray[np.float32]:
@@ -237,6 +248,7 @@ def _layout(title: str, size: Real) -> dict[str, Any]:
     camera = {"projection": {"type": "orthographic"}, "eye": dict(zip("xyz", _towards(VIEW), strict=True))}
     ratio = dict(zip("xyz", FILLING * size / size.max(), strict=True))
     scene = {"aspectmode": "manual", "aspectratio": ratio, "camera": camera} | {f"{x}axis": {"visible": False} for x in "xyz"}
-    legend = {"x": 0, "y": 0, "orientation": "h"}
-    margin = {"l": 0, "r": 0, "t": 60, "b": 0}
-    return {"title": {"text": title, "font": {"size": 15}, "x": 0.02}, "scene": scene, "legend": legend, "margin": margin}
+    legend = {"x": 0, "y": -0.12, "yanchor": "top", "orientation": "h"}
+    margin = {"l": 0, "r": 0, "t": 70, "b": 0}
+    heading = {"text": title, "font": {"size": 14}, "x": 0.02}
+    return {"title": heading, "scene": scene, "legend": legend, "margin": margin, "modebar": {"orientation": "v"}}

@@ -49,7 +49,7 @@ def shown_figure(name: str) -> str:
     title = name.partition(".")[0].replace("_", " ")
     if name.endswith(".html"):
         return f'<iframe class="page" src="_static/{name}" title="{title}" loading="lazy"></iframe>'
-    return f'<img src="_static/{name}" alt="{title}">'
+    return f'<a href="_static/{name}"><img src="_static/{name}" alt="{title}"></a>'  # on a phone letters are small: it opens
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
