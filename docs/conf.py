@@ -1,4 +1,4 @@
-"""Sphinx: Markdown pages, generated parts put in when a page is read, equations as MathML (no script, no network, no fonts)."""
+"""Sphinx: Markdown pages, generated parts put in when a page is read, equations as MathML (no network, no fonts)."""
 
 import sys
 from pathlib import Path
@@ -23,6 +23,7 @@ html_theme = "furo"
 html_title = f"wannier_spin {release}"
 html_static_path = ["_static"]
 html_css_files = ["wannier_spin.css"]
+html_js_files = ["tables.js"]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_copyright = False

@@ -356,7 +356,7 @@ const check = (frame, page, width) => {
   const lost = named.filter(id => id && !inside.getElementById(id))
   const cut = [...inside.querySelectorAll("table")].filter(table => {
     const room = table.closest(".table-wrapper") ?? table.parentElement, scrolls = getComputedStyle(room).overflowX === "auto"
-    return table.scrollWidth > room.clientWidth && (table.classList.contains("stacked") || !scrolls)
+    return table.scrollWidth > room.clientWidth && (width < 600 || table.classList.contains("stacked") || !scrolls)
   })
   const small = [...inside.images].filter(image => image.naturalWidth && image.clientWidth < Math.min(150, image.naturalWidth))
   const named_so = cut.map(table => table.innerText.slice(0, 40))
