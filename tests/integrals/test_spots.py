@@ -15,6 +15,7 @@ from wannier_spin.errors import Interrupted
 from wannier_spin.integrals.algorithm import Control, Execution, Integral, Round
 from wannier_spin.integrals.channels import Tolerance, combinations
 from wannier_spin.integrals.cut import Cut
+from wannier_spin.integrals.found import Hot, Room, bumps_at
 from wannier_spin.integrals.gaps import Gap
 from wannier_spin.integrals.mesh import OnMesh
 from wannier_spin.integrals.spots import Spot, integrate, spot_integrand
@@ -63,7 +64,8 @@ def test_outside_and_inside_are_the_whole(k: tuple[float, float, float]) -> None
     assert largest > 1e-6
     bumps = [bump_of(given, k, 2.2), bump_of(given, (k[0], k[1], k[2] + 0.05), 1.8)]
     cut = spots(given, bumps, 1e-3 * largest)
-    assert np.abs(cut.value).max() > 0.02 * largest  # type: ignore[arg-type]
+    assert cut.inside is not None
+    assert np.abs(cut.inside.value).max() > 0.02 * largest
     outside = OnMesh((30, 30, 30), bumps=cut.bumps).sums(given, RUN)
     assert np.abs(outside.fine - whole).max() > 0.02 * largest
     assert np.abs(cut.joined(outside).fine - whole).max() < 2e-3 * largest
@@ -81,8 +83,8 @@ def test_the_operations_of_a_spot_change_nothing_but_its_cost() -> None:
     assert alone.spots[0].evaluations > 3 * together.spots[0].evaluations
     left = []
     for one, cut in ((given, together), (free, alone)):
-        assert cut.value is not None
-        tensor = combinations(one.plan, cut.value, one.relaxation, one.tau)["spin_hall"].reshape(2, 3, 3, 3)
+        assert cut.inside is not None
+        tensor = combinations(one.plan, cut.inside.value, one.relaxation, one.tau)["spin_hall"].reshape(2, 3, 3, 3)
         left.append(np.einsum("wabc,abc->w", tensor, LEVI_CIVITA))
     assert np.abs(left[0]).min() > 1e-4
     assert 6 * left[1] == pytest.approx(left[0], abs=1e-5)
@@ -186,3 +188,23 @@ def test_what_symmetry_forbids_has_no_hot_points() -> None:
     assert found["spin_hall"].converged
     assert np.abs(found["spin_hall"].values).max() > 1e-6
     assert np.abs(found["magnetic_spin_hall"].values).max() == 0
+
+
+def test_room_for_spots() -> None:
+    """About the gap next to a hot point, once for several points next to it; none where there is no room, or no small gap."""
+    given = integral_of_sheet(1e-3)
+    hot = [Hot(np.array([0.39, 0.15, 0.0]), 3.0, 0.0, 1e-4), Hot(np.array([0.37, 0.13, 0.0]), 2.0, 0.0, 1e-4)]
+    points, step = (26, 26, 1), 0.2
+    ((bump, gap),) = bumps_at(given, hot, points, step, Room(8, 5.0))
+    assert gap.k[:2] == pytest.approx(K0, abs=1e-5)
+    assert gap.size == pytest.approx(2e-3, rel=1e-3)
+    assert bump.radius == pytest.approx(4 * 2 * np.pi / 26)
+    assert bumps_at(given, hot, points, step, Room(0, 5.0)) == []
+    assert bumps_at(given, hot, points, step, Room(8, 0.99 * bump.volume(2))) == []
+    assert bumps_at(given, hot, (6, 6, 1), step, Room(8, 100.0)) == []  # a ball that meets its own images
+    assert bumps_at(integral_of_sheet(0.2), hot, points, step, Room(8, 5.0)) == []
+
+
+def integral_of_sheet(half_gap: float) -> Integral:
+    task = Task.of(prepare(sheet(half_gap, K0), Request(["spin_hall"], mu=0.0, temperature=2.0, tolerance=1e-2)))
+    return integral_of(task, task.prepared.degeneracy_tolerance)

@@ -30,7 +30,13 @@ CUT = Schema(
                 }
             )
         ),
-        **{name: Array("f", (("scan", "channels"),), finite=True, optional=True) for name in ("value", "difference", "spread")},
+        "inside": Schema(
+            {
+                **{name: Array("f", (("scan", "channels"),), finite=True) for name in ("value", "difference", "spread")},
+                "minima": Array("f", (("minima",),)),
+            },
+            optional=True,
+        ),
     },
     optional=True,
 )
@@ -38,48 +44,52 @@ CUT = Schema(
 
 @dataclass(frozen=True)
 class Cut:
-    """spots, and the sums over them: value, fine - coarse, root of the sum of squared differences, (w, C) each.
-
-    given_up : whether some took too many points: no more are tried.
+    """spots, and the sum of their integrals, None where there are none. given_up : whether some took too many points: no more are
+    tried.
     """
 
     spots: tuple[Spot, ...] = ()
-    value: Real | None = None
-    difference: Real | None = None
-    spread: Real | None = None
+    inside: Inside | None = None
     given_up: bool = False
 
     @property
     def bumps(self) -> tuple[Bump, ...]:
         return tuple(spot.bump for spot in self.spots)
 
+    @property
+    def spread(self) -> Real | None:
+        """Root of the sum of squared differences of all boxes: (w, C)."""
+        return None if self.inside is None else self.inside.spread
+
     def with_spot(self, spot: Spot, inside: Inside) -> Cut:
         """One more."""
-        spot = replace(spot, evaluations=inside.evaluations)
-        if self.value is None or self.difference is None or self.spread is None:
-            return Cut((spot,), inside.value, inside.difference, inside.spread)
-        spread = np.sqrt(self.spread**2 + inside.spread**2)
-        return Cut((*self.spots, spot), self.value + inside.value, self.difference + inside.difference, spread)
+        counted = replace(spot, evaluations=inside.evaluations)
+        return replace(self, spots=(*self.spots, counted), inside=inside if self.inside is None else self.inside.plus(inside))
 
     def joined(self, sums: Sums) -> Sums:
         """With the sums of a mesh from which they are cut out: what boxes differ by is one more row of its error bars."""
-        if self.value is None or self.difference is None:
+        inside = self.inside
+        if inside is None:
             return sums
         assert sums.rows is not None
-        return replace(sums, fine=sums.fine + self.value, spread=self.spread, rows=_with_row(sums.rows, self.difference))
+        rows, minima = _with_row(sums.rows, inside.difference), np.minimum(sums.minima, inside.minima)
+        return replace(sums, fine=sums.fine + inside.value, spread=inside.spread, rows=rows, minima=minima)
 
     def as_tree(self) -> dict[str, Any]:
         """For a checkpoint."""
-        sums = {name: getattr(self, name) for name in ("value", "difference", "spread") if self.spots}
-        return {"given_up": self.given_up, "spots": {str(i): _tree(spot) for i, spot in enumerate(self.spots)}, **sums}
+        tree = {"given_up": self.given_up, "spots": {str(i): _tree(spot) for i, spot in enumerate(self.spots)}}
+        if self.inside is None:
+            return tree
+        return tree | {"inside": {name: getattr(self.inside, name) for name in ("value", "difference", "spread", "minima")}}
 
     @classmethod
     def of(cls, tree: Mapping[str, Any]) -> Cut:
         """From a checkpoint, empty where it has none."""
-        spots = tree.get("spots", {})
-        value, difference, spread = (tree.get(name) for name in ("value", "difference", "spread"))
+        spots, inside = tree.get("spots", {}), None
         found = tuple(_spot(spots[str(i)]) for i in range(len(spots)))
-        return cls(found, value, difference, spread, bool(tree.get("given_up", False)))
+        if "inside" in tree:
+            inside = Inside(**tree["inside"], evaluations=sum(spot.evaluations for spot in found), converged=True)
+        return cls(found, inside, bool(tree.get("given_up", False)))
 
     def notes(self) -> dict[str, Any]:
         """For the result."""

@@ -44,15 +44,22 @@ class Spot:
 
 @dataclass(frozen=True)
 class Inside:
-    """The integral of chi F of one spot, all images together: value, fine - coarse, and root of the sum of squared differences, of
-    all channels (w, C) each; k-points, and whether it is within its tolerance.
+    """The integral of chi F of one spot or several, all images together: value, fine - coarse, and root of the sum of squared
+    differences, of all channels (w, C) each; minima, see `minima_of`; k-points, and whether it is within its tolerance.
     """
 
     value: Real
     difference: Real
     spread: Real
+    minima: Real
     evaluations: int
     converged: bool
+
+    def plus(self, other: Inside) -> Inside:
+        """Of two spots."""
+        spread, minima = np.sqrt(self.spread**2 + other.spread**2), np.minimum(self.minima, other.minima)
+        n, both = self.evaluations + other.evaluations, self.converged and other.converged
+        return Inside(self.value + other.value, self.difference + other.difference, spread, minima, n, both)
 
 
 @dataclass(frozen=True)
@@ -114,5 +121,10 @@ def integrate(integrand: SpotIntegrand, allowed: Real, execution: Execution, lim
         stop=execution.control.stop,
     )
     state, verdict = adapt(problem)
-    value, difference = channels.expand(state.totals.value), channels.expand(state.totals.difference)
-    return Inside(value, difference, channels.expand_bound(state.totals.spread), state.evaluations, verdict.converged)
+    totals = state.totals
+    value, difference, spread = (
+        channels.expand(totals.value),
+        channels.expand(totals.difference),
+        channels.expand_bound(totals.spread),
+    )
+    return Inside(value, difference, spread, totals.minima, state.evaluations, verdict.converged)
