@@ -126,6 +126,10 @@ class Occupation:
         """Of every mu from energies (s,): (mu, s)."""
         return np.asarray(self.mu[:, None] - energies)
 
+    def averaged(self, change: Real) -> NDArray[np.bool_]:
+        """Whether f of states (s,) near mu are means over boxes, see `linear_weights`: (w, s)."""
+        return np.asarray(change > LINEAR * self.points[1][:, None])
+
     def _over_boxes(self, kT: float, energies: Real, spread: Real) -> tuple[Real, Real]:
         """Means of f and -f' over boxes: (mu, s) each. The share at x is 1 - that at -x."""
         x, share, density = box_means(self.distances(energies), kT, spread, fermi_integrals)

@@ -113,3 +113,19 @@ def test_sub_boxes_integrate_what_is_linear(flags, name):
     slope = np.array([0.7, -1.3, 0.4])[axes]
     middle = (points_of(rule, part) + part.centres)[:, axes]
     assert part.weights @ (middle @ slope) == pytest.approx(slope.sum() / 2, abs=1e-14)
+
+
+@pytest.mark.parametrize("flags", FLAGS)
+def test_second_points_are_none_of_gauss(flags):
+    """Where steps may lie alike in many boxes; leads go from there to the middle of the sub-box, as centres do from the point."""
+    rule = tensor_rule(flags, aligned=True)
+    x = np.stack(np.meshgrid(*rule.nodes, indexing="ij"), axis=-1).reshape(-1, 3)
+    assert rule.fine.own
+    assert np.array_equal(rule.fine.leads, rule.fine.centres)
+    assert all(part.own for part in (rule.coarse, *rule.along.values()))
+    for part in (rule.beside, tensor_rule(flags, aligned=True, step=-1).beside):
+        assert not part.own
+        assert np.array_equal(part.points, rule.coarse.points)
+        np.testing.assert_allclose(x[part.anchors] + part.leads, x[part.points] + part.centres, atol=1e-15)
+        assert not set(part.anchors) & set(part.points)
+    assert (tensor_rule(flags).beside is not None) == (len(axes_of(flags)) == 1)

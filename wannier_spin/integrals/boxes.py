@@ -87,13 +87,23 @@ class BoxIntegrand:
         """k of points x (p, 3), as messages name it."""
         raise NotImplementedError
 
+    @property
+    def aligned(self) -> bool:
+        """Whether Fermi surfaces may lie alike in many boxes, see `tensor_rule`."""
+        return False
+
     @cached_property
     def rule(self) -> Rule:
-        return tensor_rule(self.used)
+        return tensor_rule(self.used, self.aligned)
 
     @cached_property
     def _broadened(self) -> NDArray[np.bool_]:
         return self.channels.broadened(self.plan)
+
+    @cached_property
+    def _mirrored(self) -> Rule:
+        """For every other box."""
+        return tensor_rule(self.used, self.aligned, -1)
 
     @cached_property
     def points_per_batch(self) -> int:
@@ -119,7 +129,9 @@ class BoxIntegrand:
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
             suspect = self._suspect(found.energies, found.group, size[0] * found.steep.max(axis=0))
             minima = minima_of(found.energies, found.group, self.occupation)
-            sample = self._sample(states, suspect, minima, self._hidden(states, gaps, size[0]))
+            odd = np.round(box.corner[0] / box.edge[0])[list(self.rule.along)].sum() % 2
+            hidden = self._hidden(states, gaps, size[0])
+            sample = self._sample(self._mirrored if odd else self.rule, states, suspect, minima, hidden)
         if not np.isfinite([*sample.size, *sample.magnitude]).all():
             k = lower[0] + size[0] * np.stack(np.meshgrid(*self.rule.nodes, indexing="ij"), axis=-1).reshape(-1, 3)
             raise not_finite(self.coordinates(k), found.energies, np.concatenate([states.sea, states.surface], axis=-1))
@@ -138,29 +150,49 @@ class BoxIntegrand:
             rows[:, columns] *= (growth[point, band] * fine.weights[point])[:, None]
         return self.channels.sizes(np.concatenate([rows, np.zeros((len(rows), states.surface.shape[-1]))], axis=1))
 
-    def _sample(self, states: _States, suspect: float, minima: Real, hidden: Real) -> Sample:
-        fine = self._sum(self.rule.fine, states)
-        difference = fine - self._sum(self.rule.coarse, states)
-        one_axis = np.array([self.channels.sizes_of_scan(fine - self._sum(part, states)) for part in self.rule.along.values()])
+    def _sample(self, rule: Rule, states: _States, suspect: float, minima: Real, hidden: Real) -> Sample:
+        fine = self._sum(rule.fine, states)
+        difference = fine - self._sum(rule.coarse, states)
+        if rule.beside is not None:
+            difference = self._with_beside(difference, fine - self._sum(rule.beside, states))
+        one_axis = np.array([self.channels.sizes_of_scan(fine - self._sum(part, states)) for part in rule.along.values()])
         share = one_axis / np.maximum(one_axis.max(axis=0), np.finfo(float).tiny)
-        axis = tuple(self.rule.along)[int(np.argmax(np.round(share.sum(axis=1), 9)))]
+        axis = tuple(rule.along)[int(np.argmax(np.round(share.sum(axis=1), 9)))]
         sizes = self.channels.sizes_of_scan
         return Sample(fine, difference, sizes(difference), sizes(fine), axis, suspect, minima, hidden)
 
+    def _with_beside(self, difference: Real, beside: Real) -> Real:
+        """Of the differences from both coarse rules (w, c) the one that counts.
+
+        Along a line there are few steps, and the larger one does, with all its channels, so that they cancel as in one. Else steps
+        of f count as they lie with second points; what f' weighs varies along them, and its differences are none of place alone.
+        """
+        if len(self.rule.along) > 1:
+            n_sea = self.channels.sea.shape[1]
+            return np.concatenate([beside[:, :n_sea], difference[:, n_sea:]], axis=1)
+        scale = np.maximum(np.maximum(np.abs(difference), np.abs(beside)).max(axis=0), np.finfo(float).tiny)
+        sizes = [np.abs(X / scale).sum(axis=1, keepdims=True) for X in (difference, beside)]
+        return np.where(sizes[0] > sizes[1], difference, beside)
+
     def _sum(self, rule: Quadrature, states: _States) -> Real:
         """One rule on one box: (w, c)."""
-        energies, slopes = states.energies[rule.points], states.slopes[rule.points]
+        energies, slopes, centre, surface = _linear(rule, states)
         spread = (np.abs(slopes) * rule.halves[:, None])[..., list(self.rule.along)]
         change = np.broadcast_to(states.change, energies.shape)
-        reach = spread.sum(axis=-1)
+        reach = spread.sum(axis=-1) + (0.0 if rule.own else np.abs(centre - energies))
         low, high = self.occupation.window
         active, filled = (energies + reach >= low) & (energies - reach <= high), energies + reach < low
-        centre = energies + (slopes * rule.centres[:, None]).sum(axis=-1)
         f, slope = self.occupation.linear_weights(energies[active], centre[active], spread[active], change[active])
         weights = np.broadcast_to(rule.weights[:, None], energies.shape)
-        sea, surface = states.sea[rule.points], states.surface[rule.points]
+        sea = states.sea[rule.points]
         by_sea = (f * weights[active]) @ sea[active] + self.occupation.below * (weights[filled] @ sea[filled])
-        return np.concatenate([by_sea, (slope * weights[active]) @ surface[active]], axis=1)
+        slope = slope * weights[active]
+        if rule.own:
+            return np.concatenate([by_sea, slope @ surface[active]], axis=1)
+        averaged = self.occupation.averaged(change[active])  # where not, both are those of the point itself
+        by_surface = np.where(averaged, slope, 0.0) @ surface[active]
+        by_surface += np.where(averaged, 0.0, slope) @ states.surface[rule.points][active]
+        return np.concatenate([by_sea, by_surface], axis=1)
 
     def _suspect(self, energies: Real, group: NDArray[np.int64], steep: Real) -> float:
         """Fraction of the box where bands between which mu may lie can come as close as a few kT, by |H(k) - H(k0)| <= L|k - k0|.
@@ -189,6 +221,19 @@ class _States:
     change: Real
     sea: Real
     surface: Real
+
+
+def _linear(rule: Quadrature, states: _States) -> tuple[Real, Real, Real, Real]:
+    """Of each point of a rule: its energies (p,n), and means of what it and its second point say: slopes, energies in the middle of
+    its sub-box, surface densities.
+    """
+    energies, slopes, surface = (X[rule.points] for X in (states.energies, states.slopes, states.surface))
+    centre = energies + (slopes * rule.centres[:, None]).sum(axis=-1)
+    if rule.own:
+        return energies, slopes, centre, surface
+    others = states.slopes[rule.anchors]
+    centre_there = states.energies[rule.anchors] + (others * rule.leads[:, None]).sum(axis=-1)
+    return energies, (slopes + others) / 2, (centre + centre_there) / 2, (surface + states.surface[rule.anchors]) / 2
 
 
 @dataclass(frozen=True)

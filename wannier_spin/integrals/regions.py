@@ -48,6 +48,11 @@ class RegionIntegrand(BoxIntegrand):
         return _used(self.model)
 
     @property
+    def aligned(self) -> bool:
+        """See `BoxIntegrand`: round ones in polar coordinates."""
+        return True
+
+    @property
     def load(self) -> _Load:
         """See `BoxIntegrand`. H, 3 + 9 derivatives, the spin and its derivatives, other operators."""
         return _Load(self.model.n_bands, 13 + sum(4 * 3**X.rank for X in self.model.operators.values()))

@@ -4,7 +4,10 @@ The fine rule uses all points, the coarse one (Gauss in every direction) a subse
 rule that is coarse in one direction only says along which axis a box has to be split.
 
 Every rule also cuts the box into one sub-box per point, with its weight as volume: there a function can be integrated
-whose argument is linear in k, see `Occupation.linear_weights`.
+whose argument is linear in k, see `Occupation.linear_weights`. A step in the sub-box of a point that both rules have lies at the
+same place for both, wrong by the curvature, and fine - coarse says nothing of it. Where that may happen in all boxes at once, there
+is another coarse rule, which takes the mean of two linear functions, those of its points and of the ones next to them, which are
+none of Gauss's.
 """
 
 from __future__ import annotations
@@ -38,42 +41,67 @@ class Quadrature:
     """One rule on the points of a box.
 
     points : (p,) which of them it uses. weights : (p,), sum 1. centres, halves : (p, 3) centre of each point's sub-box relative
-    to the point, and half its edges, in units of the box.
+    to the point, and half its edges, in units of the box. anchors : (p,) the second points that what is linear is taken from.
+    leads : (p, 3) from there to the centre of the sub-box.
     """
 
     points: NDArray[np.int64]
     weights: Real
     centres: Real
     halves: Real
+    anchors: NDArray[np.int64]
+    leads: Real
+
+    @property
+    def own(self) -> bool:
+        """Whether there is no other point than each one itself."""
+        return bool(np.array_equal(self.points, self.anchors))
 
 
 @dataclass(frozen=True)
 class Rule:
     """nodes : three arrays, the coordinates of the points along each axis in [0, 1]; x3 runs fastest.
 
-    fine, coarse : the two rules. along : for each axis that is integrated over, the rule that is coarse in it alone.
+    fine, coarse : the two rules. beside : coarse with second points, where a step may lie alike in many boxes. along : for each
+    axis that is integrated over, the rule that is coarse in it alone.
     """
 
     nodes: tuple[Real, Real, Real]
     fine: Quadrature
     coarse: Quadrature
     along: dict[int, Quadrature]
+    beside: Quadrature | None = None
 
     @property
     def n_points(self) -> int:
         return len(self.fine.weights)
 
 
-def tensor_rule(periodic: tuple[bool, bool, bool]) -> Rule:
-    """The rule for boxes along the periodic axes; the others have one point at 0."""
+@dataclass(frozen=True)
+class _Line:
+    """A rule along one axis, by node: weights, and which node is its second one."""
+
+    nodes: Real
+    weights: Real
+    anchors: NDArray[np.int64]
+
+
+def tensor_rule(periodic: tuple[bool, bool, bool], aligned: bool = False, step: int = 1) -> Rule:
+    """The rule for boxes along the periodic axes; the others have one point at 0. aligned : whether a step may lie alike in many
+    boxes; along a single axis it always may. step : 1 or -1, on which side of the middle its second point is: in neighbouring boxes
+    not on the same, or what it changes would add up.
+    """
     axes = [axis for axis in range(3) if periodic[axis]]
     nodes, kronrod, gauss = _line(POINTS[len(axes)])
-    point = (np.zeros(1), np.ones(1))
-    fine = [(nodes, kronrod) if p else point for p in periodic]
-    coarse = [(nodes, gauss) if p else point for p in periodic]
+    point = _Line(np.zeros(1), np.ones(1), np.zeros(1, np.int64))
+    itself = np.arange(len(nodes))
+    fine = [_Line(nodes, kronrod, itself) if p else point for p in periodic]
+    coarse = [_Line(nodes, gauss, itself) if p else point for p in periodic]
     along = {axis: _product([coarse[i] if i == axis else fine[i] for i in range(3)]) for axis in axes}
-    x1, x2, x3 = (line[0] for line in fine)
-    return Rule((x1, x2, x3), _product(fine), _product(coarse), along)
+    x1, x2, x3 = (line.nodes for line in fine)
+    second = [_Line(nodes, gauss, _neighbours(len(nodes), step)) if p else point for p in periodic]
+    beside = _product(second) if aligned or len(axes) == 1 else None
+    return Rule((x1, x2, x3), _product(fine), _product(coarse), along, beside)
 
 
 def _line(points: int) -> tuple[Real, Real, Real]:
@@ -86,16 +114,26 @@ def _line(points: int) -> tuple[Real, Real, Real]:
     )
 
 
-def _product(lines: list[tuple[Real, Real]]) -> Quadrature:
-    """Tensor product of (nodes, weights) along three axes, without the points of weight zero."""
-    edges = [np.concatenate([[0.0], np.cumsum(weights)]) for _, weights in lines]
-    middles = [(edge[1:] + edge[:-1]) / 2 - nodes for edge, (nodes, _) in zip(edges, lines, strict=True)]
-    index = np.array(list(itertools.product(*(range(len(nodes)) for nodes, _ in lines))))
+def _neighbours(count: int, step: int) -> NDArray[np.int64]:
+    """For each node along a line the next one towards the middle; for the middle that one step away."""
+    number, middle = np.arange(count), count // 2
+    return np.asarray(number + np.where(number == middle, step, np.sign(middle - number)))
+
+
+def _product(lines: list[_Line]) -> Quadrature:
+    """Tensor product of rules along three axes, without the points of weight zero."""
+    edges = [np.concatenate([[0.0], np.cumsum(line.weights)]) for line in lines]
+    middles = [(edge[1:] + edge[:-1]) / 2 for edge in edges]
+    index = np.array(list(itertools.product(*(range(len(line.nodes)) for line in lines))))
     columns = range(3)
-    factors = np.stack([lines[a][1][index[:, a]] for a in columns], axis=1)
+    factors = np.stack([lines[a].weights[index[:, a]] for a in columns], axis=1)
     used = np.flatnonzero(factors.prod(axis=1))
-    centres = np.stack([middles[a][index[used, a]] for a in columns], axis=1)
-    flat = [len(nodes) == 1 for nodes, _ in lines]
-    centres[:, flat] = 0
+    anchors = np.stack([lines[a].anchors[index[used, a]] for a in columns], axis=1)
+    flat = [len(line.nodes) == 1 for line in lines]
+    centres, leads = (
+        np.stack([middles[a][index[used, a]] - lines[a].nodes[at[:, a]] for a in columns], axis=1) for at in (index[used], anchors)
+    )
+    centres[:, flat], leads[:, flat] = 0, 0
     halves = np.where(flat, 0.0, factors[used] / 2)
-    return Quadrature(used, factors[used].prod(axis=1), centres, halves)
+    numbers = np.ravel_multi_index(tuple(anchors.T), [len(line.nodes) for line in lines])
+    return Quadrature(used, factors[used].prod(axis=1), centres, halves, np.asarray(numbers), leads)
