@@ -12,6 +12,7 @@ from wannier_spin.analysis.high_symmetry import miller_plane, path_of_structure,
 from wannier_spin.analysis.kpath import k_path, spin_in_plane
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.plane import axis_label, zone_boundaries
+from wannier_spin.symmetry import conventional_cell
 
 BLOCK = "begin kpoint_path\n{}\nend kpoint_path\n"
 
@@ -73,6 +74,22 @@ def test_miller_planes(indices: tuple[int, int, int]) -> None:
     assert plane.marks[0][0] == "G"
     assert plane.positions.mean(axis=0) == pytest.approx([0, 0], abs=1e-9)
     assert zone_boundaries(plane)  # the first zone lies inside
+
+
+def test_miller_indices_are_of_the_conventional_cell(example_inputs: Path) -> None:
+    """(001) of fcc platinum and bcc iron lies across a cube's edge, whatever vectors the model has."""
+    for name in ("Pt", "Fe"):
+        structure = ws.read_structure(example_inputs / name / f"{name}.win")
+        cell = conventional_cell(structure)
+        edge = abs(np.linalg.det(cell)) ** (1 / 3)
+        np.testing.assert_allclose(cell @ cell.T, edge**2 * np.eye(3), atol=1e-6)
+        np.testing.assert_allclose(np.sort(np.abs(cell), axis=1)[:, :2], 0, atol=1e-6)  # along x, y, z
+        assert abs(np.linalg.det(cell) / np.linalg.det(structure.lattice)) == pytest.approx({"Pt": 4, "Fe": 2}[name], rel=1e-6)
+    iron = ws.load_model(example_inputs / "Fe" / "Fe.model.h5")
+    plane = miller_plane(iron, (0, 0, 1), (5, 5), cell=cell)
+    along = int(np.abs(cell[2]).argmax())
+    assert np.abs(plane.cartesian[:, along]).max() < 1e-9
+    assert np.abs(miller_plane(iron, (0, 0, 1), (5, 5)).cartesian[:, along]).max() > 0.1  # of its own vectors another one
 
 
 @pytest.mark.parametrize(

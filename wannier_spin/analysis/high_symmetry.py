@@ -95,10 +95,18 @@ def _corner(name: str, k: Real) -> str:
     return " ".join([name, *(f"{x + 0.0:.10g}" for x in k)])
 
 
-def miller_plane(model: Model, indices: Sequence[int], points: tuple[int, int] = (101, 101), marks: str = "") -> KPlane:
+def miller_plane(
+    model: Model,
+    indices: Sequence[int],
+    points: tuple[int, int] = (101, 101),
+    marks: str = "",
+    *,
+    cell: Real | None = None,
+) -> KPlane:
     """The plane in k through Gamma that is parallel to the lattice plane (h k l), as large as the first Brillouin zone there.
 
-    indices : of the lattice vectors of the model, so that its normal is h b1 + k b2 + l b3. marks : as of `k_plane`.
+    indices : of the vectors of `cell` (3, 3), rows, angstrom, so that the normal is h b1 + k b2 + l b3; None: those of the model.
+    marks : as of `k_plane`.
     Raises InputError for 0 0 0, for a k·p model, and for a plane that a vacuum cuts.
     """
     model = model.crystal("Miller indices need a lattice, which it has not; give the corners of the plane")
@@ -106,7 +114,7 @@ def miller_plane(model: Model, indices: Sequence[int], points: tuple[int, int] =
     if hkl.shape != (3,) or not hkl.any():
         raise InputError(f"Miller indices {' '.join(map(str, indices))}: expected three whole numbers, not all zero")
     reciprocal = 2 * np.pi * np.linalg.inv(model.lattice).T
-    normal = hkl @ reciprocal
+    normal = hkl @ (2 * np.pi * np.linalg.inv(model.lattice if cell is None else cell).T)
     axes = _in_plane(normal / np.linalg.norm(normal))
     vacuum = model.lattice[~np.asarray(model.periodic)]
     if len(vacuum) and np.abs(axes @ vacuum.T).max() > SAME * np.linalg.norm(vacuum):

@@ -28,6 +28,9 @@ from wannier_spin.cli.terminal import busy, say
 from wannier_spin.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from wannier_spin.analysis.fermi_surface import FermiSurface
     from wannier_spin.analysis.kpath import BandMap, KPlane, Place
     from wannier_spin.calculation import Inputs
@@ -100,7 +103,7 @@ def plane(
     ] = None,
     miller: Annotated[
         tuple[int, int, int] | None,
-        typer.Option(help="In place of corners: through Gamma, parallel to this plane of the model's lattice vectors."),
+        typer.Option(help="In place of corners: through Gamma, parallel to this plane of the conventional cell (see the manual)."),
     ] = None,
     quantity: QUANTITY = "spin_berry_curvature",
     component: COMPONENT = "xy;z",
@@ -118,7 +121,7 @@ def plane(
     asked = asked_of(options, quantity)
     inputs = opened(seedname, options)
     fermi_energy = fermi_energy_of(inputs, fermi_energy, seedname)
-    place = _plane_of(inputs, corners, miller, points, options["mark"] or "")
+    place = _plane_of(inputs, corners, miller, points, options["mark"] or "", seedname)
     data = _map_of(inputs, place, quantity, component, fermi_energy, asked)
     choices: Any = given(options, {"band": None, "scale": None})
     if options["arrows"]:
@@ -264,7 +267,7 @@ def _seed_beside(path: Path) -> Path:
 
 
 def _plane_of(
-    inputs: Inputs, corners: str | None, miller: tuple[int, int, int] | None, points: tuple[int, int], mark: str
+    inputs: Inputs, corners: str | None, miller: tuple[int, int, int] | None, points: tuple[int, int], mark: str, path: Path
 ) -> KPlane:
     """The plane by its corners or by Miller indices. Raises InputError unless one of them is given."""
     from wannier_spin.analysis.high_symmetry import miller_plane
@@ -273,8 +276,24 @@ def _plane_of(
     if corners is not None and miller is None:
         return k_plane(inputs.model, corners, points, mark)
     if miller is not None and corners is None:
-        return miller_plane(inputs.model, miller, points, mark)
+        return miller_plane(inputs.model, miller, points, mark, cell=_cell_of(inputs, path))
     raise InputError("give the plane either by --corners or by --miller, like --miller 0 0 1")
+
+
+def _cell_of(inputs: Inputs, path: Path) -> NDArray[np.float64] | None:
+    """The conventional cell of the structure, told on stderr; None where there is no structure, and of a layer: its own vectors."""
+    from wannier_spin.readers import read_structure
+    from wannier_spin.readers.files import find_file
+    from wannier_spin.symmetry import conventional_cell
+
+    if not inputs.model.bands_end or not all(inputs.crystal.periodic):
+        return None
+    win = find_file(_win_of(inputs, path), ".win")
+    structure = inputs.structure or (None if win is None else read_structure(win))
+    if structure is None:
+        say("no structure is known: Miller indices are of the lattice vectors of the model", error=True)
+        return None
+    return conventional_cell(structure)
 
 
 def _map_of(inputs: Inputs, k: Place, quantity: str, component: str, mu: float | None, asked: Mapping[str, Any]) -> BandMap[Place]:

@@ -4,7 +4,14 @@ from wannier_spin.components import AllowedTensor
 from wannier_spin.symmetry.boxes import BoxSymmetry, axes_about, box_symmetry, images_of
 from wannier_spin.symmetry.kpoints import irreducible_weights, mesh_operations
 from wannier_spin.symmetry.model_average import ModelChange, symmetrize_model
-from wannier_spin.symmetry.operations import MagneticGroup, Operation, distinct, group_from_database, magnetic_group
+from wannier_spin.symmetry.operations import (
+    MagneticGroup,
+    Operation,
+    conventional_cell,
+    distinct,
+    group_from_database,
+    magnetic_group,
+)
 from wannier_spin.symmetry.projector import (
     TensorKind,
     allowed,
@@ -66,6 +73,7 @@ __all__ = [
     "Operation",
     "TensorKind",
     "allowed",
+    "conventional_cell",
     "distinct",
     "format_table",
     "group_from_database",

@@ -245,6 +245,24 @@ def _names(structure: Structure, symprec: float, magnetic_symprec: float) -> tup
     return int(dataset.uni_number), "not identified" if kind is None else str(kind.bns_number), int(dataset.msg_type)
 
 
+def conventional_cell(structure: Structure, symprec: float = SYMPREC) -> Real:
+    """Vectors (3, 3), as rows, of the conventional cell of the positions, in whose axes planes and directions are named; angstrom.
+
+    Its orientation is that of the structure, which is not turned. Those of the structure itself where spglib finds none.
+    """
+    import spglib
+
+    short = unskewed(structure).structure
+    try:
+        with _quiet():
+            dataset = spglib.get_symmetry_dataset(_cell(short)[:3], symprec=symprec)
+    except Exception:  # the axes of the structure are axes, too
+        dataset = None
+    if dataset is None:
+        return np.asarray(structure.lattice, float)
+    return np.asarray(np.linalg.inv(dataset.transformation_matrix).T @ short.lattice, float)
+
+
 def space_group_symbol(structure: Structure, symprec: float) -> str:
     """Symbol of the space group of the positions alone."""
     import spglib
