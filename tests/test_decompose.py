@@ -169,7 +169,7 @@ def test_error_is_that_of_the_mesh() -> None:
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("ranks", [3])
 def test_ranks(mpirun: Callable[..., str], tmp_path: Path, ranks: int) -> None:
     RANDOM.save(tmp_path / "model.h5")
     code = (
