@@ -20,7 +20,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.plotting.colour import rounded_up
 from wannier_spin.plotting.curves import View, curves, scan_axis
 from wannier_spin.plotting.plane import window_of, zone_boundaries
-from wannier_spin.plotting.words import math_symbol, math_unit, power_of_ten
+from wannier_spin.plotting.words import math_symbol, math_unit, power_of_ten, typeset
 from wannier_spin.results import RunFacts, groups, is_forbidden
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -96,6 +96,18 @@ def test_curves_against_omega_have_both_parts(result: ws.ResultSet) -> None:
     assert [cos.label, sin.label] == ["xy;z cos", "xy;z sin"]
     assert np.array_equal(cos.x, tensor.omega)
     assert np.array_equal(np.stack([cos.y, sin.y], axis=1), tensor.values[nearest, 0, :, :, 0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("v^{a;c} = {v^a, sigma^c}/4", "v$^{a;c}$ = {v$^{a}$, σ$^{c}$}/4"),
+        ("order tau^0 scale like 1/gap^4, at mu - E_F = +2 eV", "order τ$^{0}$ scale like 1/gap$^{4}$, at μ - E$_F$ = +2 eV"),
+        ("'mu.toml' costs $3, sigma_xy, tau_unit", r"'mu.toml' costs \$3, sigma_xy, tau_unit"),
+    ],
+)
+def test_words_of_a_sheet_are_typeset(line: str, seen: str) -> None:
+    assert typeset(line) == seen
 
 
 @pytest.mark.parametrize("axis", ["temperature", "tau"])

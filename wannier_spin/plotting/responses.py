@@ -17,7 +17,17 @@ from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, PAGE, check_ending, new_figure, own_style, save
 from wannier_spin.plotting.curves import Curve, View, curves, drawn_of, position, scan_axes, scan_axis
 from wannier_spin.plotting.look import AS_IS, Look, draw_references, set_limits
-from wannier_spin.plotting.words import axis_label, fact_lines, math_symbol, math_unit, power_of_ten, seen, setting, wrapped
+from wannier_spin.plotting.words import (
+    axis_label,
+    fact_lines,
+    math_symbol,
+    math_unit,
+    power_of_ten,
+    seen,
+    setting,
+    typeset,
+    wrapped,
+)
 from wannier_spin.results import ResponseTensor, ResultSet, RunFacts, is_forbidden, load
 from wannier_spin.results.numbers import with_bar
 
@@ -115,8 +125,8 @@ def summary_sheet(result: ResultSet | str | Path, path: str | Path | None = None
         _draw_panels(figure, panels, result.facts, (rows, columns))
         name = title or result.facts.model
         figure.text(0.04, 1 - 0.35 / height, name, size=11, weight="bold", va="top")
-        figure.text(0.04, 1 - 0.62 / height, "\n".join(head), size=7, va="top", linespacing=1.4)
-        figure.text(0.04, 0.35 / height, "\n".join(notes), size=7, va="bottom", linespacing=1.4, color=COLOURS[1])
+        figure.text(0.04, 1 - 0.62 / height, "\n".join(map(typeset, head)), size=7, va="top", linespacing=1.4)
+        figure.text(0.04, 0.35 / height, "\n".join(map(typeset, notes)), size=7, va="bottom", linespacing=1.4, color=COLOURS[1])
     if path is not None:
         save(figure, path)
     return figure

@@ -59,6 +59,16 @@ def seen(text: str) -> str:
     return re.sub(r"\$([^$]*)\$", lambda found: re.sub(r"[{}^_]", "", re.sub(r"\\[a-z]+", "x", found[1])), text)
 
 
+GREEK = {"sigma": "σ", "hbar": "ħ", "tau": "τ", "omega": "ω", "mu": "μ"}
+
+
+def typeset(line: str) -> str:
+    """Words that are also printed on terminals, as a figure has them: "tau^0" -> "τ$^{0}$"."""
+    line = re.sub(r"(?<![\w.])(sigma|hbar|tau|omega|mu)(?![a-zA-Z_.])", lambda word: GREEK[word[1]], line.replace("$", r"\$"))
+    line = re.sub(r"\^(?:\{([^}]*)\}|(-?\w))", lambda power: f"$^{{{power[1] or power[2]}}}$", line)
+    return re.sub(r"(?<!\w)E_F(?!\w)", "E$_F$", line)
+
+
 CARRIERS = {"cell": "electrons per cell", "cm-3": "cm$^{-3}$", "cm-2": "cm$^{-2}$", "cm-1": "cm$^{-1}$"}
 
 
