@@ -84,3 +84,25 @@ def test_the_bar_of_a_mesh_has_room_for_what_it_does_not_see(half_gap):
         error = abs(tensor.values[0, 0, 0, 1, 2] - EXACT)
         assert error < tensor.error[0, 0, 0, 1, 2]
         assert half_gap > 1e-3 or error > 0.1 * EXACT
+
+
+def test_broadened_gaps_hide_less():
+    """Densities whose gaps have a width know of no smaller ones; the others of all, beside them."""
+    k0 = np.array([0.313, 0.117, 0.0])
+    bloch = BlochSum(sheet(1e-3, k0), second_order=False).at_points(k0[None] + 0.01 * np.array([0.8, -0.6, 0]))
+    gaps = NearestGaps.of(geometry_of(bloch, 1e-6), 0.3 * np.eye(3))  # spacings of a mesh of about 20
+    wanted, occupation = np.array([True, False, True]), Occupation(np.array([0.0]), np.array([1e-4]))
+    (wide, broadened), (others, bare) = gaps.by_channel(8e-3, wanted)
+    assert np.array_equal(wide, wanted)
+    assert np.array_equal(others, ~wanted)
+    assert bare is gaps
+    assert broadened.least[0, 1] == pytest.approx(np.hypot(gaps.least[0, 1], 8e-3))
+    sea = np.ones((1, 4, 3)) * np.array([1, 1, -1, -1])[None, :, None]
+    hidden = [
+        one.beside(occupation, np.ones((1, 3)), sea[..., columns]).sum for columns, one in ((wide, broadened), (others, bare))
+    ]
+    assert 0 < np.abs(hidden[0]).max() < 0.7 * np.abs(hidden[1]).max()
+    (columns, alone), *rest = gaps.by_channel(0.0, wanted)
+    assert columns.all()
+    assert alone is gaps
+    assert not rest
