@@ -325,7 +325,7 @@ def test_summary_sheet(everything: ws.ResultSet) -> None:
     figure = ws.summary_sheet(found, title="run 7")
     assert len(figure.axes) == len(everything)
     text = " ".join(" ".join(texts_of(figure)).split())
-    for part in ("run 7", "rashba_exchange, 2D", "grid 6×6×1", "form 'full', relaxation 'adiabatic'", "{v^a, sigma^c}/4"):
+    for part in ("run 7", "rashba_exchange, 2D", "grid 6×6×1", "form 'full', relaxation 'adiabatic'", "{v$^{a}$, σ$^{c}$}/4"):
         assert part in text
     assert "warning: the mesh is coarse" in text
     assert "warning: and cold" in text
