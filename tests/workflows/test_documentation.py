@@ -242,7 +242,8 @@ def written(tmp_path_factory):
     iron, moments = ROOT / "example_inputs" / "Fe", [(0, 0, 2.2)]
     crystal = {"symmetry": ws.read_structure(iron / "Fe.win", moments), "reduce_k": False}
     raw = ws.compute(ws.load_model(iron / "Fe.model.h5"), "spin_hall", grid=(2, 2, 2), mu=17.6, temperature=5000, **crystal)
-    notes = {**raw.facts.notes, "fermi_energy_source": "Fe.win"}
+    spots = {"1": "2 meV between bands 3 and 4"}  # of a longer run, see tests/integrals/test_spots.py
+    notes = {**raw.facts.notes, "fermi_energy_source": "Fe.win", "hot_spots": spots}
     raw = raw.with_facts(fermi_energy=17.6, input="seedname = …", notes=notes)  # as `run` adds
     found.append(replace(raw, tensors={"x": raw["spin_hall"].at(combination={"L0": 1.0})}))
     return [result.save(folder / f"{i}.h5") for i, result in enumerate(found)]
