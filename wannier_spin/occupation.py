@@ -84,7 +84,7 @@ class Occupation:
         return self._smooth(distance, kT)
 
     def crossed(self, low: Real, high: Real) -> NDArray[np.bool_]:
-        """For each mu whether it lies within any of these ranges of energy."""
+        """For each mu whether it lies within any of these ranges of energy (r,): (mu,)."""
         return np.asarray(((low[None] < self.mu[:, None]) & (self.mu[:, None] < high[None])).any(axis=1))
 
     def about(self, energies: Real, values: Real, reach: float) -> tuple[Real, Real]:
@@ -195,7 +195,7 @@ class Occupation:
         return result
 
     def weighted(self, energies: Real, sea: Real, surface: Real) -> Real:
-        """The same for states near mu, with weights of all of them."""
+        """The same (w, channels) for states (s,) near mu, with weights of all of them."""
         weights = self.fermi(energies)
         result = np.empty((self.n_points, sea.shape[1] + surface.shape[1]))
         result[:, : sea.shape[1]] = weights @ sea
@@ -208,7 +208,7 @@ class Occupation:
 
 @dataclass(frozen=True)
 class Choice:
-    """Some of the values along an axis of a scan: positions, ascending in value."""
+    """Some of the values (v,) along an axis of a scan: their positions (c,), ascending in value."""
 
     values: Real
     positions: Integer
@@ -226,6 +226,7 @@ class Choice:
         return self.nearest_to(self.values)
 
     def nearest_to(self, values: Real) -> Integer:
+        """For each of some values (v,) the nearest one of these, by its number: (v,)."""
         return np.abs(values[:, None] - self.own).argmin(axis=1)
 
     @property
@@ -235,12 +236,12 @@ class Choice:
         return np.where(self.own[after] == self.values, after, (after - 1).clip(0)), after
 
     def below(self, values: Real) -> Integer:
-        """For each value the next lower one of these, or itself."""
+        """For each of some values (v,) the next lower one of these, or itself, by its number: (v,)."""
         return np.searchsorted(self.own, values, side="right") - 1
 
     @classmethod
     def spread(cls, values: Real, most: int, beside: Choice | None) -> Choice:
-        """At most so many of the values, evenly spread, and those of another choice."""
+        """At most so many of the values (v,), evenly spread, and those of another choice."""
         order = np.argsort(values, kind="stable")
         chosen = order[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(np.int64))]
         together = chosen if beside is None else np.union1d(chosen, beside.positions)
@@ -265,7 +266,7 @@ class Subset:
         return len(self.levels) == len(self.levels.values) or bool(steps.max(initial=0.0) <= distance * self.scan.kT.min())
 
     def position(self, levels: Integer, temperatures: Integer) -> Integer:
-        """Of its points by their numbers on both axes, among all of its points."""
+        """Of points by their numbers on both axes (a,), (b,), among all of its points: (a b,)."""
         return np.asarray(levels[:, None] * len(self.temperatures) + temperatures).ravel()
 
     def among(self, values: NDArray[Element]) -> NDArray[Element]:

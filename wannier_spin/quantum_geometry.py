@@ -36,12 +36,12 @@ def zeeman_qgt(g: BandGeometry) -> Complex:
 
 
 def metric(qgt: Complex) -> Real:
-    """Quantum metric g, the real part of a quantum geometric tensor."""
+    """Quantum metric g, the real part of a quantum geometric tensor: (...)."""
     return np.ascontiguousarray(qgt.real)
 
 
 def curvature(qgt: Complex) -> Real:
-    """Berry curvature Omega = -2 Im of a quantum geometric tensor."""
+    """Berry curvature Omega = -2 Im of a quantum geometric tensor: (...)."""
     return -2 * qgt.imag
 
 

@@ -159,14 +159,14 @@ class Channels:
         return sums if self.judged is None else sums[self.judged]
 
     def judge(self, totals: Totals, wanted: Tolerance) -> Verdict:
-        """Tolerances and how far the error bars exceed them."""
+        """What is allowed, and how far the error bars exceed it."""
         values = [np.abs(self._held(totals.value) @ Q).max(initial=0.0) for Q in self.responses]
-        tolerance = []
+        allowed = []
         for name, Q, value, magnitude in zip(self.names, self.responses, values, totals.magnitude, strict=True):
             noise = NOISE * np.abs(Q).max(initial=0.0)
             scale = max(value, CANCELLED * magnitude)
-            tolerance.append(max(wanted.allowed(name, scale), noise, np.finfo(float).tiny))
-        return self.judge_by(totals, np.array(tolerance))
+            allowed.append(max(wanted.allowed(name, scale), noise, np.finfo(float).tiny))
+        return self.judge_by(totals, np.array(allowed))
 
     def judge_by(self, totals: Totals, allowed: Real) -> Verdict:
         """The same with what is allowed of each response (r,)."""

@@ -51,7 +51,7 @@ class Cutting:
             before = standing(self.integral, self.wanted, cut.joined(summed.sums()), None)
             if cut.given_up or before.excess(None).max() <= 1 or left < summed.mesh.n_evaluated:
                 break
-            found = self._found(summed, before.tolerance, cut)
+            found = self._found(summed, before.allowed, cut)
             if not found:
                 break
             trial = self._without(summed, found)
@@ -59,7 +59,7 @@ class Cutting:
             if not self._pays(before, trial, cut, len(found)):
                 return summed, cut, again
             limits = Limits(left - again, end - time.monotonic())
-            inside, evaluations = self._integrated(found, before.tolerance, cut, trial, limits)
+            inside, evaluations = self._integrated(found, before.allowed, cut, trial, limits)
             if inside is None:
                 return summed, replace(cut, given_up=True), again + evaluations
             left -= again + evaluations
@@ -102,7 +102,7 @@ class Cutting:
     def _pays(self, before: Standing, trial: Summed, cut: Cut, spots: int) -> bool:
         """Whether meshes without them need that much less."""
         after = standing(self.integral, self.wanted, cut.joined(trial.sums()), None)
-        return self.predicted(before.bars, before.tolerance) - self.predicted(after.bars, before.tolerance) > COST * spots
+        return self.predicted(before.bars, before.allowed) - self.predicted(after.bars, before.allowed) > COST * spots
 
     def _integrated(
         self, found: Sequence[tuple[Bump, Gap]], allowed: Real, cut: Cut, mesh: Summed, limits: Limits

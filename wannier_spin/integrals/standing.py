@@ -17,23 +17,23 @@ Real = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Standing:
-    """Of each response, in its own unit: tolerance (r,), the largest bar over the scan (r,), and by how much its values have moved
-    at most since the mesh before (r,), zero where there is none.
+    """Of each response, in its own unit: the error that is allowed (r,), the largest bar over the scan (r,), and by how much its
+    values have moved at most since the mesh before (r,), zero where there is none.
     """
 
     names: tuple[str, ...]
-    tolerance: Real
+    allowed: Real
     bars: Real
     moved: Real
 
     def excess(self, before: Real | None) -> Real:
-        """Largest error over tolerance: (r,). before : (r,) bars of the mesh before.
+        """Largest error over what is allowed: (r,). before : (r,) bars of the mesh before.
 
         Values that have moved by more than both bars prove that one of them is wrong: then the move counts.
         """
         if before is None:
-            return np.asarray(self.bars / self.tolerance)
-        return np.asarray(np.where(self.moved > self.bars + before, np.maximum(self.bars, self.moved), self.bars) / self.tolerance)
+            return np.asarray(self.bars / self.allowed)
+        return np.asarray(np.where(self.moved > self.bars + before, np.maximum(self.bars, self.moved), self.bars) / self.allowed)
 
 
 def standing(integral: Integral, wanted: Tolerance, sums: Sums, moved: Real | None) -> Standing:
@@ -50,8 +50,8 @@ def standing(integral: Integral, wanted: Tolerance, sums: Sums, moved: Real | No
         )
         noise = max(NOISE * scale, np.finfo(float).tiny)
         rows.append((max(wanted.allowed(name, largest), noise), np.inf if (unseen & judged).any() else bar, change))
-    tolerance, largest_bars, changed = np.array(rows).reshape(-1, 3).T
-    return Standing(tuple(values), tolerance, largest_bars, changed)
+    allowed, largest_bars, changed = np.array(rows).reshape(-1, 3).T
+    return Standing(tuple(values), allowed, largest_bars, changed)
 
 
 def component_bars(integral: Integral, sums: Sums) -> dict[str, Real]:
@@ -78,9 +78,9 @@ def floored(integral: Integral, sums: Sums, standing: Standing, moved: Real, wit
     if not within:
         return replace(sums, difference=moved)
     factor = np.ones(len(moved))
-    for (name, change), tolerance in zip(_components(integral, moved).items(), standing.tolerance, strict=True):
+    for (name, change), allowed in zip(_components(integral, moved).items(), standing.allowed, strict=True):
         largest = integral.scale[whole(name)] * np.abs(change).max(axis=1, initial=0.0)
-        factor = np.minimum(factor, tolerance / np.maximum(largest, tolerance))
+        factor = np.minimum(factor, allowed / np.maximum(largest, allowed))
     return replace(sums, difference=moved * factor[:, None])
 
 

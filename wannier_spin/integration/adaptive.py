@@ -89,9 +89,9 @@ class Totals:
 
 @dataclass(frozen=True)
 class Verdict:
-    """tolerance : (r,) of each response, in the unit of `Sample.size`. excess : (r,) largest error bar / tolerance."""
+    """allowed : (r,) error of each response, in the unit of `Sample.size`. excess : (r,) largest error bar over that."""
 
-    tolerance: Real
+    allowed: Real
     excess: Real
 
     @property
@@ -100,7 +100,7 @@ class Verdict:
 
     def relative(self, errors: Real) -> Real:
         """Errors (..., r) over what is allowed."""
-        return np.asarray(errors / self.tolerance)
+        return np.asarray(errors / self.allowed)
 
 
 @dataclass(frozen=True)
