@@ -139,6 +139,7 @@ def test_a_small_gap_is_cut_out(cut_out: tuple[ws.ResultSet, list[Round]]) -> No
     assert on_boxes > 500
     assert 0 < again < 0.3 * notes["k_points_of_meshes"][-1]
     assert rounds[-1].evaluations == result.facts.k_points
+    assert rounds[0].evaluations == 14**2  # on the first mesh nothing is cut out, and nothing tried
     assert all(round_.mesh for round_ in rounds)
     assert result.facts.how().endswith(", 1 hot spot")
     assert "hot_spots" not in ws.compute(sheet(0.5, K0), "spin_hall", tolerance=1e-2, mu=0.0, temperature=300.0).facts.notes

@@ -28,7 +28,8 @@ COVERED = 0.1  # of the zone at most
 ROUNDS = 3  # of looking for more on one mesh
 PART = 0.25  # of the tolerance for each spot
 COST = 3000  # k-points: what a spot has to save
-DEAR = 20.0  # times the points of the mesh that a spot may take
+NEARLY = 4.0  # tolerances: what is left of the bar, so that one or two more meshes end the run
+DEAR, BOXES = 6, 250  # times the points of the mesh, or of a box, that a spot may take
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,10 @@ class Cutting:
         return summed
 
     def _pays(self, before: Standing, trial: Summed, cut: Cut, spots: int) -> bool:
-        """Whether meshes without them need that much less."""
+        """Whether meshes without them are nearly done, and need that much less."""
         after = standing(self.integral, self.wanted, cut.joined(trial.sums()), None)
+        if not (after.bars <= NEARLY * before.allowed).all():
+            return False
         return self.predicted(before.bars, before.allowed) - self.predicted(after.bars, before.allowed) > COST * spots
 
     def _integrated(
@@ -111,7 +114,7 @@ class Cutting:
         spent = 0
         for bump, gap in found:
             integrand = spot_integrand(self.integral, self.wanted, self.execution.memory, bump, cut.bumps)
-            most = int(max(DEAR * mesh.mesh.n_evaluated, DEAR * integrand.rule.n_points))
+            most = max(DEAR * mesh.mesh.n_evaluated, BOXES * integrand.rule.n_points)
             own = replace(limits, max_evaluations=min(limits.max_evaluations - spent, most))
             inside = integrate(integrand, PART * allowed, self.execution, own)
             spent += 0 if inside is None else inside.evaluations

@@ -208,6 +208,8 @@ class _Run:
     def _cut(self, summed: Summed, reached: Reached) -> tuple[Summed, Cut, int]:
         """With hot spots cut out, where that saves points; see `Cutting`."""
         n, dimension = summed.mesh.n_evaluated, self.integral.model.dimension
+        if not reached.stages:  # nothing is known yet of how bars decrease
+            return summed, reached.cut, 0
 
         def predicted(bars: Real, allowed: Real) -> float:
             power = _power((*reached.stages, Stage(summed.mesh.points, n, 0.0, bars)))
