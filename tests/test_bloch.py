@@ -47,6 +47,25 @@ def test_block_equals_points(flags, position, second_order):
             assert np.abs(on_batch[name] - value).max() < 1e-13 * np.abs(value).max(), name
 
 
+@pytest.mark.parametrize("position", [True, False])
+def test_slopes_of_operators_without_those_of_the_velocity(position):
+    """d_b sigma without the second derivatives of H and d_b A: the same matrices as with them, by all three ways."""
+    model = random_model(position=position)
+    source, whole = BlochSum(model, True, of_velocity=False), BlochSum(model, True)
+    expected = matrices(whole.on_cell(*CELL))
+    left_out = {"hessian", "connection_gradient"} if position else {"hessian"}
+    found = matrices(source.on_cell(*CELL))
+    assert found.keys() == expected.keys() - left_out
+    for name, value in found.items():
+        assert np.abs(value).max() > 0.01, name
+        assert np.abs(value - expected[name]).max() < 1e-13 * np.abs(value).max(), name
+    points = source.batch_points(0.17, K2, K3)
+    on_batch, at_points = matrices(source.on_batch(0.17, K2, K3)), matrices(whole.at_points(points))
+    assert on_batch.keys() == found.keys()
+    for name, value in on_batch.items():
+        assert np.abs(value - at_points[name]).max() < 1e-13 * np.abs(value).max(), name
+
+
 def test_vacuum_directions_come_first():
     """So that the longest range of k-points is the cheapest."""
     assert BlochSum(random_model((True, False, True)), False).axes[0] == 1
@@ -205,7 +224,17 @@ def cell_models():
         "zincblende": models.zincblende(),
         "kane_mele": models.kane_mele(rashba=0.1, exchange=(0, 0, 0.3)),
         "weyl": models.weyl(),
+        "random, longer along one axis": only_near(random_model(), (0, 1, 1)),
+        "random, shorter along one axis": only_near(random_model(), (1, 0, 1)),
     }
+
+
+def only_near(model, reach):
+    """Without hoppings to cells farther away than this along each axis."""
+    near = (np.abs(model.R_vectors) <= reach).all(axis=1)
+    assert 1 < near.sum() < len(near)
+    cut = {name: getattr(model, name)[near] for name in ("R_vectors", "hamiltonian_R", "position_R")}
+    return replace(model, **cut, spin_R=model.spin_R[near])
 
 
 BASES = {

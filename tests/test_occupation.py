@@ -86,6 +86,14 @@ def test_sums():
     assert np.abs(occupation.sums(energies[70:], sea[70:], surface[70:])).max() == 0
 
 
+def test_a_state_at_the_edge_of_the_window_counts_once():
+    """It is filled to rounding, and neither left out nor counted twice."""
+    occupation = Occupation(np.array([0.0]), np.array([0.01]))
+    edges = np.array(occupation.window)
+    found = [occupation.sums(edge[None], np.ones((1, 1)), np.empty((1, 0))) for edge in edges]
+    assert np.abs(np.ravel(found) - [1, 0]).max() < 1e-15
+
+
 def test_window():
     low, high = Occupation(np.array([-0.1, 0.3]), np.array([0.01, 0.02])).window
     assert (low, high) == pytest.approx((-0.1 - CUTOFF * 0.02, 0.3 + CUTOFF * 0.02))
@@ -99,6 +107,7 @@ def test_window():
         ([np.nan], [0.1], "mu must be a list of finite numbers"),
         ([0.0], [[0.1]], "temperature must be a list of finite numbers"),
         ([0.0], [-0.1], "temperatures must not be negative"),
+        ([0.0], [0.1, -0.1], "temperatures must not be negative"),
     ],
 )
 def test_refusals(mu, kT, message):
@@ -324,6 +333,10 @@ def test_sums_by_point_add_up_to_the_sums() -> None:
     rng = np.random.default_rng(0)
     occupation = Occupation(np.array([-0.1, 0.2]), np.array([0.02, 0.05]))
     energies = np.array([-5.0, -0.1, 0.1, 5.0]) + 0.1 * rng.normal(size=(7, 4))
+    energies[2, 1], energies[4, 2] = -6.0, 6.0  # bands that leave the window at some points
+    low, high = occupation.window
+    assert energies[2, 1] < low
+    assert energies[4, 2] > high
     sea, surface = rng.normal(size=(7, 4, 3)), rng.normal(size=(7, 4, 2))
     found = occupation.sums_by_point(energies, sea, surface)
     expected = occupation.sums(energies.ravel(), sea.reshape(28, 3), surface.reshape(28, 2))
@@ -355,6 +368,21 @@ def test_what_a_scan_knows_of_itself():
         assert smallest[i] == values[near].min()
         assert distance[i] == pytest.approx(np.abs(energies - mu).min(), rel=1e-12)
     assert np.isinf(scan.about(energies, values, 0.001)[0]).all()
+    outside = Occupation(np.array([-1.0, 2.0]), np.array([0.01])).about(energies, values, 0.06)
+    assert outside[1] == pytest.approx([0.67, 1.1], rel=1e-12)
+
+
+def test_boxes_at_several_temperatures_stand_in_their_rows():
+    """Each pair of mu and T as if it were alone, also where only the colder has boxes that are wide."""
+    rng = np.random.default_rng(2)
+    mu, kT = np.array([-0.1, 0.0, 0.2]), np.array([0.002, 0.03, 1.0])
+    centre, spread = rng.uniform(-0.4, 0.4, 30), rng.uniform(0.01, 0.1, (30, 2))
+    found = weights(Occupation(mu, kT), centre, centre, spread)
+    assert np.ptp(found[0]) > 0.9
+    for w, (m, t) in enumerate(itertools.product(mu, kT)):
+        alone = weights(Occupation(np.array([m]), np.array([t])), centre, centre, spread)
+        for all_of_them, one in zip(found, alone, strict=True):
+            assert np.abs(all_of_them[w] - one[0]).max() <= 1e-12 * np.abs(one).max()
 
 
 def test_a_subset_spans_the_scan():

@@ -1,0 +1,116 @@
+"""workflows/verification/mutate.py: what is changed, how a running function is given a change, which tests are taken."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+from scripts import scripts
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = '''
+"""Words - and 1 + 1."""
+from functools import cache
+LIMIT: float = 3.0
+
+def outer(x: "1 + 1", n=2) -> "2 + 2":
+    if x < 0:
+        raise ValueError(f"{x + 1} is below {0}")
+    return [inner(x) * n for _ in range(1)][0]
+
+@cache
+def inner(x):
+    return x + 1j * max(x, 0)
+
+class Box:
+    def __repr__(self):
+        return "1" + "2"
+    def half(self, x):
+        return list(zip([x / 2], [x / 2], strict=True))
+'''
+
+
+@pytest.fixture(scope="module")
+def tools():
+    with scripts("verification", "mutants", "fates", "mutate") as load:
+        yield {name: load(name) for name in ("mutants", "fates", "mutate")}
+
+
+@pytest.fixture
+def small(tools, tmp_path, monkeypatch):
+    """The text above as a module of a package that is imported."""
+    (tmp_path / "small_package").mkdir()
+    (tmp_path / "small_package" / "__init__.py").touch()
+    (tmp_path / "small_package" / "one.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tools["mutants"].Module("small_package/one.py", SOURCE), importlib.import_module("small_package.one")
+    for name in ("small_package", "small_package.one"):
+        sys.modules.pop(name)
+
+
+def test_what_is_said_is_left_alone(small):
+    module, _ = small
+    assert [(one.function, one.before, one.after) for one in module.mutants] == [
+        ("", "3.0", "4.0"),
+        ("outer", "2", "3"),
+        ("outer", "x < 0", "not x < 0"),
+        ("outer", "x < 0", "x >= 0"),
+        ("outer", "0", "1"),
+        ("outer", "inner(x) * n", "inner(x) / n"),
+        ("outer", "1", "2"),
+        ("outer", "0", "1"),
+        ("inner", "x + 1j * max(x, 0)", "x - 1j * max(x, 0)"),
+        ("inner", "1j * max(x, 0)", "1j / max(x, 0)"),
+        ("inner", "1j", "(-0-1j)"),
+        ("inner", "max", "min"),
+        ("inner", "0", "1"),
+        *2 * [("Box.half", "x / 2", "x * 2"), ("Box.half", "2", "3")],
+    ]
+    assert [one.nth for one in module.mutants[-4:]] == [0, 0, 1, 1]
+
+
+def test_a_running_function_is_given_the_change(small, tools):
+    module, package = small
+    running = tools["mutants"].Running("small_package")
+    assert package.outer(3.0) == 6 + 6j
+    number = {one.before: i for i, one in enumerate(module.mutants)}
+    assert running.exchange(module, number["1j"]) is True
+    assert package.outer(3.0) == 6 - 6j  # what the cache held is forgotten
+    assert running.exchange(module, number["3.0"]) is False  # at import
+
+
+def test_which_tests_are_taken(small, tools):
+    module, _ = small
+    tests = {"tests/a.py::slow": 9.0, "tests/a.py::quick": 1.0, "tests/test_one.py::own": 2.0, "tests/b.py::other": 0.5}
+    line = next(one.line for one in module.mutants if one.before == "1j")
+    lines = {module.name: {str(line): [0, 1, 2], str(line - 1): [-1]}}
+    choice = tools["mutate"].Choice(tests, lines, 10.0)
+    assert choice.of(module, line) == ["tests/a.py::quick", "tests/test_one.py::own"]
+    choice.kills[module.name] = tools["mutate"].Counter({"tests/a.py::slow": 1})
+    assert choice.of(module, line)[0] == "tests/a.py::slow"
+    assert choice.of(module, line - 1) == []
+    choice.unsound = {"tests/a.py::quick"}
+    assert "tests/a.py::quick" not in choice.of(module, line)
+
+
+def test_fates_are_counted_by_room(small, tools):
+    module, _ = small
+    fates = tools["fates"]
+    report = fates.Report()
+    report.add([module], zip(module.mutants[:4], ("killed", "slow", "survived", "same"), strict=True), True)
+    place = "outer: x < 0 -> not x < 0"
+    assert report.survivors() == {(module.name, place)}
+    assert "| one | 16 | 3 | 2 | 0 | 1 | 66.7 ±" in fates.table(report, {})
+    assert "| one | 16 | 3 | 2 | 1 | 0 | 100.0 ±" in fates.table(report, {module.name: {place: "why"}})
+    report.add([module], [(module.mutants[2], "killed")], False)
+    assert not report.survivors()
+    assert report.found[module.name].killed == 3
+
+
+def test_the_page_has_the_counts(tools):
+    fates = tools["fates"]
+    report, known = fates.Report.read(ROOT / "workflows/verification/mutants.json"), fates.reasons()
+    assert sum(one.tried for one in report.found.values()) > 1000
+    assert fates.table(report, known) in (ROOT / "docs" / "mutants.md").read_text(encoding="utf-8")
+    stale = [(name, place) for name, places in known.items() for place in places if (name, place) not in report.survivors()]
+    assert not stale
