@@ -53,6 +53,31 @@ def test_interband_velocity_is_the_motion_of_the_states():
     assert np.abs(transition - expected)[:, off].max() < 1e-3  # the next order in h
 
 
+def test_groups_above_a_band_that_is_alone():
+    """Kramers pairs at the centre of the zone, which Rashba coupling splits beside it, over a level that is alone.
+
+    There the velocity inside a group is a matrix, and not its mean.
+    """
+    pairs = models.kane_mele(rashba=0.2)
+    n = pairs.n_bands + 1
+    H, spin = (np.zeros((len(pairs.R_vectors), n, n, *more), complex) for more in ((), (3,)))
+    H[:, 1:, 1:], spin[:, 1:, 1:] = pairs.hamiltonian_R, pairs.spin_R
+    H[(pairs.R_vectors == 0).all(axis=1), 0, 0] = -20.0
+    model = replace(pairs, hamiltonian_R=H, spin_R=spin, centres=np.concatenate([np.zeros((1, 3)), pairs.centres]))
+    g = band_geometry(model, np.zeros((1, 3)))
+    assert g.group.tolist() == [[0, 1, 1, 2, 2]]
+    assert g.has_degeneracies
+    X = np.random.default_rng(5).normal(size=(1, 2, n, n)) + 0j
+    found = g.group_velocity_times(X)
+    assert np.abs(found).max() > 0.1
+    for N in ([0], [1, 2], [3, 4]):
+        block = g.velocity[:, :, N][..., N]
+        assert np.abs(found[:, :, :, N] - block[:, :, None] @ X[:, None, :, N]).max() < 1e-12
+        mean = np.trace(block, axis1=2, axis2=3).real / len(N)
+        assert np.abs(g.group_velocity[:, :, N] - mean[..., None]).max() < 1e-13
+        assert len(N) == 1 or np.abs(block - mean[..., None, None] * np.eye(2)).max() > 0.1
+
+
 def test_against_the_other_gauge():
     """Everything that does not depend on phases: diagonals and moduli, derivatives included."""
     g = band_geometry(MODEL, K, derivatives=True)

@@ -177,19 +177,26 @@ def test_what_is_refused(flat):
     with pytest.raises(InputError, match=r"computed at 20 K, too warm for a thermal response at 50 K; expected at most 10 K"):
         thermal_counterpart(tensor, 50)
     with pytest.raises(InputError, match=r"covers 15 kT on both sides of mu from -0\.2707 to 0\.2707 eV; extend it"):
-        thermal_counterpart(tensor, T, mu=0.3)
+        thermal_counterpart(tensor, T, mu=[0.0, 0.3])
     with pytest.raises(InputError, match=r"at no mu; it needs 1\.29 eV in all; extend it"):
         thermal_counterpart(tensor, 500)
     with pytest.raises(InputError, match=r"steps of up to 0\.008 eV, expected at most kT/2 = 0\.00431 eV"):
         few = {name: block[::4] for name, block in tensor.blocks.items()}
-        thermal_counterpart(replace(tensor, mu=tensor.mu[::4], blocks=few, block_errors=few), T)
+        thermal_counterpart(replace(tensor, mu=tensor.mu[::4], blocks=few, block_errors=few), [T, 2 * T])
     with pytest.raises(InputError, match="needs a scan of ascending mu"):
         thermal_counterpart(replace(tensor, mu=tensor.mu[::-1]), T)
-    for wrong in (0, -1, [], np.nan):
+    with pytest.raises(InputError, match="needs a scan of ascending mu"):
+        thermal_counterpart(replace(tensor, mu=np.sort([*tensor.mu[1:], tensor.mu[5]])), T)
+    with pytest.raises(InputError, match="too warm for a thermal response at 50 K"):
+        thermal_counterpart(tensor, [T, 50])
+    for wrong in (0, -1, [], np.nan, [T, -1], [T, np.nan], [[T]]):
         with pytest.raises(InputError, match="positive numbers in K"):
             thermal_counterpart(tensor, wrong)
-    with pytest.raises(InputError, match="mu must be a number or a list"):
-        thermal_counterpart(tensor, T, mu=[np.nan])
+    for wrong in ([np.nan], [0.0, np.nan]):
+        with pytest.raises(InputError, match="mu must be a number or a list"):
+            thermal_counterpart(tensor, T, mu=wrong)
+    with pytest.raises(InputError, match=r"from -0\.2707 to 0\.2707 eV"):
+        thermal_counterpart(tensor, T, mu=[-0.3, 0.0])
     with pytest.raises(
         InputError, match="'spin_nernst' has no thermal counterpart; static linear responses have: magnetic_spin_hall, "
     ):

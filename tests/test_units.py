@@ -91,6 +91,20 @@ def test_names_in_si(output, order, d, name):
     assert units.unit_name(get(output).measure, order, d, "SI") == name
 
 
+@pytest.mark.parametrize(
+    ("output", "d", "SI", "natural"),
+    [
+        ("spin_current", 3, "(hbar/e) A m^-1 K^-1", "angstrom^-1 eV K^-1 (hbar = e = 1)"),
+        ("charge_current", 2, "A K^-1", "eV K^-1 (hbar = e = 1)"),
+        ("spin", 3, "<sigma/2> m^-3 per (K/m)", "angstrom^-2 K^-1 (hbar = e = 1)"),
+    ],
+)
+def test_names_of_what_a_gradient_drives(output, d, SI, natural):
+    measure = get(output).measure
+    assert units.unit_name(measure, 1, d, "SI", "grad T") == SI
+    assert units.unit_name(measure, 1, d, "natural", "grad T") == natural
+
+
 # A crystal in two systems of units
 
 ATOMIC = {"energy": HARTREE_EV, "length": BOHR_M * 1e10}  # eV, angstrom

@@ -50,7 +50,7 @@ def test_integrals_of_the_entropy(d):
 @pytest.mark.parametrize("spread", [(0.05, 0.03, 0.08), (0.3, 0.2, 5e-4), (0.3, 1e-4, 1e-4), (0.08, 0.0, 0.0)])
 def test_means_over_boxes(spread):
     """Of both weights, by quadrature; nothing is left at T = 0."""
-    occupation = Entropy(np.array([0.1, 0.13]), np.array([0.02, 0.0]))
+    occupation = Entropy(np.array([0.1, 0.115, 0.13]), np.array([0.02, 0.0]))
     centre, widths = np.array([0.11]), np.array([spread])
     found = occupation.linear_weights(centre, centre, widths, np.array([10.0]))
     x, w = np.polynomial.legendre.leggauss(80)

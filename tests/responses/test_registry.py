@@ -13,6 +13,7 @@ from wannier_spin.integrals.sums import batch_size
 from wannier_spin.model import Operator
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, RESPONSES, THERMAL_RESPONSES, Block, Response, register
+from wannier_spin.tensors import SEA_MINUS_SURFACE
 from wannier_spin.units import BOLTZMANN, Measure
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
@@ -95,6 +96,20 @@ def test_forms_of_a_renamed_response(registry):
     known = compute(MODEL, "edelstein", blocks=("L1surf",), **SETTINGS)["edelstein"]
     assert np.abs(known.sea_surface_difference).max() > 1e-4
     assert np.abs(mine.sea_surface_difference - known.sea_surface_difference).max() < 1e-13
+
+
+def test_the_difference_of_two_forms_is_there_where_all_its_blocks_are():
+    edelstein, hall = RESPONSES["edelstein"], RESPONSES["spin_hall"]
+    assert edelstein.sea_minus_surface == {"L1": 1, "L1dir": 1, "L1surf": -1}
+    assert hall.sea_minus_surface == {}
+    for form in ("paper", "full"):
+        assert edelstein.recipes(form, ("L1surf",))[SEA_MINUS_SURFACE] == edelstein.sea_minus_surface
+        assert SEA_MINUS_SURFACE not in edelstein.recipes(form)
+        assert SEA_MINUS_SURFACE not in hall.recipes(form, ("L1surf",))
+    assert hall.direct == ()
+    thermal = edelstein.thermal_record()
+    assert (thermal.name, thermal.law, thermal.thermal) == ("thermal_edelstein", "M_a = alpha_ab d_b T", None)
+    assert thermal.thermal_record() is None
 
 
 def test_a_missing_operator_names_what_brings_it():

@@ -144,6 +144,15 @@ class Module:
         with _changed(node, change):
             return before, ast.unparse(node.test if conditional else node)[:90]
 
+    def outermost(self, number: int) -> ast.stmt:
+        """The statement of the module that holds a mutant."""
+        line = self.mutants[number].line
+        return next(one for one in self.tree.body if one.lineno <= line <= (one.end_lineno or line))
+
+    def imported(self, number: int) -> bool:
+        """Whether a mutant is outside of all functions."""
+        return not isinstance(self.outermost(number), ast.FunctionDef | ast.ClassDef)
+
     @contextmanager
     def changed(self, number: int) -> Iterator[ast.Module]:
         """The tree of one mutant."""
@@ -197,7 +206,26 @@ class Running:
             cache.cache_clear()
         if module.kernels() & {module.codes[i].co_name for i in changed}:
             _compile_anew(module.name)
-        return done == changed
+        return done == changed or (changed == {0} and _assign(module, number))
+
+
+def _assign(module: Module, number: int) -> bool:
+    """Make the assignment of a mutant outside of all functions in the running module, wherever its names were imported to."""
+    statement = module.outermost(number)
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    if not all(isinstance(target, ast.Name) for target in targets):
+        return False
+    running = sys.modules[dotted(module.name)].__dict__
+    with module.changed(number):
+        code = compile(ast.Module([statement], []), module.name, "exec", dont_inherit=True)
+    old = {target.id: running[target.id] for target in targets if isinstance(target, ast.Name)}
+    exec(code, running)
+    for other in list(sys.modules.values()):
+        space = getattr(other, "__dict__", {})
+        for name, value in old.items():
+            if space.get(name) is value and type(value) not in (int, bool, str):
+                space[name] = running[name]
+    return True
 
 
 def _compile_anew(name: str) -> None:

@@ -78,12 +78,12 @@ class Choice:
             found = {i for tests in known.values() for i in tests}
         else:
             found = set(known.get(str(line)) or known.get(str(module.statement.get(line, line)), ()))
+            found = found if found != {-1} else {i for tests in known.values() for i in tests}
         able = {names[i] for i in found if i >= 0} - self.unsound
         counted = self.kills.get(module.name, Counter())
-        first = sorted((name for name in able if counted[name]), key=lambda name: -counted[name] / (self.tests[name] + SHORT))[
-            :FIRST
-        ]
-        taken = self._affordable(able, first, module)
+        killers = (name for name in able if counted[name])
+        first = sorted(killers, key=lambda name: -counted[name] / (self.tests[name] + SHORT))[:FIRST]
+        taken = able - set(first) if self.whole else self._affordable(able, first, module)
         cost: Counter[str] = Counter()
         for name in taken:
             cost[_file(name)] += self.tests[name]  # type: ignore[assignment]
@@ -141,6 +141,8 @@ class Trials:
             fate, last = self._forked(session, tests, lambda: running.exchange(module, number))
             if fate in ("killed", "slow") and last is None:
                 return Fate(one, fate)
+            if fate == "survived" and module.imported(number):
+                return Fate(one, "import")  # names may have been imported elsewhere, and other things made of them
             if fate == "survived" and not tests:
                 return Fate(one, "unreached")
             if last is None or last in self.sound:
