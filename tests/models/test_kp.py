@@ -125,7 +125,9 @@ def test_functions_of_any_smooth_kind_and_their_own_derivatives() -> None:
         ws.kp_model(lattice, derivatives=(lambda k: 2 * gradient(k), hessian), **region)
 
 
-@pytest.mark.parametrize("region", [Box((-1.0, 0.5), (2.0, 1.0)), Ball(1, 2.0), Ball(2, 0.7), Ball(3, 0.7), Ball(2, np.inf, 0.3)])
+@pytest.mark.parametrize(
+    "region", [Box((-1.0, 0.5), (2.0, 1.0)), Ball(1, 2.0), Ball(2, 0.7), Ball(3, 0.7), *(Ball(d, np.inf, 0.3) for d in (1, 2, 3))]
+)
 def test_regions_have_the_measure_of_their_map(region: Box | Ball) -> None:
     d = region.dimension
     x = np.random.default_rng(1).uniform(0.1, 0.9, (6, 3)) * (np.arange(3) < d)

@@ -62,6 +62,33 @@ def test_a_record_that_does_not_fit_is_refused(registry):
         response("wrong", "X_a = beta_ab E_b", "L0").tensor  # noqa: B018
 
 
+def test_a_name_that_is_taken_is_refused(registry):
+    """By its own kind, by the other kind of block, and by what a gradient of T drives."""
+    before = [dict(table) for table in (BLOCKS, DYNAMIC_BLOCKS, RESPONSES, THERMAL_RESPONSES)]
+    taken = [
+        BLOCKS["L1"],
+        DYNAMIC_BLOCKS["AC1"],
+        replace(BLOCKS["L1"], name="AC1"),
+        replace(DYNAMIC_BLOCKS["AC1"], name="L1"),
+        RESPONSES["spin_hall"],
+    ]
+    for item in taken:
+        with pytest.raises(ValueError, match=f"'{item.name}' is registered twice"):
+            register(item)
+    for name in ("spin_hall", "thermal_edelstein"):
+        with pytest.raises(ValueError, match=f"'{name}' is registered twice"):
+            register(replace(RESPONSES["edelstein"], name=f"like_{name}", thermal=(name, "taken")))
+    assert [dict(table) for table in (BLOCKS, DYNAMIC_BLOCKS, RESPONSES, THERMAL_RESPONSES)] == before
+    register(replace(BLOCKS["L1"], name="odd", tau_power=3), replace(RESPONSES["edelstein"], name="mine", thermal=None))
+    assert responses.time_odd("odd")
+    assert "mine" in RESPONSES
+    assert THERMAL_RESPONSES == before[-1]
+    with pytest.raises(ValueError, match="frequencies are there for one field, or two of light"):
+        register(
+            Block("T", "sea", "bde", 0, BLOCKS["L0"].density), response("ac", "M_a = gamma_abde E_b E_d E_e", "T", dynamic=True)
+        )
+
+
 @pytest.mark.parametrize(("name", "like"), [("nonlinear_intrinsic_spin_magnetization", "S"), ("shift_spin_magnetization", "SH1")])
 def test_memory_does_not_depend_on_names(registry, name, like):
     record, block = RESPONSES[name], (BLOCKS | DYNAMIC_BLOCKS)[like]

@@ -197,12 +197,14 @@ def register(*items: Block | DynamicBlock | Response) -> None:
         table: dict[str, object] = {Block: BLOCKS, DynamicBlock: DYNAMIC_BLOCKS, Response: RESPONSES}[type(item)]  # type: ignore[assignment]
         if item.name in table or item.name in (BLOCKS if isinstance(item, DynamicBlock) else DYNAMIC_BLOCKS):
             raise ValueError(f"'{item.name}' is registered twice")
+        thermal = None
         if isinstance(item, Response):
             _check(item)
+            thermal = item.thermal_record()
+        if thermal and (thermal.name in RESPONSES or thermal.name in THERMAL_RESPONSES):
+            raise ValueError(f"'{thermal.name}' is registered twice")
         table[item.name] = item
-        if isinstance(item, Response) and (thermal := item.thermal_record()):
-            if thermal.name in RESPONSES or thermal.name in THERMAL_RESPONSES:
-                raise ValueError(f"'{thermal.name}' is registered twice")
+        if thermal:
             THERMAL_RESPONSES[thermal.name] = thermal
 
 

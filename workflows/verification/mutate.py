@@ -45,6 +45,7 @@ SLOWER, MORE = 5, 10  # times the test's time, and seconds: then it does not end
 GIB = 2**30
 FIRST = 6  # tests that killed other mutants of the module, before all others
 SHORT = 0.02  # seconds, what to start a test costs
+FILES = 3  # of tests, at most, where all must be imported anew
 OWN = 0.6  # of the seconds, at most, for tests that have the module's name
 
 
@@ -130,8 +131,7 @@ class Trials:
             found = self._fate(session, running, module, number)
             if found.test:
                 self.choice.kills.setdefault(module.name, Counter())[found.test] += 1
-            with self.results.open("a") as file:
-                file.write(json.dumps(asdict(found)) + "\n")
+            note(self.results, found)
         return True
 
     def _fate(self, session: Any, running: Running, module: Module, number: int) -> Fate:
@@ -215,6 +215,12 @@ def in_forks(copied: Path, tasks: Sequence[tuple[Module, int]], choice: Choice, 
     return [done[one] for one in mutants if one in done]
 
 
+def note(log: Path, found: Fate) -> None:
+    """One more line."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(found)) + "\n")
+
+
 def logged(log: Path) -> list[Fate]:
     """The fates in a log."""
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
@@ -262,19 +268,22 @@ def _pytest(copied: Path, tests: Sequence[str], plugins: Sequence[object] = ()) 
         os._exit(code)
 
 
-def all_anew(copied: Path, tasks: Sequence[tuple[Module, int]], choice: Choice) -> Iterator[Fate]:
+def all_anew(copied: Path, tasks: Sequence[tuple[Module, int]], choice: Choice, log: Path) -> Iterator[Fate]:
     """Of what is done at import, module by module."""
     for module in {id(module): module for module, _ in tasks}.values():
         tests = choice.of(module, None)
-        few = list(dict.fromkeys(_file(name) for name in tests))[:4]
-        tests = [name for name in tests if _file(name) in few]
+        killing, many = choice.kills.get(module.name, Counter()), Counter(_file(name) for name in tests)
+        best = sorted(many, key=lambda file: (-sum(n for test, n in killing.items() if _file(test) == file), -many[file]))[:FILES]
+        tests = [name for name in tests if _file(name) in best]
         spent = sum(choice.tests[name] for name in tests)
         if not tests or not _passes(copied, module, module.source, tests, 3600):
             print(f"{module.name}: the tests fail without any change: {(copied / 'log').read_text()[-1000:]}", flush=True)
             continue
         for one, number in tasks:
             if one is module:
-                yield anew(copied, module, number, tests, 60 + SLOWER * spent)
+                found = anew(copied, module, number, tests, 60 + SLOWER * spent)
+                note(log, found)
+                yield found
 
 
 @contextmanager
@@ -307,7 +316,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("module", nargs="*", help="a file, or a pattern of files")
     parser.add_argument("--not", dest="without", nargs="+", default=[], help="patterns of files that are left out")
     parser.add_argument("--tests", nargs="+", help="all tests of these files, whatever lines they run")
-    parser.add_argument("--survivors", action="store_true", help="only those that mutants.json has as survivors")
+    parser.add_argument("--survivors", action="store_true", help="only those that the report has as survivors without a reason")
     parser.add_argument("--sample", type=int, help="this many mutants of all, at equal steps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=15, help="of tests, at most, for each mutant")
@@ -328,13 +337,17 @@ def main() -> None:
         choice = Choice(read["tests"], read["lines"], given.seconds, bool(given.tests))
         paths = sorted({path for pattern in given.module for path in Path().glob(pattern)})
         modules = [Module(str(p), p.read_text()) for p in paths if not any(fnmatch(str(p), x) for x in given.without)]
-        tasks = chosen(modules, given.sample, given.seed, report.survivors() if given.survivors else None)
+        again = {one for one in report.survivors() if one[1] not in reasons().get(one[0], {})} if given.survivors else None
+        tasks = chosen(modules, given.sample, given.seed, again)
         files = given.tests or sorted({_file(name) for name in choice.tests})
         with copied_package() as copied:
-            found = in_forks(copied, tasks, choice, files, (given.log or copied / "fates").resolve())
+            log = (given.log or copied / "fates").resolve()
+            found = in_forks(copied, tasks, choice, files, log)
+            for one in found:
+                choice.kills.setdefault(one.mutant.module, Counter()).update([one.test] if one.test else [])
             numbered = {module.mutants[i]: (module, i) for module, i in tasks}
             late = [numbered[one.mutant] for one in found if one.fate == "import"]
-            found = [one for one in found if one.fate != "import"] + list(all_anew(copied, late, choice))
+            found = [one for one in found if one.fate != "import"] + list(all_anew(copied, late, choice, log))
         report.add(modules, [(one.mutant, one.fate) for one in found], not given.survivors)
         report.write(given.report)
     if given.table:
