@@ -99,6 +99,8 @@ def test_which_tests_are_taken(small, tools):
     assert set(choice.of(module, line - 1)) == set(choice.of(module, line))  # what runs at import: all tests of the module
     choice.unsound = {"tests/a.py::quick"}
     assert "tests/a.py::quick" not in choice.of(module, line)
+    choice.about = {module.name: ["tests/b.py", "tests/a.py::slow"]}
+    assert choice.of(module, line) == ["tests/a.py::slow", "tests/b.py::other"]
 
 
 def test_fates_are_counted_by_room(small, tools):

@@ -8,6 +8,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatch
 from math import sqrt
 from pathlib import Path
 
@@ -85,6 +86,12 @@ class Report:
 def reasons() -> Mapping[str, Mapping[str, str]]:
     """Why a survivor changes nothing that counts, by module and place."""
     return tomllib.loads(REASONS.read_text(encoding="utf-8"))["equivalent"]
+
+
+def tests_about(module: str) -> list[str]:
+    """The files of tests, or single tests, that are about a module: those of the first pattern that fits."""
+    given: dict[str, list[str]] = tomllib.loads(REASONS.read_text(encoding="utf-8"))["tests"]
+    return next((tests for pattern, tests in given.items() if fnmatch(module, f"wannier_spin/{pattern}")), [])
 
 
 def room(module: str) -> str:

@@ -7,7 +7,8 @@
 
 The map says which tests run which line: of those that run the changed one the quickest are taken, first what killed other mutants
 of the module, up to --seconds of the processor; the first that fails ends the trial. A test that needs five times its time and ten
-seconds more counts as failed, and whatever fails must pass without the change. `--tests` takes all tests of some files instead.
+seconds more counts as failed, and whatever fails must pass without the change. `--survivors` are tried again, with all tests of the
+files that mutants.toml names for their module; `--tests` names others.
 
 Each mutant is tried in a fork of a process that has collected the tests, by exchanging the code of functions (`mutants.py`); what
 is done at import is tried anew in a copy of the package. Nothing is changed in place. Fates are kept in mutants.json, module by
@@ -37,7 +38,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from fates import Report, left, reasons, table, written
+from fates import Report, left, reasons, table, tests_about, written
 from mutants import Module, Mutant, Running
 
 FOREIGN = ("numpy", "scipy.linalg", "scipy.special", "scipy.optimize", "h5py", "spglib", "pydantic", "pytest")
@@ -45,7 +46,7 @@ SLOWER, MORE = 5, 10  # times the test's time, and seconds: then it does not end
 GIB = 2**30
 FIRST = 6  # tests that killed other mutants of the module, before all others
 SHORT = 0.02  # seconds, what to start a test costs
-FILES = 3  # of tests, at most, where all must be imported anew
+FILES = 1  # of tests, where all must be imported anew
 OWN = 0.6  # of the seconds, at most, for tests that have the module's name
 
 
@@ -60,12 +61,15 @@ class Fate:
 
 @dataclass
 class Choice:
-    """Which tests a mutant has to face. tests : seconds by test. lines : of each file, its tests by line; -1 is the import."""
+    """Which tests a mutant has to face. tests : seconds by test. lines : of each file, its tests by line; -1 is the import.
+
+    about : of each module the beginnings of the names of all tests that its mutants face, whatever these run and take.
+    """
 
     tests: dict[str, float]
     lines: dict[str, dict[str, list[int]]]
     seconds: float
-    whole: bool = False  # all tests, whatever they run
+    about: dict[str, list[str]] = field(default_factory=dict)
     kills: dict[str, Counter[str]] = field(default_factory=dict)
     unsound: set[str] = field(default_factory=set)
 
@@ -73,8 +77,8 @@ class Choice:
         """The tests of a line, or of all functions of the module. What killed others first, then file by file."""
         names = list(self.tests)
         known = self.lines.get(module.name, {})
-        if self.whole:
-            found = set(range(len(names)))
+        if self.about:
+            found = {i for i, name in enumerate(names) if name.startswith(tuple(self.about[module.name]))}
         elif line is None:
             found = {i for tests in known.values() for i in tests}
         else:
@@ -84,7 +88,9 @@ class Choice:
         counted = self.kills.get(module.name, Counter())
         killers = (name for name in able if counted[name])
         first = sorted(killers, key=lambda name: -counted[name] / (self.tests[name] + SHORT))[:FIRST]
-        taken = able - set(first) if self.whole else self._affordable(able, first, module)
+        if self.about:
+            return [*first, *(name for name in names if name in able and name not in first)]
+        taken = self._affordable(able, first, module)
         cost: Counter[str] = Counter()
         for name in taken:
             cost[_file(name)] += self.tests[name]  # type: ignore[assignment]
@@ -120,7 +126,7 @@ class Trials:
     def pytest_runtestloop(self, session: Any) -> bool:
         """In place of the loop over the tests."""
         self.items = {item.nodeid: item for item in session.items}
-        if self.choice.whole:
+        if self.choice.about:
             self.choice.tests = dict.fromkeys(self.items, 1.0)
         self.choice.unsound |= self.choice.tests.keys() - self.items.keys()
         import numba  # noqa: F401  # once, for all forks
@@ -204,10 +210,11 @@ def in_forks(copied: Path, tasks: Sequence[tuple[Module, int]], choice: Choice, 
     """The fates of mutants of functions; of others "import". Those in the log are not tried again."""
     done = {one.mutant: one for one in logged(log)}
     todo = [(module, i) for module, i in tasks if module.mutants[i] not in done]
-    child = os.fork()
-    if not child:
+    child = os.fork() if todo else 0
+    if todo and not child:
         _pytest(copied, files, [Trials(todo, choice, log)])
-    os.waitpid(child, 0)
+    if todo:
+        os.waitpid(child, 0)
     done = {one.mutant: one for one in logged(log)}
     mutants = [module.mutants[i] for module, i in tasks]
     if missing := sum(one not in done for one in mutants):
@@ -334,12 +341,15 @@ def main() -> None:
         for name in FOREIGN:
             importlib.import_module(name)
         read = json.loads(given.map.read_text())
-        choice = Choice(read["tests"], read["lines"], given.seconds, bool(given.tests))
+        choice = Choice(read["tests"], read["lines"], given.seconds)
         paths = sorted({path for pattern in given.module for path in Path().glob(pattern)})
         modules = [Module(str(p), p.read_text()) for p in paths if not any(fnmatch(str(p), x) for x in given.without)]
         again = {one for one in report.survivors() if one[1] not in reasons().get(one[0], {})} if given.survivors else None
         tasks = chosen(modules, given.sample, given.seed, again)
-        files = given.tests or sorted({_file(name) for name in choice.tests})
+        files = sorted({_file(name) for name in choice.tests})
+        if given.tests or given.survivors:
+            choice.about = {one.name: given.tests or tests_about(one.name) for one in {id(m): m for m, _ in tasks}.values()}
+            files = sorted({_file(test) for tests in choice.about.values() for test in tests})
         with copied_package() as copied:
             log = (given.log or copied / "fates").resolve()
             found = in_forks(copied, tasks, choice, files, log)
