@@ -27,6 +27,8 @@ def test_a_table_is_exact_as_far_as_digits_go(kind: type[Occupation], name: str)
     densities = random.normal(size=(2000, SEA)), random.normal(size=(2000, SURFACE))
     edges = windows(occupation, 10**5)
     assert edges is not None
+    energies[:4], factors[:4] = [occupation.window[0], occupation.window[1], edges[1], (edges[0] + edges[1]) / 2], 1.0
+    densities[0][:4] *= 100
     found = []
     for scan in (ByState(occupation), ByEnergy(occupation, edges)):
         total = np.zeros((scan.rows, SEA + SURFACE))

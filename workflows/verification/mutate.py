@@ -127,7 +127,8 @@ class Trials:
         """In place of the loop over the tests."""
         self.items = {item.nodeid: item for item in session.items}
         if self.choice.about:
-            self.choice.tests = dict.fromkeys(self.items, 1.0)
+            new = sorted(self.items, key=lambda name: name in self.choice.tests)  # those of the map had their turn
+            self.choice.tests = dict.fromkeys(new, 1.0)
         self.choice.unsound |= self.choice.tests.keys() - self.items.keys()
         import numba  # noqa: F401  # once, for all forks
 
@@ -283,12 +284,13 @@ def all_anew(copied: Path, tasks: Sequence[tuple[Module, int]], choice: Choice, 
         best = sorted(many, key=lambda file: (-sum(n for test, n in killing.items() if _file(test) == file), -many[file]))[:FILES]
         tests = [name for name in tests if _file(name) in best]
         spent = sum(choice.tests[name] for name in tests)
+        tests = choice.about.get(module.name) or tests or tests_about(module.name)
         if not tests or not _passes(copied, module, module.source, tests, 3600):
             print(f"{module.name}: the tests fail without any change: {(copied / 'log').read_text()[-1000:]}", flush=True)
             continue
         for one, number in tasks:
             if one is module:
-                found = anew(copied, module, number, tests, 60 + SLOWER * spent)
+                found = anew(copied, module, number, tests, 120 + SLOWER * spent)
                 note(log, found)
                 yield found
 
