@@ -17,3 +17,13 @@ def test_wide_and_thin(widest, bound):
     expected = (means[0] + second * means[1] + (second**2 / 2 - thin**4 / 90) * means[2]) / (2 * widest)
     assert np.ptp(expected) > 0.3
     assert np.abs(share[:, 0] - expected).max() < bound
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+def test_integrals_vanish_far_below(d):
+    """Each is exp(x) there, at the beginning of the table and before it."""
+    value, slope = fermi_integrals(d, np.concatenate([np.linspace(-39.999, -39, 80), np.linspace(-45, -40.001, 9)]))
+    assert 0 < np.abs(value).max() < 2e-17
+    assert 0 < np.abs(slope).max() < 2e-17
+    assert not value[80:].any()
+    assert not slope[80:].any()

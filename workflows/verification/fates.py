@@ -16,6 +16,7 @@ from mutants import Module, Mutant
 
 REASONS = Path(__file__).with_name("mutants.toml")
 KILLED = ("killed", "slow")
+FEW = 15  # of these no percentage is told
 
 
 @dataclass
@@ -103,9 +104,9 @@ def room(module: str) -> str:
 def table(report: Report, known: Mapping[str, Mapping[str, str]]) -> str:
     """Room by room in Markdown: mutants, tried, killed, equivalent, open; killed of those that are not equivalent, in percent.
 
-    Where a sample was tried, with its standard error.
+    First the modules of which more than half was tried, then what is a sample, with its standard error.
     """
-    rows: dict[str, Counter[str]] = {}
+    parts: dict[bool, dict[str, Counter[str]]] = {False: {}, True: {}}
     for name, one in sorted(report.found.items()):
         equivalent = sum(place in known.get(name, {}) for place in one.survived)
         counted = {
@@ -115,27 +116,26 @@ def table(report: Report, known: Mapping[str, Mapping[str, str]]) -> str:
             "equivalent": equivalent,
             "open": len(one.survived) - equivalent,
         }
+        rows = parts[2 * one.tried < one.mutants - one.same]
         for row in (room(name), "all"):
             rows.setdefault(row, Counter()).update(counted)
-    rows["all"] = rows.pop("all")
-    head = "| room | mutants | tried | killed | equivalent | open | killed, % |\n|---|---|---|---|---|---|---|"
-    lines = [
-        f"| {row} | {c['mutants']} | {c['tried']} | {c['killed']} | {c['equivalent']} | {c['open']} | {_share(c)} |"
-        for row, c in rows.items()
-        if c["tried"]
-    ]
-    return "\n".join([head, *lines])
+    lines = []
+    for sampled, rows in parts.items():
+        head = f"| {'sample of' if sampled else 'whole:'} | mutants | tried | killed | equivalent | open | killed, % |"
+        lines += [head, "|---|---|---|---|---|---|---|"] if rows else []
+        for row, c in sorted(rows.items(), key=lambda one: (one[0] == "all", one[0])):
+            numbers = (c["mutants"], c["tried"], c["killed"], c["equivalent"], c["open"], _share(c, sampled))
+            lines.append(f"| {row} | {' | '.join(map(str, numbers))} |")
+        lines.append("")
+    return "\n".join(lines).rstrip()
 
 
-def _share(c: Counter[str]) -> str:
+def _share(c: Counter[str], sampled: bool) -> str:
     counted = c["killed"] + c["open"]
     share = c["killed"] / counted if counted else 1.0
-    if c["tried"] >= c["mutants"] or not counted:
-        return f"{100 * share:.1f}"
-    # of a finite number, at least as if one more had survived and one more been killed
-    guess = (c["killed"] + 1) / (counted + 2)
-    error = sqrt(guess * (1 - guess) / (counted + 2) * (1 - c["tried"] / c["mutants"]))
-    return f"{100 * share:.1f} ± {100 * error:.1f}"
+    if not sampled or counted < FEW:
+        return f"{100 * share:.1f}" if not sampled else ""
+    return f"{100 * share:.1f} ± {100 * sqrt(share * (1 - share) / counted):.1f}"
 
 
 def left(report: Report, known: Mapping[str, Mapping[str, str]]) -> list[str]:
