@@ -107,7 +107,7 @@ def test_fates_are_counted_by_room(small, tools):
     module, _ = small
     fates = tools["fates"]
     report = fates.Report()
-    report.add([module], zip(module.mutants[:4], ("killed", "slow", "survived", "same"), strict=True), True)
+    report.add([module], zip(module.mutants[:4], ("killed", "slow", "survived", "same"), strict=True), True, sampled=True)
     place = "outer: x < 0 -> not x < 0"
     assert report.survivors() == {(module.name, place)}
     assert "| one | 16 | 3 | 2 | 0 | 1 |  |" in fates.table(report, {})  # three of a sample tell no percentage

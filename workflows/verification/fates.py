@@ -23,6 +23,8 @@ FEW = 15  # of these no percentage is told
 class Found:
     """Of a module. digest : of its text. mutants : all there are. killed : also by time. same : those of equal machine code.
 
+    sampled : whether only its share of a sample was tried.
+
     survived : the fate ("survived", or "unreached": no test that was taken runs the line) by the place, `written`.
     """
 
@@ -31,6 +33,7 @@ class Found:
     killed: int = 0
     slow: int = 0
     same: int = 0
+    sampled: bool = False
     survived: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -62,12 +65,13 @@ class Report:
         text = json.dumps({name: asdict(one) for name, one in sorted(self.found.items())}, indent=1, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
 
-    def add(self, modules: Sequence[Module], fates: Iterable[tuple[Mutant, str]], anew: bool) -> None:
+    def add(self, modules: Sequence[Module], fates: Iterable[tuple[Mutant, str]], anew: bool, sampled: bool = False) -> None:
         """anew : these are all that were tried of these modules; otherwise they are survivors that were tried again."""
         known = {module.name: module for module in modules}
         if anew:
             for name, module in known.items():
-                self.found[name] = Found(hashlib.sha256(module.source.encode()).hexdigest()[:16], len(module.mutants))
+                digest = hashlib.sha256(module.source.encode()).hexdigest()[:16]
+                self.found[name] = Found(digest, len(module.mutants), sampled=sampled)
         for mutant, fate in fates:
             one = self.found[mutant.module]
             one.survived.pop(written(mutant), None)
@@ -104,7 +108,7 @@ def room(module: str) -> str:
 def table(report: Report, known: Mapping[str, Mapping[str, str]]) -> str:
     """Room by room in Markdown: mutants, tried, killed, equivalent, open; killed of those that are not equivalent, in percent.
 
-    First the modules of which more than half was tried, then what is a sample, with its standard error.
+    First the modules that were tried as a whole, then the sample, with its standard error.
     """
     parts: dict[bool, dict[str, Counter[str]]] = {False: {}, True: {}}
     for name, one in sorted(report.found.items()):
@@ -116,7 +120,7 @@ def table(report: Report, known: Mapping[str, Mapping[str, str]]) -> str:
             "equivalent": equivalent,
             "open": len(one.survived) - equivalent,
         }
-        rows = parts[2 * one.tried < one.mutants - one.same]
+        rows = parts[one.sampled]
         for row in (room(name), "all"):
             rows.setdefault(row, Counter()).update(counted)
     lines = []

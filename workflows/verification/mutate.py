@@ -128,7 +128,7 @@ class Trials:
         self.items = {item.nodeid: item for item in session.items}
         if self.choice.about:
             new = sorted(self.items, key=lambda name: name in self.choice.tests)  # those of the map had their turn
-            self.choice.tests = dict.fromkeys(new, 1.0)
+            self.choice.tests = dict.fromkeys(new, 10.0)  # they may take long
         self.choice.unsound |= self.choice.tests.keys() - self.items.keys()
         import numba  # noqa: F401  # once, for all forks
 
@@ -360,7 +360,7 @@ def main() -> None:
             numbered = {module.mutants[i]: (module, i) for module, i in tasks}
             late = [numbered[one.mutant] for one in found if one.fate == "import"]
             found = [one for one in found if one.fate != "import"] + list(all_anew(copied, late, choice, log))
-        report.add(modules, [(one.mutant, one.fate) for one in found], not given.survivors)
+        report.add(modules, [(one.mutant, one.fate) for one in found], not given.survivors, given.sample is not None)
         report.write(given.report)
     if given.table:
         print("\n".join([table(report, reasons()), "", *left(report, reasons())]))
