@@ -63,5 +63,5 @@ def test_what_a_tolerance_allows(size, magnitude, absolute, judged):
         bar = max(abs(difference[w] @ Q[:, i]) + SPREAD * spread[w] @ abs(Q[:, i]) for w, i in places)
         relative = 1e-2 * max(largest, CANCELLED * (1 + r) * magnitude)
         allowed = max(relative, (absolute or {}).get(name, 0), NOISE * np.abs(Q).max())
-        assert found.tolerance[r] == pytest.approx(allowed, rel=1e-13)
+        assert found.allowed[r] == pytest.approx(allowed, rel=1e-13)
         assert found.excess[r] == pytest.approx(bar / allowed, rel=1e-12)
