@@ -75,7 +75,7 @@ def test_step_in_the_conductivity(flat):
 
 
 DELTA, V = 0.04, 0.6
-SCAN = np.linspace(-0.12, 0.24, 145)  # with the kinks at +-DELTA
+SCAN = np.linspace(-0.12, 0.24, 91)  # with the kinks at +-DELTA
 
 
 @pytest.fixture(scope="module")
