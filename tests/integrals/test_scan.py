@@ -58,9 +58,11 @@ def test_a_table_is_made_where_it_is_worth_while() -> None:
     many = Occupation(np.linspace(-1, 1, WORTH), np.array([0.1]))
     assert isinstance(make_scan(many, 10**6), ByEnergy)
     assert isinstance(make_scan(many, 10), ByState)  # too few points in k
-    few = Occupation(np.linspace(-1, 1, WORTH - 1), np.array([0.03]))
-    assert isinstance(make_scan(few, 10**6), ByState)
+    for kT in (0.03, 0.1):
+        few = Occupation(np.linspace(-1, 1, WORTH - 1), np.array([kT]))
+        assert isinstance(make_scan(few, 10**6), ByState)
     cold = Occupation(np.linspace(-1, 1, WORTH), np.array([1e-4]))
     assert isinstance(make_scan(cold, 10**6), ByState)  # a table would be larger than the result by far
-    assert isinstance(make_scan(Occupation(np.linspace(-1, 1, WORTH), np.array([0.0])), 10**6), ByState)
+    for temperatures in ([0.0], [0.0, 0.1], [0.1, 0.0]):
+        assert isinstance(make_scan(Occupation(np.linspace(-1, 1, WORTH), np.array(temperatures)), 10**6), ByState)
     assert ORDER < WORTH

@@ -31,6 +31,7 @@ from wannier_spin.symmetry import (
     site_form,
     sublattice_forms,
 )
+from wannier_spin.symmetry.projector import basis_of
 
 
 def kind_of(name, symmetric=True):
@@ -225,3 +226,11 @@ def test_report_of_what_two_fields_see(name, example_inputs):
     """form = "full" is symmetrized in the fields; m-3m1' and -43m1' have no such T-even spin response (29 of 32)."""
     report = symmetry_report(structures(example_inputs)[name])
     assert str(report.forms["nonlinear_extrinsic_spin_magnetization"]) == "0"
+
+
+def test_a_basis_is_orthonormal_and_spans_what_the_projector_leaves():
+    Q = np.linalg.qr(np.random.default_rng(3).normal(size=(9, 4)))[0]
+    found = basis_of(Q @ Q.T)
+    assert found.shape == (4, 9)
+    assert np.abs(found @ found.T - np.eye(4)).max() < 1e-12
+    assert np.abs(found.T @ found - Q @ Q.T).max() < 1e-12
