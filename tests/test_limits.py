@@ -2,10 +2,14 @@
 
 What is asked of a model enters a function as `**keywords` of a `Request`, and an option of the command line that is made from a
 record (`cli.options`) as `**options`: such keywords stand in the source once, in their record, and are not counted here.
+
+What takes or returns arrays and is public names a shape in its docstring (a method without one: in that of its class), such as
+"(k, n)" or "(3,)", or "(...)" for any, or says whose shapes they are: "see `distribute`", "same shape as ...".
 """
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +20,9 @@ from test_layers import FILES
 FUNCTION, MODULE, PARAMETERS = 40, 400, 8
 NOT_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+ARRAY = re.compile(r"\b(NDArray|ndarray|Real|Complex|Integer|Integers)\b")
+AXIS = r"(?:[\w^+*-]+|\.{3})(?: (?:[+*/-]|//) [\w^]+| \d[\w^]*|\.{3})*"  # n, 3^rank, n // 2, 2l + 1, rows..., ...
+SHAPE = re.compile(rf"(?<![\w`])\((?:{AXIS}(?:, ?{AXIS})+|{AXIS},|\.{{3}})\)|[Ss]ee `\w|[Ss]hapes as in `\w|same shape")
 
 
 def excesses(source: str) -> list[str]:
@@ -31,6 +38,34 @@ def excesses(source: str) -> list[str]:
         if not name.rpartition(".")[2].startswith("_") and (count := _parameters(name, function)) > PARAMETERS:
             found.append(f"line {function.lineno}: {name} has {count} parameters, more than {PARAMETERS}")
     return found
+
+
+def without_shape(source: str) -> list[str]:
+    """Public functions and methods of arrays whose docstrings name no shape, one line each."""
+    return [
+        f"line {function.lineno}: {name} has arrays, and its docstring names no shape"
+        for name, function, text in _public(ast.parse(source))
+        if ARRAY.search(_signature(function)) and not SHAPE.search(text)
+    ]
+
+
+def _public(node: ast.Module | ast.ClassDef, inside: str = "") -> Iterator[tuple[str, Function, str]]:
+    """Functions and methods without underscores, and what describes them."""
+    for child in node.body:
+        if isinstance(child, Function | ast.ClassDef) and not child.name.startswith("_"):
+            if isinstance(child, ast.ClassDef):
+                yield from _public(child, f"{inside}{child.name}.")
+            else:
+                of_class = ast.get_docstring(node) if inside else None
+                yield inside + child.name, child, ast.get_docstring(child) or of_class or ""
+
+
+def _signature(function: Function) -> str:
+    """The annotations of parameters and of what is returned."""
+    a = function.args
+    parameters = (*a.posonlyargs, *a.args, *a.kwonlyargs, a.vararg, a.kwarg)
+    written = [parameter.annotation for parameter in parameters if parameter is not None] + [function.returns]
+    return " ".join(ast.unparse(annotation) for annotation in written if annotation is not None)
 
 
 def _functions(node: ast.AST, inside: str = "") -> Iterator[tuple[str, Function]]:
@@ -68,6 +103,39 @@ def test_what_is_written_is_short(module: str) -> None:
     path: Path = FILES[module]
     found = excesses(path.read_text(encoding="utf-8"))
     assert not found, "\n".join([str(path), *found])
+
+
+@pytest.mark.parametrize("module", FILES, ids=lambda name: name or "wannier_spin")
+def test_shapes_of_arrays_are_named(module: str) -> None:
+    path: Path = FILES[module]
+    found = without_shape(path.read_text(encoding="utf-8"))
+    assert not found, "\n".join([str(path), *found])
+
+
+@pytest.mark.parametrize(
+    ("signature", "text"),
+    [
+        ("(x: Real) -> None", "Of energies (eV)."),
+        ("(self) -> NDArray[np.float64] | None", ""),
+        ("(x: int) -> tuple[int, Complex]", "As f(a, b) does."),
+        ("(*x: Real) -> float", "The sum (of all, and more)."),
+        ("(x: dict[str, Integer]) -> int", "What `other` returns."),
+    ],
+)
+def test_a_missing_shape_is_seen(signature: str, text: str) -> None:
+    assert len(without_shape(f'def f{signature}:\n    """{text}"""\n')) == 1
+    assert len(without_shape(f'class A:\n    """No shape."""\n    def f{signature}:\n        """{text}"""\n')) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["(k, n)", "(k,...,n,m)", "(3,)", "(...)", "(R, n // 2, 3^rank)", "See `other`.", "The same shape."]
+)
+def test_a_named_shape_is_seen(text: str) -> None:
+    assert without_shape(f'def f(x: Real) -> Real:\n    """Values: {text}"""\n') == []
+    assert (
+        without_shape(f'class A:\n    """x : {text}"""\n    def f(self) -> Real: ...\n    def _g(self) -> Real:\n        """."""\n')
+        == []
+    )
 
 
 BODY = "    x = 1\n"

@@ -20,12 +20,12 @@ Complex = NDArray[np.complex128]
 
 
 def adjoint(X: Complex) -> Complex:
-    """Hermitian conjugate."""
+    """Hermitian conjugate: (..., n, m) -> (..., m, n)."""
     return X.swapaxes(-1, -2).conj()
 
 
 def commutator(X: Complex, Y: Complex) -> Complex:
-    """[X, Y]."""
+    """[X, Y]: (..., n, n), the axes before them as numpy broadcasts them."""
     return np.asarray(X @ Y - Y @ X)
 
 
@@ -35,22 +35,22 @@ def interleaved(points: int, components: int, n: int) -> Complex:
 
 
 def bracket(A: Complex, X: Complex) -> Complex:
-    """-i [A, X] of Hermitian matrices, by one matrix product."""
+    """-i [A, X] of Hermitian matrices (k, ..., n, n), by one matrix product. Shapes as in `times`."""
     return _with_adjoint(A, X, -1j)
 
 
 def half_anticommutator(X: Complex, Y: Complex) -> Complex:
-    """{X, Y}/2 of Hermitian matrices, by one matrix product."""
+    """{X, Y}/2 of Hermitian matrices (k, ..., n, n), by one matrix product. Shapes as in `times`."""
     return _with_adjoint(X, Y, 0.5)
 
 
 def plus_adjoint(X: Complex, Y: Complex) -> Complex:
-    """X Y + (X Y)^+."""
+    """X Y + (X Y)^+ of (k, ..., n, n). Shapes as in `times`."""
     return _with_adjoint(X, Y, 1.0)
 
 
 def hermitian_part(X: Complex) -> Complex:
-    """(X + X^+)/2."""
+    """(X + X^+)/2: (k, ..., n, n)."""
     between = _interleaved(X)
     own = between.copy() if np.may_share_memory(between, X) else between
     _plus_own_adjoint(own, 0.5)
@@ -58,7 +58,7 @@ def hermitian_part(X: Complex) -> Complex:
 
 
 def times(X: Complex, Y: Complex) -> Complex:
-    """X Y, the axes between k and n, m as numpy broadcasts them."""
+    """X Y: (k, ..., n, m), the axes between k and n, m as numpy broadcasts them."""
     order = _pairs_of(X, Y)
     return np.asarray(X @ Y) if order is None else np.asarray(_products(X, Y).transpose(order))
 
@@ -153,7 +153,7 @@ def weighted(weights: Real, X: Real) -> Real:
 
 
 def to_power(X: Real, power: int) -> Real:
-    """X^power of each element, power >= 1, by products: numpy's own powers above the second are ten times slower."""
+    """X^power of each element (...), power >= 1, by products: numpy's own powers above the second are ten times slower."""
     result = X
     for _ in range(power - 1):
         result = result * X

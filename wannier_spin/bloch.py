@@ -68,7 +68,7 @@ class BlochMatrices:
         return len(self.hamiltonian)
 
     def each(self, change: Callable[[Complex], Complex]) -> BlochMatrices:
-        """A function applied to every array."""
+        """A function applied to every array (k, ...)."""
         new: dict[str, Any] = {}
         for key, value in vars(self).items():
             table = isinstance(value, Mapping)
@@ -84,7 +84,7 @@ class BlochMatrices:
         return several[0].each(lambda _: np.concatenate([next(arrays) for arrays in rest]))
 
     def arrays(self) -> Iterator[Complex]:
-        """Every array, in the order of `each`."""
+        """Every array (k, ...), in the order of `each`."""
         yield from (value for value in vars(self).values() if value is not None and not isinstance(value, Mapping))
         yield from (*self.operators.values(), *self.slopes.values())
 

@@ -95,6 +95,8 @@ def _step_integrals(d: int, x: Real) -> tuple[Real, Real]:
 def fermi_integrals(d: int, x: Real) -> tuple[Real, Real]:
     """F_d(x) = -Li_d(-e^x), the d-fold integral of 1/(1 + e^-x) from minus infinity, d <= 4, and its derivative F_{d-1}.
 
+    x : (...), an energy over kT; both in its shape.
+
     Up to d = 0 it is f or a derivative of f, a polynomial in f. Above, between the points of a table by the polynomial of degree
     five that has the right value and derivatives at both ends: to 1e-13.
     """

@@ -58,7 +58,7 @@ class Carriers:
             object.__setattr__(self, name, value)
 
     def per_cell(self, volume: float, dimension: int) -> Real:
-        """The same for each cell, of this volume (area, length) in angstrom^dimension. Raises InputError for another dimension."""
+        """The same for each cell, (carriers,), of this volume in angstrom^dimension. Raises InputError for another dimension."""
         if self.unit == "cell":
             return np.array(self.values)
         if self.unit != f"cm-{dimension}":

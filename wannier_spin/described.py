@@ -52,7 +52,7 @@ def of_value(value: Any) -> str:
 
 
 def of_array(array: np.ndarray[Any, Any]) -> str:
-    """Shape and range: "(8, 18), -3.2 to 14.1"; a few numbers themselves."""
+    """Shape and range of an array (...): "(8, 18), -3.2 to 14.1"; a few numbers themselves."""
     shape = f"({', '.join(map(str, array.shape))})"
     if array.dtype.kind not in "biufc" or not array.size:
         return f"{shape} of {array.dtype}"

@@ -112,7 +112,7 @@ class BandGeometry:
 
     @property
     def spin_matrices(self) -> Complex:
-        """The spin; raises InputError where the model has none."""
+        """Pauli matrices between bands (k,c,n,m); raises InputError where the model has none."""
         return self.operator("spin")
 
     @property

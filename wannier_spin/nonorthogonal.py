@@ -165,7 +165,9 @@ def _series(basis: OverlappingBasis, counts: tuple[int, int, int]) -> tuple[NDAr
 
 
 def conjugate_meshes(counts: Sequence[int]) -> tuple[NDArray[np.int64], Real]:
-    """R vectors about 0, and as many points k, between which Fourier sums are exact: odd numbers along each direction."""
+    """R vectors (R, 3) about 0, and as many points k (R, 3), reduced, between which Fourier sums are exact: odd counts along
+    each direction.
+    """
     R_vectors = np.array(list(product(*(range(-(n // 2), n // 2 + 1) for n in counts))))
     return R_vectors, np.array(list(product(*(range(n) for n in counts)))) / counts
 

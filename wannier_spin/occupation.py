@@ -46,7 +46,7 @@ class Occupation:
 
     @property
     def points(self) -> tuple[Real, Real]:
-        """mu and kT of every point w."""
+        """mu and kT of every point, eV: (w,) each."""
         return np.repeat(self.mu, len(self.kT)), np.tile(self.kT, len(self.mu))
 
     @property
@@ -222,7 +222,7 @@ class Choice:
 
     @property
     def nearest(self) -> Integer:
-        """For every value of the axis the nearest one of these, by its number."""
+        """For every value of the axis the nearest one of these, by its number: (v,)."""
         return self.nearest_to(self.values)
 
     def nearest_to(self, values: Real) -> Integer:
@@ -231,7 +231,7 @@ class Choice:
 
     @property
     def around(self) -> tuple[Integer, Integer]:
-        """For every value of the axis those on both sides, or itself twice."""
+        """For every value of the axis those on both sides, or itself twice, by their numbers: (v,) each."""
         after = np.searchsorted(self.own, self.values).clip(max=len(self) - 1)
         return np.where(self.own[after] == self.values, after, (after - 1).clip(0)), after
 
@@ -276,7 +276,7 @@ class Subset:
 
     @property
     def standing_for(self) -> Integer:
-        """For every point of the scan the one of these that stands for it: nearest in mu, next lower in temperature."""
+        """For every point of the scan the one of these that stands for it: nearest in mu, next lower in temperature. (w,)"""
         return self.position(self.levels.nearest, self.temperatures.below(self.scan.kT))
 
 

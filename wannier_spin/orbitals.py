@@ -81,7 +81,10 @@ class Orbitals:
 
 
 def with_spin(positions: NDArray[np.float64], spatial: list[tuple[int, int, int]], order: SpinOrder = "interleaved") -> Orbitals:
-    """Orbitals from (site, l, m), each with spin up and down: alternating, or all up before all down."""
+    """Orbitals from site, l, m, each with spin up and down: alternating, or all up before all down.
+
+    positions : (site, 3) reduced, see `Orbitals`.
+    """
     table = np.array(spatial, np.int64).reshape(-1, 3)
     spins = np.arange(2)
     n = len(table)

@@ -43,7 +43,7 @@ class Planes:
         return max(one, self._dense_bytes) if self._dense_bytes <= DENSE_BYTES else one
 
     def expect(self, k1: Real) -> None:
-        """The values that will be asked for, in ascending order."""
+        """The values (k1,), reduced, that will be asked for, in ascending order."""
         self._expected = np.asarray(k1)
 
     def at(self, k1: float) -> Complex:

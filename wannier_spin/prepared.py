@@ -68,7 +68,10 @@ class Prepared:
         return self._tensor(record, sums).at(form=self.request.form, relaxation=self.request.relaxation)
 
     def tensor_of_rows(self, rows: Real) -> ResponseTensor:
-        """The one response of a single request, of sums over k and bands whose rows are what values of mu are elsewhere."""
+        """The one response of a single request, of sums over k and bands.
+
+        rows : (rows, channels), natural units, rows being what values of mu are elsewhere.
+        """
         many = replace(self, request=self.request.repeated(len(rows)))
         raw = many._tensor(self.plan.responses[0], Sums(rows, None, np.empty(0), 0))
         return raw.at(form=self.request.form, relaxation=self.request.relaxation)

@@ -32,7 +32,10 @@ SEA_MINUS_SURFACE = "sea - surface"  # a recipe: the difference of two forms of 
 
 
 def symmetrized(values: NDArray[np.float64], first: int, order: int) -> NDArray[np.float64]:
-    """The part of a tensor that is symmetric in its `order` equal fields, whose axes start at `first`."""
+    """The part of a tensor (..., fields, ...), in its shape, that is symmetric in its `order` equal fields.
+
+    Their axes start at `first`.
+    """
     permutations = list(itertools.permutations(range(order)))
     if len(permutations) == 1:
         return values

@@ -25,7 +25,10 @@ def as_tuple(values: Any) -> tuple[Any, ...]:
 
 
 def numbers(name: str, values: object) -> Real:
-    """A number or a list as an array. Raises InputError for what is not finite, and for an empty list of anything but omega."""
+    """A number or a list as an array (values,).
+
+    Raises InputError for what is not finite, and for an empty list of anything but omega.
+    """
     try:
         array = np.atleast_1d(np.asarray(values, float))
     except (TypeError, ValueError):
@@ -42,7 +45,7 @@ def check_positive(name: str, value: object, what: str) -> None:
 
 
 def taus_of(given: object, units: un.UnitSystem) -> Real:
-    """Relaxation times in their unit; None: the default. Raises InputError for what is another unit's."""
+    """Relaxation times (tau,) in their unit; None: the default. Raises InputError for what is another unit's."""
     taus = numbers("tau", DEFAULT_TAU[units] if given is None else given)
     if (taus <= 0).any():
         raise InputError(f"tau must be positive, found {taus.min():g}")

@@ -66,7 +66,10 @@ class Entropy(Occupation):
 
 
 def entropy_integrals(d: int, x: Real) -> tuple[Real, Real]:
-    """S_d(x), the d-fold integral of s from minus infinity (d <= 0: a derivative), d <= 3, and its derivative S_{d-1}."""
+    """S_d(x), the d-fold integral of s from minus infinity (d <= 0: a derivative), d <= 3, and its derivative S_{d-1}.
+
+    x : (...), an energy over kT; both in its shape.
+    """
     above, (here, below) = fermi_integrals(d + 1, x)[0], fermi_integrals(d, x)
     values = ((d + 1) * above - x * here, d * here - x * below)
     far = x > FAR

@@ -45,7 +45,7 @@ def thermal_counterpart(
     tensor : static and linear; its mu ascending in steps of at most kT/2. Its lowest temperature is used, which must be
         at most T/5 (0 K where there is no Fermi-surface term): it blurs the result as a second temperature would, by some (T0/T)^2
         of the difference from the low-temperature limit.
-    temperature : K, one or several. mu : eV; None: all of the scan that have 15 kT of it on both sides.
+    temperature : K, one or several (T,). mu : eV, one or several (mu,); None: all of the scan that have 15 kT of it on both sides.
 
     Returns
     -------

@@ -59,7 +59,8 @@ def calculators(
     Parameters
     ----------
     responses : names (`wannier_spin.responses.names()`), or "all": all static ones.
-    Efermi : eV, in any order and at any distance. temperature : K; 0 for responses without Fermi-surface terms.
+    Efermi : eV, one or several (mu,), in any order and at any distance. temperature : K, one or several (T,); 0 for responses
+        without Fermi-surface terms.
     save_mode : of wannierberri, "bin", "txt" or "bin+txt".
     asked : as in `wannier_spin.Request`: tau (one), units, channel, form, relaxation, degeneracy_tolerance. Directions that are not
         periodic in the system do not count: a sheet has the units of a sheet. spin_current : only "simple" is here.

@@ -73,7 +73,9 @@ def run_model(
 
 
 def check_relative(mu: Real, fermi: float, model: TightBindingModel) -> None:
-    """Refuse mu (eV) near the Fermi energy that lie outside of all bands because they were counted from it: they are absolute."""
+    """Refuse mu, (mu,) in eV, near the Fermi energy that lie outside of all bands because they were counted from it: they are
+    absolute.
+    """
     k = np.random.default_rng(1).random((SAMPLE, 3)) * model.periodic
     energies = energies_at(model, k)
     given, low, high = mu - fermi, energies.min() - MARGIN, energies.max() + MARGIN

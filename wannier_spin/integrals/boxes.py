@@ -262,7 +262,7 @@ class CellIntegrand(BoxIntegrand):
         return 1 / cell_volume(self.model)
 
     def coordinates(self, x: Real) -> Real:
-        """Reduced."""
+        """Reduced: (p, 3)."""
         return np.asarray(x @ self.axes.basis)
 
     def points_of(self, lower: Real, size: Real) -> tuple[Points, NearestGaps]:

@@ -197,7 +197,7 @@ def whole(name: str) -> str:
 
 
 def error_bar(difference: Real, spread: Real) -> Real:
-    """|sum of fine - coarse| and a standard deviation of it, for when it cancels by chance."""
+    """|sum of fine - coarse| and a standard deviation of it, for when it cancels by chance. All (...), of one shape and unit."""
     return np.asarray(np.abs(difference) + SPREAD * spread)
 
 

@@ -219,10 +219,10 @@ def _filled(gap: Real, kT: Real) -> Real:
 
 
 def mesh_axes(lattice: Real, points: Sequence[int], rotations: Sequence[Real]) -> Real:
-    """Rows that span an ellipsoid like the cell in k that a point of a mesh stands for, Cartesian, 1/angstrom.
+    """Rows that span an ellipsoid like the cell in k that a point of a mesh stands for, Cartesian: (3, 3), 1/angstrom.
 
-    It has the symmetry of the rotations (Cartesian), which the parallelepiped of the spacings has not. Directions with one point
-    are left out: nothing is known of them.
+    It has the symmetry of the rotations (3, 3) (Cartesian), which the parallelepiped of the spacings has not. Directions with one
+    point are left out: nothing is known of them. lattice : (3, 3), rows, angstrom.
     """
     several = np.array(points) > 1
     spacings = 2 * np.pi * np.linalg.inv(lattice).T[several] / np.array(points)[several, None]

@@ -77,7 +77,7 @@ class Plan:
         return sum(observable.n_components for observable in self.observables)
 
     def bloch_sum(self, model: TightBindingModel, basis: NDArray[np.int64] | None = None) -> BlochSum:
-        """The sums over R that the plan needs."""
+        """The sums over R that the plan needs. basis : (3, 3), see `BlochSum`."""
         return BlochSum(model, self.derivatives, self.operators, basis, any(o.of_velocity for o in self.observables))
 
     def geometry(self, bloch: BlochMatrices, degeneracy_tolerance: float) -> BandGeometry:

@@ -55,7 +55,7 @@ class FrequencyProfile:
             self.spectrum.accumulate(table, bands, phases[self.stars.outer_rows], signs)
 
     def rows_of_all(self, rows: Rows, total: Real) -> Rows:
-        """Contributions to the errors at all frequencies, from those at the few of `Spectrum.beside`."""
+        """Contributions to the errors at all frequencies, from those at the few of `Spectrum.beside`. total : (size,)."""
         spectrum = self.spectrum
         plan, few = spectrum.plan, spectrum.beside
         channel, growth = np.empty(plan.n_channels, np.int64), np.ones(plan.n_channels)

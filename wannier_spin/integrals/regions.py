@@ -63,7 +63,7 @@ class RegionIntegrand(BoxIntegrand):
         return float((2 * np.pi) ** -self.model.dimension)
 
     def coordinates(self, x: Real) -> Real:
-        """Cartesian, 1/angstrom."""
+        """Cartesian: (p, 3), 1/angstrom."""
         return self.model.region.place(x)[0]
 
     def points_of(self, lower: Real, size: Real) -> tuple[Points, NearestGaps]:

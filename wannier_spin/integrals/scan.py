@@ -137,15 +137,18 @@ def make_scan(occupation: Occupation, longest_run: int) -> ByState | ByEnergy:
 
 
 def windows(occupation: Occupation, most: int) -> Real | None:
-    """Edges between the ends of `Occupation.window`, for the poles of f, which lie pi kT beside every mu; None: too many."""
+    """Edges (windows + 1,), eV, between the ends of `Occupation.window`, for the poles of f, which lie pi kT beside every mu; None:
+    too many.
+    """
     return edges_between(occupation.window, np.unique(occupation.mu), float(occupation.kT.min()), most)
 
 
 def edges_between(ends: tuple[float, float], centres: Real, least: float, most: int) -> Real | None:
-    """Edges of windows from end to end, from which poles pi times `least` beside each centre are at least pi half widths away.
+    """Edges of windows (windows + 1,) from end to end, from which poles pi times `least` beside each centre are at least
+    pi half widths away.
 
-    centres : ascending. Half widths are at least `least`, and grow with the distance d from the nearest centre: d/(pi - 1) behind
-    it, d/(pi + 1) before it. None: there are more than `most`.
+    centres : (c,) ascending, eV as all others. Half widths are at least `least`, and grow with the distance d from
+    the nearest centre: d/(pi - 1) behind it, d/(pi + 1) before it. None: there are more than `most`.
     """
     low, high = ends
     edges = [low]

@@ -57,14 +57,14 @@ class Selection:
         return any(block(name).derivatives for name in self.wanted)
 
     def bloch_sum(self, model: TightBindingModel, basis: NDArray[np.int64] | None = None) -> BlochSum:
-        """The sums over R that are needed."""
+        """The sums over R that are needed. basis : (3, 3), see `BlochSum`."""
         needed = dict.fromkeys(o for found in self.wanted.values() for o in found)
         of_velocity = any(o.of_velocity for name, found in self.wanted.items() if block(name).derivatives for o in found)
         return BlochSum(model, self.derivatives, observables.operators_of(tuple(needed)), basis, of_velocity)
 
     @cached_property
     def positions(self) -> NDArray[np.int64]:
-        """Of what `densities` returns, sea and surface, among the channels of the plan."""
+        """Of what `densities` returns, sea and surface, among the channels of the plan: (channels,)."""
         found, start = [np.zeros(0, np.int64)], 0
         for name, shape in self.plan.shapes.items():
             chosen = [o in self.wanted.get(name, ()) for o in self.plan.observables for _ in range(o.n_components)]

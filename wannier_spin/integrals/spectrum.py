@@ -118,7 +118,7 @@ class Spectrum:
 
     @property
     def chosen(self) -> Integers:
-        """Frequencies at which densities are made as well, the first and the last among them."""
+        """Frequencies at which densities are made as well, by their numbers, the first and the last among them: (chosen,)."""
         return np.unique(np.linspace(0, len(self.plan.frequencies) - 1, BESIDE).round().astype(np.int64))
 
     @cached_property

@@ -72,8 +72,8 @@ def component_bars(integral: Integral, sums: Sums) -> dict[str, Real]:
 def floored(integral: Integral, sums: Sums, standing: Standing, moved: Real, within: bool) -> Sums:
     """With how far the values have moved since the mesh before as the least error of each component.
 
-    within : where the largest bars are within the tolerance, it is the coarser mesh that is further off: the floor ends at the
-    tolerance.
+    moved : (w, channels). within : where the largest bars are within the tolerance, it is the coarser mesh that is further off: the
+    floor ends at the tolerance.
     """
     if not within:
         return replace(sums, difference=moved)

@@ -109,7 +109,7 @@ def minima_of(energies: Real, group: NDArray[np.int64], occupation: Occupation) 
 
 @dataclass(frozen=True)
 class Minima:
-    """What `minima_of` packs."""
+    """What `minima_of` packs, eV: gap_at_mu and distance_from_mu (mu,); band_ranges (n,) lowest and (n,) highest energies."""
 
     lowest: float
     highest: float
@@ -120,13 +120,13 @@ class Minima:
 
     @classmethod
     def of(cls, values: Real, n_mu: int) -> Minima:
-        """Take them apart."""
+        """Take them apart: (m,), m = 3 + 2 n_mu + 2 n."""
         rest = values[3 + 2 * n_mu :]
         ranges = (rest[: len(rest) // 2], -rest[len(rest) // 2 :])
         return cls(values[0], -values[1], values[2], values[3 : 3 + n_mu], values[3 + n_mu : 3 + 2 * n_mu], ranges)
 
     def unseen(self, occupation: Occupation) -> NDArray[np.bool_]:
-        """Values of mu that bands cross, with no point within a few kT of any: Fermi-surface terms are missed there."""
+        """Values of mu that bands cross, with no point within a few kT of any: Fermi-surface terms are missed there. (mu,)"""
         crossed = occupation.crossed(*self.band_ranges)
         return np.asarray(crossed & (self.distance_from_mu > NEAR_FERMI * float(occupation.kT.min())))
 

@@ -83,7 +83,7 @@ class Totals:
 
     @property
     def spread(self) -> Real:
-        """Root of the sum of squared differences."""
+        """Root of the sum of squared differences: (...)."""
         return np.asarray(np.sqrt(np.maximum(self.sums[2], 0)))
 
 
@@ -135,6 +135,7 @@ class State:
 
     @property
     def volume(self) -> Real:
+        """In u, of all boxes that each one stands for: (b,)."""
         return np.asarray(self.boxes.edge.prod(axis=1) * self.boxes.weight)
 
     def as_tree(self) -> dict[str, Any]:
@@ -210,8 +211,8 @@ def _judged(problem: Problem, state: State) -> Verdict:
 
 
 def mark(state: State, verdict: Verdict) -> Integer:
-    """Boxes to be split, the largest first: the smallest set with FRACTION of the errors that matter, more of those that have to be
-    split in any case as long as they are less than LEAST of all, and some suspects.
+    """Boxes to be split (boxes,), by number, the largest first: the smallest set with FRACTION of the errors that matter, more
+    of those that have to be split in any case as long as they are less than LEAST of all, and some suspects.
 
     Only responses that are not within their tolerance matter, as long as there are any.
     """

@@ -31,7 +31,7 @@ class Boxes:
         return Boxes(self.corner[index], self.edge[index], self.weight[index])
 
     def split(self, axis: Integer) -> Boxes:
-        """Two halves of each box along its axis, next to each other."""
+        """Two halves of each box along its axis (b,), next to each other."""
         edge = self.edge.copy()
         rows = np.arange(len(self))
         edge[rows, axis] /= 2
@@ -55,6 +55,7 @@ class Tiling:
 
     @property
     def counts(self) -> Integer:
+        """How many boxes along each axis, (3,)."""
         return np.array([len(edge) - 1 for edge in self.edges])
 
     def first(self) -> Boxes:
@@ -90,7 +91,9 @@ class Tiling:
 
 
 def tiling(counts: Integer, permutations: Integer, signs: Integer, uneven: float = UNEVEN) -> Tiling:
-    """Partition with `counts` boxes along the axes (1: an axis that is not integrated over).
+    """Partition with `counts` (3,) boxes along the axes (1: an axis that is not integrated over).
+
+    permutations, signs : (g, 3), see `Tiling`.
 
     Under a group the boundaries are symmetric about 1/2 and equal on all axes, and counts must be even; without one they are
     shifted, each axis by another amount.

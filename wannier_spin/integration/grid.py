@@ -109,11 +109,12 @@ class Mesh:
         return Mesh((self.points[i], self.points[j], self.points[k]), (self.shift[i], self.shift[j], self.shift[k]), weights)
 
     def axis(self, i: int) -> Real:
+        """Reduced coordinates along an axis, (points,)."""
         return (np.arange(self.points[i]) + self.shift[i]) / self.points[i]
 
     @property
     def first_axis(self) -> Real:
-        """The values on it that have points, ascending."""
+        """The values on it that have points, ascending, reduced: (points,)."""
         used = True if self.weights is None else self.weights.any(axis=(1, 2))
         return self.axis(0)[np.broadcast_to(used, self.points[0])]
 

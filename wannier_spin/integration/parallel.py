@@ -152,7 +152,10 @@ def all_failed(comm: Communicator, patience: float = 60.0) -> bool:
 
 
 def sum_over_ranks(comm: Communicator, high: NDArray[np.float64], low: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of high + low over all ranks, on all ranks, the same to the last digits however the terms were dealt."""
+    """Sum of high + low over all ranks, on all ranks, the same to the last digits however the terms were dealt.
+
+    high, low : (...), of one shape and unit, which the sum has too.
+    """
     leading, rest = leading_and_rest(comm, high, low)
     return leading + rest
 
@@ -162,8 +165,8 @@ def leading_and_rest(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sum of high + low over all ranks as two parts, on all ranks; of one rank the two as they are.
 
-    The leading bits of `high` are multiples of a unit so large that their sum is exact in any order; what is left is too
-    small for its rounding to matter.
+    All are (...), of one shape and unit. The leading bits of `high` are multiples of a step so large that their sum is exact
+    in any order; what is left is too small for its rounding to matter.
     """
     if comm.size == 1:
         return high, low
@@ -177,7 +180,7 @@ def leading_and_rest(
 
 
 def minimum_over_ranks(comm: Communicator, array: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Elementwise minimum over all ranks, on all ranks."""
+    """Elementwise minimum over all ranks, on all ranks: (...), in the shape of the array."""
     if comm.size == 1:
         return array
     from mpi4py import MPI

@@ -83,7 +83,7 @@ class Stars:
 
     @property
     def outer_rows(self) -> Integer:
-        """Rows of the outer windows, in the order of `scaled`."""
+        """Rows of the outer windows, in the order of `scaled`: (J,)."""
         return np.concatenate([self._doubled(rows) for rows in self.outer]).astype(np.int64)
 
     def phases(self, k1: float, k2: Real, k3: Real, used: NDArray[np.bool_] | None, axes: tuple[int, int, int]) -> Real:
@@ -152,7 +152,7 @@ def lift(size: Real, energies: Real, step: float) -> Real:
 
 
 def stars(points: Sequence[int], shift: Sequence[float], lattice: Real, periodic: Sequence[bool]) -> Stars | None:
-    """The stars of a mesh; None where it has one point along every periodic direction. lattice : rows are lattice vectors.
+    """The stars of a mesh; None where it has one point along every periodic direction. lattice : (3, 3), rows, angstrom.
 
     Directions with one point are left out: nothing is known of them.
     """

@@ -23,7 +23,7 @@ SPIKY = 20.0  # times the upper quartile: a largest value beyond it would leave 
 
 
 def colour_scale(values: Real, scale: Scale = "auto") -> tuple[Any, Sequence[float]]:
-    """A norm of matplotlib and ticks. auto : logarithmic where a few points are much larger than most."""
+    """A norm of matplotlib and ticks, of values (...). auto : logarithmic where a few points are much larger than most."""
     from matplotlib.colors import AsinhNorm, Normalize
 
     if scale not in ("auto", "linear", "symlog"):

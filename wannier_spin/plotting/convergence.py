@@ -23,7 +23,7 @@ HEIGHT = 2.1  # inches, of a panel
 
 
 class Scan(Protocol):
-    """What is drawn: `calculation.converge.Convergence`."""
+    """What is drawn, see `calculation.converge.Convergence`: points, and values and errors in `unit`, (step,)."""
 
     @property
     def title(self) -> str: ...

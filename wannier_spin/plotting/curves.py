@@ -73,7 +73,9 @@ def curves(tensor: ResponseTensor, facts: RunFacts, view: View) -> tuple[Curve, 
 
 
 def axis_values(tensor: ResponseTensor, axis: str | None, facts: RunFacts) -> Real:
-    """Coordinates along an axis, mu from the Fermi energy where that is known, or the numbers of carriers; one zero for None."""
+    """Coordinates (points,) along an axis, in its unit, mu (eV) from the Fermi energy where that is known, or the numbers of
+    carriers; one zero for None.
+    """
     if axis is None:
         return np.zeros(1)
     if axis == "mu" and tensor.carriers is not None:

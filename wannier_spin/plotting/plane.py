@@ -227,7 +227,7 @@ def _mirrored(plane: KPlane, lattice: Real) -> NDArray[np.int64]:
 
 
 def axis_label(direction: Real) -> str:
-    """k_x for a Cartesian axis, else the direction in the smallest whole numbers, or in decimals."""
+    """k_x for a Cartesian axis, else the direction (3,), Cartesian, in the smallest whole numbers, or in decimals."""
     multiples = (direction / np.abs(direction).max() * n for n in range(1, 7))
     whole = next((w.round() for w in multiples if np.abs(w - w.round()).max() < 1e-3), None)
     if whole is not None and np.abs(whole).sum() == 1 and whole.sum() > 0:

@@ -57,7 +57,7 @@ class RMatrices:
     ties: Ties | None = None
 
     def hermitian(self) -> dict[str, NDArray[np.complex128]]:
-        """The Hermitian matrices that are there, by name."""
+        """The Hermitian matrices (R, n, n, ...) that are there, by name."""
         found = {"hamiltonian": self.hamiltonian, "position": self.position, "spin": self.spin}
         return {key: value for key, value in found.items() if value is not None}
 

@@ -232,7 +232,7 @@ def _check_cell(lattice: NDArray[np.float64], reciprocal: NDArray[np.float64], p
 
 
 def check_mesh(kpoints: NDArray[np.float64], mesh: NDArray[np.int64], path: Path) -> None:
-    """Raise InputError unless the k-points are the full mesh, each point once, Gamma among them."""
+    """Raise InputError unless the k-points (k, 3), reduced, are the full mesh (3,), each point once, Gamma among them."""
     total = int(np.prod([int(n) for n in mesh])) if (mesh > 0).all() else 0
     if total == len(kpoints) and np.abs(kpoints).max() < FARTHEST:
         steps = kpoints * mesh

@@ -66,7 +66,7 @@ class MagneticCell:
     breaks_time_reversal: bool
 
     def checked_moments(self, path: Path) -> Real:
-        """The moments. Raises InputError where there are none, and the operations of the file say that there are."""
+        """The moments (i, 3). Raises InputError where there are none, and the operations of the file say that there are."""
         if self.breaks_time_reversal and not self.moments.any():
             raise InputError(
                 f"the magnetic operations of '{path}' do not have time reversal, so that there must be moments, and it has none: "

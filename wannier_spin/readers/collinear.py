@@ -248,7 +248,7 @@ def _spin(R_vectors: Integer, n_up: int, n_down: int, n: Real, overlaps: Channel
 
 
 def transverse_axes(n: Real) -> tuple[Real, Real]:
-    """e1, e2 with e1 x e2 = n, along theta and phi of spherical coordinates; x and y for n = z."""
+    """e1, e2 with e1 x e2 = n, unit vectors (3,) each, along theta and phi of spherical coordinates; x and y for n = z."""
     theta, phi = np.arctan2(np.hypot(n[0], n[1]), n[2]), np.arctan2(n[1], n[0])
     e1 = np.array([np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), -np.sin(theta)])
     return e1, np.array([-np.sin(phi), np.cos(phi), 0.0])

@@ -136,7 +136,7 @@ def _frozen_window(data: BlochData, free: NDArray[np.bool_]) -> Check:
 
 
 def levels(energies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distinct energies, to a meV: what symmetry makes equal counts once."""
+    """Distinct energies (levels,) of some (...), eV, to a meV: what symmetry makes equal counts once."""
     return np.unique(np.round(energies, 3))
 
 

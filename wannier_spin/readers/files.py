@@ -109,7 +109,7 @@ def sha256(path: Path) -> str:
 
 
 def numbers(text: bytes, path: Path) -> NDArray[np.float64]:
-    """All numbers of a text, in order, as one array; Fortran's 1.0D+00 is understood.
+    """All numbers of a text, in order, as one array (numbers,); Fortran's 1.0D+00 is understood.
 
     Raises InputError with the first line that holds something else.
     """
@@ -133,7 +133,10 @@ def _numbers(text: bytes) -> NDArray[np.float64]:
 
 
 def whole(values: NDArray[np.generic], path: Path, what: str) -> NDArray[np.int64]:
-    """Numbers of a text that must be whole ones. Raises InputError for the first that is not (or has more than nine digits)."""
+    """Numbers of a text that must be whole ones, (...), the shape is kept.
+
+    Raises InputError for the first that is not (or has more than nine digits).
+    """
     found = np.asarray(values, float)
     with np.errstate(invalid="ignore"):
         wrong = ~((np.abs(found) < LARGEST) & (found == np.rint(found)))  # NaN compares as False
@@ -146,7 +149,12 @@ def whole(values: NDArray[np.generic], path: Path, what: str) -> NDArray[np.int6
 
 
 def counts(line: bytes | NDArray[np.float64], path: Path, how_many: int, what: str) -> tuple[int, ...]:
-    """Positive whole numbers, such as those of bands and k-points at the head of a file. Raises InputError for anything else."""
+    """Positive whole numbers, such as those of bands and k-points at the head of a file.
+
+    line : its text, or its numbers (how_many,).
+
+    Raises InputError for anything else.
+    """
     found = numbers(line, path) if isinstance(line, bytes) else line
     if len(found) != how_many or not (found >= 1).all():
         raise InputError(
@@ -167,7 +175,7 @@ def _bad_line(text: bytes) -> str:
 
 
 def check_finite(values: NDArray[np.generic], path: Path, what: str, where: tuple[str, ...]) -> None:
-    """Raise InputError if `values` has NaN or infinity; `where` names the first axes (they are counted from 1)."""
+    """Raise InputError if `values` (...) has NaN or infinity; `where` names the first axes (they are counted from 1)."""
     bad = ~np.isfinite(values)
     if bad.any():
         index = np.argwhere(bad)[0]
@@ -211,7 +219,7 @@ class FortranRecords:
         return data
 
     def array(self, kind: str, what: str, count: int | None = None) -> NDArray[np.generic]:
-        """One record of `count` numbers 'i4', 'f8' or 'c16'; integers may have 8 bytes (compilers have an option for that)."""
+        """One record of numbers (count,), 'i4', 'f8' or 'c16'; integers may have 8 bytes (compilers have an option for that)."""
         dtype = np.dtype(self.order + kind)
         data = self.next_record(what)
         if kind == "i4" and count and len(data) == 8 * count:

@@ -211,6 +211,8 @@ def _pair_checks(model: TightBindingModel, energies: NDArray[np.float64], fermi_
 def come_in_pairs(model: TightBindingModel, energies: NDArray[np.float64]) -> tuple[bool, str]:
     """Whether nine of ten bands are in pairs, at the mesh points where they are known, and how that was found.
 
+    energies : (k, n) eV, at random k-points: what is looked at without a mesh.
+
     Interpolation is exact at the mesh points, so a splitting there is physics, and one that is only elsewhere is not. Points with
     2k = 0 do not count: there T alone makes pairs.
     """
@@ -243,7 +245,7 @@ def _parity_check(model: TightBindingModel, k: NDArray[np.float64], energies: ND
 
 
 def total_moment(model: TightBindingModel, fermi_energy: float, grid: int = 8) -> NDArray[np.float64]:
-    """Sum of <sigma> over occupied states per cell, Cartesian, on a shifted grid^d mesh.
+    """Sum of <sigma> over occupied states per cell, Cartesian (3,), on a shifted grid^d mesh.
 
     In Bohr magnetons for g = 2, with the sign of DFT codes: up minus down is positive.
     """

@@ -26,9 +26,9 @@ MOST_POINTS = 10**6
 
 
 def infer_mesh(R_vectors: NDArray[np.int64], degeneracies: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """The mesh whose Wigner-Seitz cell these R vectors are; None if there is none.
+    """The mesh (3,) whose Wigner-Seitz cell these R vectors (R, 3) are; None if there is none.
 
-    The degeneracies tell: summed over the R of one class modulo the mesh, 1 / degeneracy gives 1.
+    The degeneracies (R,) tell: summed over the R of one class modulo the mesh, 1 / degeneracy gives 1.
     """
     weights = 1.0 / degeneracies
     points = int(round(weights.sum()))
@@ -39,7 +39,7 @@ def infer_mesh(R_vectors: NDArray[np.int64], degeneracies: NDArray[np.int64]) ->
 
 
 def mesh_of(table: RawTable, path: Path, win: WinFile | None) -> tuple[NDArray[np.int64] | None, list[Check]]:
-    """The mesh that a table is of, None for one to be summed as it is, and what was found.
+    """The mesh (3,) that a table is of, None for one to be summed as it is, and what was found.
 
     Raises InputError where all but a few degeneracies are those of a mesh.
     """

@@ -151,7 +151,7 @@ def size_and_handedness(S: NDArray[np.complex128]) -> list[Check]:
 
 
 def product(S: NDArray[np.complex128]) -> float:
-    """Im Tr([s_x, s_y] s_z) / 2 Tr s_z^2: the factor in [s_x, s_y] = 2i c s_z; 1 for Pauli matrices."""
+    """Im Tr([s_x, s_y] s_z) / 2 Tr s_z^2 of S (k, 3, n, n): the factor in [s_x, s_y] = 2i c s_z; 1 for Pauli matrices."""
     x, y, z = S[:, 0], S[:, 1], S[:, 2]
     return float(np.einsum("kij,kji->", x @ y - y @ x, z).imag / (2 * np.linalg.norm(z) ** 2))
 

@@ -112,7 +112,7 @@ def order_or(hamiltonian_R: NDArray[np.complex128], spin: Spin | None, otherwise
 
 
 def chosen_order(hamiltonian_R: NDArray[np.complex128], spin: Spin, path: Path) -> tuple[Order, Check]:
-    """The order that is asked for, or with "auto" the one that the Hamiltonian decides for; and the test of it.
+    """The order that is asked for, or with "auto" the one that the Hamiltonian (R, n, n), eV, decides for; and the test of it.
 
     Raises InputError: an odd number of functions, an order that the Hamiltonian contradicts, no decision with "auto".
     """

@@ -34,7 +34,7 @@ class RawTable:
     head: str = ""
 
     def divided(self) -> dict[str, NDArray[np.complex128]]:
-        """The matrices that are there, by name, divided by the degeneracies."""
+        """The matrices (R, n, n, ...) that are there, by name, divided by the degeneracies."""
         parts = {"hamiltonian": self.hamiltonian, "position": self.position, "spin": self.spin}
         return {
             key: part / self.degeneracies.reshape(-1, *[1] * (part.ndim - 1)) for key, part in parts.items() if part is not None
@@ -74,6 +74,8 @@ def read_tb_table(path: Path) -> RawTable:
 
 def read_hr_table(path: Path, lattice: NDArray[np.float64]) -> RawTable:
     """Parse `_hr.dat`. The indices stand on every line, so that lines may come in any order; comments (! #) are left out.
+
+    lattice : (3, 3), rows, angstrom; the file has none.
 
     Some programs write fewer degeneracies than R vectors, or more, all of them 1. Models made by hand often list only what is
     not zero; so does WannierTools' sparse form, which begins with the number of lines and has no degeneracies.

@@ -283,7 +283,7 @@ def wannier_gauge(V: NDArray[np.complex128], bloch: NDArray[np.complex128]) -> N
 
 
 def hermiticity(R_vectors: NDArray[np.int64], matrices: Matrices) -> dict[str, float]:
-    """Largest |O(R) - O(-R)^+| of each matrix as read, in its own unit; infinity where some -R is missing."""
+    """Largest |O(R) - O(-R)^+| of each matrix (R, n, n, ...) as read, in its own unit; infinity where some -R is missing."""
     partner = _partners(R_vectors)
     if (partner < 0).any():
         return dict.fromkeys(matrices, float("inf"))
@@ -291,7 +291,7 @@ def hermiticity(R_vectors: NDArray[np.int64], matrices: Matrices) -> dict[str, f
 
 
 def hermitian_part(R_vectors: NDArray[np.int64], matrix: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """(X(R) + X(-R)^+) / 2.
+    """(X(R) + X(-R)^+) / 2, (R, n, n, ...) in the unit of X.
 
     Wannier90 writes the position as its finite differences give it, which is Hermitian only to the order of the
     differences (Pt, 5 x 5 x 5: 0.06 angstrom); postw90 too takes this part of it.

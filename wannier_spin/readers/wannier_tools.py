@@ -40,7 +40,7 @@ class WannierToolsInput:
         return bool(self._centres())
 
     def lattice(self) -> NDArray[np.float64]:
-        """Rows, angstrom."""
+        """(3, 3), rows, angstrom."""
         rows = self._rows("LATTICE", 4)
         scale = BOHR if rows and rows[0][0].lower().startswith("bohr") else 1.0
         return scale * self._numbers(rows[1:4], "LATTICE")
@@ -51,7 +51,7 @@ class WannierToolsInput:
         return self._cartesian(rows[0], self._numbers(rows[1 : n + 1], "WANNIER_CENTRES"))
 
     def projectors(self, n: int) -> NDArray[np.float64]:
-        """The place (angstrom) of the atom of each projector, n or, of spinors, n / 2 of them."""
+        """The place (angstrom, Cartesian) of the atom of each projector: (n, 3) or, of spinors, (n / 2, 3)."""
         rows = self._rows("ATOM_POSITIONS", 3)
         atoms = self._counts(rows, 1)[0]
         values = self._numbers([row[1:] for row in rows[2 : atoms + 2]], "ATOM_POSITIONS")

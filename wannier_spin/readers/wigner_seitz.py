@@ -93,7 +93,7 @@ def with_ties(
     centres: NDArray[np.float64],
     ws_distance_tolerance: float,
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.complex128]], Ties]:
-    """As `distribute`; the default tolerance moves into the widest gap between distances near it, another one is taken as it is.
+    """See `distribute`; the default tolerance moves into the widest gap between distances near it, another one is taken as it is.
 
     Partners under a symmetry have distances that differ by the noise of the centres: a tolerance between the two would tie the one
     and not the other. Where there is no distance within a factor of two, the choice does not matter and nothing is moved.
@@ -114,7 +114,11 @@ def with_ties(
 def near_ties(
     mesh: NDArray[np.int64], lattice: NDArray[np.float64], centres: NDArray[np.float64], ws_distance_tolerance: float
 ) -> NDArray[np.float64]:
-    """By how much distances exceed the smallest of their element, angstrom, sorted: those within a factor of two of tolerance."""
+    """By how much distances exceed the smallest of their element, (d,) angstrom, ascending: those within a factor of two of
+    tolerance.
+
+    mesh (3,), lattice (3, 3) rows, centres (n, 3): see `distribute`.
+    """
     found = []
     for _, _, distance in _distances(mesh, lattice, centres, ws_distance_tolerance / ROUNDING):
         excess = distance - distance.min(axis=1, keepdims=True)
@@ -123,7 +127,9 @@ def near_ties(
 
 
 def in_widest_gap(close: NDArray[np.float64], ws_distance_tolerance: float) -> float:
-    """The middle of the widest gap between these distances; the tolerance itself if it lies well in it, or if there are none."""
+    """The middle of the widest gap between these distances (d,), angstrom; the tolerance itself if it lies well in it, or if
+    there are none.
+    """
     if not len(close):
         return ws_distance_tolerance
     edges = np.concatenate([[ws_distance_tolerance / 2], close, [2 * ws_distance_tolerance]])

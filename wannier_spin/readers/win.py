@@ -80,7 +80,7 @@ class WinFile:
         return np.array(rows).reshape(-1, 3)
 
     def mesh(self) -> NDArray[np.int64] | None:
-        """mp_grid; None if it is not there or is no mesh."""
+        """mp_grid, (3,); None if it is not there or is no mesh."""
         words = self.keywords.get("mp_grid", "").replace(",", " ").split()
         sizes = [int(word) for word in words[:3] if word.isdigit() and 0 < int(word) < 10**6]
         return np.array(sizes, np.int64) if len(sizes) == 3 else None
@@ -138,7 +138,10 @@ def read_win(path: Path) -> WinFile:
 
 
 def check_lattice(win: WinFile, lattice: NDArray[np.float64], path: str | Path) -> float | None:
-    """How far the lattice vectors of another file are from those of `.win`, angstrom; None if it has none. Raises InputError."""
+    """How far the lattice vectors (3, 3) of another file are from those of `.win`, angstrom; None if it has none.
+
+    Raises InputError.
+    """
     if "unit_cell_cart" not in win.blocks:
         return None
     own = win.lattice()

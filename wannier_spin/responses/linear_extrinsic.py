@@ -13,17 +13,20 @@ from wannier_spin.responses.registry import Block, Response, register
 
 
 def L1(p: BandPairs) -> Real:
-    """-B^b_n = -sum_m 2 Re[O_nm v^b_mn] / eps_nm, summed with f_n."""
+    """-B^b_n = -sum_m 2 Re[O_nm v^b_mn] / eps_nm, summed with f_n: (k, n, b, o), [O] angstrom."""
     return -2 * p.re(p.v * p.inverse_gap(1))
 
 
 def L1dir(p: BandPairs) -> Real:
-    """-<D_b O>_nn, summed with f_n."""
+    """-<D_b O>_nn, summed with f_n: (k, n, b, o), [O] angstrom."""
     return -p.direct()
 
 
 def L1surf(p: BandPairs) -> Real:
-    """Tr[v^b_NN O_NN], summed with f'_n: d_b f_n O_nn. Equal to L1 + L1dir once the mesh is converged."""
+    """Tr[v^b_NN O_NN], summed with f'_n: d_b f_n O_nn. Equal to L1 + L1dir once the mesh is converged.
+
+    (k, n, b, o), [O] eV angstrom.
+    """
     return p.re(p.inside(p.v))
 
 

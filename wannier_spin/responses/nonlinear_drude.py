@@ -12,12 +12,15 @@ from wannier_spin.responses.registry import Block, Response, register
 
 
 def N2(p: BandPairs) -> Real:
-    """-Tr[v^d_NN B^b_NN], B^b = sum_m 2 Re[O_nm v^b_mn] / eps_nm, summed with f'_n: -d_d f_n B^b_n."""
+    """-Tr[v^d_NN B^b_NN], B^b = sum_m 2 Re[O_nm v^b_mn] / eps_nm, summed with f'_n: -d_d f_n B^b_n.
+
+    (k, n, b, d, o), [O] eV angstrom^2.
+    """
     return -2 * p.re(p.vv * p.inverse_gap(1)[:, :, None])
 
 
 def N2dir(p: BandPairs) -> Real:
-    """-Tr[v^d_NN (D_b O)_NN], summed with f'_n: -d_d f_n <D_b O>_nn."""
+    """-Tr[v^d_NN (D_b O)_NN], summed with f'_n: -d_d f_n <D_b O>_nn. (k, n, b, d, o), [O] eV angstrom^2."""
     return -p.velocity_times_direct()
 
 

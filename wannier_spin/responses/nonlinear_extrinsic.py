@@ -11,7 +11,10 @@ from wannier_spin.responses.registry import Block, Response, register
 
 
 def N1(p: BandPairs) -> Real:
-    """Tr[v^d_NN A^b_NN], A^b = sum_m 2 Im[v^b_nm O_mn] / eps_nm^2, summed with f'_n: d_d f_n A^b_n."""
+    """Tr[v^d_NN A^b_NN], A^b = sum_m 2 Im[v^b_nm O_mn] / eps_nm^2, summed with f'_n: d_d f_n A^b_n.
+
+    (k, n, b, d, o), [O] angstrom^2.
+    """
     return 2 * p.im(p.vv * p.broadened(2)[:, :, None])
 
 

@@ -21,7 +21,7 @@ from wannier_spin.responses.registry import Block, Response, register
 
 
 def Q1(p: BandPairs) -> Real:
-    """sum_m 2 Re[v^b_nm O_mn] (v^d_m - v^d_n) / eps_nm^4, summed with f_n."""
+    """sum_m 2 Re[v^b_nm O_mn] (v^d_m - v^d_n) / eps_nm^4, summed with f_n: (k, n, b, d, o), [O] angstrom^2/eV^2."""
     left = (p.v * p.broadened(3, bare=1))[:, :, :, None, :] * p.dv[:, :, None, :, :]
     return 2 * p.re(left)
 
@@ -30,12 +30,16 @@ def P(p: BandPairs) -> Real:
     """Re{Tr[v^b_NM O_MM v^d_MN] - Tr[O_NN v^b_NM v^d_MN]} / eps_NM^4, symmetrized in b, d, summed with f_N.
 
     For single bands sum_m g^{bd}_nm (O_mm - O_nn) / eps_nm^2. The observable enters as a matrix inside each group.
+    (k, n, b, d, o), [O] angstrom^2/eV^2.
     """
     return p.exchange
 
 
 def F(p: BandPairs) -> Real:
-    """Tr[v^b_NN X^d_NN], X^d = sum_m 2 Re[v^d_nm O_mn] / eps_nm^3, summed with f'_n: d_b f_n X^d_n."""
+    """Tr[v^b_NN X^d_NN], X^d = sum_m 2 Re[v^d_nm O_mn] / eps_nm^3, summed with f'_n: d_b f_n X^d_n.
+
+    (k, n, b, d, o), [O] angstrom^2/eV.
+    """
     left = p.vv * p.broadened(3)[:, :, None]  # v^d_NN v^b_NM, and F wants v^b_NN v^d_NM
     return 2 * np.swapaxes(p.re(left), 2, 3)
 
@@ -44,17 +48,25 @@ def S(p: BandPairs) -> Real:
     """d/dh [sum_m g^{bd}_nm/eps_nm] at H -> H + h O, summed with f_n:
 
     3P + sum_m Re[V^b_nm v^d_mn + V^d_nm v^b_mn]/eps_nm^3,   V^b = D_b O + [Y, v^b],   Y_nm = O_nm/eps_nm.
+
+    (k, n, b, d, o), [O] angstrom^2/eV^2.
     """
     return 3 * p.exchange + p.direct_with_velocity + p.with_velocity(p.mixing(), p.broadened(3))
 
 
 def W(p: BandPairs) -> Real:
-    """The part of S with the explicit derivative, V^b = D_b O; S - sym(Q1) - 3P - W is the three-band part."""
+    """The part of S with the explicit derivative, V^b = D_b O; S - sym(Q1) - 3P - W is the three-band part.
+
+    (k, n, b, d, o), [O] angstrom^2/eV^2.
+    """
     return p.direct_with_velocity
 
 
 def D(p: BandPairs) -> Real:
-    """-Re Tr[O_NN v^b_NM v^d_MN]/eps_NM^3, summed with f'_n. For single bands -(1/2) f'_n O_nn G^{bd}_n."""
+    """-Re Tr[O_NN v^b_NM v^d_MN]/eps_NM^3, summed with f'_n. For single bands -(1/2) f'_n O_nn G^{bd}_n.
+
+    (k, n, b, d, o), [O] angstrom^2/eV.
+    """
     return -p.re_own_group(p.broadened(3))
 
 

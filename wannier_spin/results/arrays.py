@@ -49,7 +49,7 @@ def coordinates(tensor: ResponseTensor) -> dict[str, Labelled]:
 
 
 def from_fermi(tensor: ResponseTensor, facts: RunFacts) -> NDArray[np.float64] | None:
-    """mu - E_F, eV; None where the Fermi energy is not known."""
+    """mu - E_F, (mu,) eV; None where the Fermi energy is not known."""
     return None if facts.fermi_energy is None else np.asarray(tensor.mu - facts.fermi_energy)
 
 

@@ -29,7 +29,7 @@ class CarrierScan:
 
     @property
     def wanted(self) -> Real:
-        """Every mu at which responses are needed, ascending: at those of the scan and at the ends of their error bars."""
+        """Every mu (mu,), eV, at which responses are needed, ascending: those of the scan and the ends of their error bars."""
         return np.unique(np.stack([self.mu, self.mu - self.error, self.mu + self.error]))
 
 

@@ -32,5 +32,5 @@ def intraband_factor(omega: Real, tau: float, power: int) -> Real:
 
 
 def each(stacked: Mapping[str, Real]) -> Iterator[dict[str, Real]]:
-    """Blocks one after the other of blocks with one more axis in front."""
+    """Blocks (...) one after the other of blocks (i, ...) with one more axis in front."""
     return (dict(zip(stacked, blocks, strict=True)) for blocks in zip(*stacked.values(), strict=True))

@@ -167,12 +167,12 @@ class ResponseTensor:
 
     @property
     def absorptive(self) -> Real:
-        """`values` - `reactive`: what is resonant, see there."""
+        """`values` - `reactive`, the same shape: what is resonant, see there."""
         return self.values - self.reactive
 
     @property
     def residual(self) -> Real | None:
-        """What symmetrization removed from `values`; None where nothing was symmetrized, or only irreducible k were evaluated."""
+        """What symmetrization removed from `values`, same shape; None: nothing was symmetrized, or only irreducible k evaluated."""
         if self.block_residuals is None:
             return None
         return self._combine(self.block_residuals, self.combination)
@@ -221,14 +221,14 @@ class ResponseTensor:
 
     @property
     def magnetization(self) -> Real:
-        """M = -2 mu_B <sigma/2> in Bohr magnetons per the volume (area) of `unit`. InputError for a current."""
+        """M = -2 mu_B <sigma/2> (Bohr magnetons) per volume (area) of `unit`, same shape as `values`. InputError for a current."""
         if self.measure.magnetons is None:
             raise InputError(f"'{self.name}' is a current; only the spin responses give a magnetization")
         return self.measure.magnetons * self.at(units=self.units).values
 
     @property
     def bulk_values(self) -> Real:
-        """A sheet response in SI divided by the thickness. InputError if there is no thickness, or no sheet."""
+        """A sheet response in SI over the thickness, same shape as `values`. InputError if there is no thickness, or no sheet."""
         if self.dimension != 2 or self.thickness is None or self.units != "SI":
             raise InputError(f"'{self.name}': bulk values need a 2D system with a thickness, and units = 'SI'")
         return un.bulk_unit_factor(self.thickness) * self.at(units="SI").values

@@ -41,12 +41,12 @@ class Operation:
 
     @cached_property
     def pseudo(self) -> Real:
-        """det(R) R: how it turns axial vectors of the lattice, their reversal by T aside."""
+        """det(R) R, (3, 3): how it turns axial vectors of the lattice, their reversal by T aside."""
         return np.round(np.linalg.det(self.rotation)) * self.rotation
 
     @property
     def axial(self) -> Real:
-        """How it turns spins, their reversal by T aside: det(R) R, or a rotation of their own."""
+        """How it turns spins, their reversal by T aside: det(R) R, or a rotation of their own: (3, 3)."""
         return self.pseudo if self.spin is None else self.spin
 
     def act_on_k(self, k: Real) -> Real:
@@ -130,7 +130,10 @@ def group_from_database(uni_number: int) -> tuple[Operation, ...]:
 
 
 def invariant_lattice(rotations: NDArray[np.int64]) -> Real:
-    """A lattice (rows) whose metric the reduced rotations leave invariant: the mean of W^T W."""
+    """A lattice (3, 3), rows, whose metric the reduced rotations W (operation, 3, 3) leave invariant: the mean of W^T W.
+
+    It has no unit of length.
+    """
     metric = np.mean([W.T @ W for W in np.asarray(rotations, float)], axis=0)
     return np.linalg.cholesky(metric)
 
@@ -157,7 +160,10 @@ class ShortCell:
     N: NDArray[np.int64]
 
     def in_given_cell(self, rotations: NDArray[np.int64], translations: Real) -> tuple[NDArray[np.int64], Real]:
-        """Operations from the basis L' into that of L: x = M^T x' in columns."""
+        """Rotations (operation, 3, 3) and translations (operation, 3), reduced, from the basis L' into that of L.
+
+        x = M^T x' in columns.
+        """
         return self.M.T @ rotations.astype(np.int64) @ self.N.T, translations @ self.M
 
 

@@ -137,7 +137,7 @@ def invariant_basis(kind: TensorKind, operations: Sequence[Operation]) -> Real:
 
 
 def basis_of(P: Real) -> Real:
-    """An orthonormal basis of what a symmetric projector leaves, as rows; the same on every machine."""
+    """An orthonormal basis (n_independent, n) of what a symmetric projector (n, n) leaves, as rows; the same on every machine."""
     rows = _echelon_basis(P)
     orthonormal, triangle = np.linalg.qr(rows.T)
     return np.asarray((orthonormal * np.where(np.diag(triangle) < 0, -1, 1)).T)

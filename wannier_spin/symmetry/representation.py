@@ -39,12 +39,15 @@ class Representation:
 
     @property
     def axial(self) -> Real:
-        """How it turns the spin: det(Q) Q, times -1 with time reversal."""
+        """How it turns the spin: det(Q) Q, times -1 with time reversal: (3, 3)."""
         return np.asarray(self.operation.axial * (-1 if self.operation.time_reversal else 1))
 
 
 def represent(orbitals: Orbitals, lattice: Real, operation: Operation) -> Representation:
-    """D, images and shifts of one operation. Raises InputError: a site without an image, shells that do not close."""
+    """D, images and shifts of one operation. lattice : (3, 3), rows, angstrom.
+
+    Raises InputError: a site without an image, shells that do not close.
+    """
     image, shift = _image_sites(orbitals.positions, lattice, operation)
     Q = operation.rotation
     spin = spinor_rotation(operation.axial)
@@ -69,13 +72,16 @@ def represent(orbitals: Orbitals, lattice: Real, operation: Operation) -> Repres
 
 
 def harmonic_rotation(l: int, rotation: Real) -> Real:
-    """D_l of a rotation, proper or not: Y_m(Q^-1 r) = sum_m' Y_m'(r) D_m'm, real harmonics in Wannier90's order."""
+    """D_l (2l + 1, 2l + 1) of a rotation Q (3, 3), Cartesian, proper or not: Y_m(Q^-1 r) = sum_m' Y_m'(r) D_m'm.
+
+    Real harmonics in Wannier90's order.
+    """
     points = _sample()
     return np.asarray(np.linalg.lstsq(_harmonics(l, points), _harmonics(l, points @ rotation), rcond=None)[0])
 
 
 def spinor_rotation(rotation: Real) -> Complex:
-    """U of spin 1/2 with U^+ s U = det(Q) Q s, up to the sign."""
+    """U (2, 2) of spin 1/2 with U^+ s U = det(Q) Q s, up to the sign; Q (3, 3), Cartesian."""
     from scipy.spatial.transform import Rotation
 
     x, y, z, w = Rotation.from_matrix(np.linalg.det(rotation) * rotation).as_quat()

@@ -85,13 +85,15 @@ def spin_group(structure: Structure, symprec: float = SYMPREC, magnetic_symprec:
 
 
 def collinear_axis(structure: Structure, magnetic_symprec: float = MAGNETIC_SYMPREC) -> Real | None:
-    """The direction of collinear moments; None for any others. Raises nothing."""
+    """The direction of collinear moments, a Cartesian unit vector (3,); None for any others. Raises nothing."""
     axes, rank = _frame(structure.magnetic_moments, magnetic_symprec)
     return axes[0] if rank == 1 else None
 
 
 def spin_only_operations(axis: Real) -> tuple[Operation, ...]:
-    """What every collinear magnet has without spin-orbit coupling, whatever its lattice: the spin-only group of the axis."""
+    """What every collinear magnet has without spin-orbit coupling, whatever its lattice: the spin-only group of the axis
+    (3,), Cartesian.
+    """
     n = np.asarray(axis, float) / np.linalg.norm(axis)
     return tuple(_spin_only(_frame(n[None], 0.0)[0], 1))
 
@@ -144,7 +146,7 @@ def _product(first: Operation, second: Operation) -> Operation:
 
 
 def check_axis(structure: Structure, axis: Real) -> None:
-    """Raise InputError unless the moments of a structure are collinear along an axis, either sense."""
+    """Raise InputError unless the moments of a structure are collinear along an axis (3,), Cartesian, either sense."""
     found = collinear_axis(structure)
     if found is None:
         raise InputError(

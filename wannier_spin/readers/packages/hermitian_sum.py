@@ -26,7 +26,7 @@ class HermitianSum:
         self._found: dict[tuple[int, int, int], Complex] = {(0, 0, 0): np.zeros((n, n), complex)}
 
     def add(self, R: Sequence[int], rows: slice, columns: slice, matrix: Complex) -> None:
-        """Add <0 rows|H|R columns>, and its conjugate at -R."""
+        """Add <0 rows|H|R columns> (rows, columns), eV, and its conjugate at -R."""
         x, y, z = (*(int(r) for r in R), 0, 0, 0)[:3]
         self._at((x, y, z))[rows, columns] += matrix
         self._at((-x, -y, -z))[columns, rows] += np.conj(matrix).T
