@@ -132,6 +132,7 @@ def test_memory_does_not_change_the_answer(
     sheet: ws.TightBindingModel, everything: ws.ResultSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("wannier_spin.integrals.mesh.LEAST_BATCHES", 1)  # the memory decides
+    monkeypatch.setattr("wannier_spin.integrals.sums.CACHE", 1e12)
     least = _least_memory(sheet)
     counts = set()
     for factor in (1.1, 2.0, 7.0):

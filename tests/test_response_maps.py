@@ -210,7 +210,7 @@ def test_models_that_have_no_map() -> None:
         ws.response_map(ws.models.get("massive_dirac"), k_mesh((1, 1, 1)), "spin_hall", "xyz", **POINT)
     with pytest.raises(InputError, match="no spin matrices"):
         ws.response_map(replace(RANDOM, spin_R=None), k_mesh((1, 1, 1)), "spin_hall", "xyz", **POINT)
-    with pytest.raises(InputError, match="no terms of the Fermi surface"):
+    with pytest.raises(InputError, match="terms of the Fermi sea only"):
         surface_map(RANDOM, k_mesh((1, 1, 1)), "spin_hall", "xyz", **POINT)
 
 

@@ -282,4 +282,4 @@ def _combination(
         total = total + factor * block
     if plan.form == "full" and not record.dynamic:
         total = symmetrized(total, 2, law.field_order)
-    return np.asarray(total.reshape(len(units), -1))
+    return np.asarray(total.reshape(len(units), math.prod(total.shape[1:])))  # also of no units: of what a group forbids
