@@ -183,6 +183,14 @@ def machine() -> dict[str, str]:
     }
 
 
+def keep(found: Sequence[dict[str, object]], rounds: int, postw90: float | None) -> None:
+    """Write rows beside those of other models and rows that are there."""
+    others = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    rows = [row for row in others if (row["model"], row["row"]) not in {(one["model"], one["row"]) for one in found}]
+    kept = {"machine": machine(), "rounds": rounds, "rows": [*rows, *found], "postw90": postw90}
+    RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Measure, and print or keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -192,12 +200,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--alone", action="store_true", help="without wannierberri")
     parser.add_argument("--keep", action="store_true")
     asked = parser.parse_args(arguments)
-    found = [asdict(row) for row in table(asked.models, asked.rows, asked.rounds, asked.alone)]
-    if asked.keep:
-        others = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
-        rows = [row for row in others if (row["model"], row["row"]) not in {(one["model"], one["row"]) for one in found}] + found
-        kept = {"machine": machine(), "rounds": asked.rounds, "rows": rows, "postw90": seconds_per_point()}
-        RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+    postw90 = seconds_per_point() if asked.keep else None
+    found = []
+    for row in table(asked.models, asked.rows, asked.rounds, asked.alone):
+        found.append(asdict(row))
+        if asked.keep:  # what was measured stays, whatever ends the rest
+            keep(found, asked.rounds, postw90)
     return 0
 
 
