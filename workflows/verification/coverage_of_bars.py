@@ -2,7 +2,7 @@
 
     python workflows/verification/coverage_of_bars.py [CASE ...] [--quick]
 
-Without names all cases: half an hour on a core. Replaces what it computed in coverage_of_bars.json beside this script, of which the
+Without names all cases: ten minutes on a core. Replaces what it computed in coverage_of_bars.json beside this script, of which the
 table in docs/bars.md is made. --quick: the smallest meshes of each case, printed and not stored.
 
 The truth is known up to the difference of two reference meshes: a bar is judged where that leaves no doubt. Errors below 1e-4 of
