@@ -115,10 +115,9 @@ def fermi_surface(
     maps = [colour(component) for component in wanted]
     names = tuple(f"{m.quantity} {m.component} ({m.unit})".replace(" ()", "") for m in maps)
     on_mesh = [X[:, crossing].T.reshape(-1, *mesh.shape) for X in (energies, *(m.values for m in maps))]
-    reciprocal = np.asarray(2 * np.pi * np.linalg.inv(model.lattice).T)
     numbers = tuple(int(n) + 1 for n in crossing)
     colours = np.reshape(on_mesh[1:], (len(maps), *on_mesh[0].shape))
-    return FermiSurface(on_mesh[0], colours, numbers, names, float(fermi_energy), reciprocal, model.name)
+    return FermiSurface(on_mesh[0], colours, numbers, names, float(fermi_energy), model.to_cartesian, model.name)
 
 
 def _energies(model: TightBindingModel, mesh: KMesh) -> Real:

@@ -113,8 +113,8 @@ def miller_plane(
     hkl = np.asarray(indices, float)
     if hkl.shape != (3,) or not hkl.any():
         raise InputError(f"Miller indices {' '.join(map(str, indices))}: expected three whole numbers, not all zero")
-    reciprocal = 2 * np.pi * np.linalg.inv(model.lattice).T
-    normal = hkl @ (2 * np.pi * np.linalg.inv(model.lattice if cell is None else cell).T)
+    reciprocal = model.to_cartesian
+    normal = hkl @ (reciprocal if cell is None else 2 * np.pi * np.linalg.inv(cell).T)
     axes = _in_plane(normal / np.linalg.norm(normal))
     vacuum = model.lattice[~np.asarray(model.periodic)]
     if len(vacuum) and np.abs(axes @ vacuum.T).max() > SAME * np.linalg.norm(vacuum):

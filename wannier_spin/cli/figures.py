@@ -342,6 +342,6 @@ def _fine_grid(model: TightBindingModel) -> tuple[int, int, int]:
     """So many points that they are about 0.07/angstrom apart; one along a vacuum direction."""
     import numpy as np
 
-    lengths = np.linalg.norm(2 * np.pi * np.linalg.inv(model.lattice), axis=0)
+    lengths = np.linalg.norm(model.to_cartesian, axis=1)
     n1, n2, n3 = (int(np.ceil(length / 0.07)) if periodic else 1 for length, periodic in zip(lengths, model.periodic, strict=True))
     return n1, n2, n3

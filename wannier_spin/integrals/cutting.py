@@ -90,7 +90,7 @@ class Cutting:
         """What others have left."""
         model = self.integral.model
         assert isinstance(model, TightBindingModel)
-        used = 2 * np.pi * np.linalg.inv(model.lattice).T[np.array(model.periodic)]
+        used = model.to_cartesian[np.array(model.periodic)]
         zone = float(np.sqrt(np.linalg.det(used @ used.T)))
         return Room(MOST - len(cut.spots), COVERED * zone - sum(bump.volume(model.dimension) for bump in cut.bumps))
 

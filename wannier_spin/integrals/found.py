@@ -64,7 +64,7 @@ def bumps_at(integral: Integral, hot: Sequence[Hot], points: Sequence[int], step
     """
     model = integral.model
     assert isinstance(model, TightBindingModel)
-    reciprocal = np.asarray(2 * np.pi * np.linalg.inv(model.lattice).T, np.float64)
+    reciprocal = model.to_cartesian
     several = np.array(points) > 1
     spacing = float((np.linalg.norm(reciprocal, axis=1) / np.array(points))[several].max())
     near = _Near(integral, mesh_axes(model.lattice, points, [op.rotation for op in integral.reducing]), spacing, step, reciprocal)

@@ -136,7 +136,7 @@ class _Run:
             return None
         last, power = reached.stages[-1], _power(reached.stages)
         points = next_points(self.integral, last.points, excess, power)
-        whole = last.evaluations * max(excess / AIM, 1.0) ** (self.integral.model.dimension / power)
+        whole = self._predicted(last.evaluations, excess, power)
         least = LEAST_TRIAL * first_evaluations(self.integral)
         if reached.of_boxes:
             to_boxes = whole > DEARER * reached.of_boxes
@@ -146,6 +146,14 @@ class _Run:
             return Step(points, True, whole)
         affordable = self._affordable(points, reached)
         return None if affordable is None else Step(affordable, False, whole)
+
+    def _predicted(self, evaluations: int, excess: float, power: float) -> float:
+        """Points of the mesh that is within the tolerance, from those of one whose bars are so many tolerances."""
+        return float(evaluations * max(excess / AIM, 1.0) ** (self.integral.model.dimension / power))
+
+    @property
+    def _seconds_left(self) -> float:
+        return self.wanted.max_seconds - (time.monotonic() - self.begun)
 
     def _first(self) -> tuple[int, int, int]:
         points = first_points(self.integral)
@@ -162,7 +170,7 @@ class _Run:
     def _affordable(self, points: tuple[int, int, int], reached: Reached) -> tuple[int, int, int] | None:
         """The mesh, or the largest one that the limits allow; None if the last one was. Rank 0 looks at the clock for all."""
         last = reached.stages[-1]
-        seconds = (self.wanted.max_seconds - (time.monotonic() - self.begun)) / max(last.seconds, 1e-9) * last.evaluations
+        seconds = self._seconds_left / max(last.seconds, 1e-9) * last.evaluations
         left = min(self.wanted.max_evaluations - reached.spent, self.execution.comm.bcast(max(seconds, 0.0)))
         longest = max(points)
         while max(points) > max(last.points) and longest > max(last.points):
@@ -207,19 +215,18 @@ class _Run:
 
     def _cut(self, summed: Summed, reached: Reached) -> tuple[Summed, Cut, int]:
         """With hot spots cut out, where that saves points; see `Cutting`."""
-        n, dimension = summed.mesh.n_evaluated, self.integral.model.dimension
+        n = summed.mesh.n_evaluated
         if not reached.stages:  # nothing is known yet of how bars decrease
             return summed, reached.cut, 0
 
         def predicted(bars: Real, allowed: Real) -> float:
             power = _power((*reached.stages, Stage(summed.mesh.points, n, 0.0, bars)))
             excess = float((bars / allowed).max(initial=0.0))
-            return n * max(excess / AIM, 1.0) ** (dimension / power) if np.isfinite(excess) else np.inf
+            return self._predicted(n, excess, power) if np.isfinite(excess) else np.inf
 
         left = self.wanted.max_evaluations - reached.spent - summed.evaluations
-        seconds = self.wanted.max_seconds - (time.monotonic() - self.begun)
         quiet = replace(self.execution, progress=lambda done, total: None)
-        return Cutting(self.integral, self.wanted, quiet, predicted, left, seconds).cut(summed, reached.cut)
+        return Cutting(self.integral, self.wanted, quiet, predicted, left, self._seconds_left).cut(summed, reached.cut)
 
     def _on_boxes(self, reached: Reached, whole: float, resume: bool = False) -> Sums:
         """Boxes take over. whole : points that meshes are predicted to take; raises _Dearer once boxes are not on a better way."""
@@ -231,8 +238,9 @@ class _Run:
             if round_.evaluations > TRIAL * whole and DEARER * predicted > whole:
                 raise _Dearer(round_.evaluations, max(predicted, round_.evaluations))
 
-        left = (self.wanted.max_evaluations - spent, self.wanted.max_seconds - (time.monotonic() - self.begun))
-        limited = replace(self.wanted, max_evaluations=left[0], max_seconds=max(left[1], 1e-9))
+        limited = replace(
+            self.wanted, max_evaluations=self.wanted.max_evaluations - spent, max_seconds=max(self._seconds_left, 1e-9)
+        )
         before = reached.as_tree() if reached.stages else {}
         how = replace(self.execution, control=replace(control, resume=resume, report=report, before=before))
         found = replace(self.boxes, wanted=limited).sums(self.integral, how)
