@@ -352,10 +352,10 @@ def _check_energies(asked: Mapping[str, Any]) -> None:
     hottest, most = float(np.max(asked["temperature"], initial=0.0)), LARGEST_ENERGY / un.BOLTZMANN
     if hottest > most:
         raise InputError(f"temperature = {hottest:g} K cannot be meant: temperatures are in kelvin, of at most {most:.2g} K")
-    distance = asked["degeneracy_tolerance"]
-    if distance is not None and distance > LARGEST_TOLERANCE:
+    tolerance = asked["degeneracy_tolerance"]
+    if tolerance is not None and tolerance > LARGEST_TOLERANCE:
         raise InputError(
-            f"degeneracy_tolerance = {distance:g} eV makes one of bands that are no degenerate ones; expected at most "
+            f"degeneracy_tolerance = {tolerance:g} eV makes one of bands that are no degenerate ones; expected at most "
             f"{LARGEST_TOLERANCE:g} eV, far below the splittings that matter (default 5e-4 eV)"
         )
 
