@@ -44,7 +44,7 @@ ALLOWED = {
 }
 # Of the largest |value| in the scan. Rounding: energies of 20 eV carry 1e-14, so that the smallest energy denominator
 # (degeneracy tolerance, 5e-4 eV) has 1e-10 and its fourth power less than 1e-9. With other BLAS kernels
-# (OPENBLAS_CORETYPE=Nehalem instead of Haswell) these responses moved by at most 5e-12.
+# (OPENBLAS_CORETYPE=Nehalem instead of Haswell) these responses moved by at most 5e-12: docs/theory.md, section 16.
 TOLERANCE = 1e-8
 # Of one in natural units: what the projector on the magnetic group leaves of responses that it forbids.
 FORBIDDEN = 1e-12

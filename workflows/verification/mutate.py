@@ -64,14 +64,23 @@ class Choice:
     """Which tests a mutant has to face. tests : seconds by test. lines : of each file, its tests by line; -1 is the import.
 
     about : of each module the beginnings of the names of all tests that its mutants face, whatever these run and take.
+    before : by module and place, what killed a mutant in an earlier run.
     """
 
     tests: dict[str, float]
     lines: dict[str, dict[str, list[int]]]
     seconds: float
     about: dict[str, list[str]] = field(default_factory=dict)
+    before: dict[tuple[str, str], str] = field(default_factory=dict)
     kills: dict[str, Counter[str]] = field(default_factory=dict)
     unsound: set[str] = field(default_factory=set)
+
+    def facing(self, module: Module, number: int) -> list[str]:
+        """The tests of a mutant: what killed it in an earlier run, then those of its line."""
+        one = module.mutants[number]
+        tests, killer = self.of(module, one.line), self.before.get((module.name, written(one)), "")
+        known = killer in self.tests and killer not in self.unsound
+        return [killer, *(name for name in tests if name != killer)] if known else tests
 
     def of(self, module: Module, line: int | None) -> list[str]:
         """The tests of a line, or of all functions of the module. What killed others first, then file by file."""
@@ -144,7 +153,7 @@ class Trials:
     def _fate(self, session: Any, running: Running, module: Module, number: int) -> Fate:
         one = module.mutants[number]
         while True:
-            tests = self.choice.of(module, one.line)
+            tests = self.choice.facing(module, number)
             fate, last = self._forked(session, tests, lambda: running.exchange(module, number))
             if fate in ("killed", "slow") and last is None:
                 return Fate(one, fate)
@@ -330,6 +339,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=15, help="of tests, at most, for each mutant")
     parser.add_argument("--log", type=Path, help="fates as they come; those in it are not tried again")
+    parser.add_argument(
+        "--first", nargs="+", default=[], type=Path, help="logs of earlier runs: what killed a mutant then is tried first"
+    )
     parser.add_argument("--report", type=Path, default=Path(__file__).with_name("mutants.json"))
     parser.add_argument("--table", action="store_true", help="what the report has")
     return parser.parse_args()
@@ -344,6 +356,8 @@ def main() -> None:
             importlib.import_module(name)
         read = json.loads(given.map.read_text())
         choice = Choice(read["tests"], read["lines"], given.seconds)
+        for one in (one for log in given.first for one in logged(log)):
+            choice.before[one.mutant.module, written(one.mutant)] = one.test
         paths = sorted({path for pattern in given.module for path in Path().glob(pattern)})
         modules = [Module(str(p), p.read_text()) for p in paths if not any(fnmatch(str(p), x) for x in given.without)]
         again = {one for one in report.survivors() if one[1] not in reasons().get(one[0], {})} if given.survivors else None
