@@ -6,9 +6,12 @@ import pytest
 from wannier_spin.box_means import box_means, fermi_integrals
 
 
-@pytest.mark.parametrize(("widest", "bound"), [(9.0, 1e-9), (20.0, 2e-5), (200.0, 3e-4)])  # in kT
+@pytest.mark.parametrize(("widest", "bound"), [(9.0, 1e-9), (20.0, 2e-5), (200.0, 3e-4), (1e7, 9e-4)])  # in kT
 def test_wide_and_thin(widest, bound):
-    """What the least thickness of boxes costs: nothing up to 10 kT. Exact along the wide edge, series along the thin ones."""
+    """What the least thickness of boxes costs: nothing up to 10 kT; what it is for: thinner ones would cancel to a fifth at 1e7 kT.
+
+    Exact along the wide edge, series along the thin ones.
+    """
     thin, x = 0.055, np.linspace(-1.2, 1.2, 97) * widest
     _, share, _ = box_means(x[:, None], 1.0, np.array([[widest, thin, thin]]), fermi_integrals)
     below, orders = -np.abs(x), (1, -1, -3)

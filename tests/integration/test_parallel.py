@@ -3,6 +3,7 @@
 import pytest
 
 from wannier_spin import InputError
+from wannier_spin.errors import Interrupted
 from wannier_spin.integration import parallel
 
 ALL = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_SIZE", "SLURM_NTASKS")
@@ -50,3 +51,98 @@ def test_one_process_is_serial(monkeypatch: pytest.MonkeyPatch, one_rank: None) 
     assert parallel.world() is parallel.SERIAL
     monkeypatch.setenv("PMI_SIZE", "1")  # mpirun -n 1 in a job of four
     assert parallel.world().size == 1
+
+
+def test_what_is_not_a_number_counts_nothing(monkeypatch: pytest.MonkeyPatch, one_rank: None) -> None:
+    monkeypatch.setenv("SLURM_NTASKS", "many")
+    assert parallel.world() is parallel.SERIAL
+    monkeypatch.setenv("PMIX_RANK", "0")  # a launcher that does not say how many
+    assert parallel.world() is One.COMM_WORLD
+
+
+class Recorder:
+    """A communicator that writes down what it is asked for."""
+
+    def __init__(self, rank: int, size: int) -> None:
+        self.rank, self.size = rank, size
+        self.asked: list[tuple[object, ...]] = []
+
+    def Split(self, color: int, key: int) -> object:
+        self.asked.append(("Split", color, key))
+        return self
+
+    def Dup(self) -> "Recorder":
+        self.asked.append(("Dup",))
+        return Recorder(self.rank, self.size)
+
+    def Free(self) -> None:
+        self.asked.append(("Free",))
+
+    def Abort(self, code: int) -> None:
+        self.asked.append(("Abort", code))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 12])
+def test_groups_are_as_equal_as_can_be(size: int) -> None:
+    """At least so many ranks in each, neighbours together, every group with a communicator of its own."""
+    for least in range(1, size + 1):
+        ranks = [Recorder(rank, size) for rank in range(size)]
+        found = [parallel.split(comm, least) for comm in ranks]
+        mine = [number for _, number, _ in found]
+        members = [mine.count(number) for number in range(size // least)]
+        assert {groups for _, _, groups in found} == {size // least}
+        assert mine == sorted(mine)
+        assert sum(members) == size
+        assert min(members) >= least
+        assert max(members) - min(members) <= 1
+        alone = size // least == 1
+        assert [comm.asked for comm in ranks] == [[] if alone else [("Split", mine[r], r)] for r in range(size)]
+        assert all(given is comm for comm, (given, _, _) in zip(ranks, found, strict=True))
+    for wrong in (0, size + 1):
+        with pytest.raises(InputError, match=f"groups of {wrong} ranks cannot be made of {size}"):
+            parallel.split(Recorder(0, size), wrong)
+
+
+def test_one_rank_asks_for_nothing() -> None:
+    """Neither for messages of its own nor for an end; several do."""
+    one, two = Recorder(0, 1), Recorder(1, 2)
+    assert parallel.duplicate(one) is one
+    assert parallel.all_failed(one)
+    parallel.free(one)
+    parallel.abort(one, 7)
+    assert one.asked == []
+    assert parallel.duplicate(two) is not two
+    parallel.free(two)
+    parallel.abort(two, 7)
+    assert two.asked == [("Dup",), ("Free",), ("Abort", 7)]
+
+
+class Gathered:
+    """The second of three ranks; what the others have to say is known."""
+
+    rank, size = 1, 3
+
+    def __init__(self, first: object = None, last: object = None) -> None:
+        self.others = first, last
+
+    def allgather(self, item: object) -> list[object]:
+        return [self.others[0], item, self.others[1]]
+
+
+def test_what_fails_on_one_rank_is_raised_on_all() -> None:
+    def fails(error: Exception) -> None:
+        raise error
+
+    assert parallel.together(Gathered(), lambda: 5) == 5
+    with pytest.raises(InputError, match="^no such file$"):
+        parallel.together(Gathered(), lambda: fails(InputError("no such file")))
+    with pytest.raises(Interrupted, match="^told to stop$"):
+        parallel.together(Gathered(), lambda: fails(Interrupted("told to stop")))
+    with pytest.raises(parallel.RankError, match=r"^rank 1 failed:\nTraceback[^$]*ZeroDivisionError: on fire"):
+        parallel.together(Gathered(), lambda: fails(ZeroDivisionError("on fire")))
+    with pytest.raises(parallel.RankError, match=r"^rank 0 failed:\nburnt$"):
+        parallel.together(Gathered(first=(parallel.RankError, "burnt")), lambda: 5)
+    with pytest.raises(InputError, match="^unreadable$"):
+        parallel.together(Gathered(last=(InputError, "unreadable")), lambda: 5)
+    with pytest.raises(ZeroDivisionError):
+        parallel.together(parallel.SERIAL, lambda: fails(ZeroDivisionError("on fire")))
