@@ -1,0 +1,80 @@
+"""What meshes have reached survives a checkpoint: everything, and nothing that was not there."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from integrals.test_cut import inside, spot
+
+from wannier_spin.integrals.cut import Cut
+from wannier_spin.integrals.stages import STAGES, Reached, Stage
+from wannier_spin.integrals.sums import Rows, Sums
+from wannier_spin.storage import check_tree, read_tree, write_tree
+
+RANDOM = np.random.default_rng(8)
+SCAN, CHANNELS = 4, 3
+ROWS = Rows(RANDOM.normal(size=(2, 3, CHANNELS)), np.array([0, 1, 2, 2]), {"a": RANDOM.normal(size=(2, SCAN))})
+FINE, DIFFERENCE, MOVED = RANDOM.normal(size=(3, SCAN, CHANNELS))
+STAGED = (Stage((6, 6, 1), 20, 0.5, np.array([0.3, 0.1])), Stage((9, 10, 1), 31, 1.5, np.array([0.2, 0.05])))
+REACHED = Reached(STAGED, Sums(FINE, DIFFERENCE, np.array([0.1, np.inf]), 31, rows=ROWS), None, 51, 0.0)
+
+
+def stored(reached: Reached, folder: Path, on_boxes: bool = False) -> Reached:
+    write_tree(folder / "c.h5", {"kind": "stages", "format": 1, "meshes": reached.as_tree()})
+    tree = read_tree(folder / "c.h5", "stages")["meshes"]
+    check_tree("stages", tree, STAGES, "")
+    return Reached.of((tree, on_boxes))
+
+
+@pytest.mark.parametrize("spots", [0, 2])
+@pytest.mark.parametrize("moved", [None, MOVED], ids=["one mesh", "several"])
+def test_kept(tmp_path: Path, moved: np.ndarray | None, spots: int) -> None:
+    cut = Cut(given_up=bool(spots))
+    for i in range(spots):
+        cut = cut.with_spot(spot(i), inside(i, 10 + i))
+    reached = replace(REACHED, moved=moved, of_boxes=1e7, cut=cut)
+    found = stored(reached, tmp_path, on_boxes=True)
+    assert found.on_boxes
+    assert (found.spent, found.of_boxes) == (51, 1e7)
+    for ours, theirs in zip(reached.stages, found.stages, strict=True):
+        assert (ours.points, ours.evaluations, ours.seconds) == (theirs.points, theirs.evaluations, theirs.seconds)
+        assert np.array_equal(ours.bars, theirs.bars)
+    assert found.sums is not None
+    for name in ("fine", "difference", "minima"):
+        assert np.array_equal(getattr(reached.sums, name), getattr(found.sums, name))
+    assert found.sums.evaluations == 31
+    assert found.sums.rows is not None
+    assert np.array_equal(found.sums.rows.sample, ROWS.sample)
+    assert np.array_equal(found.sums.rows.of_point, ROWS.of_point)
+    assert np.array_equal(found.sums.rows.factors["a"], ROWS.factors["a"])
+    assert (found.moved is None) == (moved is None)
+    assert moved is None or np.array_equal(found.moved, moved)  # type: ignore[arg-type]
+    assert len(found.cut.spots) == spots
+    assert found.cut.given_up is bool(spots)
+    if spots:
+        assert np.array_equal(found.sums.spread, cut.spread)  # type: ignore[arg-type]
+    else:
+        assert found.sums.spread is None
+
+
+def test_given_up_without_a_spot(tmp_path: Path) -> None:
+    assert stored(replace(REACHED, cut=Cut(given_up=True)), tmp_path).cut.given_up
+
+
+@pytest.mark.parametrize("on_boxes", [False, True])
+def test_a_checkpoint_of_boxes_alone(on_boxes: bool) -> None:
+    found = Reached.of(({}, on_boxes))
+    expected = Reached(on_boxes=on_boxes)
+    for field in fields(Reached):
+        assert getattr(found, field.name) == getattr(expected, field.name)
+    assert (expected.spent, expected.of_boxes, Reached().on_boxes) == (0, 0.0, False)
+
+
+def test_notes() -> None:
+    assert Reached().notes() == {}
+    cut = Cut().with_spot(spot(0), inside(0, 10))
+    notes = replace(REACHED, cut=cut).notes()
+    assert notes["meshes"] == [[6, 6, 1], [9, 10, 1]]
+    assert notes["k_points_of_meshes"] == [20, 31]
+    assert list(notes["hot_spots"]) == ["1"]

@@ -1,0 +1,123 @@
+"""Where a mesh stands against a tolerance: bars of responses from rows of channels, moves that prove a bar wrong, floors."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from wannier_spin import models
+from wannier_spin.calculation.integrate import Task, integral_of
+from wannier_spin.integrals.algorithm import Integral
+from wannier_spin.integrals.channels import NOISE, Tolerance, combinations
+from wannier_spin.integrals.standing import Standing, component_bars, floored, standing
+from wannier_spin.integrals.sums import Rows, Sums
+from wannier_spin.prepared import prepare
+from wannier_spin.request import Request
+from wannier_spin.results import SPREAD
+
+MU = (-0.3, 0.1, 0.4)
+WANTED = Tolerance(0.1)
+
+
+def integral_for(*names: str) -> Integral:
+    task = Task.of(prepare(models.random_model(n=3, seed=6), Request(list(names), mu=list(MU), temperature=1000.0, tolerance=0.1)))
+    return integral_of(task, task.prepared.degeneracy_tolerance)
+
+
+SEA = integral_for("spin_hall", "intrinsic_spin_magnetization")
+CHANNELS = SEA.plan.n_channels
+RANDOM = np.random.default_rng(4)
+
+
+def of(integral: Integral, channels: np.ndarray) -> dict[str, np.ndarray]:
+    return combinations(integral.plan, channels, integral.relaxation, integral.tau)
+
+
+def sums_of(fine: np.ndarray, *rows: np.ndarray, factor: float = 1.0, spread: np.ndarray | None = None) -> Sums:
+    """On a mesh. rows : (channels,), the same for every point of the scan."""
+    sample = np.array(rows).reshape(len(rows), 1, -1)
+    factors = dict.fromkeys(("spin_hall", "intrinsic_spin_magnetization"), np.full((len(rows), len(MU)), factor))
+    return Sums(fine, None, np.zeros(3 + 2 * len(MU) + 2), 100, rows=Rows(sample, np.zeros(len(MU), int), factors), spread=spread)
+
+
+def test_rows_add_in_quadrature() -> None:
+    one, other = RANDOM.normal(size=(2, CHANNELS))
+    alone = component_bars(SEA, sums_of(np.zeros((3, CHANNELS)), one))
+    both = component_bars(SEA, sums_of(np.zeros((3, CHANNELS)), 3 * one, 4 * one, factor=0.5))
+    two = component_bars(SEA, sums_of(np.zeros((3, CHANNELS)), one, other))
+    for name, expected in of(SEA, one[None]).items():
+        assert np.abs(expected).max() > 0.1
+        assert alone[name] == pytest.approx(np.abs(np.repeat(expected, 3, axis=0)))
+        assert both[name] == pytest.approx(2.5 * alone[name])
+        assert two[name] ** 2 == pytest.approx(np.repeat(expected**2 + of(SEA, other[None])[name] ** 2, 3, axis=0))
+
+
+def test_what_boxes_differ_by_is_added() -> None:
+    """One standard deviation, with the sizes of all channels that make a component."""
+    row, spread = RANDOM.normal(size=CHANNELS), np.zeros((3, CHANNELS))
+    spread[1, 5] = 0.3
+    with_spread = component_bars(SEA, sums_of(np.zeros((3, CHANNELS)), row, spread=spread))
+    without = component_bars(SEA, sums_of(np.zeros((3, CHANNELS)), row))
+    unit = of(SEA, np.eye(CHANNELS)[5:6])
+    assert max(np.abs(one).max() for one in unit.values()) > 0
+    for name, one in unit.items():
+        assert with_spread[name][1] - without[name][1] == pytest.approx(SPREAD * 0.3 * np.abs(one[0]))
+        assert np.array_equal(with_spread[name][[0, 2]], without[name][[0, 2]])
+
+
+def test_in_units_of_each_response() -> None:
+    """Allowed is a part of the largest value, at least what is noise; of the points that are judged."""
+    fine, row, moved = RANDOM.normal(size=(3, CHANNELS)), 0.01 * RANDOM.normal(size=CHANNELS), RANDOM.normal(size=(3, CHANNELS))
+    found = standing(SEA, WANTED, sums_of(fine, row), moved)
+    assert found.names == ("spin_hall", "intrinsic_spin_magnetization")
+    for i, name in enumerate(found.names):
+        scale = SEA.scale[name]
+        assert found.allowed[i] == pytest.approx(WANTED.allowed(name, scale * np.abs(of(SEA, fine)[name]).max()))
+        assert found.bars[i] == pytest.approx(scale * np.abs(of(SEA, row[None])[name]).max())
+        assert found.moved[i] == pytest.approx(scale * np.abs(of(SEA, moved)[name]).max())
+    assert (standing(SEA, WANTED, sums_of(fine, row), None).moved == 0).all()
+    nothing = standing(SEA, WANTED, sums_of(0 * fine, 0 * row), None)
+    assert nothing.allowed == pytest.approx([max(NOISE * SEA.scale[name], np.finfo(float).tiny) for name in nothing.names])
+    narrow = replace(WANTED, window=(0.0, 0.2))  # the second one
+    judged = standing(SEA, narrow, sums_of(fine, row), moved)
+    for i, name in enumerate(judged.names):
+        assert judged.moved[i] == pytest.approx(SEA.scale[name] * np.abs(of(SEA, moved)[name][1]).max())
+
+
+def test_a_move_beyond_both_bars_counts() -> None:
+    given = Standing(("a", "b", "c"), np.array([2.0, 2.0, 0.5]), np.array([1.0, 1.0, 1.0]), np.array([2.9, 3.1, 0.1]))
+    assert given.excess(None).tolist() == [0.5, 0.5, 2.0]
+    assert given.excess(np.array([2.0, 2.0, 2.0])).tolist() == [0.5, 3.1 / 2, 2.0]
+    small = replace(given, bars=np.array([4.0, 1.0, 1.0]))
+    assert small.excess(np.array([-2.0, 2.0, 2.0])).tolist() == [2.0, 3.1 / 2, 2.0]  # the larger of both
+
+
+def test_a_surface_that_no_point_sees_is_not_known() -> None:
+    """Bands cross mu and no state lies near: any bar may be wrong. What has no surface terms does not mind."""
+    for names, expected in ((("nonlinear_extrinsic_spin_magnetization",), np.inf), (("spin_hall",), 0.0)):
+        given = integral_for(*names)
+        channels = given.plan.n_channels
+        factors = {names[0]: np.ones((1, len(MU)))}
+        rows = Rows(np.zeros((1, 1, channels)), np.zeros(len(MU), int), factors)
+        far = 1e3  # one band from -far to far, and no state as near as that to any mu
+        minima = np.array([-far, -far, 0.0, *3 * [np.inf], *3 * [far], -far, -far])
+        found = standing(given, WANTED, Sums(np.ones((3, channels)), None, minima, 1, rows=rows), None)
+        assert found.bars[0] == expected
+
+
+@pytest.mark.parametrize("factor", [0.5, 5.0])
+def test_floors_end_at_the_tolerance(factor: float) -> None:
+    """Within it; else the whole move is the least error."""
+    moved = RANDOM.normal(size=(3, CHANNELS))
+    fine = RANDOM.normal(size=(3, CHANNELS))
+    changes = of(SEA, moved)
+    largest = {name: SEA.scale[name] * np.abs(x).max(axis=1) for name, x in changes.items()}
+    allowed = np.array([factor * x.min() for x in largest.values()])
+    given = Standing(tuple(changes), allowed, 0 * allowed, 0 * allowed)
+    assert floored(SEA, sums_of(fine, moved[0]), given, moved, within=False).difference is moved
+    found = floored(SEA, sums_of(fine, moved[0]), given, moved, within=True).difference
+    assert found is not None
+    for row in range(3):
+        part = min(1.0, *(a / x[row] for a, x in zip(allowed, largest.values(), strict=True)))
+        assert found[row] == pytest.approx(part * moved[row])
+        assert (part == 1) == (factor == 5.0 and all(a > x[row] for a, x in zip(allowed, largest.values(), strict=True)))
