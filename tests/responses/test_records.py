@@ -1,0 +1,136 @@
+"""What the records of blocks and responses say, against the paper's list and against what the densities do."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from wannier_spin import models
+from wannier_spin.bloch import BlochSum
+from wannier_spin.geometry import geometry_of
+from wannier_spin.responses import BLOCKS, DYNAMIC_BLOCKS, RESPONSES, BandPairs
+from wannier_spin.responses.registry import RELAXATIONS, Block
+
+MODEL = models.random_model(n=4, seed=3)
+K = np.random.default_rng(2).uniform(size=(3, 3))
+OBSERVABLES = ("spin_current", "spin")
+Z = 0.3 + 0.2j
+ALL = {**BLOCKS, **DYNAMIC_BLOCKS}
+
+
+def geometry(derivatives: bool):
+    return geometry_of(BlochSum(MODEL, derivatives).at_points(K), 1e-6)
+
+
+def density(name, given):
+    block, pairs = ALL[name], BandPairs(given, OBSERVABLES)
+    return block.density(pairs) if isinstance(block, Block) else block.density(pairs, Z)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_block_has_derivatives_made_where_it_needs_them(name):
+    """Of the matrices between bands, D_b O: without them it cannot be computed; where it can, they change nothing."""
+    expected = density(name, geometry(True))
+    assert np.abs(expected).max() > 1e-3
+    if ALL[name].derivatives:
+        with pytest.raises((ValueError, TypeError, AttributeError)):
+            density(name, geometry(False))
+    else:
+        assert np.abs(density(name, geometry(False)) - expected).max() < 1e-12 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_broadening_of_gaps_concerns_whom_it_says(name):
+    given = geometry(True)
+    moved = np.abs(density(name, replace(given, gap_broadening=0.5)) - density(name, given)).max()
+    assert (moved > 1e-3) == BLOCKS[name].broadened
+    assert BLOCKS[name].broadened or moved == 0
+
+
+def test_direct_blocks_are_the_explicit_derivative():
+    """Nothing of them is left for an observable that does not depend on k: the spin of a lattice model."""
+    given = geometry_of(BlochSum(models.kagome_mn3sn(soc=0.2, canting=0.3, angle=0.1), True).at_points(K * [1, 1, 0]), 1e-6)
+    vanishing = {name for name, block in BLOCKS.items() if not np.abs(block.density(BandPairs(given, ("spin",)))).max() > 1e-12}
+    assert vanishing == {"L1dir", "N2dir", "W"}
+    assert {name for name, block in BLOCKS.items() if block.direct} == {"L1dir", "N2dir"}  # W is a part of S
+
+
+# The paper's list: number of the equation, power of tau, printed blocks. Those beyond it: after docs/theory.md.
+INTRINSIC, LIGHT = {"Q1": 1, "P": 1, "F": 1}, ({"INJ1": 1, "INJ2": 1}, {"SH1": 1, "SH2": 1})
+WHOLE = {"L0": 1, "AC1": 1, "AC2": 1, "L1": 1}
+LIST = {
+    "magnetic_spin_hall": (1, {"L1": 1}),
+    "edelstein": (1, {"L1": 1}),
+    "spin_hall": (0, {"L0": 1}),
+    "intrinsic_spin_magnetization": (0, {"L0": 1}),
+    "displacement_spin_current": (0, {"AC1": 1, "AC2": 1}),
+    "displacement_spin_magnetization": (0, {"AC1": 1, "AC2": 1}),
+    "nonlinear_drude_spin_current": (2, {"N2": 0.5}),
+    "nonlinear_drude_spin_magnetization": (2, {"N2": 0.5}),
+    "nonlinear_extrinsic_spin_current": (1, {"N1": 1}),
+    "nonlinear_extrinsic_spin_magnetization": (1, {"N1": 1}),
+    "nonlinear_intrinsic_spin_current": (0, INTRINSIC),
+    "nonlinear_intrinsic_spin_magnetization": (0, INTRINSIC),
+    "ac_spin_current": (0, WHOLE),
+    "ac_spin_magnetization": (0, WHOLE),
+    "injection_spin_current": (1, LIGHT[0]),
+    "injection_spin_magnetization": (1, LIGHT[0]),
+    "shift_spin_current": (0, LIGHT[1]),
+    "shift_spin_magnetization": (0, LIGHT[1]),
+    "orbital_hall": (0, {"L0": 1}),
+    "orbital_edelstein": (1, {"L1": 1}),
+}
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_printed_forms_and_powers_of_tau(name):
+    record = RESPONSES[name]
+    power, printed = LIST[name]
+    assert record.paper == printed
+    assert record.tau_power == power == min(record.tau_powers)
+    assert {ALL[block].tau_power for block in record.blocks("full")} == ({0, 1} if name.startswith("ac_") else {power})
+    assert record.dynamic == any(block in DYNAMIC_BLOCKS for block in printed)
+
+
+def test_full_forms():
+    """d_b f O in one piece or in two; at second order with the coefficients of the relaxation."""
+    for name in ("magnetic_spin_hall", "edelstein", "orbital_edelstein"):
+        assert RESPONSES[name].full == {"L1": 1, "L1dir": 1}
+        assert RESPONSES[name].surface == {"L1surf": 1}
+    for name in ("ac_spin_current", "ac_spin_magnetization"):
+        assert RESPONSES[name].full == WHOLE | {"L1dir": 1}
+        assert RESPONSES[name].surface == {key: 1 for key in WHOLE if key != "L1"} | {"L1surf": 1}
+        assert RESPONSES[name].sea_minus_surface == {"L1": 1, "L1dir": 1, "L1surf": -1}
+    for kind in ("current", "magnetization"):
+        assert RESPONSES[f"nonlinear_drude_spin_{kind}"].full == {"N2": "tau2", "N2dir": "tau2"}
+        assert RESPONSES[f"nonlinear_intrinsic_spin_{kind}"].full == {"S": 1, "F": "kF", "P": "kP", "D": "kD"}
+        assert RESPONSES[f"nonlinear_intrinsic_spin_{kind}"].companions == ("W",)
+
+
+@pytest.mark.parametrize(
+    ("name", "diagonal", "off_diagonal"),
+    [("adiabatic", (1, 2), (1, 2)), ("constant", (1, 1), (1, 1)), ("intraband", (1, 1), (0, 0))],
+)
+def test_relaxation_follows_from_rates(name, diagonal, off_diagonal):
+    """Of the first and second order, in 1/tau: tau2 = 1/(g1d g2d), kF = g2o/g1d, kP = 2 g1o/g2d - 1."""
+    found = RELAXATIONS[name]
+    expected = (1 / (diagonal[0] * diagonal[1]), off_diagonal[1] / diagonal[0], 2 * off_diagonal[0] / diagonal[1] - 1, 0)
+    assert (found.tau2, found.kF, found.kP, found.kD) == expected
+
+
+def test_relaxation_of_wave_packets_and_of_none():
+    """Semiclassical (the known intrinsic conductivity of the charge needs F and D once each); and without any tau."""
+    packets, none = RELAXATIONS["gao"], RELAXATIONS["static"]
+    assert (packets.tau2, packets.kF, packets.kP, packets.kD) == (1, 1, 0, 1)
+    assert (none.tau2, none.kF, none.kP, none.kD) == (None, 0, 0, 0)
+    assert "full static" not in RESPONSES["nonlinear_drude_spin_current"].recipes("full")
+    assert RESPONSES["nonlinear_intrinsic_spin_current"].recipes("full")["full static"] == {"S": 1, "F": 0, "P": 0, "D": 0}
+
+
+@pytest.mark.parametrize("name", ["L0", "P", "D"])
+def test_partners_weigh_what_they_are_in(name):
+    """The weight of the second band of a pair, in every term of two bands: half of all is a half."""
+    given = geometry(True)
+    whole, half = (BLOCKS[name].density(BandPairs(given, OBSERVABLES, partners=w * np.ones((3, 4)))) for w in (1.0, 0.5))
+    assert np.abs(whole).max() > 1e-3
+    assert np.abs(half - whole / 2).max() < 1e-12 * np.abs(whole).max()
