@@ -97,6 +97,13 @@ def test_which_tests_are_taken(small, tools):
     choice.kills[module.name] = tools["mutate"].Counter({"tests/a.py::slow": 1})
     assert choice.of(module, line)[0] == "tests/a.py::slow"
     assert set(choice.of(module, line - 1)) == set(choice.of(module, line))  # what runs at import: all tests of the module
+    numbers = [next(i for i, one in enumerate(module.mutants) if one.before == text) for text in ("3.0", "max")]
+    assert [choice.at_import(module, number) for number in numbers] == [True, False]
+    lines[module.name][str(line)].append(-1)
+    assert choice.at_import(module, numbers[1])
+    lines[module.name][str(line)].pop()
+    choice.before = {(module.name, "inner: max -> min"): "tests/b.py::other"}
+    assert choice.facing(module, numbers[1]) == ["tests/b.py::other", *choice.of(module, line)]
     choice.unsound = {"tests/a.py::quick"}
     assert "tests/a.py::quick" not in choice.of(module, line)
     choice.about = {module.name: ["tests/b.py", "tests/a.py::slow"]}

@@ -105,6 +105,11 @@ class Choice:
             cost[_file(name)] += self.tests[name]  # type: ignore[assignment]
         return [*first, *sorted(taken, key=lambda name: (cost[_file(name)], _file(name), self.tests[name]))]
 
+    def at_import(self, module: Module, number: int) -> bool:
+        """Whether a mutant acts when the package is imported, before functions are exchanged."""
+        known, line = self.lines.get(module.name, {}), module.mutants[number].line
+        return module.imported(number) or -1 in (known.get(str(line)) or known.get(str(module.statement.get(line, line)), ()))
+
     def _affordable(self, able: set[str], first: Sequence[str], module: Module) -> set[str]:
         """The quickest, those with the module's name first."""
         room, stem = Path(module.name).parts[-2], Path(module.name).stem
@@ -157,7 +162,7 @@ class Trials:
             fate, last = self._forked(session, tests, lambda: running.exchange(module, number))
             if fate in ("killed", "slow") and last is None:
                 return Fate(one, fate)
-            if fate == "survived" and module.imported(number):
+            if fate == "survived" and self.choice.at_import(module, number):
                 return Fate(one, "import")  # names may have been imported elsewhere, and other things made of them
             if fate == "survived" and not tests:
                 return Fate(one, "unreached")
