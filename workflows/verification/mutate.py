@@ -117,11 +117,11 @@ class Choice:
         own = [name for name in left if stem in _file(name) or f"/{room}/" in _file(name)]
         taken: set[str] = set()
         for group, limit in ((own, OWN * self.seconds), (left, self.seconds)):
-            spent = sum(self.tests[name] for name in taken)
+            spent = sum(self.tests[name] + SHORT for name in taken)
             for name in group:
-                if name not in taken and spent + self.tests[name] <= limit:
+                if name not in taken and spent + self.tests[name] + SHORT <= limit:
                     taken.add(name)
-                    spent += self.tests[name]
+                    spent += self.tests[name] + SHORT
         return taken
 
 
