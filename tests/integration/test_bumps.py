@@ -72,6 +72,31 @@ def test_axes_about_a_point(name: str, operations: int) -> None:
     assert np.abs(angles @ angles.T - np.diag(np.diag(angles @ angles.T))).max() < 1e-9
 
 
+def test_volumes_and_slopes() -> None:
+    """Balls, discs and lines, of all centres; the bump is exp(-1/2) at half of the radius, and level where it begins."""
+    bump = bump_at("on the axis to X", 0.7)
+    assert bump.volume(3) == pytest.approx(6 * 4 / 3 * np.pi * 0.7**3)
+    assert bump.volume(2) == pytest.approx(6 * np.pi * 0.7**2)
+    assert bump.volume(1) == pytest.approx(6 * 2 * 0.7)
+    alone = bump_at("zero", 0.7)
+    along = np.linalg.solve(RECIPROCAL.T, [0.35, 0.0, 0.0])
+    assert alone.at(along[None])[0] == pytest.approx(np.exp(-0.5))
+    assert alone.share(along[None])[0] == pytest.approx(np.exp(-0.5))
+    assert 1 - alone.at(1e-3 * along[None])[0] == pytest.approx(1.5 * (0.5e-3) ** 2, rel=1e-5)
+    assert 0 <= alone.at(1.999 * along[None])[0] < 1e-100
+    assert alone.at(2.001 * along[None])[0] == 0
+
+
+def test_what_scales_peaks() -> None:
+    """Times the size of a factor at their points, in a new order."""
+    k = np.array([[0.1, 0, 0], [0.2, 0, 0], [0.3, 0, 0]])
+    peaks = Peaks.of(np.array([[3.0], [2.0], [1.0]]), k)
+    scaled = peaks.scaled(lambda k: -10 * k[:, 0])
+    assert scaled.size[:, 0] == pytest.approx([4.0, 3.0, 3.0])
+    assert scaled.k[:, 0, 0].tolist()[0] == 0.2
+    assert peaks.merged(None) is peaks
+
+
 def test_peaks_do_not_depend_on_how_the_points_are_dealt() -> None:
     random = np.random.default_rng(0)
     size = np.round(random.uniform(size=(500, 3)), 2)  # many are equal
