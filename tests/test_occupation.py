@@ -8,7 +8,7 @@ import pytest
 from rounding import same
 
 from wannier_spin import InputError, compute, models
-from wannier_spin.occupation import CUTOFF, Occupation, subset
+from wannier_spin.occupation import CUTOFF, LINEAR, Choice, Occupation, subset
 
 ENERGIES = np.linspace(-1, 1, 401)
 
@@ -417,3 +417,60 @@ def test_a_function_along_the_scan():
     scan = Occupation(np.array([0.3, 0.1, 0.2]), np.array([0.02, 0.01]))
     values = np.arange(6.0)
     assert scan.along_scan(lambda size, mu: size * mu[:, None], values).tolist() == (values * np.repeat(scan.mu, 2)).tolist()
+
+
+def test_one_negative_temperature_is_refused():
+    with pytest.raises(InputError, match="must not be negative, found -0.1"):
+        Occupation(np.zeros(1), np.array([0.2, -0.1]))
+
+
+def test_where_f_is_averaged():
+    """In states whose energy changes by more than LINEAR kT across a box, at each temperature; at 0 K in all."""
+    occupation = Occupation(np.array([0.0, 1.0]), np.array([0.0, 0.01, 1.0]))
+    change = LINEAR * np.array([0.005, 0.02, 2.0])
+    assert occupation.averaged(change).tolist() == 2 * [[True, True, True], [False, True, True], [False, False, True]]
+
+
+@pytest.mark.parametrize("least", [1, 2, 3, 5, 8, 20])
+@pytest.mark.parametrize("own", [[0.3], [0.3, 0.7, 0.4]])
+def test_a_longer_scan(own, least):
+    """Own values first; further ones at even distances from them, the farthest at the reach, at the highest temperature."""
+    kT, reach = np.array([0.0, 0.05]), 4.0
+    scan = Occupation(np.array(own), kT)
+    longer = scan.longer(least, reach)
+    assert longer.kT is kT
+    if least <= len(own):
+        assert longer is scan
+        return
+    assert least <= len(longer.mu) < least + len(own)
+    blocks = longer.mu.reshape(-1, len(own))
+    assert blocks[0].tolist() == own
+    offsets = blocks - blocks[0]
+    assert offsets == pytest.approx(np.repeat(offsets[:, :1], len(own), axis=1))
+    steps = np.diff(np.sort(offsets[:, 0]))
+    assert steps == pytest.approx(np.full(len(steps), steps[0]))
+    assert offsets.max() == pytest.approx(reach * 0.05)
+    assert offsets.min() > -1.001 * reach * 0.05
+    assert Occupation(np.array(own), np.zeros(1)).longer(least, reach).mu.tolist() == own
+
+
+def test_a_choice_that_leaves_out_the_ends():
+    """Beyond them the outermost ones."""
+    choice = Choice(np.array([0.0, 1.0, 2.0, 3.0, 4.0]), np.array([1, 3]))
+    before, after = choice.around
+    assert after.tolist() == [0, 0, 1, 1, 1]
+    assert before.tolist() == [0, 0, 0, 1, 0]
+    assert choice.nearest.tolist() == [0, 0, 0, 1, 1]
+
+
+def test_levels_that_lie_densely():
+    """All there are, or no farther apart than so many kT of the lowest temperature; one alone has no distance."""
+    scan = Occupation(np.array([0.0, 1.0, 2.0, 3.0, 10.0]), np.array([0.5, 2.0]))
+    some, all_, one = subset(scan, 6, 2), subset(scan, 10, 2), subset(scan, 1, 2)
+    assert some.levels.own.tolist() == [0.0, 2.0, 10.0]
+    assert some.dense(16.0)
+    assert not some.dense(15.9)
+    assert all_.dense(0.0)
+    assert len(one.levels) == 1
+    assert one.dense(1e-3)
+    assert subset(Occupation(scan.mu, np.zeros(1)), 1, 1).dense(1.0)

@@ -134,3 +134,11 @@ def test_partners_weigh_what_they_are_in(name):
     whole, half = (BLOCKS[name].density(BandPairs(given, OBSERVABLES, partners=w * np.ones((3, 4)))) for w in (1.0, 0.5))
     assert np.abs(whole).max() > 1e-3
     assert np.abs(half - whole / 2).max() < 1e-12 * np.abs(whole).max()
+
+
+def test_one_broadened_block_makes_a_response_broadened():
+    record = replace(RESPONSES["nonlinear_drude_spin_current"], full=None)
+    assert not record.broadened
+    assert replace(record, full={"N2": 1, "S": 1}).broadened
+    assert RESPONSES["nonlinear_extrinsic_spin_current"].broadened
+    assert not RESPONSES["shift_spin_current"].broadened
