@@ -7,7 +7,7 @@ import pytest
 from rounding import same
 
 from wannier_spin import KPModel, compute, models, responses
-from wannier_spin.bloch import BlochMatrices, BlochSum, kp_matrices
+from wannier_spin.bloch import BlochMatrices, BlochSum, energies_at, kp_matrices
 from wannier_spin.units import BOLTZMANN
 
 FLAGS = [(True, True, True), (True, True, False), (True, False, True), (False, True, True), (False, True, False)]
@@ -275,3 +275,21 @@ def test_cell_without_spin():
     assert not without.slopes
     for name in ("hamiltonian", "hessian", "connection_gradient"):
         assert same(getattr(with_spin, name), getattr(without, name))
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_hoppings_along_one_axis(axis):
+    """By axes whose ranges are not alike; and energies at points, from the sum over R as it is written."""
+    model = random_model()
+    kept = (np.delete(model.R_vectors, axis, axis=1) == 0).all(axis=1)
+    assert 1 < kept.sum() < len(kept)
+    names = ("R_vectors", "hamiltonian_R", "position_R", "spin_R")
+    model = replace(model, **{name: getattr(model, name)[kept] for name in names})
+    k = np.stack(np.meshgrid(*CELL, indexing="ij"), axis=-1).reshape(-1, 3)
+    on_cell, at_points = (matrices(one) for one in (BlochSum(model, True).on_cell(*CELL), BlochSum(model, True).at_points(k)))
+    for key, value in at_points.items():
+        assert np.abs(on_cell[key] - value).max() <= 1e-13 * np.abs(value).max() + 1e-15, key
+    phases = np.exp(2j * np.pi * (k[:, None] * model.R_vectors).sum(axis=-1))
+    expected = np.linalg.eigvalsh((phases[:, :, None, None] * model.hamiltonian_R).sum(axis=1))
+    assert np.ptp(expected, axis=0).max() > 0.005
+    assert np.abs(energies_at(model, k) - expected).max() < 1e-12
