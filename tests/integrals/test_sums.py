@@ -1,6 +1,8 @@
 """What is said of sums that are not finite: where it happened, never a sum of it."""
 
 import tracemalloc
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,11 +90,75 @@ def test_less_memory_for_more_of_anything():
     for memory in (0.0, -1.0, np.inf, np.nan):
         with pytest.raises(InputError, match="expected a positive number of GiB"):
             batch_size(source, plan, sparse, memory)
-    with pytest.raises(
-        InputError, match=r"too little for 3 Wannier functions and 1 \(mu, T\) points: (\S+) GiB is the least"
-    ) as refused:
-        batch_size(source, plan, sparse, 1e-7)
-    least = float(str(refused.value).partition("points: ")[2].split()[0])
-    assert batch_size(source, plan, sparse, least) >= 1
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 7])
+def test_least_memory_is_the_least(n):
+    """Upwards, to two digits."""
+    source, scan = BlochSum(ws.models.random_model(n=n, seed=1), False), Occupation(np.zeros(1), np.array([0.1]))
+    plan = Plan((RESPONSES["spin_hall"],), "spin", ())
+    with pytest.raises(InputError, match=rf"too little for {n} Wannier functions and 1 \(mu, T\) points") as refused:
+        batch_size(source, plan, scan, 1e-7)
+    text = str(refused.value).partition("points: ")[2].split()[0]
+    assert f"{float(text):.2g}" == text
+    assert batch_size(source, plan, scan, float(text)) >= 1
     with pytest.raises(InputError, match="is the least"):
-        batch_size(source, plan, sparse, 0.8 * least)
+        batch_size(source, plan, scan, float(text) - float(f"1e{np.floor(np.log10(float(text))) - 1:g}"))
+
+
+@dataclass(frozen=True)
+class Much:
+    """Of everything that decides about a batch, as much as one likes."""
+
+    n_bands: int = 2
+    n_operators: int = 1
+    n_components: int = 1
+    n_channels: int = 1
+    n_points: int = 1
+    held: tuple[str, ...] = ()
+    has_surface: bool = False
+    derivatives: bool = False
+    planes: int = 0
+
+    def plane_bytes(self) -> int:
+        return self.planes
+
+    def batch(self, memory: float, held: int | None = 0, by_point: int = 0) -> int:
+        much: Any = self
+        return batch_size(much, much, much, memory, held, by_point)
+
+
+@pytest.mark.parametrize(
+    ("one", "power"),
+    [
+        ({"n_bands": 10_000}, 2),
+        ({"n_operators": 10**6}, 1),
+        ({"n_components": 10**6}, 1),
+        ({"held": ("",) * 1000, "n_components": 1000}, 1),
+        ({"n_channels": 10**7}, 1),
+        ({"n_points": 10**7}, 1),
+        ({"n_bands": 100, "n_channels": 10**8}, 1),
+    ],
+    ids=str,
+)
+def test_what_there_is_most_of_decides(monkeypatch, one, power):
+    """Twice as many matrices, channels or points of a scan: half as many points in a batch."""
+    monkeypatch.setattr(sums, "CACHE", 1e300)
+    name, many = next(iter(one.items()))
+    few, twice = Much(**one).batch(1e6), Much(**{**one, name: 2 * many}).batch(1e6)
+    assert few > 1000
+    assert few / twice == pytest.approx(2**power, rel=5e-2)
+
+
+def test_what_is_kept_all_the_time_is_taken_off(monkeypatch):
+    """Planes of sums over R, sums of all channels; further numbers of each point; what has slopes or a Fermi surface."""
+    monkeypatch.setattr(sums, "CACHE", 1e300)
+    whole, memory = Much().batch(1.0), 2**30
+    assert whole > 10_000
+    assert Much(planes=memory // 4).batch(1.0) == pytest.approx(whole / 2, rel=1e-2)
+    assert Much().batch(1.0, held=memory // 16) == pytest.approx(whole / 2, rel=1e-2)
+    scan = Much(n_points=1000, n_channels=1000)
+    assert scan.batch(1.0, None) == pytest.approx(scan.batch(1.0) * (1 - 48e6 / memory), rel=1e-2)
+    assert Much().batch(1.0, by_point=10**6) == pytest.approx(memory / 8e6, rel=2e-2)
+    surface, slopes, both = (Much(has_surface=a, derivatives=b).batch(1.0) for a, b in ((True, False), (False, True), (True, True)))
+    assert 0 < surface == slopes == both < 0.6 * whole
