@@ -172,8 +172,31 @@ def test_blocks_tau_units_files(flat, tmp_path):
     assert np.array_equal(back.values, found.values)
 
 
+def test_contributions_to_the_error_go_with_it(flat):
+    """Each is integrated as the response is; of a result without any there are none."""
+    tensor = flat["edelstein"]
+    found = thermal_counterpart(tensor, [T, 150])
+    assert found.block_harmonics.keys() == tensor.block_harmonics.keys()
+    sizes = []
+    for name, harmonics in tensor.block_harmonics.items():
+        for i, one in enumerate(harmonics):
+            alone = thermal_counterpart(replace(tensor, blocks={**tensor.blocks, name: one}), [T, 150])
+            assert np.array_equal(found.block_harmonics[name][i], alone.blocks[name])
+            sizes.append(np.abs(alone.blocks[name]).max())
+    assert max(sizes) > 0
+    assert thermal_counterpart(replace(tensor, block_harmonics=None), T).block_harmonics is None
+    charge = thermal_counterpart(replace(tensor, title=tensor.title + " (charge counterpart)"), T)
+    assert charge.title == "thermal Edelstein effect (charge counterpart)"
+
+
 def test_what_is_refused(flat):
     tensor = flat["spin_hall"]
+    with pytest.raises(InputError, match="computed at 20 K, too warm for a thermal response at 0.5 K"):
+        thermal_counterpart(tensor, 0.5)
+    with pytest.raises(InputError, match=r"steps of up to 0\.016 eV"):  # one wide step among many fine ones
+        kept = np.r_[:200, 207:401]
+        some = {name: block[kept] for name, block in tensor.blocks.items()}
+        thermal_counterpart(replace(tensor, mu=tensor.mu[kept], blocks=some, block_errors=some), T)
     with pytest.raises(InputError, match=r"computed at 20 K, too warm for a thermal response at 50 K; expected at most 10 K"):
         thermal_counterpart(tensor, 50)
     with pytest.raises(InputError, match=r"covers 15 kT on both sides of mu from -0\.2707 to 0\.2707 eV; extend it"):
