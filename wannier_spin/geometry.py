@@ -82,21 +82,21 @@ class BandGeometry:
 
     def operator(self, name: str) -> Complex:
         """An operator of the model between bands: (k,a...,n,m). Raises InputError where the model has none of that name."""
-        return self._keep(("operator", name), lambda: rotate(self._wannier_operator(name), self.states))
+        return self.keep(("operator", name), lambda: rotate(self._wannier_operator(name), self.states))
 
     def operator_derivative(self, name: str) -> Complex:
         """D_b of an operator of the model between bands: (k,b,a...,n,m)."""
-        return self._keep(("operator derivative", name), lambda: rotate(self._wannier_derivative(name), self.states))
+        return self.keep(("operator derivative", name), lambda: rotate(self._wannier_derivative(name), self.states))
 
     def observable(self, which: str | Observable) -> Complex:
         """O_nm of docs/theory.md, section 1: (k,o,n,m). A name, or a record of `observables`."""
         record = self.record(which)
-        return self._keep(record, lambda: record.matrix(self))
+        return self.keep(record, lambda: record.matrix(self))
 
     def observable_derivative(self, which: str | Observable) -> Complex:
         """(D_b O)_nm, the covariant derivative of an observable: (k,b,o,n,m). Needs derivatives."""
         record = self.record(which)
-        return self._keep(("derivative", record), lambda: record.derivative(self))
+        return self.keep(("derivative", record), lambda: record.derivative(self))
 
     def record(self, which: str | Observable) -> Observable:
         """The record of an observable, of the spin current in the chosen definition."""
@@ -236,7 +236,8 @@ class BandGeometry:
     def _site_spin(self) -> Observable:
         return observables.projected(observables.get("spin"), self.sites)
 
-    def _keep(self, key: object, made: Callable[[], Complex]) -> Complex:
+    def keep(self, key: object, made: Callable[[], Complex]) -> Complex:
+        """What was made under this key (k,...), or what is made now."""
         if key not in self._kept:
             self._kept[key] = made()
         return self._kept[key]

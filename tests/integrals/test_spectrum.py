@@ -14,7 +14,7 @@ from wannier_spin.responses import DYNAMIC_BLOCKS, RESPONSES
 from wannier_spin.units import BOLTZMANN
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse meshes: identities
-OMEGA = np.linspace(0.0, 2.0, 2 * spectrum.WORTH)
+OMEGA = np.linspace(0.0, 2.0, 40)
 NAMES = ("ac_spin_magnetization", "displacement_spin_current", "shift_spin_magnetization", "injection_spin_magnetization")
 
 
@@ -92,7 +92,8 @@ def test_where_a_table_is_made() -> None:
         return Spectrum.of(plan, Occupation(np.linspace(0, 1, points), np.array([300 * BOLTZMANN])), model, 10**5) is not None
 
     assert made(OMEGA, 0.1)
-    assert not made(OMEGA, 0.0) and not made(OMEGA[: spectrum.WORTH - 1], 0.1) and not made(OMEGA, 0.1, 3)
+    assert not made(OMEGA, 0.0) and not made(OMEGA[: spectrum.WORTH - 1], 0.1)
+    assert not made(OMEGA, 0.1, len(OMEGA) // spectrum.WORTH + 1)
     static = Plan((RESPONSES["spin_hall"],), "spin", ())
     assert Spectrum.of(static, Occupation(np.zeros(1), np.ones(1)), model, 10**5) is None
 

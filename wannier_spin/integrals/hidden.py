@@ -111,10 +111,13 @@ class NearestGaps:
 
         Of whole groups, as if all that they do not share were between the two.
         """
-        upto = np.concatenate([np.zeros_like(sea[:, :1]), np.cumsum(sea, axis=1)], axis=1)
-        edges = (self.below[point, band], band + 1, self.above[point, band])
-        lower, both = (upto[point, edge] - upto[point, edges[0]] for edge in edges[1:])
-        return np.asarray(lower - both / 2)
+        first, last, after = self.below[point, band], band, self.above[point, band]
+        result = np.zeros((len(point), sea.shape[2]))
+        for step in range(int(max((last + 1 - first).max(initial=0), (after - last - 1).max(initial=0)))):
+            for sign, state in ((1, last - step), (-1, last + 1 + step)):
+                own = np.flatnonzero((state >= first) & (state < after))
+                result[own] += sign * sea[point[own], state[own]]
+        return result / 2
 
     def beside(self, occupation: Occupation, weights: Real, sea: Real) -> Beside:
         """What may hide between the points of a mesh, with coordinates of `mesh_axes`, with its signs, at every (mu, T).

@@ -210,7 +210,7 @@ class _MeshSums:
     @property
     def least_run(self) -> int:
         """Points in k for which a total is worth while."""
-        return max(self.scan.least_run, self.n_sums // CAREFUL)
+        return max(self.scan.least_run, (self.n_sums + self.n_further) // CAREFUL)
 
     @property
     def n_dense(self) -> int:

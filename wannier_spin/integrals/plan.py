@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,11 +14,18 @@ from wannier_spin import observables
 from wannier_spin.arrays import Real
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.geometry import BandGeometry, geometry_of
+from wannier_spin.integrals.dynamic import dynamic_densities
 from wannier_spin.model import SpinCurrent, TightBindingModel
 from wannier_spin.observables import Observable
 from wannier_spin.responses.pairs import BandPairs
 from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, Block, DynamicBlock, Form, Response
 from wannier_spin.tensors import Channel
+
+
+def side_by_side(densities: Sequence[Real], points: tuple[int, ...]) -> Real:
+    """Densities (k, n, ...) as one array (k, n, channels). points : (k, n)."""
+    flat = [X.reshape(*points, -1) for X in densities]
+    return flat[0] if len(flat) == 1 else np.concatenate([*flat, np.empty((*points, 0))], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -156,15 +163,13 @@ class Plan:
 
     def densities(self, pairs: BandPairs, surface_pairs: BandPairs | None = None) -> tuple[Real, Real]:
         """Sea and surface densities, (k, n, channels) each. surface_pairs : where the surface has other weights than the sea."""
-        k, n = pairs.geometry.energies.shape
-
-        def flat(densities: Iterable[Real]) -> Real:
-            return np.concatenate([*(X.reshape(k, n, -1) for X in densities), np.empty((k, n, 0))], axis=-1)
-
+        points = pairs.geometry.energies.shape
         sea = [block.density(pairs) for block in self.static_blocks if block.fermi == "sea"]
-        sea += [block.density(pairs, z) for block in self.dynamic_blocks for z in self.frequencies]
+        if self.dynamic_blocks:
+            sea.append(dynamic_densities([(block, pairs) for block in self.dynamic_blocks], self.frequencies))
         at_surface = surface_pairs or pairs
-        return flat(sea), flat(block.density(at_surface) for block in self.static_blocks if block.fermi == "surface")
+        surface = [block.density(at_surface) for block in self.static_blocks if block.fermi == "surface"]
+        return side_by_side(sea, points), side_by_side(surface, points)
 
     def sites_of(self, response: Response) -> tuple[str, ...]:
         """The sites that a response is projected on."""

@@ -7,7 +7,7 @@ bands, with the operators and the derivatives in k that only such blocks need. I
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +18,8 @@ from wannier_spin import observables
 from wannier_spin.arrays import Real
 from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.dynamic import dynamic_densities
+from wannier_spin.integrals.plan import Plan, side_by_side
 from wannier_spin.model import TightBindingModel
 from wannier_spin.observables import Observable
 from wannier_spin.responses.pairs import BandPairs
@@ -76,22 +77,13 @@ class Selection:
     def densities(self, geometry: BandGeometry, window: tuple[float, float]) -> tuple[Real, Real]:
         """Sea and surface densities, (k, n, channels) each. window : see `BandPairs`."""
         pairs = {found: BandPairs(geometry, found, window) for found in dict.fromkeys(self.wanted.values())}
-        k, n = geometry.energies.shape
-
-        def flat(chosen: Callable[[str], bool]) -> Real:
-            densities = [
-                self._block(name, pairs[self.wanted[name]]) for name in self.plan.shapes if name in self.wanted and chosen(name)
-            ]
-            return np.concatenate([*(X.reshape(k, n, -1) for X in densities), np.empty((k, n, 0))], axis=-1)
-
-        return flat(lambda name: not _at_surface(name)), flat(_at_surface)
-
-    def _block(self, name: str, pairs: BandPairs) -> Real:
-        if name in BLOCKS:
-            return BLOCKS[name].density(pairs)
-        one = DYNAMIC_BLOCKS[name].density
-        k, n = pairs.geometry.energies.shape
-        return np.concatenate([one(pairs, z).reshape(k, n, -1) for z in self.plan.frequencies], axis=-1)
+        points, names = geometry.energies.shape, [name for name in self.plan.shapes if name in self.wanted]
+        static = {name: BLOCKS[name].density(pairs[self.wanted[name]]) for name in names if name in BLOCKS}
+        sea = [X for name, X in static.items() if not _at_surface(name)]
+        dynamic = [(DYNAMIC_BLOCKS[name], pairs[self.wanted[name]]) for name in names if name in DYNAMIC_BLOCKS]
+        if dynamic:
+            sea.append(dynamic_densities(dynamic, self.plan.frequencies))
+        return side_by_side(sea, points), side_by_side([X for name, X in static.items() if _at_surface(name)], points)
 
 
 def _at_surface(name: str) -> bool:

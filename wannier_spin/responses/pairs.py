@@ -21,6 +21,8 @@ from wannier_spin.arrays import bracket, plus_adjoint, row_trace, rows, to_power
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.observables import Observable
 
+Integers = NDArray[np.int64]
+
 
 class BandPairs:
     """Pairs of bands of a BandGeometry with the observables O of docs/theory.md, section 1, side by side on one axis o.
@@ -82,6 +84,17 @@ class BandPairs:
         filled, empty = E < low, E > high
         idle = (filled[:, :, None] & filled[:, None]) | (empty[:, :, None] & empty[:, None])
         return np.where(idle, 0.0, self.geometry.inverse_gap)
+
+    @cached_property
+    def upward(self) -> tuple[Integers, Integers, Integers, Real]:
+        """Pairs with eps_N > eps_M that can be occupied differently: k, n, m and 1/(eps_N - eps_M), (pairs,) each."""
+        k, n, m = np.nonzero(self._inverse_gap > 0)
+        return k, n, m, self._inverse_gap[k, n, m]
+
+    @property
+    def n_components(self) -> int:
+        """Length of the axis o."""
+        return sum(self.geometry.record(name).n_components for name in self.observables)
 
     def inverse_gap(self, power: int) -> Real:
         """1/(eps_N - eps_M)^power between groups that can be occupied differently, else zero: (k,n,1,m)."""
@@ -183,15 +196,20 @@ class BandPairs:
         Y = np.asarray(self._matrices * g.inverse_gap[:, None], complex)
         return plus_adjoint(Y[:, None], g.velocity[:, :, None])  # Y is anti-Hermitian: [Y, v] = Y v + (Y v)^+
 
-    @cached_property
+    @property
     def injection_vertex(self) -> Complex:
         """i [v^d, O_D]_nm between groups, O_D the observable inside them, Hermitian: (k,n,d,o,m)."""
-        return rows(1j * self._own_difference)
+        return self._kept("injection", lambda: rows(1j * self._own_difference))
 
-    @cached_property
+    @property
     def shift_vertex(self) -> Complex:
         """(D_d O)_nm + [Y, v^d]_nm + [v^d, O_D]_nm/eps_nm between groups, Hermitian: (k,n,d,o,m). See `mixing` for Y."""
-        return rows(self.DO + self.mixing() + self._own_difference * self.geometry.inverse_gap[:, None, None])
+        gap = self.geometry.inverse_gap[:, None, None]
+        return self._kept("shift", lambda: rows(self.DO + self.mixing() + self._own_difference * gap))
+
+    def _kept(self, what: str, made: Callable[[], Complex]) -> Complex:
+        """Once for all pairs of the same observables, whatever their window is."""
+        return self.geometry.keep((what, self.observables), made)
 
     @cached_property
     def _own_difference(self) -> Complex:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.arrays import to_power
 from wannier_spin.responses.pairs import BandPairs, Complex, Real
 
 Matrix = Literal["O", "injection_vertex", "shift_vertex"]
@@ -38,7 +39,7 @@ class Transitions:
 
     def density(self, p: BandPairs, z: complex) -> Real:
         """At one frequency, summed with f_n: (k,n,part,fields,o)."""
-        kernel = p.kernel(lambda w: self.kernel(w, z) * w**self.power)
+        kernel = p.kernel(lambda w: self.kernel(w, z) * to_power(w, self.power))
         return self.parts(self._trace(p, kernel.real), self._trace(p, kernel.imag))
 
     def matrices(self, p: BandPairs) -> Complex:

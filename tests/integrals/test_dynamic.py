@@ -1,0 +1,64 @@
+"""Densities at several frequencies together are those of every block at every frequency."""
+
+import numpy as np
+import pytest
+
+import wannier_spin as ws
+from wannier_spin.integrals import dynamic
+from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.selection import Selection
+from wannier_spin.responses import DYNAMIC_BLOCKS, RESPONSES, BandPairs
+
+NAMES = ("displacement_spin_current", "shift_spin_current", "injection_spin_current", "injection_spin_magnetization")
+FREQUENCIES = tuple(np.linspace(0.0, 2.0, 3) + 0.1j)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return Plan(tuple(RESPONSES[name] for name in NAMES), "spin", FREQUENCIES)
+
+
+@pytest.fixture(scope="module")
+def geometry(plan):
+    model = ws.models.random_model(n=5, seed=2)
+    return plan.geometry(plan.bloch_sum(model).at_points(np.random.default_rng(0).uniform(size=(4, 3))), 1.5)
+
+
+def assert_same(plan, found, expected) -> None:
+    assert {block.name for block in plan.dynamic_blocks} == set(DYNAMIC_BLOCKS)
+    for name, place in plan.places.items():
+        size = np.abs(expected[..., place]).max()
+        assert size > 1e-3, name
+        assert np.abs(found[..., place] - expected[..., place]).max() < 1e-13 * size, name
+
+
+@pytest.mark.parametrize("window", [(-np.inf, np.inf), (-0.5, 0.6)])
+def test_together(monkeypatch, plan, geometry, window) -> None:
+    """With groups of several bands, and bands that are always filled or empty."""
+    assert geometry.has_degeneracies and geometry.group.max() > 1
+    pairs = BandPairs(geometry, plan.observables, window)
+    expected = plan.densities(pairs)[0]  # of few points block by block
+    monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)
+    found = plan.densities(pairs)[0]
+    assert_same(plan, found, expected)
+    assert np.abs(found.sum(axis=1)).max() < 1e-12 * np.abs(found).max()  # what n has of a pair, m has with the other sign
+
+
+def test_each_block_of_its_own_observables(monkeypatch, plan, geometry) -> None:
+    monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)
+    current, spin = plan.observables
+    wanted = {"AC1": (spin,), "INJ1": (current, spin), "INJ2": (current,), "SH1": (current,), "SH2": (current,)}
+    selection = Selection(plan, wanted)
+    every = plan.densities(BandPairs(geometry, plan.observables))[0]
+    found = selection.densities(geometry, (-np.inf, np.inf))[0]
+    assert np.abs(found).max() > 1e-3 and found.shape[-1] < every.shape[-1] / 2
+    assert np.abs(found - every[..., selection.positions]).max() < 1e-13 * np.abs(every).max()
+
+
+def test_partners(monkeypatch, plan, geometry) -> None:
+    """With weights of the second band pairs do not cancel, and there is no other way than block by block."""
+    partners = np.random.default_rng(1).uniform(size=geometry.energies.shape)
+    pairs = BandPairs(geometry, plan.observables, partners=partners)
+    expected = plan.densities(pairs)[0]
+    monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)
+    assert np.array_equal(plan.densities(pairs)[0], expected) and np.abs(expected.sum(axis=1)).max() > 1e-3
