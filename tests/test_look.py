@@ -1,13 +1,18 @@
 """Title, size, limits and reference data of a figure, from Python and on the command line."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from command_line import Command, entry_point
 
 import wannier_spin as ws
-from wannier_spin.plotting import Look, Reference, read_reference
+from wannier_spin.calculation.converge import Convergence
+from wannier_spin.plotting import Look, Reference, plot_comparison, plot_convergence, read_reference
+from wannier_spin.results.compare import compared
 
 pytest.importorskip("matplotlib")
 wannier_spin = pytest.fixture(entry_point)
@@ -38,7 +43,7 @@ def test_a_figure_looks_as_it_was_asked_for(result: ws.ResultSet) -> None:
 
 
 def test_what_is_of_one_response_is_refused_for_two(result: ws.ResultSet) -> None:
-    with pytest.raises(ws.InputError, match="are of one response, and 2 are drawn"):
+    with pytest.raises(ws.InputError, match="are of one panel, and 2 are drawn"):
         ws.plot(result, look=Look(title="Both"))
     assert len(ws.plot(result, look=Look(x=(-3.0, -2.0))).axes) == 2
 
@@ -74,3 +79,86 @@ def test_on_the_command_line(wannier_spin: Command, result: ws.ResultSet, tmp_pa
     refused = wannier_spin("plot", file, "--sheet", "--title", "Mine")
     assert refused.code == 2
     assert "--sheet shows everything" in refused.err
+
+
+# --- the same of maps in k, Fermi surfaces, scans of meshes, two results ------------------------------------------------
+
+DATA = Reference("theirs", np.array([0.5, 1.5]), np.array([-1.0, 0.5]), np.array([0.1, 0.2]))
+LOOK = Look("Mine", (6.0, 5.0), (0.2, 2.0), (-2.0, 1.0), (DATA,))
+
+
+def looks_as_asked(figure: Any) -> None:
+    """Title, size, limits and data of LOOK."""
+    axes = figure.axes[0]
+    assert tuple(figure.get_size_inches()) == LOOK.size
+    assert (axes.get_xlim(), axes.get_ylim()) == (LOOK.x, LOOK.y)
+    assert axes.get_title(loc="left").startswith("Mine")
+    assert "theirs" in [text.get_text() for text in axes.get_legend().get_texts()]
+    np.testing.assert_allclose(axes.containers[-1].lines[0].get_data(), [DATA.x, DATA.y])
+
+
+def test_bands_and_planes_look_as_they_were_asked_for() -> None:
+    model = ws.models.rashba_exchange()
+    path = ws.band_map(model, ws.k_path(model, "G 0 0 0; X 1/2 0 0; M 1/2 1/2 0", 12), "spin", "z")
+    looks_as_asked(ws.plot_bands(path, fermi_energy=-2.0, look=LOOK))
+    plane = ws.k_plane(model, ". 0 0 0; . 1 0 0; . 0 1 0", (5, 5))
+    looks_as_asked(ws.plot_plane(ws.band_map(model, plane, "spin", "z"), band=1, look=LOOK))
+    response = ws.response_map(model, plane, "edelstein", "yx", mu=-2.0, temperature=300)
+    first, second = ws.plot_plane(response, look=Look("A longer title of mine")).axes[0].get_title(loc="left").split("\n")
+    assert first == "A longer title of mine"
+    assert second.startswith("μ = -2 eV")  # what the numbers are for is not lost
+
+
+def test_scans_and_comparisons_look_as_they_were_asked_for(result: ws.ResultSet) -> None:
+    scan = Convergence(
+        "edelstein", "Edelstein effect", "yx", "", ("4x4x1", "8x8x1"), np.array([1, 2]), np.array([0.2, 0.3]), np.array([0.1, 0.05])
+    )
+    looks_as_asked(plot_convergence([scan], look=LOOK))
+    with pytest.raises(ws.InputError, match=r"and 2 are drawn: choose one component \(-c\)"):
+        plot_convergence([scan, scan], look=LOOK)
+    found, _ = compared(result, result)
+    with pytest.raises(ws.InputError, match=r"and 2 are drawn: choose one response"):
+        plot_comparison(found, ("a", "b"), look=LOOK)
+    figure = plot_comparison(found[:1], ("a", "b"), look=Look("Mine", (6.0, 5.0), (-3.0, -2.0)))
+    assert tuple(figure.get_size_inches()) == (6.0, 5.0)
+    assert (figure.axes[0].get_title(loc="left"), figure.axes[0].get_xlim()) == ("Mine", (-3.0, -2.0))
+
+
+def test_what_is_zero_in_both_results_is_not_drawn(result: ws.ResultSet) -> None:
+    found, _ = compared(result, result)
+    nothing = replace(found[1], tensors=(zeros(found[1].tensors[0]),) * 2)
+    assert len(plot_comparison([found[0], nothing], ("a", "b")).axes) == 1
+    assert len(plot_comparison([found[0], nothing], ("a", "b"), ["xy", "xy;z"]).axes) == 2  # but where it is asked for
+    with pytest.raises(ws.InputError, match="both results are zero everywhere"):
+        plot_comparison([nothing], ("a", "b"))
+
+
+def zeros(tensor: ws.ResponseTensor) -> ws.ResponseTensor:
+    return replace(tensor, blocks={name: 0 * block for name, block in tensor.blocks.items()})
+
+
+def test_a_surface_has_a_title_and_a_size_and_no_limits() -> None:
+    surface = ws.fermi_surface(ws.models.get("random_model"), (4, 4, 4), 0.1)
+    figure = ws.plot_fermi_surface(surface, look=Look("Mine", (6.0, 5.0)))
+    assert (figure.get_suptitle(), tuple(figure.get_size_inches())) == ("Mine", (6.0, 5.0))
+    with pytest.raises(ws.InputError, match="no axes"):
+        ws.plot_fermi_surface(surface, look=LOOK)
+
+
+def test_maps_on_the_command_line(wannier_spin: Command, tmp_path: Path) -> None:
+    model, data = ws.models.rashba_exchange().save(tmp_path / "M.h5"), tmp_path / "theirs.dat"
+    data.write_text("0.5 -1\n")
+    options = ("--title", "Mine", "--size", "4", "3", "--reference", data, "--ylim", "-1", "1", "-q", "spin", "-c", "z")
+    commands: list[tuple[object, ...]] = [("bands", model, "--path", "G 0 0 0; X 1/2 0 0", "--points", "8")]
+    commands.append(("plane", model, "--miller", "0", "0", "1", "--points", "5", "5", "--band", "1"))
+    for command in commands:
+        done = wannier_spin(*command, *options, "-o", tmp_path / "F.svg")
+        assert done.code == 0, done.err
+        width = re.search(r'width="([\d.]+)pt"', (tmp_path / "F.svg").read_text())
+        assert width is not None
+        assert float(width[1]) == pytest.approx(4 * 72)
+    both = wannier_spin(*commands[0], *options, "--energies", "-2", "1", "-o", tmp_path / "F.svg")
+    assert (both.code, "are the same: give one of them" in both.err) == (2, True)
+    for ending, option, more in ((".frmsf", "--title", ("a",)), (".html", "--size", ("4", "3"))):
+        refused = wannier_spin("fermi-surface", model, "--fermi-energy", "-2", option, *more, "-o", tmp_path / f"F{ending}")
+        assert (refused.code, "--title is for pictures and pages" in refused.err) == (2, True)

@@ -510,7 +510,7 @@ def test_no_spin_has_no_colour() -> None:
     assert lines.norm.vmax == 1.0
 
 
-@pytest.mark.parametrize(("value", "end"), [(0.987, 1.0), (1.0, 1.0), (1.01, 1.2), (4.2e-5, 5e-5), (83.0, 100.0)])
+@pytest.mark.parametrize(("value", "end"), [(0.987, 1.0), (1.0, 1.0), (1.003, 1.0), (1.02, 1.2), (4.2e-5, 5e-5), (83.0, 100.0)])
 def test_colour_bars_end_at_round_numbers(value: float, end: float) -> None:
     assert rounded_up(value) == pytest.approx(end, rel=1e-12)
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import wannier_spin as ws
 from wannier_spin.analysis.sheets import sheets
 from wannier_spin.analysis.zone import first_zone
 from wannier_spin.errors import InputError
-from wannier_spin.plotting.surface import _tick
+from wannier_spin.plotting.surface import _area, _share, _tick
 
 SURFACE = ws.fermi_surface(ws.models.get("random_model"), (6, 6, 6), 0.1, "spin_berry_curvature", "xy;z")
 
@@ -31,6 +32,31 @@ def test_a_panel_for_each_sheet() -> None:
     assert "Å" in bar.get_ylabel()
     top = max(np.abs(sheet.colours).max() for sheet in found)
     assert bar.get_ylim()[1] >= top
+
+
+@pytest.mark.parametrize("height", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("view", [(18.0, -55.0), (90.0, 0.0), (0.0, 30.0)])
+def test_the_zone_is_inside_of_its_panel(height: float, view: tuple[float, float]) -> None:
+    """Also a flat or a long one: its corners, projected, lie in the panel and fill more than half of it."""
+    from mpl_toolkits.mplot3d import proj3d
+
+    long = replace(SURFACE, reciprocal=SURFACE.reciprocal * np.array([1, 1, height]))
+    figure = ws.plot_fermi_surface(long, view=view)
+    figure.canvas.draw()
+    panel = figure.axes[0]
+    edges = first_zone(long.reciprocal).edges.reshape(-1, 3)
+    x, y, _ = proj3d.proj_transform(*edges.T, panel.get_proj())
+    places = panel.transAxes.inverted().transform(panel.transData.transform(np.column_stack([x, y])))
+    assert places.min() > 0
+    assert places.max() < 1
+    assert np.ptp(places, axis=0).max() > 0.5
+
+
+def test_a_sheet_that_is_hardly_seen_says_how_small_it_is() -> None:
+    (small, *_), large = sheets(SURFACE), max(sheets(SURFACE), key=_area)
+    tiny = replace(small, vertices=0.01 * large.vertices, triangles=large.triangles)
+    assert _share(tiny, [tiny, large]) == " (0.01 % of the surface)"
+    assert _share(large, [tiny, large]) == ""
 
 
 def test_without_colours_sheets_differ() -> None:

@@ -359,8 +359,9 @@ const check = (frame, page, width) => {
     const room = table.closest(".table-wrapper") ?? table.parentElement, scrolls = getComputedStyle(room).overflowX === "auto"
     return table.scrollWidth > room.clientWidth && (width < 600 || table.classList.contains("stacked") || !scrolls)
   })
+  cut.push(...[...inside.querySelectorAll("article pre, div.math > span")].filter(one => one.scrollWidth > one.clientWidth + 1))
   const small = [...inside.images].filter(image => image.naturalWidth && image.clientWidth < Math.min(150, image.naturalWidth))
-  const named_so = cut.map(table => table.innerText.slice(0, 40))
+  const named_so = cut.map(one => one.textContent.trim().slice(0, 40))
   const bad = [...broken, ...lost, ...small.map(image => `${image.src} is ${image.clientWidth} px`), ...named_so]
   if (wide > 0 || bad.length) found.push(`${page} at ${width}: ${wide} px too wide, ${bad}`)
 }
@@ -378,7 +379,7 @@ next()
 
 
 def test_pages_in_a_browser(site, tmp_path):
-    """At the width of a desk and of a phone nothing sticks out or is cut, no picture and no anchor is missing, no script fails."""
+    """At the width of a desk and of a phone nothing sticks out or is cut, no picture or anchor is missing, no script fails."""
     if (chromium := shutil.which("chromium") or shutil.which("chromium-browser")) is None:
         pytest.skip("no chromium here")
     (site / "frames.html").write_text(FRAMES % json.dumps([f"{page}.html" for page in PAGES]))

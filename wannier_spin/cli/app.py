@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
 
+ROOM = 76  # letters: the help is 80 wide, and its examples are indented
+
 
 def examples(*lines: str) -> str:
-    """The end of a command's help; an empty line starts a paragraph, of which click keeps the lines if it starts with backspace."""
-    paragraphs = "\n".join(("Examples:", *(f"  {line}".rstrip() for line in lines))).split("\n\n")
+    """The end of a command's help, no wider than a terminal. An empty line starts a paragraph, of which click keeps the lines if it
+    starts with backspace.
+
+    A command that is too long goes on in another line; where a comment does not fit behind its command, all stand above.
+    """
+    above = any(len(line) > ROOM for line in lines if " # " in line)
+    folded = [
+        piece for line in lines for piece in (_folded(line, above) if line.startswith(("wannier-spin", "mpirun")) else [line])
+    ]
+    paragraphs = "\n".join(("Examples:", *(f"  {line}".rstrip() for line in folded))).split("\n\n")
     return "\n\n".join(f"\b\n{paragraph}" for paragraph in paragraphs)
+
+
+def _folded(line: str, above: bool) -> list[str]:
+    """The lines that an example takes."""
+    command, _, comment = line.partition(" # ")
+    if not above or not comment:
+        return _continued(line)
+    return [f"# {comment.strip()}", *_continued(command.rstrip())]
+
+
+def _continued(command: str) -> list[str]:
+    """A command in lines that a shell takes as one, broken before options and words outside of quotes."""
+    lines = [""]
+    for option in re.findall(r"(?:^|\s+-)(?:'[^']*'|[^'\s]|\s(?!\s*-))+", command):
+        if lines[-1] and len(lines[-1] + option) > ROOM - 4:
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += option
+    return lines
 
 
 app = typer.Typer(

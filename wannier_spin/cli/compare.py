@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wannier_spin.cli.app import app, examples
+from wannier_spin.cli.options import LOOK, given, look_of, with_options
 from wannier_spin.cli.terminal import print_table, say
 from wannier_spin.errors import InputError
 
@@ -22,14 +24,19 @@ if TYPE_CHECKING:
         "wannier-spin compare Fe.h5 Fe-new.h5 -c 'xx;z' -o both.pdf",
     )
 )
+@with_options(LOOK)
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A.h5", help="A result.")],
     second: Annotated[Path, typer.Argument(metavar="B.h5", help="Another one.")],
+    response: Annotated[
+        list[str] | None, typer.Option("-r", "--response", help="Only these; may be repeated. Default: all.")
+    ] = None,
     component: Annotated[
         list[str] | None,
         typer.Option("-c", "--component", help="Of the figure, like 'xy;z'; default: the largest of each response."),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg.")] = None,
+    **options: Any,
 ) -> None:
     """Compare two results where their mu, temperatures and frequencies are the same: how far apart, in error bars of both."""
     from wannier_spin.results import load
@@ -39,8 +46,9 @@ def compare(
         from wannier_spin.plotting import check_ending
 
         check_ending(output)
+    look = look_of(options)
     one, other = load(first), load(second)
-    found, notes = compared(one, other)
+    found, notes = compared(*(_chosen(result, path, response) for result, path in ((one, first), (other, second))))
     rows = [_row(c) for c in found]
     print_table(("response", "where they differ most", first.name, second.name, "apart", "in bars", ""), rows)
     for note in notes:
@@ -48,10 +56,19 @@ def compare(
     if output is not None:
         from wannier_spin.plotting import plot_comparison
 
-        plot_comparison(found, (first.name, second.name), component or (), output, _common_fermi_energy(one, other))
+        names, energy = (first.name, second.name), _common_fermi_energy(one, other)
+        plot_comparison(found, names, component or (), output, energy, look)
         print(f"written to {output}")
-    elif component:
-        raise InputError("-c chooses what is drawn: give -o as well")
+    elif component or given(options, LOOK):
+        raise InputError("-c, --title and the like change what is drawn: give -o as well")
+
+
+def _chosen(result: ResultSet, path: Path, names: list[str] | None) -> ResultSet:
+    """Of these responses. Raises InputError for one that the file does not have."""
+    unknown = [name for name in names or [] if name not in result]
+    if unknown:
+        raise InputError(f"'{path}' has no response '{unknown[0]}'; it has {', '.join(result)}")
+    return replace(result, tensors={name: result[name] for name in names or result})
 
 
 def _common_fermi_energy(one: ResultSet, other: ResultSet) -> float | None:

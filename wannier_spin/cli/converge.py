@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wannier_spin.cli.app import app, examples
+from wannier_spin.cli.options import LOOK, given, look_of, with_options
 from wannier_spin.cli.terminal import print_table, say
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.integration import parallel
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         "mpirun -n 16 wannier-spin converge Pt.toml -o Pt-converge.pdf",
     )
 )
+@with_options(LOOK)
 def converge(
     input_file: Annotated[Path, typer.Argument(metavar="INPUT.toml", help="The input file.")],
     grid: Annotated[
@@ -36,6 +38,7 @@ def converge(
         list[str] | None, typer.Option("-c", "--component", help="Like 'xy;z'; may be repeated. Default: the largest of each.")
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg.")] = None,
+    **options: Any,
 ) -> None:
     """Compute an input on finer and finer meshes, or within smaller and smaller tolerances, and compare. At mu nearest to E_F."""
     from wannier_spin.calculation import open_inputs
@@ -48,6 +51,9 @@ def converge(
         from wannier_spin.plotting import check_ending
 
         check_ending(output)
+    elif given(options, LOOK):
+        raise InputError("--title and the like change a figure: give -o as well")
+    look = look_of(options)
     if grid and tolerance:
         raise InputError("--grid and --tolerance: give one of them")
     if input_file.suffix != ".toml":
@@ -59,7 +65,7 @@ def converge(
         if output is not None:
             from wannier_spin.plotting import plot_convergence
 
-            plot_convergence(found, output)
+            plot_convergence(found, output, look=look)
             print(f"written to {output}")
 
 

@@ -12,7 +12,9 @@ import typer
 from wannier_spin.cli.app import app, examples
 from wannier_spin.cli.options import (
     COMPONENT,
+    FRAME,
     IN_PARTS,
+    LOOK,
     MODEL,
     OF_PLANE,
     OF_RESPONSE,
@@ -21,6 +23,7 @@ from wannier_spin.cli.options import (
     SEEDNAME,
     SURFACE,
     given,
+    look_of,
     opened,
     with_options,
 )
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from wannier_spin.analysis.kpath import BandMap, KPlane, Place
     from wannier_spin.calculation import Inputs
     from wannier_spin.model import TightBindingModel
+    from wannier_spin.plotting import Look
 
 SURFACE_FILES = ".png, .pdf or .svg a picture, .html a page that turns, .frmsf for FermiSurfer, .bxsf for XCrySDen"
 
@@ -43,10 +47,11 @@ SURFACE_FILES = ".png, .pdf or .svg a picture, .html a page that turns, .frmsf f
     epilog=examples(
         "wannier-spin bands Pt -o Pt-bands.pdf                     # the path of Pt.win, or of its structure",
         "wannier-spin bands Pt --path 'L 1/2 1/2 1/2; G 0 0 0; X 1/2 0 1/2' -o Pt-bands.pdf",
+        "wannier-spin bands Pt --reference pw-bands.dat --ylim -5 5 -o Pt-bands.pdf   # over the bands of another code",
         "wannier-spin bands Fe.model.h5 --path 'G 0 0 0; H 1/2 -1/2 1/2' --quantity spin -c z --fermi-energy 17.6 -o Fe-bands.png",
     )
 )
-@with_options(MODEL, OF_RESPONSE, IN_PARTS)
+@with_options(LOOK, MODEL, OF_RESPONSE, IN_PARTS)
 def bands(
     seedname: Annotated[Path, SEEDNAME],
     output: Annotated[Path, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg.")],
@@ -76,12 +81,14 @@ def bands(
     from wannier_spin.analysis.kpath import k_path
 
     plotting.check_ending(output)
-    asked = asked_of(options, quantity)
+    if energies is not None and options["ylim"] is not None:
+        raise InputError("--energies and --ylim are the same: give one of them")
+    look, asked = look_of(options), asked_of(options, quantity)
     inputs = opened(seedname, options)
     fermi_energy = fermi_energy_of(inputs, fermi_energy, seedname)
     place = k_path(inputs.model, path or path_of(inputs, seedname), points)
     data = _map_of(inputs, place, quantity, component, fermi_energy, asked)
-    plotting.plot_bands(data, output, fermi_energy=fermi_energy, energy_range=energies)
+    plotting.plot_bands(data, output, fermi_energy=fermi_energy, energy_range=energies, look=look)
     print(f"written to {output}")
 
 
@@ -94,7 +101,7 @@ def bands(
         "--block L1surf --fermi-energy 17.6 -o Fe-plane.png",
     )
 )
-@with_options(OF_PLANE, MODEL, OF_RESPONSE, IN_PARTS)
+@with_options(OF_PLANE, LOOK, MODEL, OF_RESPONSE, IN_PARTS)
 def plane(
     seedname: Annotated[Path, SEEDNAME],
     output: Annotated[Path, typer.Option("-o", "--output", help="Figure, .pdf, .png or .svg.")],
@@ -118,7 +125,7 @@ def plane(
     plotting.check_ending(output)
     if options["arrows"] and options["band"] is None:
         raise InputError("--arrows are the spin of one band: give its number with --band")
-    asked = asked_of(options, quantity)
+    look, asked = look_of(options), asked_of(options, quantity)
     inputs = opened(seedname, options)
     fermi_energy = fermi_energy_of(inputs, fermi_energy, seedname)
     place = _plane_of(inputs, corners, miller, points, options["mark"] or "", seedname)
@@ -126,7 +133,7 @@ def plane(
     choices: Any = given(options, {"band": None, "scale": None})
     if options["arrows"]:
         choices["arrows"] = spin_in_plane(inputs.model, place, options["band"])
-    plotting.plot_plane(data, output, fermi_energy=fermi_energy, **choices)
+    plotting.plot_plane(data, output, fermi_energy=fermi_energy, look=look, **choices)
     print(f"written to {output}")
 
 
@@ -138,7 +145,7 @@ def plane(
         "wannier-spin fermi-surface Pt --fermi-energy 22.48 -o Pt.bxsf                          # for XCrySDen: bands only",
     )
 )
-@with_options(MODEL, SURFACE)
+@with_options(FRAME, MODEL, SURFACE)
 def fermi_surface(
     seedname: Annotated[Path, SEEDNAME],
     output: Annotated[Path, typer.Option("-o", "--output", help=f"What the ending says: {SURFACE_FILES}.")],
@@ -163,7 +170,8 @@ def fermi_surface(
 
     _check_surface_output(output, len(component or ()))
     check_writable(output)
-    asked = asked_of(options, quantity)
+    look, asked = look_of(options), asked_of(options, quantity)
+    _check_frame(output, options)
     inputs = opened(seedname, options)
     energy = fermi_energy_of(inputs, fermi_energy, seedname)
     if energy is None:
@@ -173,7 +181,7 @@ def fermi_surface(
     mesh = grid or _fine_grid(inputs.crystal)
     with busy(f"computing {'x'.join(map(str, mesh))} k-points ..."):
         surface = make(inputs.model, mesh, energy, quantity, component or (), **asked)
-        _write_surface(surface, output, view, from_network)
+        _write_surface(surface, output, view, from_network, look)
     shape = "x".join(str(n) for n in surface.energies.shape[1:])
     say(f"bands {', '.join(map(str, surface.bands))} on {shape} points" + "".join(f"; {name}" for name in surface.names))
     print(f"written to {output}")
@@ -195,7 +203,16 @@ def _check_surface_output(output: Path, n_colours: int) -> None:
         raise InputError(f"'{output}': {n_colours} components, expected one, whose colours are drawn; .frmsf holds up to three")
 
 
-def _write_surface(surface: FermiSurface, output: Path, view: tuple[float, float] | None, from_network: bool) -> None:
+def _check_frame(output: Path, options: Mapping[str, Any]) -> None:
+    """Raise InputError for a title or a size that the file has no place for."""
+    from wannier_spin.plotting.canvas import ENDINGS
+
+    fitting = (*ENDINGS, ".html") if options["size"] is None else ENDINGS
+    if given(options, FRAME) and output.suffix.lower() not in fitting:
+        raise InputError(f"'{output}': --title is for pictures and pages, --size for pictures ({', '.join(ENDINGS)})")
+
+
+def _write_surface(surface: FermiSurface, output: Path, view: tuple[float, float] | None, from_network: bool, look: Look) -> None:
     """As the ending says."""
     from wannier_spin import plotting
     from wannier_spin.analysis.fermi_surface import COLOURS
@@ -203,9 +220,9 @@ def _write_surface(surface: FermiSurface, output: Path, view: tuple[float, float
     if output.suffix in COLOURS:
         surface.save(output)
     elif output.suffix.lower() == ".html":
-        plotting.fermi_surface_page(surface, output, from_network=from_network)
+        plotting.fermi_surface_page(surface, output, from_network=from_network, title=look.title)
     else:
-        plotting.plot_fermi_surface(surface, output, view=view or plotting.VIEW)
+        plotting.plot_fermi_surface(surface, output, view=view or plotting.VIEW, look=look)
 
 
 def fermi_energy_of(inputs: Inputs, given: float | None, path: Path) -> float | None:

@@ -16,6 +16,7 @@ from wannier_spin.request import Request
 
 if TYPE_CHECKING:
     from wannier_spin.calculation import Inputs
+    from wannier_spin.plotting import Look
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 QUANTITIES = (
@@ -76,15 +77,16 @@ CHOICE: dict[str, Any] = {  # of what a result has
     ],
 }
 LOOK: dict[str, Any] = {  # of a figure
-    "title": _optional(str, "In place of the name of the response."),
+    "title": _optional(str, "In place of the name of what is drawn."),
     "size": Annotated[tuple[float, float] | None, typer.Option(help="Of the figure: width and height, inches.")],
     "xlim": Annotated[tuple[float, float] | None, typer.Option(help="Lowest and highest number at the horizontal axis.")],
-    "ylim": Annotated[tuple[float, float] | None, typer.Option(help="Lowest and highest value, in the unit of the response.")],
+    "ylim": Annotated[tuple[float, float] | None, typer.Option(help="The same at the vertical axis, without its power of ten.")],
     "reference": Annotated[
         list[Path] | None,
         typer.Option(help="Data of others, drawn as points: a file with columns x, y and maybe error, in the units at the axes."),
     ],
 }
+FRAME = {name: LOOK[name] for name in ("title", "size")}  # of a figure without axes
 SURFACE = {name: option for name, option in OF_RESPONSE.items() if name not in ("temperature", "omega", "broadening")}
 
 
@@ -105,6 +107,14 @@ def with_options(*groups: Mapping[str, Any]) -> Callable[[Function], Function]:
 def given(options: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a group that were given."""
     return {name: options[name] for name in group if options.get(name) is not None}
+
+
+def look_of(options: Mapping[str, Any]) -> Look:
+    """What options of LOOK or FRAME choose. Raises InputError for files of reference data that are none."""
+    from wannier_spin.plotting import Look, read_reference
+
+    references = tuple(read_reference(path) for path in options.get("reference") or ())
+    return Look(options["title"], options["size"], options.get("xlim"), options.get("ylim"), references)
 
 
 def opened(path: Path, options: Mapping[str, Any], **more: Any) -> Inputs:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wannier_spin.cli.app import app, examples
-from wannier_spin.cli.options import CHOICE, LOOK, given, with_options
+from wannier_spin.cli.options import CHOICE, LOOK, given, look_of, with_options
 from wannier_spin.cli.terminal import say
 from wannier_spin.cli.words import print_component, print_summary
 from wannier_spin.errors import InputError
 
 if TYPE_CHECKING:
-    from wannier_spin.plotting import Look
     from wannier_spin.results import ResponseTensor, ResultSet
 
 
@@ -125,17 +124,9 @@ def plot(
         plotting.summary_sheet(result, target, title=result_file.name)
     else:
         names = () if options["response"] is None else tuple(result)
-        axes: Any = {"against": against, "lines": lines, "at": _places(at), "look": _look(options)}
+        axes: Any = {"against": against, "lines": lines, "at": _places(at), "look": look_of(options)}
         plotting.plot(result, target, responses=names, components=component or (), **axes)
     print(f"written to {target}")
-
-
-def _look(options: Mapping[str, Any]) -> Look:
-    """Title, size, limits and reference data. Raises InputError for a file of another kind."""
-    from wannier_spin.plotting import Look, read_reference
-
-    references = tuple(read_reference(path) for path in options["reference"] or ())
-    return Look(options["title"], options["size"], options["xlim"], options["ylim"], references)
 
 
 def _places(texts: Sequence[str] | None) -> dict[str, float]:

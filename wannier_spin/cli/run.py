@@ -35,10 +35,10 @@ if TYPE_CHECKING:
         "",
         "A minimal input, energies in eV (`wannier-spin schema` has all keys):",
         "  seedname     = 'Pt'",
-        "  responses    = ['spin_hall']                 # or 'all'; see `wannier-spin responses`",
+        "  responses    = ['spin_hall']     # or 'all'; see `wannier-spin responses`",
         "  fermi_energy = 22.4839",
-        "  mu           = { from = -2, to = 2, points = 81 }   # from fermi_energy",
-        "  temperature  = 300                           # K; by default tau = 10 fs and a mesh of 0.1/angstrom",
+        "  mu           = { from = -2, to = 2, points = 81 }  # from fermi_energy",
+        "  temperature  = 300       # K; else tau = 10 fs, a mesh of 0.1/angstrom",
         "  [symmetry]",
         "  structure    = 'Pt.win'",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from wannier_spin.analysis.kpath import BandMap, KPath, occupied_sum
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, DIVERGING, check_ending, new_figure, own_style, save
 from wannier_spin.plotting.colour import SPIKY, colour_bar, colour_map, colour_scale, decades, power_below
-from wannier_spin.plotting.words import gamma, map_symbol, map_title, map_unit, power_of_ten
+from wannier_spin.plotting.look import AS_IS, Look, finish, name_references
+from wannier_spin.plotting.words import gamma, map_symbol, map_title, map_unit, power_of_ten, seen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +24,8 @@ Real = NDArray[np.float64]
 NO_SPIN = 1e-3
 SHIFT = 0.6  # points
 PANEL = (3.8, 2.2)  # inches, about
+LETTER = 0.075  # inches, of a name at the axis
+ROOM = 80  # letters above them
 
 
 def plot_bands(
@@ -30,35 +34,55 @@ def plot_bands(
     *,
     fermi_energy: float | None = None,
     energy_range: tuple[float, float] | None = None,
+    look: Look = AS_IS,
 ) -> Figure:
     """Bands coloured by a geometric quantity; with a Fermi energy (eV), below them its sum over the bands below it.
 
     Of a response (`response_map`) bands are coloured by what they bring to it, below them is the sum over all, and energies
     count from its mu.
 
-    energy_range : of the drawing, eV, relative to the Fermi energy where that is given. Raises InputError as `plot`.
+    energy_range : of the drawing, eV, relative to the Fermi energy where that is given. look : of the bands; x is the length of the
+    path (1/angstrom), its limits of y are another name of energy_range, references are points like bands of another code.
+    Raises InputError as `plot`.
     """
     if path is not None:
         check_ending(path)
     if energy_range is not None and not energy_range[0] < energy_range[1]:
         raise InputError(f"energy range {energy_range[0]:g} to {energy_range[1]:g} eV is empty; give the lower energy first")
     fermi_energy = fermi_energy if bands.mu is None else bands.mu
+    energy_range = energy_range or look.y
     with own_style():
         rows = 1 if fermi_energy is None else 2
-        figure = new_figure((1.5 * COLUMN, 2.6 if rows == 1 else 4.0))
+        figure = new_figure(look.size or (1.5 * COLUMN, 2.6 if rows == 1 else 4.0))
         panels = figure.subplots(rows, 1, sharex=True, height_ratios=[2.2, 1][:rows], squeeze=False)[:, 0]
         _draw_bands(figure, panels[0], bands, fermi_energy, energy_range)
         if fermi_energy is not None:
             _draw_sum(panels[1], bands, fermi_energy)
         for axes in panels:
-            axes.set_xticks(bands.k.ticks, [gamma(label) for label in bands.k.labels])
+            axes.set_xticks(bands.k.ticks, _labels(bands.k))
             axes.tick_params(axis="x", length=0)
             axes.set_xlim(bands.k.distance[0], bands.k.distance[-1])
             for tick in bands.k.ticks[1:-1]:
                 axes.axvline(tick, color="0.6", lw=0.5, zorder=0)
+        panels[0].set_title(map_title(bands, look.title, ROOM), loc="left")
+        finish(panels[0], replace(look, y=energy_range))
+        name_references(panels[0], look)
     if path is not None:
         save(figure, path)
     return figure
+
+
+def _labels(path: KPath) -> list[str]:
+    """Names of the corners; one that would touch the one before it stands in a second line."""
+    names = [gamma(label) for label in path.labels]
+    whole = float(path.distance[-1] - path.distance[0])
+    end, found = -np.inf, []
+    for name, place in zip(names, path.ticks, strict=True):
+        half = (len(seen(name)) + 0.5) * LETTER / 2 * whole / PANEL[0]
+        below = float(place) - half < end
+        found.append("\n" + name if below else name)
+        end = end if below else float(place) + half
+    return found
 
 
 def _draw_bands(
@@ -94,7 +118,6 @@ def _draw_bands(
     if fermi_energy is not None:
         axes.axhline(0, color="0.3", lw=0.6, ls=":", zorder=0)
     colour_bar(figure, axes, collection, ticks, lambda power: f"{map_symbol(bands)}{map_unit(bands, power)}")
-    axes.set_title(map_title(bands), loc="left")
 
 
 def _of_size(bands: BandMap[KPath], values: Real) -> Real:

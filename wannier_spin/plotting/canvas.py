@@ -81,6 +81,11 @@ def panels(figure: Figure, number: int, columns: int) -> list[Axes]:
     return list(found[:number])
 
 
+def columns_of(number: int) -> int:
+    """Columns, 3 at most, of which the last row is full or nearly so."""
+    return min(number, 3 if number % 3 == 0 or number % 6 == 5 or number > 12 else 2)
+
+
 def rows_of(number: int, columns: int) -> int:
     """Rows that so many panels take."""
     return -(-number // columns)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Real = NDArray[np.float64]
 Scale = Literal["auto", "linear", "symlog"]
 ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+OVER = 1.01
 SPIKY = 20.0  # times the upper quartile: a largest value beyond it would leave nothing but white in a linear scale
 
 
@@ -42,17 +43,22 @@ def colour_bar(figure: Figure, axes: Axes, artist: Any, ticks: Sequence[float], 
 
     linear = type(artist.norm) is Normalize
     power = power_of_ten(max(ticks)) if linear else 0
-    texts = [f"{tick / 10.0**power:.3g}".replace("-", "−") if linear else _power_text(tick) for tick in ticks]
+    plain = all(tick == 0 or 0.01 <= abs(tick) <= 100 for tick in ticks)
+    texts = [_plain_text(tick / 10.0**power) if linear or plain else _power_text(tick) for tick in ticks]
     bar = figure.colorbar(artist, ax=axes, pad=0.02, aspect=25)
     bar.set_ticks(ticks, labels=texts)
     bar.minorticks_off()
     bar.set_label(label(power))
 
 
+def _plain_text(tick: float) -> str:
+    return f"{tick:.3g}".replace("-", "−")
+
+
 def _power_text(tick: float) -> str:
-    """A power of ten, as mathtext where it is far from one."""
-    if tick == 0 or 0.01 <= abs(tick) <= 100:
-        return f"{tick:g}".replace("-", "−")
+    """A power of ten as mathtext, or zero."""
+    if tick == 0:
+        return "0"
     return f"${'-' if tick < 0 else ''}10^{{{round(math.log10(abs(tick)))}}}$"
 
 
@@ -68,9 +74,12 @@ def power_below(value: float) -> float:
 
 
 def rounded_up(value: float) -> float:
-    """To a number that stands well at the end of a colour bar: 1, 1.2, 1.5, 2 ... times a power of ten."""
+    """To a number that stands well at the end of a colour bar: 1, 1.2, 1.5, 2 ... times a power of ten.
+
+    What is beyond it by less than a hundredth has the last colour: interpolated spins are a little larger than one.
+    """
     power = power_below(value)
-    return next((step * power for step in ROUND if value <= step * power * (1 + 1e-9)), 10 * power)
+    return next((step * power for step in ROUND if value <= step * power * OVER), 10 * power)
 
 
 def colour_map(colours: Sequence[str]) -> Any:

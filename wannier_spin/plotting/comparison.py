@@ -11,6 +11,7 @@ import numpy as np
 from wannier_spin.components import has_component
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, check_ending, new_figure, own_style, panels, rows_of, save
+from wannier_spin.plotting.look import AS_IS, Look, finish
 from wannier_spin.plotting.words import math_unit, power_of_ten
 from wannier_spin.results import ResponseTensor
 from wannier_spin.results.compare import Comparison
@@ -29,29 +30,36 @@ def plot_comparison(
     components: Sequence[str] = (),
     path: str | Path | None = None,
     fermi_energy: float | None = None,
+    look: Look = AS_IS,
 ) -> Figure:
     """One panel for each response against its longest axis (mu, temperature or omega), the others at their first value.
 
-    components : those that a response has; none given: where the two are largest. names : of the two results. fermi_energy : eV,
-    from which mu counts; None: mu is absolute.
+    components : those that a response has; none given: where the two are largest, and no panel where both are zero. names : of the
+    two results. fermi_energy : eV, from which mu counts; None: mu is absolute. look : title, limits and data of one panel.
     Raises InputError where nothing is left to draw, and as `plot`.
     """
     if path is not None:
         check_ending(path)
-    chosen = [(c, component) for c in found for component in _components(c, components)]
+    chosen = [(c, component) for c in found for component in _components(c, components) if components or not _is_zero(c)]
     if not chosen:
-        raise InputError(f"no response has a component {', '.join(components)}")
+        lack = f"no response has a component {', '.join(components)}" if components else "both results are zero everywhere"
+        raise InputError(f"nothing to draw: {lack}")
+    look.check_panels(len(chosen), "choose one response (-r) and component (-c)")
     columns = min(2, len(chosen))
     with own_style():
-        figure = new_figure((1.15 * COLUMN * columns, 0.4 + 2.2 * rows_of(len(chosen), columns)))
+        figure = new_figure(look.size or (1.15 * COLUMN * columns, 0.4 + 2.2 * rows_of(len(chosen), columns)))
         drawn = panels(figure, len(chosen), columns)
         for axes, (comparison, component) in zip(drawn, chosen, strict=True):
-            _draw(axes, comparison, component, names, fermi_energy)
+            _draw(axes, comparison, component, names, fermi_energy, look)
         handles, labels = drawn[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=2)
     if path is not None:
         save(figure, path)
     return figure
+
+
+def _is_zero(c: Comparison) -> bool:
+    return not any(tensor.values.any() for tensor in c.tensors)
 
 
 def _components(c: Comparison, wanted: Sequence[str]) -> list[str]:
@@ -62,7 +70,7 @@ def _components(c: Comparison, wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if has_component(c.tensors[0], name)]
 
 
-def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str], fermi_energy: float | None) -> None:
+def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str], fermi_energy: float | None, look: Look) -> None:
     lengths = {axis: len(getattr(c.tensors[0], axis)) for axis in AXES}
     along = max(lengths, key=lambda axis: lengths[axis])
     lines = [_line(tensor, component, along) for tensor in c.tensors]
@@ -82,7 +90,8 @@ def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str], fer
     axes.set_xlabel(LABELS["from E_F" if along == "mu" and fermi_energy is not None else along])
     axes.set_ylabel(" ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(c.tensors[0].unit)) if word))
     part = f", {c.tensors[0].parts[0]}" if c.tensors[0].parts else ""
-    axes.set_title(f"{c.tensors[0].title}, {component}{part}", loc="left")
+    axes.set_title(look.title or f"{c.tensors[0].title}, {component}{part}", loc="left")
+    finish(axes, look, 10.0**-power)
 
 
 def _line(tensor: ResponseTensor, component: str, along: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, check_ending, new_figure, own_style, panels, rows_of, save
+from wannier_spin.plotting.look import AS_IS, Look, finish
 from wannier_spin.plotting.words import math_unit, power_of_ten
 
 if TYPE_CHECKING:
@@ -41,23 +42,27 @@ class Scan(Protocol):
     def errors(self) -> Real: ...
 
 
-def plot_convergence(scans: Sequence[Scan], path: str | Path | None = None) -> Figure:
-    """One panel for each component; the band is the last bar. Raises InputError where there is nothing to draw, and as `plot`."""
+def plot_convergence(scans: Sequence[Scan], path: str | Path | None = None, *, look: Look = AS_IS) -> Figure:
+    """One panel for each component; the band is the last bar. look : x is a number of k-points.
+
+    Raises InputError where there is nothing to draw, and as `plot`.
+    """
     if path is not None:
         check_ending(path)
     if not scans:
         raise InputError("nothing to draw: every response of this input is forbidden by symmetry")
+    look.check_panels(len(scans), "choose one component (-c)")
     columns = min(2, len(scans))
     with own_style():
-        figure = new_figure((1.15 * COLUMN * columns, 0.3 + HEIGHT * rows_of(len(scans), columns)))
+        figure = new_figure(look.size or (1.15 * COLUMN * columns, 0.3 + HEIGHT * rows_of(len(scans), columns)))
         for axes, scan in zip(panels(figure, len(scans), columns), scans, strict=True):
-            _draw(axes, scan)
+            _draw(axes, scan, look)
     if path is not None:
         save(figure, path)
     return figure
 
 
-def _draw(axes: Axes, scan: Scan) -> None:
+def _draw(axes: Axes, scan: Scan, look: Look) -> None:
     top = float(np.abs(scan.values).max()) or 1.0
     power = power_of_ten(top)
     values, errors = scan.values / 10.0**power, np.nan_to_num(scan.errors, nan=0.0) / 10.0**power
@@ -74,4 +79,7 @@ def _draw(axes: Axes, scan: Scan) -> None:
     axes.set_xlabel("k-points evaluated")
     words = " ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(scan.unit)) if word)
     axes.set_ylabel(words)
-    axes.set_title(f"{scan.title}, {scan.component}", loc="left")
+    axes.set_title(look.title or f"{scan.title}, {scan.component}", loc="left")
+    finish(axes, look, 10.0**-power)
+    if look.references:
+        axes.legend()

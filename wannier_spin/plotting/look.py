@@ -29,8 +29,8 @@ class Reference:
 
 @dataclass(frozen=True)
 class Look:
-    """title : in place of that of the response. size : (width, height) of the figure, inches. x, y : (low, high) of the axes, in
-    the units at the axes, y without the power of ten there. references : drawn as points.
+    """title : in place of the name of what is drawn. size : (width, height) of the figure, inches. x, y : (low, high) of the axes,
+    in the units at the axes, y without the power of ten there. references : drawn as points.
     """
 
     title: str | None = None
@@ -46,10 +46,15 @@ class Look:
         if self.size is not None and not (np.isfinite(self.size).all() and 1 <= min(self.size) and max(self.size) <= 50):
             raise InputError(f"size of the figure: {self.size[0]:g} {self.size[1]:g} inches, expected numbers from 1 to 50")
 
-    @property
-    def of_one_panel(self) -> bool:
-        """Whether something is chosen that has a meaning for one panel only."""
-        return bool(self.title or self.y or self.references)
+    def check_panels(self, number: int, how: str = "choose one") -> None:
+        """Raise InputError where something is chosen that has a meaning for one panel, and more are drawn. how : to get one."""
+        if number > 1 and (self.title or self.y or self.references):
+            raise InputError(f"a title, limits of y and reference data are of one panel, and {number} are drawn: {how}")
+
+    def check_solid(self) -> None:
+        """Raise InputError where something is chosen that needs axes with numbers."""
+        if self.x or self.y or self.references:
+            raise InputError("a Fermi surface has no axes: limits and reference data have no meaning there, only title and size")
 
 
 AS_IS = Look()
@@ -72,16 +77,21 @@ def read_reference(path: str | Path) -> Reference:
     return Reference(path.stem, numbers[:, 0], numbers[:, 1], numbers[:, 2] if numbers.shape[1] == 3 else None)
 
 
-def draw_references(axes: Axes, references: tuple[Reference, ...], scale: float) -> None:
-    """Open black markers; scale : what numbers are multiplied by for the power of ten at the axis."""
-    for marker, one in zip(MARKERS, references, strict=False):
+def finish(axes: Axes, look: Look, scale: float = 1.0) -> None:
+    """Reference data as open black markers, and the limits that were chosen.
+
+    scale : what numbers of y are multiplied by for the power of ten at the axis.
+    """
+    for marker, one in zip(MARKERS, look.references, strict=False):
         error = None if one.error is None else scale * one.error
         axes.errorbar(one.x, scale * one.y, error, color="0.1", ls="", marker=marker, mfc="none", capsize=2, label=one.label)
-
-
-def set_limits(axes: Axes, look: Look, scale: float) -> None:
-    """The limits that were chosen."""
     if look.x is not None:
         axes.set_xlim(*look.x)
     if look.y is not None:
         axes.set_ylim(scale * look.y[0], scale * look.y[1])
+
+
+def name_references(axes: Axes, look: Look) -> None:
+    """A small legend inside of a map, whose own colours are named at the bar. The white behind it keeps it legible."""
+    if look.references:
+        axes.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none", borderpad=0.3, handletextpad=0.3)

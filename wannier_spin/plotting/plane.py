@@ -14,6 +14,7 @@ from wannier_spin.analysis.kpath import BandMap, KPlane, occupied_sum
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLUMN, HEAT, check_ending, new_figure, own_style, save
 from wannier_spin.plotting.colour import Scale, colour_bar, colour_map, colour_scale
+from wannier_spin.plotting.look import AS_IS, Look, finish, name_references
 from wannier_spin.plotting.words import gamma, map_symbol, map_title, map_unit
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Real = NDArray[np.float64]
 EDGE = 1e-9
+ROOM = 80  # letters above the panel
 N_ARROWS, LENGTH = 18, 0.85  # on the longer side; of a vector of length 1, in distances between arrows
 NEAREST = 12  # lattice points: those that share a corner of a zone, and their mirror images
 
@@ -34,13 +36,15 @@ def plot_plane(
     band: int | None = None,
     scale: Scale = "auto",
     arrows: Real | None = None,
+    look: Look = AS_IS,
 ) -> Figure:
     """A map on a plane: of a response its integrand, of a geometric quantity the sum over the bands below the Fermi energy (eV).
 
     band : number of a band, from 1, in place of the sum. scale : of the colours; "symlog" shows values of very different sizes,
     "auto" takes it where a few points are much larger than most. arrows (k,2) : along the axes of the plane, such as
     `spin_in_plane`; one of length 1 nearly fills the distance between arrows. Lines are where bands cross the Fermi energy (that
-    band, if one is given), grey ones are boundaries of Brillouin zones.
+    band, if one is given), grey ones are boundaries of Brillouin zones. look : limits and references are places in the plane
+    (1/angstrom).
 
     Raises InputError as `plot`, for a band that is not there, and where there is no Fermi energy to sum up to.
     """
@@ -50,9 +54,10 @@ def plot_plane(
     values = _values(bands, level, band)
     x, y = (bands.k.positions[:, i].reshape(bands.k.shape) for i in (0, 1))
     with own_style():
-        figure = new_figure(_size(bands.k), fixed_aspect=True)
-        axes = figure.subplots()
         window, shifts = window_of(bands.k)
+        seen = (look.x or window[0], look.y or window[1])
+        figure = new_figure(look.size or _size(seen), fixed_aspect=True)
+        axes = figure.subplots()
         _draw_values(figure, axes, bands, (x, y), shifts, values, band, scale)
         for boundary in zone_boundaries(bands.k):
             for shift in shifts:
@@ -69,7 +74,10 @@ def plot_plane(
         axes.set(xlim=window[0], ylim=window[1], aspect="equal")
         axes.set_xlabel(axis_label(bands.k.axes[0]))
         axes.set_ylabel(axis_label(bands.k.axes[1]))
-        axes.set_title(f"{map_title(bands)}{_what(bands, fermi_energy, band)}", loc="left")
+        title = f"{map_title(bands, look.title, ROOM)}{_what(bands, fermi_energy, band)}"
+        axes.set_title(title, loc="left")
+        finish(axes, look)
+        name_references(axes, look)
     if path is not None:
         save(figure, path)
     return figure
@@ -102,9 +110,9 @@ def is_period(plane: KPlane) -> bool:
     return bool(np.abs(edges - np.round(edges)).max() < EDGE)
 
 
-def _size(plane: KPlane) -> tuple[float, float]:
-    """Of the figure in inches, so that the panel fills it."""
-    (x, y), _ = window_of(plane)
+def _size(seen: tuple[tuple[float, float], tuple[float, float]]) -> tuple[float, float]:
+    """Of the figure in inches, so that the panel fills it. seen : limits of x and y."""
+    x, y = seen
     width = 1.5 * COLUMN
     return width, min(max((width - 1.3) * (y[1] - y[0]) / (x[1] - x[0]), 1.5), 6.5) + 0.9
 

@@ -14,9 +14,20 @@ from numpy.typing import NDArray
 
 from wannier_spin.components import checked_name, has_component
 from wannier_spin.errors import InputError
-from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, PAGE, check_ending, new_figure, own_style, save
+from wannier_spin.plotting.canvas import (
+    COLOURS,
+    COLUMN,
+    LINES,
+    PAGE,
+    check_ending,
+    columns_of,
+    new_figure,
+    own_style,
+    rows_of,
+    save,
+)
 from wannier_spin.plotting.curves import Curve, View, curves, drawn_of, position, scan_axes, scan_axis
-from wannier_spin.plotting.look import AS_IS, Look, draw_references, set_limits
+from wannier_spin.plotting.look import AS_IS, Look, finish
 from wannier_spin.plotting.words import (
     axis_label,
     fact_lines,
@@ -40,6 +51,8 @@ Panel = tuple[ResponseTensor, View]
 MARKED = 12  # points: with more, markers hide the line
 FEW = 5  # points: up to so many are drawn as points with error bars
 BEYOND = 0.5  # of the range of the values
+BAR = 0.5  # of the distance between two of them
+TICKS = 6  # intervals at the horizontal axis: more would touch in a narrow panel
 ROW = {1: 4.2, 2: 3.2, 3: 3.1}  # inches, height of a row of so many panels on the summary sheet
 WRAP = 145  # letters in a line of the summary sheet
 
@@ -76,12 +89,9 @@ def plot(
         check_ending(path)
     result = _result(result)
     panels = _panels(result, _names(responses), View(_names(components), against, lines, at))
-    if len(panels) > 1 and look.of_one_panel:
-        raise InputError(
-            f"a title, limits of y and reference data are of one response, and {len(panels)} are drawn: choose one (-r)"
-        )
-    columns = 2 if len(panels) in (2, 4) else min(len(panels), 3)
-    rows = -(-len(panels) // columns)
+    look.check_panels(len(panels), "choose one response (-r)")
+    columns = columns_of(len(panels))
+    rows = rows_of(len(panels), columns)
     with own_style():
         figure = new_figure(look.size or (COLUMN * columns, 2.75 * rows))
         _draw_panels(figure, panels, result.facts, (rows, columns), look)
@@ -110,7 +120,7 @@ def summary_sheet(result: ResultSet | str | Path, path: str | Path | None = None
         check_ending(path)
     result = _result(result)
     panels = _panels(result, (), View())
-    columns = 1 if len(panels) == 1 else 2 if len(panels) <= 8 else 3
+    columns = columns_of(len(panels))
     most = 6 if columns < 3 else 4
     panels = tuple((tensor, View(most=most)) for tensor, _ in panels)
     forbidden = [name for name, tensor in result.items() if is_forbidden(tensor, result.facts)]
@@ -118,7 +128,7 @@ def summary_sheet(result: ResultSet | str | Path, path: str | Path | None = None
     if forbidden and len(forbidden) < len(result):
         head += textwrap.wrap(f"forbidden by symmetry: {', '.join(forbidden)}", WRAP, subsequent_indent="    ")
     notes = [line for text in result.warnings for line in textwrap.wrap(f"warning: {text}", WRAP, subsequent_indent="    ")]
-    rows = -(-len(panels) // columns)
+    rows = rows_of(len(panels), columns)
     height = rows * ROW[columns] + _above(len(head) + 2) + _below(len(notes))  # as high as what is on it
     with own_style():
         figure = new_figure((PAGE[0], height), _rectangle(len(head) + 2, len(notes), height))
@@ -206,8 +216,7 @@ def draw_response(axes: Axes, tensor: ResponseTensor, facts: RunFacts, view: Vie
     axes.set(xlabel=axis_label(tensor, against, facts), ylabel=quantity)
     if against == "mu" and facts.fermi_energy is not None:
         axes.axvline(0, color="0.6", lw=0.6, zorder=0)
-    draw_references(axes, look.references, 10.0**-power)
-    set_limits(axes, look, 10.0**-power)
+    finish(axes, look, 10.0**-power)
     _legend(axes, title, [*(curve.label for curve in found), *(one.label for one in look.references)])
 
 
@@ -253,6 +262,7 @@ def _draw_lines(axes: Axes, found: Sequence[Curve], scale: float) -> None:
     if not all(np.all(scale * curve.y > 0) for curve in found):
         axes.axhline(0, color="0.6", lw=0.6, zorder=0)
     axes.set_ylim(*_limits(found, scale))
+    axes.locator_params(axis="x", nbins=TICKS)
     axes.margins(x=0.08 if few else 0.03 if len(found[0].x) <= MARKED else 0.01)
 
 
@@ -283,14 +293,14 @@ def _draw_bars(axes: Axes, found: Sequence[Curve], scale: float) -> None:
     for i, curve in enumerate(found):
         error = scale * curve.error[0]
         bar = None if not math.isfinite(error) else error
-        axes.barh(i, scale * _drawable(curve.y)[0], xerr=bar, color=COLOURS[0], height=0.5, error_kw={"lw": 0.8, "capsize": 2})
+        axes.barh(i, scale * _drawable(curve.y)[0], xerr=bar, color=COLOURS[0], height=BAR, error_kw={"lw": 0.8, "capsize": 2})
         axes.annotate(
             with_bar(float(curve.y[0]), float(curve.error[0])),
-            (1, i),
-            (-3, 9),
+            (1, i - BAR / 2),
+            (-3, 1.5),
             size=6.5,
             ha="right",
-            va="center",
+            va="bottom",
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
         )

@@ -17,6 +17,7 @@ from wannier_spin.analysis.zone import first_zone
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLUMN, check_ending, new_figure, own_style, panels, rows_of, save
 from wannier_spin.plotting.colour import Scale, colour_bar, colour_map, colour_scale
+from wannier_spin.plotting.look import AS_IS, Look
 from wannier_spin.plotting.words import math_unit
 from wannier_spin.storage import write_text
 
@@ -31,8 +32,10 @@ PLAIN = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999
 DARKEST = 0.55  # of a face that looks away from the light
 LIGHT = np.array([0.3, -0.5, 0.8])
 IN_A_ROW = 3
+ZOOM = 1.6  # fills the panel with the zone
+TINY = 0.02  # of the area of all sheets
 HEAD = (
-    '<head><title>{}: Fermi surface</title><meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<head><title>{}</title><meta name="viewport" content="width=device-width, initial-scale=1">'
     "<style>html, body, body > div {{margin: 0; height: 100%; overflow: hidden}}</style>"
 )
 FILLING = 1.75  # of the zone on a page
@@ -45,29 +48,33 @@ def plot_fermi_surface(
     colour: int = 0,
     view: tuple[float, float] = VIEW,
     scale: Scale = "auto",
+    look: Look = AS_IS,
 ) -> Figure:
     """A picture of each sheet in the first Brillouin zone, in the colours of one quantity.
 
     colour : which of `surface.names`; without any, each sheet has one colour of its own. view : degrees above the plane of x and
-    y, and about z. scale : of the colours, as `plot_plane`. Raises InputError as `plot`, for a colour that is not there, and for a
-    layer, whose Fermi surface is no surface.
+    y, and about z. scale : of the colours, as `plot_plane`. look : title and size.
+
+    Raises InputError as `plot`, for a colour that is not there, for a layer, whose Fermi surface is no surface, and for limits
+    and reference data.
     """
     if path is not None:
         check_ending(path)
+    look.check_solid()
     found = sheets(surface)
     name = _name_of(surface, colour)
     zone = first_zone(surface.reciprocal)
     with own_style():
         rows, columns = rows_of(len(found), IN_A_ROW), min(IN_A_ROW, len(found))
-        figure = new_figure((columns * COLUMN * 0.8 + 0.9, rows * COLUMN * 0.8 + 0.4))
+        figure = new_figure(look.size or (columns * COLUMN * 0.8 + 0.9, rows * COLUMN * 0.8 + 0.4))
         norm, ticks = colour_scale(np.concatenate([s.colours[colour] for s in found]) if name else np.zeros(1), scale)
         axes = _solid_panels(figure, len(found))
         for n, (panel, sheet) in enumerate(zip(axes, found, strict=True)):
             base = colour_map(SHADED)(norm(_on_faces(sheet, colour))) if name else _plain(n)
             _draw_zone(panel, zone.edges, view)
             _draw_sheet(panel, sheet, base)
-            panel.set_title(_bands(sheet), loc="left", y=0.99)
-        figure.suptitle(_title(surface, name), x=0.02, ha="left", size=8)
+            panel.set_title(f"{_bands(sheet)}{_share(sheet, found)}", loc="left", y=0.99)
+        figure.suptitle(look.title or _title(surface, name), x=0.02, ha="left", size=8)
         if name:
             quantity, unit = _parts(name)
             mappable = _mappable(norm)
@@ -77,10 +84,13 @@ def plot_fermi_surface(
     return figure
 
 
-def fermi_surface_page(surface: FermiSurface, path: str | Path, *, colour: int = 0, from_network: bool = False) -> Path:
+def fermi_surface_page(
+    surface: FermiSurface, path: str | Path, *, colour: int = 0, from_network: bool = False, title: str | None = None
+) -> Path:
     """Write a page for a browser: the sheets inside the first Brillouin zone, to be turned, and each switched off and on.
 
     colour : as `plot_fermi_surface`. from_network : the page loads plotly.js (5 MB) where it is opened, instead of holding it.
+    title : in place of the usual one.
 
     Raises InputError without plotly, for an ending that is not .html, a place that cannot be written, and as `plot_fermi_surface`.
     """
@@ -95,10 +105,10 @@ def fermi_surface_page(surface: FermiSurface, path: str | Path, *, colour: int =
     x, y, z = np.insert(edges, 2, np.nan, axis=1).reshape(-1, 3).T
     line = {"color": "#444444", "width": 3}
     traces.append(go.Scatter3d(x=x, y=y, z=z, mode="lines", line=line, name="zone", hoverinfo="skip"))
-    figure = go.Figure(traces, layout=_layout(_heading(surface, name), np.ptp(edges, axis=(0, 1))))
+    figure = go.Figure(traces, layout=_layout(html.escape(title) if title else _heading(surface, name), np.ptp(edges, axis=(0, 1))))
     library = "cdn" if from_network else True
     text = figure.to_html(include_plotlyjs=library, div_id="fermi-surface", config={"responsive": True, "displaylogo": False})
-    return write_text(path, text.replace("<head>", HEAD.format(html.escape(surface.model)), 1))
+    return write_text(path, text.replace("<head>", HEAD.format(html.escape(title or f"{surface.model}: Fermi surface")), 1))
 
 
 def _plotly() -> Any:
@@ -143,6 +153,17 @@ def _bands(sheet: Sheet) -> str:
     return f"band{'s' if len(sheet.bands) > 1 else ''} {', '.join(map(str, sheet.bands))}"
 
 
+def _area(sheet: Sheet) -> float:
+    first, second, third = sheet.vertices[sheet.triangles].transpose(1, 0, 2)
+    return float(np.linalg.norm(np.cross(second - first, third - first), axis=1).sum() / 2)
+
+
+def _share(sheet: Sheet, found: Sequence[Sheet]) -> str:
+    """How small it is, where it is hardly seen."""
+    share = _area(sheet) / sum(map(_area, found))
+    return f" ({100 * share:.1g} % of the surface)" if share < TINY else ""
+
+
 def _on_faces(sheet: Sheet, colour: int) -> Real:
     return np.asarray(sheet.colours[colour][sheet.triangles].mean(axis=1))
 
@@ -174,14 +195,20 @@ def _towards(view: tuple[float, float]) -> Real:
 
 def _draw_zone(axes: Any, edges: Real, view: tuple[float, float]) -> None:
     """Edges of the zone; those behind the surface, whose middles lie in the half that looks away, are pale."""
-    reach = float(np.abs(edges).max())
+    reach, towards = float(np.abs(edges).max()), _towards(view)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
-    axes.set_box_aspect((1, 1, 1), zoom=1.45)
+    axes.set_box_aspect((1, 1, 1), zoom=ZOOM * reach / _half_width(edges, towards))
     axes.view_init(*view)
-    towards = _towards(view)
     for edge in edges:
         near = float(edge.mean(axis=0) @ towards) > -1e-9
         axes.plot(*edge.T, color="0.15" if near else "0.65", lw=0.7, zorder=3 if near else 1)
+
+
+def _half_width(edges: Real, towards: Real) -> float:
+    """How far the zone reaches to the side, and up, as it is seen: 1/angstrom."""
+    side = np.cross([0.0, 0.0, 1.0], towards)
+    side = side / np.linalg.norm(side) if side.any() else np.array([1.0, 0.0, 0.0])
+    return float(np.abs(edges @ np.stack([side, np.cross(towards, side)], axis=1)).max())
 
 
 def _draw_sheet(axes: Any, sheet: Sheet, base: Real) -> None:

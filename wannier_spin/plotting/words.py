@@ -8,7 +8,7 @@ import re
 from wannier_spin import observables
 from wannier_spin import responses as resp
 from wannier_spin.analysis.kpath import QUANTITIES, BandMap, Place
-from wannier_spin.results import MeshFacts, ResponseTensor, ResultSet, RunFacts
+from wannier_spin.results import ResponseTensor, ResultSet, RunFacts
 from wannier_spin.results.show import advice
 
 _GEOMETRIC = {
@@ -107,7 +107,7 @@ def fact_lines(result: ResultSet) -> tuple[str, ...]:
 
 
 def _sampling(facts: RunFacts) -> str:
-    parts = [facts.how().replace("x", "×") if isinstance(facts.sampling, MeshFacts) else facts.how()]
+    parts = [re.sub(r"(?<=\d)x(?=\d)", "×", facts.how())]
     if facts.k_points is not None:
         parts.append(f"{facts.k_points} k-points evaluated")
     if facts.broadening:
@@ -137,12 +137,17 @@ def setting(tensor: ResponseTensor, facts: RunFacts, axis: str, value: float) ->
     return f"{symbol} = {value:.4g} {unit}"
 
 
-def map_title(bands: BandMap[Place]) -> str:
-    """Model, quantity and component; of a response mu and what else it was computed for in a second line."""
-    if bands.mu is None:
-        return f"{bands.model}: {QUANTITIES[bands.quantity].title}, {bands.component}"
-    title = f"{bands.model}: {resp.get(bands.quantity).title}, {bands.component}"
-    return f"{title}\nμ = {bands.mu:g} eV, {bands.setting}".replace("tau", "τ").replace("omega", "ω").replace("hbar", "ħ")
+def map_title(bands: BandMap[Place], title: str | None, room: int) -> str:
+    """Model, quantity and component, or the title that was chosen; of a response in a second line mu and what else is fixed.
+
+    room : letters in a line.
+    """
+    what = QUANTITIES[bands.quantity].title if bands.mu is None else resp.get(bands.quantity).title
+    lines = [title or f"{bands.model}: {what}, {bands.component}"]
+    if bands.mu is not None:
+        fixed = f"μ = {bands.mu:g} eV, {bands.setting}"
+        lines.append(fixed.replace("tau", "τ").replace("omega", "ω").replace("hbar", "ħ"))
+    return "\n".join(wrapped(line, room) for line in lines)
 
 
 def _geometric(quantity: str) -> str:
@@ -167,4 +172,11 @@ def map_unit(bands: BandMap[Place], power: int = 0) -> str:
 
 def gamma(label: str) -> str:
     """The name of a corner; "G" and "GAMMA" are Gamma."""
-    return "|".join("Γ" if name.upper() in ("G", "GAMMA", "GM", "\\GAMMA") else name for name in label.split("|"))
+    return "|".join(_corner(name) for name in label.split("|"))
+
+
+def _corner(name: str) -> str:
+    """ASCII as a figure has it: "S_0" has an index."""
+    if name.upper() in ("G", "GAMMA", "GM", "\\GAMMA"):
+        return "Γ"
+    return re.sub(r"_(\w+)", r"$_{\1}$", name)
