@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wannier_spin import models
+from wannier_spin import models, responses
 from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import geometry_of
 from wannier_spin.responses import BLOCKS, DYNAMIC_BLOCKS, RESPONSES, BandPairs
@@ -142,3 +142,34 @@ def test_one_broadened_block_makes_a_response_broadened():
     assert replace(record, full={"N2": 1, "S": 1}).broadened
     assert RESPONSES["nonlinear_extrinsic_spin_current"].broadened
     assert not RESPONSES["shift_spin_current"].broadened
+
+
+def with_time_reversal(model):
+    """The part of a random model that is even under T = i sigma_y K, its functions taken as two orbitals with two spins each."""
+    U = np.kron(np.eye(2), [[0, 1], [-1, 0]])
+
+    def part(X, parity):
+        matrices = np.moveaxis(X, (1, 2), (-2, -1))
+        return np.moveaxis((matrices + parity * U @ matrices.conj() @ U.T) / 2, (-2, -1), (1, 2))
+
+    return replace(
+        model,
+        hamiltonian_R=part(model.hamiltonian_R, 1),
+        position_R=part(model.position_R, 1),
+        spin_R=part(model.spin_R, -1),
+        centres=np.repeat(model.centres[::2], 2, axis=0),
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_parity_under_time_reversal(name):
+    """Of a crystal with it: what a T-even observable has at k and -k together cancels in time-odd blocks, and only there."""
+    source = BlochSum(with_time_reversal(MODEL), True)
+    given = geometry_of(source.at_points(np.concatenate([K, -K])), 1e-6)
+    block, pairs = ALL[name], BandPairs(given, ("spin_current",))
+    bands = block.density(pairs) if isinstance(block, Block) else block.density(pairs, Z)
+    weighted = np.cos(given.energies).reshape(*given.energies.shape, *(1,) * (bands.ndim - 2)) * bands
+    each = weighted.sum(axis=1)
+    together = each[: len(K)] + each[len(K) :]
+    assert np.abs(each).max() > 1e-4
+    assert (np.abs(together).max() < 1e-9 * np.abs(each).max()) == responses.time_odd(name)

@@ -1,9 +1,12 @@
 """Kernels of dynamic blocks as the fractions that they stand for; what of a second-order sum each polarization of light sees."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from wannier_spin.responses.displacement import CURVATURE, METRIC
+from wannier_spin.responses.pairs import BandPairs
 from wannier_spin.responses.photocurrent import INJECTION, SHIFT, _even, _odd, _polarizations
 
 RANDOM = np.random.default_rng(7)
@@ -49,3 +52,23 @@ def test_parts_of_the_numerator():
     assert {one.power for one in (*INJECTION, *SHIFT)} == {3}
     assert (CURVATURE.imaginary, METRIC.imaginary) == (True, False)
     assert CURVATURE.power == METRIC.power == 2
+
+
+def test_traces_of_a_vertex_with_the_velocity():
+    """Re and Im of sum_m X^d_mn v^b_nm kernel_nm, fields in the order b, d."""
+    n = 4
+
+    def hermitian(*axes):
+        X = RANDOM.normal(size=(2, *axes, n, n)) + 1j * RANDOM.normal(size=(2, *axes, n, n))
+        return X + X.conj().swapaxes(-1, -2)
+
+    v, X, kernel = hermitian(3), hermitian(3, 5), RANDOM.normal(size=(2, n, 1, n))
+    pairs = BandPairs(SimpleNamespace(velocity=v), ())
+    rows_of_X = np.moveaxis(X, -2, 1)  # (k,n,d,o,m)
+    expected = np.einsum("kdomn,kbnm,knm->knbdo", X, v, kernel[:, :, 0])
+    for found, part in (
+        (pairs.re_of_velocity(rows_of_X, kernel), expected.real),
+        (pairs.im_of_velocity(rows_of_X, kernel), expected.imag),
+    ):
+        assert np.abs(part - part.swapaxes(2, 3)).max() > 1
+        assert found == pytest.approx(part)
