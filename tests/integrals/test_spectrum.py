@@ -36,6 +36,83 @@ def test_series_of_a_kernel(name: str, eta: float) -> None:
         assert (np.abs(found - exact) < 1e-11 * np.maximum(at_nodes, np.abs(exact))).all()
 
 
+@pytest.mark.parametrize("power", [2, 3])
+@pytest.mark.parametrize("summed", [False, True], ids=["all products", "sums of them"])
+def test_every_pair_is_added_once(power, summed) -> None:
+    """The loops as they are written: f_n - f_m over eps^power times T_t in the window of eps, for pairs of different groups."""
+    rng, points, bands = np.random.default_rng(3), 3, 4
+    edges = np.array([0.0, 0.7, 1.6, 4.0])
+    energies = np.array([[0.0, 0.5, 1.3, 4.0], [-1.0, 0.0, 0.4, 1.5], [0.0, 1.0, 2.0, 3.0]])  # the last edge, once
+    group = np.array([[0, 1, 2, 3], [0, 1, 1, 3], [0, 1, 2, 3]])  # a pair of one group
+    v, X = (rng.normal(size=(2, points, bands, rows, bands)) for rows in (3, 2))
+    v, X = v[0] + 1j * v[1], X[0] + 1j * X[1]
+    f, factors = rng.uniform(size=(2, points, bands)), rng.normal(size=(3, points))
+    factors[:, 2] = 0
+    signs = rng.normal(size=(6, 4)) if summed else np.zeros((6, 0))
+    table = np.zeros((6, spectrum.ORDER * 3, 8 if summed else 12))
+    spectrum._add_pairs(table, v, X, energies, group, f, power, factors, edges, signs)
+    expected = np.zeros_like(table)
+    for k, n, m in np.ndindex(points, bands, bands):
+        if n <= m or group[k, n] == group[k, m]:
+            continue
+        eps = energies[k, n] - energies[k, m]
+        window = next(i for i in range(3) if edges[i] <= eps < edges[i + 1] or (i == 2 and eps == edges[3]))
+        x = 2 * (eps - edges[window]) / (edges[window + 1] - edges[window]) - 1
+        T = np.polynomial.chebyshev.chebvander(x, spectrum.ORDER - 1).ravel()
+        N = np.outer(v[k, n, :, m], X[k, n, :, m].conj()).ravel()
+        N = N @ signs if summed else N
+        weights = (factors[:, None, k] * (f[:, k, n] - f[:, k, m]) / eps**power).ravel()
+        own = slice(spectrum.ORDER * window, spectrum.ORDER * (window + 1))
+        expected[:, own] += weights[:, None, None] * T[:, None] * np.concatenate([N.real, N.imag])
+    assert (np.abs(expected).reshape(6, 3, -1).max(axis=-1) > 1e-3).all()
+    assert np.abs(table - expected).max() < 1e-12 * np.abs(expected).max()
+
+
+def made(omega, eta=0.1, points=1, run=10**5, names=("displacement_spin_current",)) -> Spectrum | None:
+    plan = Plan(tuple(RESPONSES[name] for name in names), "spin", tuple(np.asarray(omega) + 1j * eta))
+    occupation = Occupation(np.linspace(0, 1, points), np.array([300 * BOLTZMANN]))
+    return Spectrum.of(plan, occupation, ws.models.random_model(n=3, seed=2), run)
+
+
+def test_what_a_table_is_made_of() -> None:
+    """Windows of which none is wider than its distance from a pole allows; coefficients by rows, real and imaginary parts."""
+    found = made(OMEGA, points=2)
+    assert found is not None
+    windows = len(found.edges) - 1
+    assert found.rows == spectrum.ORDER * windows
+    assert found.edges[0] == 0
+    model = ws.models.random_model(n=3, seed=2)
+    energies = ws.band_geometry(model, np.random.default_rng(0).uniform(size=(50, 3))).energies
+    assert 1 < np.ptp(energies, axis=1).max() <= found.edges[-1] < 20 * np.ptp(energies, axis=1).max()
+    ((points, rows, columns),) = found.shapes
+    assert (points, rows, columns) == (2, found.rows, 2 * 3 * 27 // 3)
+    assert found.size == points * rows * columns
+    first, *_, last = found.chosen
+    assert (first, last, len(found.chosen)) == (0, len(OMEGA) - 1, spectrum.BESIDE)
+    assert found.beside.frequencies == tuple(found.plan.frequencies[i] for i in found.chosen)
+    coarse = found.coarse()
+    assert len(coarse.edges) < len(found.edges)
+    assert coarse.edges[0] == 0
+    assert coarse.edges[-1] >= found.edges[-1]
+    finer = np.diff(found.edges)[np.searchsorted(found.edges, OMEGA[1:]) - 1]
+    assert (finer < 0.2).all()  # next to every frequency about the broadening, whatever its sign
+    assert np.array_equal(found.edges, made(-OMEGA, points=2).edges)  # type: ignore[union-attr]
+
+
+def test_tables_that_cost_too_much_are_not_made(monkeypatch) -> None:
+    """Of so many numbers for each point that is summed at most, and of so much memory."""
+    size = made(OMEGA).size  # type: ignore[union-attr]
+    run = -(-size // spectrum.MOST_COSTS)
+    assert made(OMEGA, run=run) is not None
+    assert made(OMEGA, run=run - 1) is None
+    monkeypatch.setattr(spectrum, "BYTES", 8.1 * size)
+    assert made(OMEGA) is not None
+    monkeypatch.setattr(spectrum, "BYTES", 7.9 * size)
+    assert made(OMEGA) is None
+    monkeypatch.setattr(spectrum, "LARGEST", 10)
+    assert made(OMEGA) is None
+
+
 def both(monkeypatch, model, names, **options):
     """By tables, and by densities at all frequencies."""
     monkeypatch.setattr(spectrum, "MOST_COSTS", np.inf)
@@ -96,82 +173,6 @@ def test_where_a_table_is_made() -> None:
     assert not made(OMEGA, 0.1, len(OMEGA) // spectrum.WORTH + 1)
     static = Plan((RESPONSES["spin_hall"],), "spin", ())
     assert Spectrum.of(static, Occupation(np.zeros(1), np.ones(1)), model, 10**5) is None
-
-
-@pytest.mark.parametrize("power", [2, 3])
-@pytest.mark.parametrize("summed", [False, True], ids=["all products", "sums of them"])
-def test_every_pair_is_added_once(power, summed) -> None:
-    """The loops as they are written: f_n - f_m over eps^power times T_t in the window of eps, for pairs of different groups."""
-    rng, points, bands = np.random.default_rng(3), 3, 4
-    edges = np.array([0.0, 0.7, 1.6, 4.0])
-    energies = np.array([[0.0, 0.5, 1.3, 4.0], [-1.0, 0.0, 0.4, 1.5], [0.0, 1.0, 2.0, 3.0]])  # the last edge, once
-    group = np.array([[0, 1, 2, 3], [0, 1, 1, 3], [0, 1, 2, 3]])  # a pair of one group
-    v, X = (rng.normal(size=(2, points, bands, rows, bands)) for rows in (3, 2))
-    v, X = v[0] + 1j * v[1], X[0] + 1j * X[1]
-    f, factors = rng.uniform(size=(2, points, bands)), rng.normal(size=(3, points))
-    factors[:, 2] = 0
-    signs = rng.normal(size=(6, 4)) if summed else np.zeros((6, 0))
-    table = np.zeros((6, spectrum.ORDER * 3, 8 if summed else 12))
-    spectrum._add_pairs(table, v, X, energies, group, f, power, factors, edges, signs)
-    expected = np.zeros_like(table)
-    for k, n, m in np.ndindex(points, bands, bands):
-        if n <= m or group[k, n] == group[k, m]:
-            continue
-        eps = energies[k, n] - energies[k, m]
-        window = next(i for i in range(3) if edges[i] <= eps < edges[i + 1] or (i == 2 and eps == edges[3]))
-        x = 2 * (eps - edges[window]) / (edges[window + 1] - edges[window]) - 1
-        T = np.polynomial.chebyshev.chebvander(x, spectrum.ORDER - 1).ravel()
-        N = np.outer(v[k, n, :, m], X[k, n, :, m].conj()).ravel()
-        N = N @ signs if summed else N
-        weights = (factors[:, None, k] * (f[:, k, n] - f[:, k, m]) / eps**power).ravel()
-        own = slice(spectrum.ORDER * window, spectrum.ORDER * (window + 1))
-        expected[:, own] += weights[:, None, None] * T[:, None] * np.concatenate([N.real, N.imag])
-    assert (np.abs(expected).reshape(6, 3, -1).max(axis=-1) > 1e-3).all()
-    assert np.abs(table - expected).max() < 1e-12 * np.abs(expected).max()
-
-
-def made(omega, eta=0.1, points=1, run=10**5, names=("displacement_spin_current",)) -> Spectrum | None:
-    plan = Plan(tuple(RESPONSES[name] for name in names), "spin", tuple(np.asarray(omega) + 1j * eta))
-    occupation = Occupation(np.linspace(0, 1, points), np.array([300 * BOLTZMANN]))
-    return Spectrum.of(plan, occupation, ws.models.random_model(n=3, seed=2), run)
-
-
-def test_what_a_table_is_made_of() -> None:
-    """Windows of which none is wider than its distance from a pole allows; coefficients by rows, real and imaginary parts."""
-    found = made(OMEGA, points=2)
-    assert found is not None
-    windows = len(found.edges) - 1
-    assert found.rows == spectrum.ORDER * windows
-    assert found.edges[0] == 0
-    model = ws.models.random_model(n=3, seed=2)
-    energies = ws.band_geometry(model, np.random.default_rng(0).uniform(size=(50, 3))).energies
-    assert 1 < np.ptp(energies, axis=1).max() <= found.edges[-1] < 20 * np.ptp(energies, axis=1).max()
-    ((points, rows, columns),) = found.shapes
-    assert (points, rows, columns) == (2, found.rows, 2 * 3 * 27 // 3)
-    assert found.size == points * rows * columns
-    first, *_, last = found.chosen
-    assert (first, last, len(found.chosen)) == (0, len(OMEGA) - 1, spectrum.BESIDE)
-    assert found.beside.frequencies == tuple(found.plan.frequencies[i] for i in found.chosen)
-    coarse = found.coarse()
-    assert len(coarse.edges) < len(found.edges)
-    assert (coarse.edges[0], coarse.edges[-1]) == (0, found.edges[-1])
-    finer = np.diff(found.edges)[np.searchsorted(found.edges, OMEGA[1:]) - 1]
-    assert (finer < 0.2).all()  # next to every frequency about the broadening, whatever its sign
-    assert np.array_equal(found.edges, made(-OMEGA, points=2).edges)  # type: ignore[union-attr]
-
-
-def test_tables_that_cost_too_much_are_not_made(monkeypatch) -> None:
-    """Of so many numbers for each point that is summed at most, and of so much memory."""
-    size = made(OMEGA).size  # type: ignore[union-attr]
-    run = -(-size // spectrum.MOST_COSTS)
-    assert made(OMEGA, run=run) is not None
-    assert made(OMEGA, run=run - 1) is None
-    monkeypatch.setattr(spectrum, "BYTES", 8.1 * size)
-    assert made(OMEGA) is not None
-    monkeypatch.setattr(spectrum, "BYTES", 7.9 * size)
-    assert made(OMEGA) is None
-    monkeypatch.setattr(spectrum, "LARGEST", 10)
-    assert made(OMEGA) is None
 
 
 TABLES = """
