@@ -9,7 +9,7 @@ from rounding import same
 
 from wannier_spin import InputError, band_geometry, models
 from wannier_spin.bloch import BlochSum
-from wannier_spin.geometry import degenerate_groups, geometry_of
+from wannier_spin.geometry import BandGeometry, degenerate_groups, geometry_of
 
 MODEL = models.random_model(n=4, seed=1)
 K = np.random.default_rng(0).uniform(-0.5, 0.5, (8, 3))
@@ -230,3 +230,11 @@ def test_one_point_that_is_not_finite_is_refused():
 def test_what_is_shown_of_it():
     g = band_geometry(MODEL, K)
     assert f"4 bands at 8 k-points, {g.energies.min():.4g} to {g.energies.max():.4g} eV; operators: spin" in repr(g)
+
+
+def test_gaps_are_not_broadened_unless_asked_for():
+    given = band_geometry(models.random_model(n=2, seed=1), np.zeros((1, 3)))
+    assert given.gap_broadening == 0
+    assert geometry_of(given.bloch, 1e-6).gap_broadening == 0
+    assert geometry_of(given.bloch, 1e-6, gap_broadening=0.3).gap_broadening == 0.3
+    assert BandGeometry(given.energies, given.states, given.group, given.bloch).gap_broadening == 0

@@ -7,6 +7,7 @@ import pytest
 
 from wannier_spin import compute, load, models, response_map, responses, thermal_counterpart
 from wannier_spin.analysis.kpath import k_mesh
+from wannier_spin.occupation import Occupation
 from wannier_spin.units import BOLTZMANN
 from wannier_spin.weights import WEIGHTS, Entropy, entropy_integrals
 
@@ -19,6 +20,16 @@ PAIRS = {r.name: r.thermal[0] for r in responses.RESPONSES.values() if r.thermal
 def entropy(x):
     f = 1 / (1 + np.exp(-x))
     return -f * np.log(f) - (1 - f) * np.log(1 - f)
+
+
+@pytest.mark.parametrize("kind", [Occupation, Entropy])
+def test_what_kinds_say_of_themselves(kind):
+    """below : the weight of a state far below mu. sharp : whether at T = 0 the surface has a weight, in a box that mu crosses."""
+    warm, cold = kind(np.zeros(1), np.array([0.05])), kind(np.zeros(1), np.zeros(1))
+    assert warm.fermi(np.array([-1e3])).item() == pytest.approx(kind.below, abs=1e-12)
+    share, density = cold._over_boxes(0.0, np.zeros(1), np.full((1, 2), 0.1))
+    assert (density.item() > 1) is kind.sharp
+    assert (share.item() > 0.1) is kind.sharp
 
 
 def test_weights_are_what_they_are_called():
