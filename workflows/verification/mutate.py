@@ -64,7 +64,7 @@ class Choice:
     """Which tests a mutant has to face. tests : seconds by test. lines : of each file, its tests by line; -1 is the import.
 
     about : of each module the beginnings of the names of all tests that its mutants face, whatever these run and take.
-    before : by module and place, what killed a mutant in an earlier run.
+    before : by module and place, what killed a mutant in an earlier run. slow : tests that the map left out.
     """
 
     tests: dict[str, float]
@@ -72,6 +72,7 @@ class Choice:
     seconds: float
     about: dict[str, list[str]] = field(default_factory=dict)
     before: dict[tuple[str, str], str] = field(default_factory=dict)
+    slow: set[str] = field(default_factory=set)
     kills: dict[str, Counter[str]] = field(default_factory=dict)
     unsound: set[str] = field(default_factory=set)
 
@@ -141,8 +142,8 @@ class Trials:
         """In place of the loop over the tests."""
         self.items = {item.nodeid: item for item in session.items}
         if self.choice.about:
-            new = sorted(self.items, key=lambda name: name in self.choice.tests)  # those of the map had their turn
-            self.choice.tests = dict.fromkeys(new, 10.0)  # they may take long
+            quickest = sorted(self.items, key=lambda name: (name in self.choice.slow, self.choice.tests.get(name, 0.0)))
+            self.choice.tests = dict.fromkeys(quickest, 10.0)  # they may take long
         self.choice.unsound |= self.choice.tests.keys() - self.items.keys()
         import numba  # noqa: F401  # once, for all forks
 
@@ -360,7 +361,7 @@ def main() -> None:
         for name in FOREIGN:
             importlib.import_module(name)
         read = json.loads(given.map.read_text())
-        choice = Choice(read["tests"], read["lines"], given.seconds)
+        choice = Choice(read["tests"], read["lines"], given.seconds, slow=set(read["left_out"]))
         for one in (one for log in given.first for one in logged(log)):
             choice.before[one.mutant.module, written(one.mutant)] = one.test
         paths = sorted({path for pattern in given.module for path in Path().glob(pattern)})
