@@ -173,3 +173,28 @@ def test_parity_under_time_reversal(name):
     together = each[: len(K)] + each[len(K) :]
     assert np.abs(each).max() > 1e-4
     assert (np.abs(together).max() < 1e-9 * np.abs(each).max()) == responses.time_odd(name)
+
+
+def test_broadened_gaps_to_a_power():
+    """[eps/(eps^2 + Gamma^2)]^power/eps^bare, bare of none where nothing is said."""
+    given = geometry(False)
+    width, gaps = 0.5, given.energies[:, :, None] - given.energies[:, None]
+    off = ~np.eye(4, dtype=bool)
+    pairs, plain = BandPairs(replace(given, gap_broadening=width), OBSERVABLES), BandPairs(given, OBSERVABLES)
+    for power, bare in ((3, None), (2, 0), (3, 1)):
+        asked = (power,) if bare is None else (power, bare)
+        expected = (gaps[:, off] / (gaps[:, off] ** 2 + width**2)) ** power / gaps[:, off] ** (bare or 0)
+        assert pairs.broadened(*asked)[:, :, 0][:, off] == pytest.approx(expected)
+        assert plain.broadened(*asked)[:, :, 0][:, off] == pytest.approx(1 / gaps[:, off] ** (power + (bare or 0)))
+
+
+@pytest.mark.parametrize("name", DYNAMIC_BLOCKS)
+def test_a_dynamic_block_is_made_of_its_transitions(name):
+    """What tables over the energy of transitions are made of is what its density is made of."""
+    block, pairs = DYNAMIC_BLOCKS[name], BandPairs(geometry(True), OBSERVABLES)
+    expected = block.density(pairs, Z)
+    assert np.abs(block.transitions.density(pairs, Z) - expected).max() < 1e-13 * np.abs(expected).max()
+    others = [one.transitions for other, one in DYNAMIC_BLOCKS.items() if other != name]
+    assert all(
+        np.abs(one.density(pairs, Z) - expected).max() > 1e-3 for one in others if one.density(pairs, Z).shape == expected.shape
+    )
