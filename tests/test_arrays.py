@@ -115,6 +115,9 @@ def test_products_of_components(n: int, laid_out: bool) -> None:
         (stack(2, 1, 3), stack(1, 2, 1)),
         (stack(3), stack(1)),
         (stack(2), stack(2)),
+        (stack(2, 3), stack(2, 1)),
+        (stack(3), stack(1)[:1]),
+        (stack(2, 3), stack(3)),
     ]
     for X, Y in pairs:
         product = X @ Y
@@ -124,6 +127,7 @@ def test_products_of_components(n: int, laid_out: bool) -> None:
             assert found(X, Y) == pytest.approx(factor * product + arrays.adjoint(factor * product), abs=1e-12)
     X, U = stack(2, 3), np.linalg.qr(random(2, n, n))[0]
     before = X.copy()
+    assert arrays.diagonal(X) == pytest.approx(np.einsum("kabnn->kabn", X).real, abs=0)
     assert arrays.rotate(X, U) == pytest.approx(arrays.adjoint(U)[:, None, None] @ X @ U[:, None, None], abs=1e-12)
     assert arrays.hermitian_part(X) == pytest.approx((X + arrays.adjoint(X)) / 2, abs=1e-12)
     assert np.array_equal(X, before)

@@ -76,6 +76,17 @@ def test_group_and_all_forms(name, example_inputs):
             assert dict((n, f) for f, n in form.relations[component]) == pytest.approx({n: f for f, n in terms}, abs=1e-6)
 
 
+def test_components_stand_in_order():
+    """Without any symmetry all are independent, xx first; of a diagonal projector the basis is made of single components."""
+    form = allowed(EDELSTEIN, group())
+    assert form.independent == tuple(a + b for a in "xyz" for b in "xyz")
+    assert not form.relations
+    cubic = TensorKind("ab", ("polar", "polar"), 1)
+    mirrors = allowed(cubic, group(*(np.diag(signs) for signs in ((-1.0, 1, 1), (1, -1, 1), (1, 1, -1)))))
+    assert mirrors.independent == ("xx", "yy", "zz")
+    assert np.abs(basis_of(np.diag([1.0, 0, 1]))) == pytest.approx(np.eye(3)[[0, 2]], abs=1e-15)
+
+
 # Independent components: characters (count), the papers named at each form
 
 

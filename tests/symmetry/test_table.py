@@ -9,7 +9,7 @@ from symmetry.structures import random_with
 from wannier_spin import compute, responses
 from wannier_spin.calculation.symmetrize import computed_table
 from wannier_spin.responses import RESPONSES
-from wannier_spin.symmetry import TensorKind, format_table, table_one
+from wannier_spin.symmetry import TensorKind, format_table, law_kind, table_one
 from wannier_spin.units import BOLTZMANN
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse meshes: identities
@@ -71,6 +71,20 @@ def test_printed_table():
     lines = format_table(computed_table()).splitlines()[1:]
     found = [("".join(line.split(",")[1].split()[0]), "".join(line.split()[2:])) for line in lines]
     assert found == [(op, signs) for family in ("spin", "Zeeman") for op, signs in TABLE_I[family].items()]
+
+    signs = "".join(lines)
+    assert signs.count("+") == signs.count("-") == 12
+    centres = [name.center(18).index(name) + (len(name) - 1) // 2 for name in QUANTITIES]
+    for line in lines:
+        for i, start in enumerate(centres):
+            assert line[12 + 18 * i + start] in "+-", line
+    assert format_table(computed_table()).splitlines()[0] == " " * 12 + "".join(name.center(18) for name in QUANTITIES)
+
+
+def test_fields_of_a_linear_law_are_not_symmetric():
+    linear, second = RESPONSES["edelstein"].tensor, RESPONSES["nonlinear_drude_spin_magnetization"].tensor
+    assert [law_kind(linear, 1, symmetric).symmetric for symmetric in (False, True)] == [None, None]
+    assert [law_kind(second, 2, symmetric).symmetric for symmetric in (False, True)] == [None, (1, 2)]
 
 
 def test_a_wrong_record_is_noticed():

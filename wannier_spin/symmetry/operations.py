@@ -142,7 +142,7 @@ def distinct(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """Without those that differ by a translation only."""
     found: dict[tuple[Any, ...], Operation] = {}
     for op in operations:
-        spin = () if op.spin is None else tuple((np.round(op.spin, 6) + 0.0).ravel().tolist())
+        spin = () if op.spin is None else tuple(np.round(op.spin, 6).ravel().tolist())
         found.setdefault((op.time_reversal, *op.reduced.ravel().tolist(), *spin), op)
     return tuple(found.values())
 
