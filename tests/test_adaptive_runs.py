@@ -16,7 +16,8 @@ import pytest
 from command_line import Command, Outcome, entry_point
 
 import wannier_spin as ws
-from wannier_spin.calculation.dry_run import predicted_points
+from wannier_spin.calculation.dry_run import busy_rows, pace_of, predicted_points
+from wannier_spin.integrals.algorithm import Round
 from wannier_spin.integrals.checkpoint import KIND, Checkpoint
 from wannier_spin.storage import read_tree, write_tree
 
@@ -566,6 +567,24 @@ def test_predicted_points() -> None:
     assert predicted_points([(1000, 3.0), (2000, 0.9), (4000, 0.2)]) == 2000
     assert predicted_points([(1000, 2.0)]) == 2000
     assert predicted_points([(1000, 2.0), (2000, 3.0)]) > 2000
+
+
+def test_the_pace_of_rounds() -> None:
+    """Start-up is told from work: by counted seconds, 5 before the first k-point, 0.01 for each; also of two sums."""
+
+    def rounds(*points: int, begun: float = 5.0) -> list[tuple[Round, float]]:
+        return [(Round(0, i, 0, n, {"spin_hall": 2.0}, (n, 1, 1)), begun + 0.01 * n) for i, n in enumerate(points)]
+
+    start, seconds = pace_of(rounds(100, 600, 2600))
+    assert (start, seconds) == pytest.approx((5.0, 0.01))
+    assert pace_of([*rounds(100, 600), *rounds(50, 200, begun=11.0)]) == pytest.approx((5.0, 0.01))
+    assert pace_of(rounds(100)) == pytest.approx((0.0, 0.06))  # nothing to tell them by
+
+
+def test_busy_cores_are_named() -> None:
+    ((_, words),) = busy_rows(80.0, 10.0)
+    assert "8.0 times as long" in words
+    assert busy_rows(12.0, 10.0) == busy_rows(1.2, 0.3) == []
 
 
 @pytest.mark.parametrize("tolerance", [2e-1, 2e-2])

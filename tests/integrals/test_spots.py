@@ -1,11 +1,14 @@
 """Hot spots: mesh outside and boxes inside make the whole; found, centred, kept and counted within a tolerance."""
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import entry_point
 from integrals.test_hidden import EXACT, sheet
 from symmetry.structures import symmetric_models
 
@@ -143,6 +146,26 @@ def test_a_small_gap_is_cut_out(cut_out: tuple[ws.ResultSet, list[Round]]) -> No
     assert all(round_.mesh for round_ in rounds)
     assert result.facts.how().endswith(", 1 hot spot")
     assert "hot_spots" not in ws.compute(sheet(0.5, K0), "spin_hall", tolerance=1e-2, mu=0.0, temperature=300.0).facts.notes
+
+
+def test_who_reads_the_result_sees_the_spot(
+    cut_out: tuple[ws.ResultSet, list[Round]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it is and what it took: on the terminal, on the summary sheet, in JSON, in xarray."""
+    result, command = cut_out[0], entry_point(monkeypatch, capsys)
+    words = result.facts.notes["hot_spots"]["1"]
+    path = result.save(tmp_path / "R.h5")
+    assert f"hot spot 1: {words}\n" in command("show", path).out
+    assert command("export", path, "-o", tmp_path / "R.json").code == 0
+    assert json.loads((tmp_path / "R.json").read_text())["provenance"]["hot_spots"] == {"1": words}
+    assert json.loads(result.to_xarray().attrs["provenance"])["hot_spots"] == {"1": words}
+    head = " ".join(text.get_text() for text in ws.summary_sheet(path).texts)
+    assert "1 hot spot" in head
+    assert re.sub(r"\s+", " ", words[:60]) in re.sub(r"\s+", " ", head)
+
+
+def test_a_gap_on_an_axis_has_no_negative_zero() -> None:
+    assert "k = (0.0000, 0.5000, 0.0000)" in str(Gap(1e-3, 1, np.array([-1e-9, 0.5, -0.0]), 0.0))
 
 
 def test_stored_and_resumed(cut_out: tuple[ws.ResultSet, list[Round]], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from integrals.test_hidden import sheet as small_gap
 from scripts import scripts
 
 import wannier_spin as ws
@@ -237,13 +238,15 @@ def written(tmp_path_factory):
         overlaps={(0, 0, (1,)): 0.1 * np.eye(2)},
     )
     overlapping = replace(overlapping, source={**overlapping.source, "from": "nowhere"})
+    found.append(
+        ws.compute(small_gap(1e-3, (0.3819, 0.1372)), "spin_hall", tolerance=0.03, mu=0.0, temperature=300.0)
+    )  # a hot spot
     doped = ws.Carriers(0.1, electrons=1)
     found.append(ws.compute(overlapping, "spin_hall", grid=(4, 1, 1), carriers=doped, temperature=3000))
     iron, moments = ROOT / "example_inputs" / "Fe", [(0, 0, 2.2)]
     crystal = {"symmetry": ws.read_structure(iron / "Fe.win", moments), "reduce_k": False}
     raw = ws.compute(ws.load_model(iron / "Fe.model.h5"), "spin_hall", grid=(2, 2, 2), mu=17.6, temperature=5000, **crystal)
-    spots = {"1": "2 meV between bands 3 and 4"}  # of a longer run, see tests/integrals/test_spots.py
-    notes = {**raw.facts.notes, "fermi_energy_source": "Fe.win", "hot_spots": spots}
+    notes = {**raw.facts.notes, "fermi_energy_source": "Fe.win"}
     raw = raw.with_facts(fermi_energy=17.6, input="seedname = …", notes=notes)  # as `run` adds
     found.append(replace(raw, tensors={"x": raw["spin_hall"].at(combination={"L0": 1.0})}))
     return [result.save(folder / f"{i}.h5") for i, result in enumerate(found)]

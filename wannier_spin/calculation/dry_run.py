@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from math import log, prod
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from wannier_spin.calculation.spacing import default_grid
 from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.config import GridSection, Settings, ToleranceSection
 from wannier_spin.continuum import Model
+from wannier_spin.errors import Interrupted
 from wannier_spin.integrals.algorithm import Control, Round
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.mesh import irreducible_mesh
@@ -30,6 +33,7 @@ from wannier_spin.results import ResultSet
 
 SAMPLE_MESH = 6  # points along an axis of the mesh that shows what a run does once
 SAMPLE_SECONDS = 8.0  # of an adaptive run: as many rounds as fit, and the first one
+BUSY = 1.5  # times the CPU time: less is start-up and files
 FITTED = 4  # rounds, the last ones, from which the number of k-points is extrapolated
 SLOWEST, FASTEST = 0.4, 4.0  # powers of 1/k-points with which errors may decrease
 
@@ -40,20 +44,21 @@ def dry_run(settings: Settings, folder: Path, ranks: int, clock: Clock = time.pr
     The first boxes of an adaptive run, or parts of the mesh, are computed and timed; the rest is extrapolated.
     Raises InputError for whatever would stop the run.
     """
+    begun, wall = clock(), time.perf_counter()
     inputs = inputs_of(settings, folder)
     assert inputs.settings is not None
     model, structure, settings = inputs.model, inputs.structure, inputs.settings
     wanted = asked_tolerance(settings)
-    rounds: list[Round] = []
-    begun = clock()
-    sample = run_model(model, structure, small_run(settings, model), "", SERIAL, control=Control(report=rounds.append))
-    numbers = sample.provenance
-    small, first = max(1, numbers["k_points_evaluated"]), clock() - begun
-    start, seconds, evaluated = 0.0, first / small, 0
+    rounds = [] if wanted is None else first_rounds(settings, model, structure, lambda: clock() - begun)
+    sample = run_model(model, structure, small_run(settings, model, rounds[0][0].evaluations if rounds else 0), "", SERIAL)
     if wanted is None:
+        small, first = max(1, sample.provenance["k_points_evaluated"]), clock() - begun
         evaluated = evaluated_points(settings, inputs.crystal, structure, sample)
         seconds = _mesh_seconds(settings, model, structure, clock) / evaluated
         start = max(0.0, first - small * seconds)
+    else:
+        start, seconds = pace_of(rounds)
+    pace = start, seconds / ranks
     rows = [
         ("model", f"{model.name}: {model.n_bands} bands, {model.dimension}D"),
         ("scan", f"{_filling(settings)} x {len(settings.temperature)} temperatures" + _frequencies(settings)),
@@ -62,18 +67,32 @@ def dry_run(settings: Settings, folder: Path, ranks: int, clock: Clock = time.pr
         ("memory", f"{_peak_memory():.2g} GiB now, up to {settings.numerics.memory:g} GiB more per rank for batches and sums"),
     ]
     if wanted is None:
-        return rows + _mesh_rows(settings, inputs.crystal, evaluated, (start, seconds / ranks), ranks)
-    return rows + _adaptive_rows(wanted, sample, rounds, seconds / ranks, ranks)
+        rows += _mesh_rows(settings, inputs.crystal, evaluated, pace, ranks)
+    else:
+        rows += _adaptive_rows(wanted, sample, [done for done, _ in rounds], pace, ranks)
+    return rows + busy_rows(time.perf_counter() - wall, clock() - begun)
 
 
-def small_run(settings: Settings, model: Model) -> Settings:
-    """The same with a small mesh, or with the first rounds only."""
+def first_rounds(settings: Settings, model: Model, structure: Structure | None, clock: Clock) -> list[tuple[Round, float]]:
+    """The rounds that a run within a tolerance makes in SAMPLE_SECONDS, the first one in any case, and when each ended.
+
+    It is told to stop, instead of being allowed less: limits change what it does.
+    """
+    rounds: list[tuple[Round, float]] = []
+    control = Control(
+        report=lambda done: rounds.append((done, clock())), stop=lambda: bool(rounds) and clock() > rounds[0][1] + SAMPLE_SECONDS
+    )
+    with contextlib.suppress(Interrupted):
+        run_model(model, structure, settings, "", SERIAL, control=control)
+    return rounds
+
+
+def small_run(settings: Settings, model: Model, first: int = 0) -> Settings:
+    """The same with a small mesh, or within a tolerance with the first so many k-points."""
     if settings.tolerance is None:
         points = [SAMPLE_MESH if periodic else 1 for periodic in model.crystal("give a tolerance").periodic]
         return settings.model_copy(update={"grid": GridSection(points=points, shift=settings.grid.shift)})
-    asked = settings.tolerance or ToleranceSection()
-    changes = {"max_seconds": min(SAMPLE_SECONDS, asked.max_seconds or SAMPLE_SECONDS), "replicas": 1}
-    section = ToleranceSection.model_validate({**asked.model_dump(), **changes})
+    section = ToleranceSection.model_validate({**settings.tolerance.model_dump(), "max_evaluations": first, "replicas": 1})
     return settings.model_copy(update={"tolerance": section})
 
 
@@ -134,10 +153,28 @@ def _mesh_rows(
     ]
 
 
+def pace_of(rounds: Sequence[tuple[Round, float]]) -> tuple[float, float]:
+    """Seconds before the first k-point, and of each, from when rounds ended; of first rounds alone all counts as work."""
+    points, spent = 0, 0.0
+    for (before, start), (after, end) in pairwise(rounds):
+        if after.evaluations > before.evaluations:  # else another sum begins
+            points, spent = points + after.evaluations - before.evaluations, spent + end - start
+    if not points:
+        return 0.0, rounds[-1][1] / max(1, sum(done.evaluations for done, _ in rounds))
+    return max(0.0, rounds[0][1] - rounds[0][0].evaluations * spent / points), spent / points
+
+
+def busy_rows(elapsed: float, used: float) -> list[tuple[str, str]]:
+    """Estimates are CPU seconds: where other programs take the cores, the clock says more. elapsed, used : of the sample, s."""
+    if elapsed < BUSY * used + 1.0:
+        return []
+    return [("busy", f"the cores here are shared: as things are now, all of it takes {elapsed / used:.1f} times as long")]
+
+
 def _adaptive_rows(
-    wanted: Tolerance, sample: ResultSet, rounds: Sequence[Round], seconds: float, ranks: int
+    wanted: Tolerance, sample: ResultSet, rounds: Sequence[Round], pace: tuple[float, float], ranks: int
 ) -> list[tuple[str, str]]:
-    """seconds : for a k-point, on all ranks."""
+    """pace : seconds to start, and for a k-point on all ranks."""
     points = wanted.replicas * sum(
         predicted_points([(r.evaluations, max(r.excess.values())) for r in _last_kind(one)]) for one in _sums(rounds)
     )
@@ -148,8 +185,8 @@ def _adaptive_rows(
         *_first_rows(sample, rounds[0]),
         ("replicas", str(wanted.replicas)),
         ("k-points", f"about {min(points, most):.2g} ({how})"),
-        ("estimated time", f"{_duration(min(points, most) * seconds)} on {ranks} rank(s)"),
-        ("at most", f"{_duration(most * seconds)} for max_evaluations = {wanted.max_evaluations} k-points"),
+        ("estimated time", f"{_duration(pace[0] + min(points, most) * pace[1])} on {ranks} rank(s)"),
+        ("at most", f"{_duration(pace[0] + most * pace[1])} for max_evaluations = {wanted.max_evaluations} k-points"),
     ]
 
 

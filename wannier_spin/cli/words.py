@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 def print_summary(result: ResultSet) -> None:
     """The components of each response nearest the Fermi energy, at the first temperature: independent ones, or the largest."""
-    from wannier_spin.results.show import advice, not_finite
+    from wannier_spin.results.show import advice, not_finite, spot_lines
 
     say("\n".join(_head(result)))
     rows = [row for tensor in result.values() for row in _summary_rows(tensor, result)]
     print_table(("response", "component", "value(bar)", "over the scan", "unit"), rows)
-    say(advice(result))
+    say("\n".join((advice(result), *spot_lines(result.facts))))
     sites = {site: None for tensor in result.values() for site in tensor.sites}
     if sites:
         say(f"spin responses are also there on the sites {', '.join(sites)}: --site NAME, --staggered NAME NAME")

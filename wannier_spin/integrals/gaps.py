@@ -27,7 +27,7 @@ class Gap:
     energy: float
 
     def __str__(self) -> str:
-        where = ", ".join(f"{x:.4f}" for x in self.k)
+        where = ", ".join(f"{round(x, 4) + 0.0:.4f}" for x in self.k)  # no -0.0000
         return f"{1e3 * self.size:.2g} meV between bands {self.band} and {self.band + 1} at k = ({where}), {self.energy:.4f} eV"
 
 

@@ -9,7 +9,7 @@ from wannier_spin import observables
 from wannier_spin import responses as resp
 from wannier_spin.analysis.kpath import QUANTITIES, BandMap, Place
 from wannier_spin.results import ResponseTensor, ResultSet, RunFacts
-from wannier_spin.results.show import advice
+from wannier_spin.results.show import advice, spot_lines
 
 _GEOMETRIC = {
     "spin_berry_curvature": "\\Omega^{{{}}}",
@@ -103,7 +103,7 @@ def fact_lines(result: ResultSet) -> tuple[str, ...]:
         lines.append(f"magnetic group {facts.symmetry.bns_number}, {facts.symmetry.operations} point operations")
     else:
         lines.append("no symmetry used: the largest components are drawn")
-    return (*lines, _convergence(result))
+    return (*lines, _convergence(result), *spot_lines(facts))
 
 
 def _sampling(facts: RunFacts) -> str:

@@ -164,6 +164,11 @@ def advice(result: ResultSet) -> str:
     )
 
 
+def spot_lines(facts: RunFacts) -> tuple[str, ...]:
+    """The small gaps that were cut out of the meshes of a run within a tolerance: where, and what each took."""
+    return tuple(f"hot spot {number}: {words}" for number, words in facts.notes.get("hot_spots", {}).items())
+
+
 def _where_large(tensor: ResponseTensor, facts: RunFacts) -> str:
     """At how many mu of a scan bars are larger than GOOD, and where the largest one is; empty without a scan."""
     if len(tensor.values) < 2:
