@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.arrays import eigvalsh, interleaved
+from wannier_spin.arrays import SYMMETRIC, eigvalsh, interleaved
 from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.described import described
 from wannier_spin.model import TightBindingModel
@@ -38,7 +38,6 @@ _POWERS = (  # of R along the three axes, by order
     ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     ((2, 0, 0), (1, 1, 0), (1, 0, 1), (0, 2, 0), (0, 1, 1), (0, 0, 2)),
 )
-_SYMMETRIC_PAIRS = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])  # (a, b) -> position in the upper triangle
 
 
 @described()
@@ -307,7 +306,7 @@ class BlochSum:
         found: dict[str, Any] = {"hamiltonian": take(1)[:, 0], "gradient": take(3)}
         tensors = {name: tensor(name) for name in self.vectors}
         if self.hessian:
-            found["hessian"] = np.moveaxis(take(6).swapaxes(1, 2)[:, :, _SYMMETRIC_PAIRS], 1, 3)
+            found["hessian"] = np.moveaxis(take(6).swapaxes(1, 2)[:, :, SYMMETRIC], 1, 3)
         slopes = {name: tensor(name, (3,)) for name in self._sloped}
         found |= {"connection": tensors.pop("connection", None), "connection_gradient": slopes.pop("connection", None)}
         return BlochMatrices(**found, operators=tensors, slopes=slopes)

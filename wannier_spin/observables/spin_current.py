@@ -141,7 +141,7 @@ def _register(
 
 
 def _half_real(B: Complex) -> Complex:
-    return hermitian_part(B) / 2
+    return 0.5 * hermitian_part(B)
 
 
 SIMPLE = register(

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.arrays import SYMMETRIC, bracket, plus_adjoint, row_trace, rows, to_power
 from wannier_spin.arrays import Complex as Complex
 from wannier_spin.arrays import Real as Real
-from wannier_spin.arrays import bracket, plus_adjoint, row_trace, rows, to_power
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.observables import Observable
 
 Integers = NDArray[np.int64]
+_FIRST, _SECOND = np.triu_indices(3)  # b <= d
 
 
 class BandPairs:
@@ -156,29 +157,40 @@ class BandPairs:
         return self.re_far_group(kernel) - self.re_own_group(kernel)
 
     def re_own_group(self, kernel: Real) -> Real:
-        """Re Tr[O_NN v^b_NM v^d_MN] kernel_NM band by band, symmetric in b, d: (k,n,1,m) -> (k,n,b,d,o)."""
-        g = self.geometry
-        weight = kernel.swapaxes(1, 2)  # (k,1,n,m)
-        product = (g.velocity * weight)[:, :, None] @ g.velocity[:, None]  # (k,b,d,n,n')
-        product = (product + product.swapaxes(1, 2)) / 2 * g.same_group[:, None, None]
-        return self.re(rows(product))
+        """Re Tr[O_NN v^b_NM v^d_MN] kernel_NM band by band, symmetric in b, d: (k,n,1,m) -> (k,n,b,d,o).
+
+        Diagonal by diagonal, n' = n + s: a group is a run of consecutive bands. Both bands of a pair have the same term.
+        """
+        weighted, bra = self.v * kernel, self.v.conj().swapaxes(2, 3)
+        k, n, o, _ = self.O.shape
+        result = np.zeros((k, n, 9, o))
+        for s in range(_largest_group(self.geometry.group)):
+            product = weighted[:, : n - s] @ bra[:, s:]  # sum_m v^b_nm v^d_mn' kernel_nm
+            left = product + product.swapaxes(2, 3)
+            left *= 0.5 * self.geometry.same_group.diagonal(s, 1, 2)[:, :, None, None]
+            right = self.O.diagonal(s, 1, 3).swapaxes(1, 2)  # O_nn'
+            term = row_trace(left.reshape(k, n - s, 9, 1), right[..., None])
+            result[:, : n - s] += term
+            if s:
+                result[:, s:] += term
+        return result.reshape(k, n, 3, 3, o)
 
     def re_far_group(self, kernel: Real) -> Real:
         """Re Tr[v^b_NM O_MM v^d_MN] kernel_NM band by band, symmetric in b, d: (k,n,1,m) -> (k,n,b,d,o).
 
-        O_MM is summed diagonal by diagonal, m' = m + s: a group is a run of consecutive bands.
+        O_MM is summed diagonal by diagonal, m' = m + s, as above.
         """
-        v, weight = self.v, kernel[:, :, :, None, :]
-        k, n, _, m = v.shape
-        result = np.zeros((k, n * 9, self.O.shape[2]))
+        k, n, o, m = self.O.shape
+        result = np.zeros((k, n * len(_FIRST), o))
         for s in range(_largest_group(self.geometry.group)):
-            vb, vd = v[..., : m - s], v[..., s:].conj()
-            product = vb[:, :, :, None] * vd[:, :, None, :]  # v^b_nm v^d_m'n
-            left = (product + product.swapaxes(2, 3)) / (1 if s else 2)  # m = m' occurs once
-            left *= weight[..., : m - s] * self.geometry.same_group.diagonal(s, 1, 2)[:, None, None, None, :]
-            right = np.moveaxis(self.O.diagonal(s, 1, 3), 1, 2)  # O_mm' (k,m,o)
-            result += np.matmul(left.reshape(k, n * 9, m - s), right).real
-        return result.reshape(k, n, 3, 3, -1)
+            vb, vd = self.v[..., : m - s], self.v[..., s:].conj()
+            left = vb[:, :, _FIRST] * vd[:, :, _SECOND]  # v^b_nm v^d_m'n, and with b and d interchanged
+            left += vb[:, :, _SECOND] * vd[:, :, _FIRST]
+            once = 1.0 if s else 0.5  # m = m' occurs once
+            left *= once * kernel[..., : m - s] * self.geometry.same_group.diagonal(s, 1, 2)[:, None, None, :]
+            right = self.O.diagonal(s, 1, 3).conj()  # O_m'm (k,o,m)
+            result += row_trace(left.reshape(k, 1, -1, m - s), right[:, None])[:, 0]
+        return result.reshape(k, n, -1, o)[:, :, SYMMETRIC]
 
     @cached_property
     def DO(self) -> Complex:

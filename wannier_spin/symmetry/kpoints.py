@@ -55,18 +55,17 @@ def _images(operations: Sequence[Operation], n: NDArray[np.int64], shift: Real) 
 
 
 def _mark_orbits(weights: NDArray[np.int16], images: NDArray[np.int64], n1: int, n2: int, n3: int) -> None:
-    """Fill `weights`, -1 where a point has not been met, with the sizes of orbits, point by point."""
+    """Fill `weights`, -1 where a point has not been met, with the sizes of orbits, point by point.
+
+    The maps are a group: a point that as many as `fixed` of them leave where it is has an orbit of maps / fixed points.
+    """
     for start in range(weights.size):
         if weights[start] >= 0:
             continue
         i, j, k = start // (n2 * n3), start // n3 % n2, start % n3
-        met = 0
-        for image in images:
-            a = (image[0, 0, i] + image[0, 1, j] + image[0, 2, k]) % n1
-            b = (image[1, 0, i] + image[1, 1, j] + image[1, 2, k]) % n2
-            c = (image[2, 0, i] + image[2, 1, j] + image[2, 2, k]) % n3
-            point = (a * n2 + b) * n3 + c
-            if weights[point] < 0:
-                weights[point] = 0
-                met += 1
-        weights[start] = met
+        a = (images[:, 0, 0, i] + images[:, 0, 1, j] + images[:, 0, 2, k]) % n1
+        b = (images[:, 1, 0, i] + images[:, 1, 1, j] + images[:, 1, 2, k]) % n2
+        c = (images[:, 2, 0, i] + images[:, 2, 1, j] + images[:, 2, 2, k]) % n3
+        orbit = (a * n2 + b) * n3 + c
+        weights[orbit] = 0
+        weights[start] = len(images) // (orbit == start).sum()
