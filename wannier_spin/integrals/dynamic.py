@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from wannier_spin.arrays import Real, to_power
 from wannier_spin.compiled import compiled
 from wannier_spin.responses.pairs import BandPairs
 from wannier_spin.responses.registry import DynamicBlock
+from wannier_spin.responses.vertices import Vertices
 
 Integers = NDArray[np.int64]
 COMPILED_FROM = 2**17  # numbers: machine code is loaded in 0.7 s
@@ -25,22 +27,46 @@ COMPILED_FROM = 2**17  # numbers: machine code is loaded in 0.7 s
 
 @dataclass(frozen=True)
 class _Fold:
-    """From N (fields) to what stands in a block with Re K and with Im K: matrices (part * fields, fields), kind by kind."""
+    """What stands in a block with Re K, or with Im K: rows of a matrix (part * fields, fields) on N, each once up to its sign.
 
-    matrices: Real
+    In light, what is symmetric (6 rows) or antisymmetric (3) in the fields.
+    """
+
+    unique: Real
+    places: Real
 
     @classmethod
-    def of(cls, block: DynamicBlock) -> _Fold:
+    def of(cls, block: DynamicBlock) -> tuple[_Fold, _Fold]:
+        """unique (r, fields), places (part * fields, r), their product is the matrix: for Re K and for Im K."""
         size, fields = 3 ** len(block.fields), (3,) * len(block.fields)
         one = np.eye(size).reshape(size, *fields, 1)
         both = (block.transitions.parts(one, 0 * one), block.transitions.parts(0 * one, one))
-        return cls(np.stack([np.asarray(X).reshape(size, 2 * size).T for X in both]))
+        return cls._split(np.asarray(both[0]).reshape(size, -1).T), cls._split(np.asarray(both[1]).reshape(size, -1).T)
 
-    @property
-    def ends(self) -> Integers:
-        """First and last row that are not zero, one more of the latter: (kind, 2)."""
-        used = [np.flatnonzero(np.abs(M).max(axis=1)) for M in self.matrices]
-        return np.array([[rows[0], rows[-1] + 1] if len(rows) else [0, 0] for rows in used])
+    @classmethod
+    def _split(cls, matrix: Real) -> _Fold:
+        unique: list[Real] = []
+        places = np.zeros((len(matrix), len(matrix)))
+        for i, row in enumerate(matrix):
+            if not row.any():
+                continue
+            known = next((j for j, one in enumerate(unique) if np.array_equal(np.abs(one @ row), one @ one)), len(unique))
+            if known == len(unique):
+                unique.append(row)
+            places[i, known] = np.sign(unique[known] @ row)
+        return cls(np.array(unique).reshape(len(unique), matrix.shape[1]), places[:, : len(unique)])
+
+
+@cache
+def _folds(blocks: tuple[DynamicBlock, ...]) -> list[tuple[Real, Real]]:
+    """Of several blocks, for Re K and for Im K: (block, r, fields) and (block, part * fields, r), with zeros behind."""
+    found = []
+    for folds in zip(*map(_Fold.of, blocks), strict=True):
+        most = max(len(fold.unique) for fold in folds)
+        unique = [np.pad(fold.unique, ((0, most - len(fold.unique)), (0, 0))) for fold in folds]
+        places = [np.pad(fold.places, ((0, 0), (0, most - len(fold.unique)))) for fold in folds]
+        found.append((np.stack(unique), np.stack(places)))
+    return found
 
 
 def dynamic_densities(chosen: Sequence[tuple[DynamicBlock, BandPairs]], frequencies: Sequence[complex]) -> Real:
@@ -64,62 +90,75 @@ def _add(densities: Real, blocks: Sequence[DynamicBlock], starts: Integers, p: B
     """Blocks of one matrix X, to their places among the densities."""
     z, (k, n, m, w) = np.array(frequencies), p.upward
     kernels = [block.transitions.kernel(w[:, None], z) * to_power(w, block.transitions.power)[:, None] for block in blocks]
-    folds = [_Fold.of(block) for block in blocks]
-    compiled(_add_terms)(
-        densities,
-        starts,
-        p.v,
-        blocks[0].transitions.matrices(p),
-        (k, n, m),
-        np.stack(kernels, axis=1),
-        np.array([block.transitions.imaginary for block in blocks]),
-        np.stack([fold.matrices for fold in folds]),
-        np.stack([fold.ends for fold in folds]),
-    )
+    parts = [
+        np.array([block.transitions.imaginary for block in blocks], np.int64),
+        np.searchsorted(k, np.arange(len(densities) + 1)),
+    ]
+    vertices = Vertices.of(p)
+    given = (p.v, vertices.matrices(blocks[0].transitions.matrix), vertices.first, *parts, n, m)
+    for K, (unique, places) in zip((np.real, np.imag), _folds(tuple(blocks)), strict=True):
+        sums = np.zeros((*densities.shape[:2], len(blocks), len(z), unique.shape[1] * p.n_components))
+        compiled(_add_terms)(sums, unique, *given, np.ascontiguousarray(K(np.stack(kernels, axis=1))))
+        compiled(_place)(densities, starts, places, sums)
 
 
 def _add_terms(
-    densities: Real,
-    starts: Integers,
+    sums: Real,
+    unique: Real,
     v: NDArray[np.complex128],
     X: NDArray[np.complex128],
-    pairs: tuple[Integers, Integers, Integers],
-    kernels: NDArray[np.complex128],
-    imaginary: NDArray[np.bool_],
-    folds: Real,
+    first_n: int,
+    imaginary: Integers,
     ends: Integers,
+    of_n: Integers,
+    of_m: Integers,
+    kernels: Real,
 ) -> None:  # pragma: no cover  (compiled)
-    """densities[k, n, start of block ...] += K N of all pairs; to m minus that.
+    """sums[k, n, block, omega, (r, o)] += K (unique N) of all pairs; to m minus that.
 
-    v (k,n,b,m), X (k,n,x,m); kernels (pairs, blocks, omega), with the power of eps; folds (blocks, kind, part * fields, fields),
-    ends (blocks, kind, 2).
+    unique (block, r, fields); v (k,n,b,m), X (k,n - first_n,x,m); imaginary (block,) 1 or 0; ends (k+1,): of the pairs of each k;
+    kernels (pairs, block, omega), with the power of eps. The inner loops go from zero along the last axis: such are made fast.
     """
-    of_k, of_n, of_m = pairs
-    b, x, fields = v.shape[2], X.shape[2], folds.shape[3]
-    o = b * x // fields
-    N, parts = np.empty((2, b * x)), np.empty((2, folds.shape[2] * o))
-    for i in range(len(of_k)):
-        k, n, m = of_k[i], of_n[i], of_m[i]
-        for row in range(b * x):
-            product = v[k, n, row // x, m] * X[k, n, row % x, m].conjugate()
-            N[0, row], N[1, row] = product.real, product.imag
-        for block in range(len(starts)):
-            own = N[1 if imaginary[block] else 0]
-            for kind in range(2):
-                for row in range(ends[block, kind, 0], ends[block, kind, 1]):
-                    parts[kind, row * o : (row + 1) * o] = 0.0
+    width, fields = X.shape[2], unique.shape[2]
+    product = np.empty((2, v.shape[2], width))
+    N = product.reshape(2, fields, v.shape[2] * width // fields)
+    now = np.empty((*unique.shape[:2], N.shape[2]))
+    folded = now.reshape(len(now), now.shape[1] * now.shape[2])
+    for k in range(len(sums)):
+        for i in range(ends[k], ends[k + 1]):
+            n, m = of_n[i], of_m[i]
+            for b in range(v.shape[2]):
+                for x in range(width):
+                    one = v[k, n, b, m] * X[k, n - first_n, x, m].conjugate()
+                    product[0, b, x], product[1, b, x] = one.real, one.imag
+            now[:] = 0.0
+            for block in range(len(unique)):
+                for r in range(unique.shape[1]):
                     for field in range(fields):
-                        factor = folds[block, kind, row, field]
+                        factor = unique[block, r, field]
                         if factor != 0:
-                            for c in range(o):
-                                parts[kind, row * o + c] += factor * own[field * o + c]
-            for omega in range(kernels.shape[2]):
-                start, K = starts[block] + omega * folds.shape[2] * o, kernels[i, block, omega]
-                for kind in range(2):
-                    factor = K.imag if kind else K.real
-                    upper = densities[k, n, start:]
-                    lower = densities[k, m, start:]
-                    for c in range(ends[block, kind, 0] * o, ends[block, kind, 1] * o):
-                        term = factor * parts[kind, c]
-                        upper[c] += term
-                        lower[c] -= term
+                            for c in range(now.shape[2]):
+                                now[block, r, c] += factor * N[imaginary[block], field, c]
+                for omega in range(kernels.shape[2]):
+                    K = kernels[i, block, omega]
+                    for c in range(folded.shape[1]):
+                        sums[k, n, block, omega, c] += K * folded[block, c]
+                    for c in range(folded.shape[1]):
+                        sums[k, m, block, omega, c] -= K * folded[block, c]
+
+
+def _place(densities: Real, starts: Integers, places: Real, sums: Real) -> None:  # pragma: no cover  (compiled)
+    """densities[k, n, start of block + (omega, row, o)] += sum over r of places[block, row, r] sums[k, n, block, omega, (r, o)]."""
+    blocks, rows, unique = places.shape
+    o = sums.shape[4] // unique
+    for k in range(len(densities)):
+        for n in range(densities.shape[1]):
+            for block in range(blocks):
+                for omega in range(sums.shape[3]):
+                    for row in range(rows):
+                        start = starts[block] + (omega * rows + row) * o
+                        for r in range(unique):
+                            factor = places[block, row, r]
+                            if factor != 0:
+                                for c in range(o):
+                                    densities[k, n, start + c] += factor * sums[k, n, block, omega, r * o + c]

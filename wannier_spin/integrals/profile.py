@@ -33,9 +33,9 @@ class FrequencyProfile:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of the table of each of the numerators: ((J, w), rows, columns)."""
+        """Of the table of each of the numerators: (rows, (J, w), columns)."""
         spectrum = self.spectrum
-        return len(self.stars.outer_rows) * spectrum.occupation.n_points, spectrum.rows, 2 * PROBES
+        return spectrum.rows, len(self.stars.outer_rows) * spectrum.occupation.n_points, 2 * PROBES
 
     @property
     def size(self) -> int:

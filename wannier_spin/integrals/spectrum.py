@@ -29,11 +29,12 @@ from wannier_spin.occupation import Occupation
 from wannier_spin.responses import DYNAMIC_BLOCKS
 from wannier_spin.responses.pairs import BandPairs
 from wannier_spin.responses.transitions import Transitions
+from wannier_spin.responses.vertices import Vertices
 
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Bands = tuple[Complex, Complex, Real, Integers, Real, int]  # v, X, energies, groups, f, power: see `_add_pairs`
+Bands = tuple[Complex, Complex, int, Real, Integers, Real, int]  # v, X, first_n, energies, groups, f, power: see `_add_pairs`
 BESIDE = 4  # frequencies for which densities are made as well: what error bars are taken from
 WORTH = 5  # frequencies for each (mu, T) point, from which a table is cheaper
 LARGEST = 4000  # windows: beyond them frequencies are too far apart, as seen from their width
@@ -108,8 +109,8 @@ class Spectrum:
 
     @property
     def shapes(self) -> tuple[tuple[int, int, int], ...]:
-        """Of the tables: (w, rows, columns)."""
-        return tuple((self.occupation.n_points, self.rows, one.columns) for one in self.numerators)
+        """Of the tables: (rows, w, columns)."""
+        return tuple((self.rows, self.occupation.n_points, one.columns) for one in self.numerators)
 
     @property
     def size(self) -> int:
@@ -131,10 +132,10 @@ class Spectrum:
         bands = self.bands(geometry)
         for total, factor in zip(totals, factors, strict=True):
             for one, table in zip(bands, self.tables(total), strict=True):
-                self.accumulate(table, one, factor[None], np.zeros((table.shape[2] // 2, 0)))
+                self.accumulate(table, one, factor[None], np.zeros((0, 0)))
 
     def accumulate(self, table: Real, bands: Bands, factors: Real, signs: Real) -> None:
-        """Add points in k to a table ((j, w), rows, columns), with factors (j, k). signs : see `_add_pairs`."""
+        """Add points in k to a table (rows, (j, w), columns), with factors (j, k). signs : see `_add_pairs`."""
         compiled(_add_pairs)(table, *bands, factors, self.edges, signs)
 
     def bands(self, geometry: BandGeometry) -> list[Bands]:
@@ -143,8 +144,9 @@ class Spectrum:
         f = self.occupation.fermi(energies.ravel()).reshape(-1, *energies.shape)
         found = []
         for one in self.numerators:
-            pairs, X = BandPairs(geometry, one.observables), one.transitions
-            found.append((pairs.v, X.matrices(pairs), energies, geometry.group, f, X.power))
+            pairs = BandPairs(geometry, one.observables, self.occupation.window)
+            vertices, X = Vertices.of(pairs), one.transitions
+            found.append((pairs.v, vertices.matrices(X.matrix), vertices.first, energies, geometry.group, f, X.power))
         return found
 
     def sums(self, few: Real, total: Real, columns: Real | None = None) -> Real:
@@ -166,7 +168,7 @@ class Spectrum:
         return result
 
     def tables(self, total: Real) -> Iterator[Real]:
-        """Of all numerators, (w, rows, columns) each: views of a total (size,)."""
+        """Of all numerators, (rows, w, columns) each: views of a total (size,)."""
         start = 0
         for shape in self.shapes:
             yield total[start : start + math.prod(shape)].reshape(shape)
@@ -202,8 +204,8 @@ def _projected(found: Real, columns: Real, components: int) -> Real:
 
 
 def at_frequencies(kernel: Transitions, z: NDArray[np.complex128], table: Real, edges: Real) -> Real:
-    """Sums with Re K and with Im K at all z, from a table (x, rows, columns): (2, x, omega, columns/2)."""
-    N = table.reshape(*table.shape[:2], 2, -1)[:, :, 1 if kernel.imaginary else 0]
+    """Sums with Re K and with Im K at all z, from a table (rows, x, columns): (2, x, omega, columns/2)."""
+    N = table.reshape(*table.shape[:2], 2, -1)[:, :, 1 if kernel.imaginary else 0].swapaxes(0, 1)
     sums = np.zeros((2, len(N), len(z), N.shape[2]))
     for first in range(0, len(edges) - 1, PIECE):
         piece = edges[first : first + PIECE + 1]
@@ -217,6 +219,7 @@ def _add_pairs(
     table: Real,
     v: Complex,
     X: Complex,
+    first_n: int,
     energies: Real,
     group: Integers,
     f: Real,
@@ -225,35 +228,40 @@ def _add_pairs(
     edges: Real,
     signs: Real,
 ) -> None:  # pragma: no cover  (compiled)
-    """table[j, w, ORDER i + t, :] += T_t (f_n - f_m) factor_jk N_nm/eps_nm^power for all pairs eps_n > eps_m in window i.
+    """table[ORDER i + t, (j, w), :] += T_t (f_n - f_m) factor_jk N_nm/eps_nm^power for all pairs eps_n > eps_m in window i.
 
-    N = X_mn v_nm. v (k,n,b,m), X (k,n,x,m), f (w,k,n), factors (j,k); j and w are one axis of the table. Columns: real parts
-    (b,x), imaginary parts (b,x), or sums of them with signs ((b,x), columns/2) where there are any.
+    N = X_mn v_nm. v (k,n,b,m), X (k,n - first_n,x,m), f (w,k,n), factors (j,k). Columns: real parts (b,x), imaginary parts (b,x),
+    or sums of them with signs ((b,x), columns/2) where there are any. What a window gets is one vector, times T_0, T_1, ...
     """
-    bands, width, half = v.shape[1], len(signs), table.shape[2] // 2
-    product, N = np.empty(width, np.complex128), np.empty(2 * half)
+    width, half = X.shape[2], table.shape[2] // 2
+    product, N = np.empty(v.shape[2] * width, np.complex128), np.empty(2 * half)
+    now = np.empty((table.shape[1], 2 * half))
+    flat, rows = now.reshape(now.size), table.reshape(len(table), now.size)
     for k in np.flatnonzero(np.abs(factors).sum(axis=0)):
-        for n in range(1, bands):
-            for m in range(n):
+        for n in range(first_n, v.shape[1]):
+            for m in range(min(n, X.shape[3])):
                 if group[k, n] == group[k, m] or (f[:, k, n] == f[:, k, m]).all():
                     continue
                 eps = energies[k, n] - energies[k, m]
                 i = min(np.searchsorted(edges, eps, side="right"), len(edges) - 1) - 1
-                x = (2.0 * eps - edges[i] - edges[i + 1]) / (edges[i + 1] - edges[i])
-                for c in range(width):
-                    product[c] = v[k, n, c // X.shape[2], m] * X[k, n, c % X.shape[2], m].conjugate()
+                for b in range(v.shape[2]):
+                    for x in range(width):
+                        product[b * width + x] = v[k, n, b, m] * X[k, n - first_n, x, m].conjugate()
                 for c in range(half):
                     total = product[c]
                     if signs.shape[1]:
                         total = 0j
-                        for row in range(width):
+                        for row in range(len(product)):
                             total += signs[row, c] * product[row]
                     N[c], N[half + c] = total.real, total.imag
                 for j in range(len(factors)):
                     for w in range(len(f)):
-                        now = factors[j, k] * (f[w, k, n] - f[w, k, m]) / eps**power
-                        last = now * x  # T_0, T_-1
-                        for row in range(ORDER * i, ORDER * (i + 1)):
-                            for c in range(2 * half):
-                                table[j * len(f) + w, row, c] += now * N[c]
-                            now, last = 2.0 * x * now - last, now
+                        factor = factors[j, k] * (f[w, k, n] - f[w, k, m]) / eps**power
+                        for c in range(2 * half):
+                            now[j * len(f) + w, c] = factor * N[c]
+                x = (2.0 * eps - edges[i] - edges[i + 1]) / (edges[i + 1] - edges[i])
+                T, last = 1.0, x  # T_0, T_-1
+                for row in range(ORDER * i, ORDER * (i + 1)):
+                    for c in range(len(flat)):
+                        rows[row, c] += T * flat[c]
+                    T, last = 2.0 * x * T - last, T

@@ -208,20 +208,15 @@ class BandPairs:
         Y = np.asarray(self._matrices * g.inverse_gap[:, None], complex)
         return plus_adjoint(Y[:, None], g.velocity[:, :, None])  # Y is anti-Hermitian: [Y, v] = Y v + (Y v)^+
 
-    @property
+    @cached_property
     def injection_vertex(self) -> Complex:
         """i [v^d, O_D]_nm between groups, O_D the observable inside them, Hermitian: (k,n,d,o,m)."""
-        return self._kept("injection", lambda: rows(1j * self._own_difference))
+        return rows(1j * self._own_difference)
 
-    @property
+    @cached_property
     def shift_vertex(self) -> Complex:
         """(D_d O)_nm + [Y, v^d]_nm + [v^d, O_D]_nm/eps_nm between groups, Hermitian: (k,n,d,o,m). See `mixing` for Y."""
-        gap = self.geometry.inverse_gap[:, None, None]
-        return self._kept("shift", lambda: rows(self.DO + self.mixing() + self._own_difference * gap))
-
-    def _kept(self, what: str, made: Callable[[], Complex]) -> Complex:
-        """Once for all pairs of the same observables, whatever their window is."""
-        return self.geometry.keep((what, self.observables), made)
+        return rows(self.DO + self.mixing() + self._own_difference * self.geometry.inverse_gap[:, None, None])
 
     @cached_property
     def _own_difference(self) -> Complex:

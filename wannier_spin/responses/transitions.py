@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.arrays import to_power
-from wannier_spin.responses.pairs import BandPairs, Complex, Real
+from wannier_spin.responses.pairs import BandPairs, Real
 
 Matrix = Literal["O", "injection_vertex", "shift_vertex"]
 Kernel = Callable[[Real, Any], NDArray[np.complex128]]  # of w, and one z or an array of them
@@ -41,11 +41,6 @@ class Transitions:
         """At one frequency, summed with f_n: (k,n,part,fields,o)."""
         kernel = p.kernel(lambda w: self.kernel(w, z) * to_power(w, self.power))
         return self.parts(self._trace(p, kernel.real), self._trace(p, kernel.imag))
-
-    def matrices(self, p: BandPairs) -> Complex:
-        """X_nm: (k,n,x,m), x = o or (d,o)."""
-        X: Complex = getattr(p, self.matrix)
-        return X.reshape(*X.shape[:2], -1, X.shape[-1])
 
     def _trace(self, p: BandPairs, kernel: Real) -> Real:
         if self.matrix == "O":

@@ -55,9 +55,10 @@ class Reached:
         """Note what is given to numba."""
         from wannier_spin import arrays, compiled
         from wannier_spin.integrals import dynamic, scan, spectrum
+        from wannier_spin.responses import vertices
         from wannier_spin.symmetry import kpoints
 
-        for module in (arrays, dynamic, scan, spectrum, kpoints):
+        for module in (arrays, dynamic, scan, spectrum, vertices, kpoints):
             module.compiled = self._noting(compiled.compiled)
         self.caches = [cache for cache in Running("wannier_spin").caches if cache is not compiled.compiled]
 
