@@ -202,6 +202,15 @@ BAD_INPUTS: dict[str, tuple[list[tuple[str, str]], tuple[str, ...]]] = {
     "spin for a finished model": ([("[grid]", "[model]\nspin = 'files'\n[grid]")], ("'{}/sheet.h5'", "leave out model.spin")),
     "thickness without vacuum": ([("[grid]", "[model]\nthickness = 3.0\n[grid]")], ("thickness", "model.vacuum")),
     "two numbers in the grid": ([("8, 8, 1", "8, 8")], ("in.toml", "grid.points = [8, 8]")),
+    "text for a grid": ([("[grid]\npoints = [8, 8, 1]", "grid = '8x8x1'")], ("grid = '8x8x1'", "expected [8, 8, 8]", "spacing")),
+    "number for a grid": ([("[grid]\npoints = [8, 8, 1]", "grid = 8")], ("grid = 8", "expected [8, 8, 8]", "spacing")),
+    "number for points": ([("[8, 8, 1]", "8")], ("grid.points = 8", "expected a list")),
+    "text for a table": ([("", "model = 'sheet.h5'")], ("model = 'sheet.h5'", "expected a table [model], with spin")),
+    "no name of a model": ([("sheet.h5", "")], ("seedname = ''", "it is empty, expected a name")),
+    "no name of a structure": ([("[grid]", "[symmetry]\nstructure = ''\n[grid]")], ("symmetry.structure = ''", "it is empty")),
+    "unit in a number": ([("= 1000", "= '300 K'")], ("temperature = '300 K'", "expected a number")),
+    "plural": ([("temperature", "temperatures")], ("'temperatures'", "did you mean 'temperature'?")),
+    "another list": ([("[grid]", "[model]\nspin = 3\n[grid]")], ("model.spin = 3", "expected 'files', 'interleaved'")),
     "negative grid": ([("8, 8, 1", "8, -8, 1")], ("grid", "positive", "-8")),
     "zero in the grid": ([("8, 8, 1", "8, 0, 1")], ("grid", "positive", "0")),
     "points along the vacuum": ([("8, 8, 1", "8, 8, 4")], ("4 points", "lattice vector c", "not periodic", "expected 1")),
@@ -237,7 +246,8 @@ def test_a_negative_temperature_is_given_back_as_written(wannier_spin: Command, 
 
 def test_missing_input_file(wannier_spin: Command, folder: Path) -> None:
     assert_refused(wannier_spin("run", folder / "nothere.toml"), f"'{folder}/nothere.toml'", "No such file")
-    assert_refused(wannier_spin("run", folder), f"'{folder}'", "directory")
+    for what in (folder, folder / "Pt"):  # where the files of a run are
+        assert_refused(wannier_spin("run", what), f"'{what}'", f"`wannier-spin init {what}` writes one")
 
 
 @pytest.mark.parametrize(

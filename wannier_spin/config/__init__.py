@@ -35,6 +35,8 @@ from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.request import check_count
 
+FileName = Annotated[str, Field(min_length=1)]
+
 
 class Section(BaseModel):
     """A table of the input file: unknown keys are refused, numbers are not guessed from text."""
@@ -92,6 +94,8 @@ def _relative(value: Any) -> Any:
 
 def _points(value: Any) -> Any:
     """A list is the numbers of points."""
+    if not isinstance(value, list | dict | BaseModel):
+        raise ValueError("expected [8, 8, 8], or a table [grid] with points = [8, 8, 8] or spacing = 0.1 (1/angstrom)")
     return {"points": value} if isinstance(value, list) else value
 
 
@@ -172,10 +176,10 @@ def _one_or_two_runs(value: Any) -> Any:
 class SymmetrySection(Section):
     """The crystal, whose magnetic group the tensors are projected on; without a structure no symmetry is used."""
 
-    structure: str | None = None  # anything ase reads, or a .win file; in the cell of the Wannier90 run
+    structure: FileName | None = None  # anything ase reads, or a .win file; in the cell of the Wannier90 run
     magnetic_moments: list[list[float]] | None = None  # Bohr magnetons, Cartesian, one for each atom; None: from the file, or none
     average_model: bool = False  # average the Wannier model over the group; needs the projections of the .win file
-    projections: str | None = None  # .win file with them; None: `structure`, which then must be one
+    projections: FileName | None = None  # .win file with them; None: `structure`, which then must be one
     spin_order: Literal["interleaved", "blocks"] = "interleaved"  # of the projections
     spin_orbit: bool = True  # false: without spin-orbit coupling, the group is a spin group; so it is for a pair of spin channels
     reduce: bool = True  # evaluate irreducible k-points only; false: all, and what symmetrization removes is kept
@@ -249,7 +253,7 @@ ALTERNATIVES = {  # a key: what it stands in place of (one of both is needed, th
 class Settings(Section):
     """One calculation."""
 
-    seedname: Annotated[str | SpinChannels | None, BeforeValidator(_one_or_two_runs)] = (
+    seedname: Annotated[FileName | SpinChannels | None, BeforeValidator(_one_or_two_runs)] = (
         None  # path without ending, or saved model; or both spins
     )
     kp: KPSection | None = Field(default=None, validate_default=True)  # or a k·p model
@@ -332,6 +336,11 @@ def read_settings(path: str | Path) -> tuple[Settings, str]:
 def read_table(path: str | Path) -> tuple[dict[str, Any], str]:
     """What a TOML file holds, not yet checked, and its text. Raises InputError where it is not TOML."""
     path = Path(path)
+    if path.is_dir() or not (path.exists() or path.suffix):
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise InputError(
+            f"'{path}' {what}; expected an input file, INPUT.toml: `wannier-spin init {path}` writes one from the files of a run"
+        )
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -27,7 +27,7 @@ def _first_of_each_key(error: ValidationError) -> list[Any]:
 
 
 def _explain(problem: Any, settings: type[BaseModel]) -> str:
-    keys = [str(part) for part in problem["loc"] if isinstance(part, int) or str(part).isidentifier()]
+    keys = [str(part) for part in problem["loc"] if isinstance(part, int) or (str(part).isidentifier() and part != "str")]
     key = ".".join(keys)
     if problem["type"] == "extra_forbidden":
         unknown = str(problem["loc"][-1])  # any text may be a key in TOML
@@ -38,12 +38,34 @@ def _explain(problem: Any, settings: type[BaseModel]) -> str:
         return f"unknown key '{'.'.join([*inside, unknown])}'; {meant}Valid here: {', '.join(valid)}"
     if problem["type"] == "missing":
         return f"{MISSING_KEY} '{key}' is missing; it has no default"
-    message = problem["msg"].removeprefix("Value error, ")
+    message = _expected(problem, keys, settings)
     if message.startswith(MISSING_KEY):
         return str(message)
     if isinstance(problem["input"], dict):  # a whole table
         return f"[{key}]: {message}" if key else str(message)
     return f"{key} = {_cut(repr(problem['input']), LONGEST)}: {message}"
+
+
+EXPECTED = {  # kinds of pydantic
+    "list_type": "expected a list, [...]",
+    "string_type": "expected text, in quotes",
+    "string_too_short": "it is empty, expected a name",
+    "float_type": "expected a number",
+    "int_type": "expected a whole number",
+    "bool_type": "expected true or false",
+    "dict_type": "expected a table, { name = value }",
+}
+
+
+def _expected(problem: Any, keys: list[str], settings: type[BaseModel]) -> str:
+    """What should be there, in words of TOML."""
+    kind = problem["type"]
+    if kind in ("model_type", "model_attributes_type"):
+        return f"expected a table [{'.'.join(keys)}], with {', '.join(_valid_keys(keys, settings))}"
+    if kind in ("too_short", "too_long"):
+        length = problem["ctx"].get("min_length", problem["ctx"].get("max_length"))
+        return f"expected {length} values, there are {problem['ctx']['actual_length']}"
+    return EXPECTED.get(kind) or problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
 
 
 def _cut(text: str, length: int) -> str:

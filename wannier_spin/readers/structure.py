@@ -49,7 +49,7 @@ def read_atoms(path: Path) -> Structure:
 
 def _checked_atoms(path: Path) -> Atoms:
     if not path.is_file():
-        raise InputError(f"structure file '{path}' does not exist; {similar_files(path.with_suffix(''))}")
+        raise InputError(f"structure file '{path}' does not exist; {similar_files(path.with_suffix('') if path.name else path)}")
     lattice, positions, numbers, own = _atoms(path)
     check_finite(lattice, path, "lattice vectors", ("vector", "component"))
     check_finite(positions, path, "positions", ("atom", "component"))
@@ -62,7 +62,7 @@ def read_win_lattice(path: str | Path) -> NDArray[np.float64]:
     """Lattice vectors (3, 3), rows, angstrom, of a `.win` file. Raises InputError if it has none."""
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"'{path}' does not exist; {similar_files(path.with_suffix(''))}")
+        raise InputError(f"'{path}' does not exist; {similar_files(path.with_suffix('') if path.name else path)}")
     return read_win(path).lattice()
 
 
