@@ -9,10 +9,11 @@ import pytest
 from wannier_spin import models
 from wannier_spin.calculation.integrate import Task, algorithm_of, integral_of
 from wannier_spin.calculation.open_model import inputs_of
-from wannier_spin.calculation.pace import mesh_seconds
+from wannier_spin.calculation.pace import mesh_seconds, point_seconds
 from wannier_spin.calculation.run import request_of
 from wannier_spin.config import read_settings
 from wannier_spin.integrals.algorithm import Execution
+from wannier_spin.integrals.mesh import OnMesh
 from wannier_spin.integration.grid import Batch, Partial
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.prepared import prepare
@@ -73,6 +74,23 @@ def test_predicted_within_a_quarter(work: Work, example_inputs: Path, name: str)
     assert work.points - before > 100
     assert sampled < 0.6 * (work.points - before)
     assert said == pytest.approx(work.now - start, rel=0.25)
+
+
+@pytest.mark.parametrize("name", ["MnBi2Te4", pytest.param("Pt", marks=pytest.mark.slow)])
+def test_a_point_of_a_mesh_within_a_quarter(work: Work, example_inputs: Path, name: str) -> None:
+    task, points = task_of(example_inputs / name), {"MnBi2Te4": (48, 48, 1), "Pt": (28, 28, 28)}[name]
+    said = point_seconds(task, points, 1.0, lambda: work.now)
+    start, before = work.now, work.points
+
+    def ended(done: int, total: int) -> None:
+        if done == total:
+            raise Done
+
+    for single in task.by_weight():
+        with pytest.raises(Done):
+            OnMesh(points).sums(integral_of(single, single.prepared.degeneracy_tolerance), Execution(1.0, SERIAL, ended))
+    assert work.points - before > 100
+    assert said == pytest.approx((work.now - start) / (work.points - before), rel=0.25)
 
 
 def test_three_tolerances_cost_more(work: Work) -> None:

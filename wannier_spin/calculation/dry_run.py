@@ -15,7 +15,7 @@ import numpy as np
 from wannier_spin import responses as resp
 from wannier_spin.calculation.integrate import Task, algorithm_of
 from wannier_spin.calculation.open_model import inputs_of
-from wannier_spin.calculation.pace import Clock, mesh_seconds
+from wannier_spin.calculation.pace import Clock, mesh_seconds, point_seconds
 from wannier_spin.calculation.run import asked_tolerance, request_of, run_model
 from wannier_spin.calculation.spacing import default_grid
 from wannier_spin.calculation.symmetrize import verified_group
@@ -28,11 +28,12 @@ from wannier_spin.integrals.mesh import irreducible_mesh
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.model import Structure, TightBindingModel
-from wannier_spin.prepared import prepare
+from wannier_spin.prepared import Prepared, prepare
 from wannier_spin.results import ResultSet
 
 SAMPLE_MESH = 6  # points along an axis of the mesh that shows what a run does once
 SAMPLE_SECONDS = 8.0  # of an adaptive run: as many rounds as fit, and the first one
+DENSER = 2  # times the points of the last mesh along each axis
 BUSY = 1.5  # times the CPU time: less is start-up and files
 FITTED = 4  # rounds, the last ones, from which the number of k-points is extrapolated
 SLOWEST, FASTEST = 0.4, 4.0  # powers of 1/k-points with which errors may decrease
@@ -57,7 +58,7 @@ def dry_run(settings: Settings, folder: Path, ranks: int, clock: Clock = time.pr
         seconds = _mesh_seconds(settings, model, structure, clock) / evaluated
         start = max(0.0, first - small * seconds)
     else:
-        start, seconds = pace_of(rounds)
+        start, seconds = _tolerance_pace(settings, model, structure, rounds, clock)
     pace = start, seconds / ranks
     rows = [
         ("model", f"{model.name}: {model.n_bands} bands, {model.dimension}D"),
@@ -98,12 +99,30 @@ def small_run(settings: Settings, model: Model, first: int = 0) -> Settings:
 
 def _mesh_seconds(settings: Settings, model: Model, structure: Structure | None, clock: Clock) -> float:
     """Of all sums over the mesh, on one core."""
+    prepared = _prepared(settings, model, structure)
+    return mesh_seconds(Task.of(prepared), algorithm_of(prepared.request, model), prepared.request.memory, clock)
+
+
+def _tolerance_pace(
+    settings: Settings, model: Model, structure: Structure | None, rounds: Sequence[tuple[Round, float]], clock: Clock
+) -> tuple[float, float]:
+    """Seconds to start, and for a k-point. Small meshes have more to do than to sum; of those that follow a denser one tells."""
+    last, end = rounds[-1]
+    if not last.mesh or all(x <= 1 for x in last.excess.values()):
+        return pace_of(rounds)
+    n1, n2, n3 = (DENSER * n if n > 1 else 1 for n in last.mesh)
+    prepared = _prepared(settings, model, structure)
+    seconds = point_seconds(Task.of(prepared), (n1, n2, n3), prepared.request.memory, clock)
+    return max(0.0, end - last.evaluations * seconds), seconds
+
+
+def _prepared(settings: Settings, model: Model, structure: Structure | None) -> Prepared:
+    """As the run, with numbers for the mu that carriers will come to."""
     request = request_of(settings, model, structure)
     if request.carriers is not None:  # as many mu as they will come to; which ones does not matter here
         number = len(request.carriers.values) * len(settings.temperature)
         request = request.with_(carriers=None, mu=(settings.fermi_energy or 0.0) + 1e-3 * np.arange(number))
-    prepared = prepare(model, request)
-    return mesh_seconds(Task.of(prepared), algorithm_of(prepared.request, model), prepared.request.memory, clock)
+    return prepare(model, request)
 
 
 def _filling(settings: Settings) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from wannier_spin.calculation.integrate import Task, integral_of
 from wannier_spin.integrals.algorithm import Algorithm, Execution, Integral
+from wannier_spin.integrals.mesh import OnMesh
 from wannier_spin.integration.parallel import one_blas_thread
 
 Clock = Callable[[], float]
@@ -52,6 +53,17 @@ def mesh_seconds(task: Task, algorithm: Algorithm, memory: float, clock: Clock =
             if thorough:  # with three tolerances
                 total += 3 * _seconds(algorithm.sketch(integral, thorough), integral, memory, clock)
     return total
+
+
+def point_seconds(task: Task, points: tuple[int, int, int], memory: float, clock: Clock = time.process_time) -> float:
+    """Of one k-point of such a mesh, as `mesh_seconds`."""
+    mesh, found = OnMesh(points), []
+    with one_blas_thread():
+        for single in task.by_weight():
+            integral = integral_of(single, task.prepared.degeneracy_tolerance)
+            found.append((_seconds(mesh, integral, memory, clock), mesh.mesh(integral).n_evaluated))
+    seconds, evaluated = (sum(numbers) for numbers in zip(*found, strict=True))
+    return seconds / evaluated
 
 
 def _seconds(algorithm: Algorithm, integral: Integral, memory: float, clock: Clock) -> float:
