@@ -174,7 +174,8 @@ class Occupation:
         """Sums over bands: energies (k, n), densities (k, n, c_sea), (k, n, c_surface) -> (k, w, c_sea + c_surface)."""
         low, high = self.window
         filled, empty = (energies < low).all(axis=0), (energies > high).all(axis=0)
-        active = ~(filled | empty)
+        used = np.flatnonzero(~(filled | empty))
+        active = slice(used[0], used[-1] + 1) if len(used) else slice(0)  # energies ascend: no copy of what is between
         weights = self.fermi(energies[:, active].ravel()).reshape(self.n_points, len(energies), -1)
         result = np.empty((len(energies), self.n_points, sea.shape[2] + surface.shape[2]))
         result[..., : sea.shape[2]] = weights.transpose(1, 0, 2) @ sea[:, active]

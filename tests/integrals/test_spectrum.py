@@ -49,8 +49,9 @@ def test_every_pair_is_added_once(power, summed) -> None:
     f, factors = rng.uniform(size=(2, points, bands)), rng.normal(size=(3, points))
     factors[:, 2] = 0
     signs = rng.normal(size=(6, 4)) if summed else np.zeros((6, 0))
-    table = np.zeros((6, spectrum.ORDER * 3, 8 if summed else 12))
-    spectrum._add_pairs(table, v, X, energies, group, f, power, factors, edges, signs)
+    table = np.zeros((spectrum.ORDER * 3, 6, 8 if summed else 12))
+    spectrum._add_pairs(table, v, X[:, 1:, :, :3], 1, energies, group, f, power, factors, edges, signs)  # as far as there are pairs
+    table = table.swapaxes(0, 1)
     expected = np.zeros_like(table)
     for k, n, m in np.ndindex(points, bands, bands):
         if n <= m or group[k, n] == group[k, m]:
@@ -84,7 +85,7 @@ def test_what_a_table_is_made_of() -> None:
     model = ws.models.random_model(n=3, seed=2)
     energies = ws.band_geometry(model, np.random.default_rng(0).uniform(size=(50, 3))).energies
     assert 1 < np.ptp(energies, axis=1).max() <= found.edges[-1] < 20 * np.ptp(energies, axis=1).max()
-    ((points, rows, columns),) = found.shapes
+    ((rows, points, columns),) = found.shapes
     assert (points, rows, columns) == (2, found.rows, 2 * 3 * 27 // 3)
     assert found.size == points * rows * columns
     first, *_, last = found.chosen
@@ -100,9 +101,12 @@ def test_what_a_table_is_made_of() -> None:
 
 
 def test_tables_that_cost_too_much_are_not_made(monkeypatch) -> None:
-    """Of so many numbers for each point that is summed at most, and of so much memory."""
-    size = made(OMEGA).size  # type: ignore[union-attr]
-    run = -(-size // spectrum.MOST_COSTS)
+    """Of so many numbers for each density that is summed at most, and of so much memory."""
+    found = made(OMEGA)
+    assert found is not None
+    size, bands = found.size, 3
+    run = -(-size // (spectrum.MOST_COSTS * bands * found.plan.n_channels))
+    assert run > 1
     assert made(OMEGA, run=run) is not None
     assert made(OMEGA, run=run - 1) is None
     monkeypatch.setattr(spectrum, "BYTES", 8.1 * size)

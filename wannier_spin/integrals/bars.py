@@ -157,6 +157,8 @@ class Bars:
         """What may hide next to points: weights (k, n-1) of their gaps, densities (k, n, c_sea)."""
         found = []
         for columns, own in gaps.by_channel(self.plan.gap_broadening, self._broadened):
+            if columns.all():
+                return own.beside(self.at_sample, weights, sea)
             there = own.beside(self.at_sample, weights, sea[..., columns])
             densities = np.zeros((len(there.point), sea.shape[2]))
             densities[:, columns] = there.densities

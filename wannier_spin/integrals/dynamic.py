@@ -23,21 +23,24 @@ from wannier_spin.responses.vertices import Vertices
 
 Integers = NDArray[np.int64]
 COMPILED_FROM = 2**17  # numbers: machine code is loaded in 0.7 s
+CHUNK = 8  # points in k at once: what they have stays in the cache
 
 
 @dataclass(frozen=True)
 class _Fold:
     """What stands in a block with Re K, or with Im K: rows of a matrix (part * fields, fields) on N, each once up to its sign.
 
-    In light, what is symmetric (6 rows) or antisymmetric (3) in the fields.
+    unique : (r, fields), in light what is symmetric (6 rows) or antisymmetric (3) in the fields. source, sign : (part * fields,),
+    every row of the matrix is a sign, or 0, times that of `unique`.
     """
 
     unique: Real
-    places: Real
+    source: Integers
+    sign: Real
 
     @classmethod
     def of(cls, block: DynamicBlock) -> tuple[_Fold, _Fold]:
-        """unique (r, fields), places (part * fields, r), their product is the matrix: for Re K and for Im K."""
+        """For Re K and for Im K."""
         size, fields = 3 ** len(block.fields), (3,) * len(block.fields)
         one = np.eye(size).reshape(size, *fields, 1)
         both = (block.transitions.parts(one, 0 * one), block.transitions.parts(0 * one, one))
@@ -46,26 +49,25 @@ class _Fold:
     @classmethod
     def _split(cls, matrix: Real) -> _Fold:
         unique: list[Real] = []
-        places = np.zeros((len(matrix), len(matrix)))
+        source, sign = np.zeros(len(matrix), np.int64), np.zeros(len(matrix))
         for i, row in enumerate(matrix):
-            if not row.any():
-                continue
-            known = next((j for j, one in enumerate(unique) if np.array_equal(np.abs(one @ row), one @ one)), len(unique))
-            if known == len(unique):
-                unique.append(row)
-            places[i, known] = np.sign(unique[known] @ row)
-        return cls(np.array(unique).reshape(len(unique), matrix.shape[1]), places[:, : len(unique)])
+            if row.any():
+                known = [j for j, one in enumerate(unique) if np.array_equal(np.abs(one @ row), one @ one)]
+                if not known:
+                    unique.append(row)
+                source[i] = known[0] if known else len(unique) - 1
+                sign[i] = np.sign(unique[source[i]] @ row)
+        return cls(np.array(unique).reshape(len(unique), matrix.shape[1]), source, sign)
 
 
 @cache
-def _folds(blocks: tuple[DynamicBlock, ...]) -> list[tuple[Real, Real]]:
-    """Of several blocks, for Re K and for Im K: (block, r, fields) and (block, part * fields, r), with zeros behind."""
+def _folds(blocks: tuple[DynamicBlock, ...]) -> list[_Fold]:
+    """Of several blocks side by side, for Re K and for Im K: (block, r, fields) with zeros behind, (block, part * fields) twice."""
     found = []
     for folds in zip(*map(_Fold.of, blocks), strict=True):
         most = max(len(fold.unique) for fold in folds)
         unique = [np.pad(fold.unique, ((0, most - len(fold.unique)), (0, 0))) for fold in folds]
-        places = [np.pad(fold.places, ((0, 0), (0, most - len(fold.unique)))) for fold in folds]
-        found.append((np.stack(unique), np.stack(places)))
+        found.append(_Fold(np.stack(unique), np.stack([fold.source for fold in folds]), np.stack([fold.sign for fold in folds])))
     return found
 
 
@@ -90,16 +92,16 @@ def _add(densities: Real, blocks: Sequence[DynamicBlock], starts: Integers, p: B
     """Blocks of one matrix X, to their places among the densities."""
     z, (k, n, m, w) = np.array(frequencies), p.upward
     kernels = [block.transitions.kernel(w[:, None], z) * to_power(w, block.transitions.power)[:, None] for block in blocks]
-    parts = [
-        np.array([block.transitions.imaginary for block in blocks], np.int64),
-        np.searchsorted(k, np.arange(len(densities) + 1)),
-    ]
-    vertices = Vertices.of(p)
-    given = (p.v, vertices.matrices(blocks[0].transitions.matrix), vertices.first, *parts, n, m)
-    for K, (unique, places) in zip((np.real, np.imag), _folds(tuple(blocks)), strict=True):
-        sums = np.zeros((*densities.shape[:2], len(blocks), len(z), unique.shape[1] * p.n_components))
-        compiled(_add_terms)(sums, unique, *given, np.ascontiguousarray(K(np.stack(kernels, axis=1))))
-        compiled(_place)(densities, starts, places, sums)
+    imaginary = np.array([block.transitions.imaginary for block in blocks], np.int64)
+    vertices, ends = Vertices.of(p), np.searchsorted(k, np.arange(len(densities) + 1))
+    X, kernel, o = vertices.matrices(blocks[0].transitions.matrix), np.stack(kernels, axis=1), p.n_components
+    for first in range(0, len(densities), CHUNK):
+        some, own = slice(first, first + CHUNK), slice(ends[first], ends[min(first + CHUNK, len(densities))])
+        given = (p.v[some], X[some], vertices.first, imaginary, ends[first : first + CHUNK + 1] - own.start, n[own], m[own])
+        for part, fold in zip((np.real, np.imag), _folds(tuple(blocks)), strict=True):
+            sums = np.zeros((*densities[some].shape[:2], len(blocks), len(z), fold.unique.shape[1] * o))
+            compiled(_add_terms)(sums, fold.unique, *given, np.ascontiguousarray(part(kernel[own])))
+            compiled(_place)(densities[some], starts, fold.source, fold.sign, sums, o)
 
 
 def _add_terms(
@@ -147,18 +149,21 @@ def _add_terms(
                         sums[k, m, block, omega, c] -= K * folded[block, c]
 
 
-def _place(densities: Real, starts: Integers, places: Real, sums: Real) -> None:  # pragma: no cover  (compiled)
-    """densities[k, n, start of block + (omega, row, o)] += sum over r of places[block, row, r] sums[k, n, block, omega, (r, o)]."""
-    blocks, rows, unique = places.shape
-    o = sums.shape[4] // unique
+def _place(
+    densities: Real, starts: Integers, source: Integers, sign: Real, sums: Real, o: int
+) -> None:  # pragma: no cover  (compiled)
+    """densities[k, n, start of block + (omega, row, c)] += sign[block, row] sums[k, n, block, omega, (source[block, row], c)]."""
+    blocks, rows = source.shape
+    size = rows * o
     for k in range(len(densities)):
         for n in range(densities.shape[1]):
             for block in range(blocks):
                 for omega in range(sums.shape[3]):
+                    start = starts[block] + omega * size
+                    there = densities[k, n, start : start + size].reshape(rows, o)
+                    found = sums[k, n, block, omega].reshape(sums.shape[4] // o, o)
                     for row in range(rows):
-                        start = starts[block] + (omega * rows + row) * o
-                        for r in range(unique):
-                            factor = places[block, row, r]
-                            if factor != 0:
-                                for c in range(o):
-                                    densities[k, n, start + c] += factor * sums[k, n, block, omega, r * o + c]
+                        factor, known = sign[block, row], source[block, row]
+                        if factor != 0:
+                            for c in range(o):
+                                there[row, c] += factor * found[known, c]

@@ -38,7 +38,7 @@ Bands = tuple[Complex, Complex, int, Real, Integers, Real, int]  # v, X, first_n
 BESIDE = 4  # frequencies for which densities are made as well: what error bars are taken from
 WORTH = 5  # frequencies for each (mu, T) point, from which a table is cheaper
 LARGEST = 4000  # windows: beyond them frequencies are too far apart, as seen from their width
-MOST_COSTS = 20000  # numbers in a table for each point of a run: adding it up is then still cheaper than densities everywhere
+MOST_COSTS = 1.0  # numbers in a table for each density (k, n, channel) of a run: adding it up costs what these would
 BYTES = 1.0e9  # of a table
 
 
@@ -90,7 +90,8 @@ class Spectrum:
             return None
         everything = {block.name: plan.observables for block in plan.dynamic_blocks}
         found = cls(plan, occupation, _numerators(plan, everything), edges)
-        return found if found.size <= MOST_COSTS * longest_run and 8 * found.size < BYTES else None
+        most = MOST_COSTS * longest_run * model.n_bands * plan.n_channels
+        return found if found.size <= most and 8 * found.size < BYTES else None
 
     def restricted(self, wanted: Mapping[str, tuple[Observable, ...]]) -> Spectrum:
         """To blocks with the observables that each is computed for."""
