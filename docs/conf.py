@@ -1,5 +1,6 @@
 """Sphinx: Markdown pages, generated parts put in when a page is read, equations as MathML (no network, no fonts)."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -47,8 +48,22 @@ def as_written(app, what, name, obj, options, lines):
         lines[:] = [".. code-block:: none", "", *(f"   {line}".rstrip() for line in lines), ""]
 
 
+LONG = 50  # letters of TeX: a longer equation in a line of text does not fit a phone
+
+
+def pieces(tex):
+    """A long equation in parts between which a line may break: before = + - outside of brackets."""
+    depth, found = 0, [""]
+    for token in re.findall(r"\\[A-Za-z]+|\\.| [=+-] |.", tex):
+        depth += (token in "({[") - (token in ")}]")
+        if depth == 0 and token in (" = ", " + ", " - ") and len(tex) > LONG:
+            found.append(r"{}")
+        found[-1] += token
+    return found
+
+
 def inline(writer, node):
-    writer.body.append(tex2mathml(node.astext(), as_block=False))
+    writer.body += [tex2mathml(piece, as_block=False) for piece in pieces(node.astext())]
     raise nodes.SkipNode
 
 

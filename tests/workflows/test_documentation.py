@@ -363,6 +363,9 @@ const check = (frame, page, width) => {
     return table.scrollWidth > room.clientWidth && (width < 600 || table.classList.contains("stacked") || !scrolls)
   })
   cut.push(...[...inside.querySelectorAll("article pre, div.math > span")].filter(one => one.scrollWidth > one.clientWidth + 1))
+  const edge = one => one.closest("li, p, td, dd")?.getBoundingClientRect().right ?? width
+  const beyond = one => one.getBoundingClientRect().right > edge(one) + 1
+  cut.push(...[...inside.querySelectorAll("article p math, article li math")].filter(beyond))
   const small = [...inside.images].filter(image => image.naturalWidth && image.clientWidth < Math.min(150, image.naturalWidth))
   const named_so = cut.map(one => one.textContent.trim().slice(0, 40))
   const bad = [...broken, ...lost, ...small.map(image => `${image.src} is ${image.clientWidth} px`), ...named_so]

@@ -401,7 +401,7 @@ def verification() -> str:
             f"{reference.value:.9g}, off by {verify.deviation(number, reference):.1e} ({reference.kind}: {reference.source})"
             for reference in case.references
         )
-        value = f"{verify.with_bar(number.value, number.error)} {number.unit}"
+        value = f"{verify.with_bar(number.value, number.error)} {number.unit.removeprefix('1').lstrip()}".rstrip()
         rows.append((case.name, what, value, f"{number.k_points:,}", row["verdict"], theirs))
     return stacked(("case", "what", "value(bar)", "k-points", "verdict", "others"), rows)
 

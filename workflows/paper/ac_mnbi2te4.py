@@ -224,12 +224,12 @@ def picture(bare: Case, normal: Case) -> Figure:
     drude = ("interband, reactive", "interband, absorptive", "with intraband, reactive", "with intraband, absorptive")
     return figure_of(
         [
-            panel(bare, ALONG_Z, "omega", f"as computed, gap {1e3 * bare.gap:.0f} meV, mu in it"),
-            panel(normal, ALONG_Z, "omega", f"Bi p raised, gap {1e3 * normal.gap:.0f} meV, mu in it"),
+            panel(bare, ALONG_Z, "omega", f"as computed, gap {1e3 * bare.gap:.0f} meV, μ in it"),
+            panel(normal, ALONG_Z, "omega", f"Bi p raised, gap {1e3 * normal.gap:.0f} meV, μ in it"),
             panel(bare, ALONG_Z, "mu", f"as computed, {at}"),
             panel(normal, ALONG_Z, "mu", f"Bi p raised, {at}"),
-            panel(normal, IN_PLANE, "omega", "Bi p raised, mu in the gap, spin in the plane"),
-            panel(normal, METALLIC, "mu", f"Bi p raised, {at}: xx;z, T-odd, tau = {TAU:g} fs", drude),
+            panel(normal, IN_PLANE, "omega", "Bi p raised, μ in the gap, spin in the plane"),
+            panel(normal, METALLIC, "mu", f"Bi p raised, {at}: xx;z, T-odd, τ = {TAU:g} fs", drude),
         ]
     )
 
