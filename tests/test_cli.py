@@ -248,6 +248,15 @@ def test_missing_input_file(wannier_spin: Command, folder: Path) -> None:
     assert_refused(wannier_spin("run", folder / "nothere.toml"), f"'{folder}/nothere.toml'", "No such file")
     for what in (folder, folder / "Pt"):  # where the files of a run are
         assert_refused(wannier_spin("run", what), f"'{what}'", f"`wannier-spin init {what}` writes one")
+    spaced = folder / "my data"  # a command that can be copied
+    assert_refused(wannier_spin("run", spaced), f"`wannier-spin init '{spaced}'` writes one")
+
+
+def test_what_to_type_next_is_quoted(wannier_spin: Command, folder: Path) -> None:
+    (folder / "my data").mkdir()
+    (folder / "crystal.h5").rename(folder / "my data" / "crystal.h5")
+    done = wannier_spin("check", folder / "my data" / "crystal.h5")
+    assert f"next: wannier-spin init '{folder}/my data/crystal.h5'" in done.out
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ def test_two_meshes() -> None:
 def test_the_same() -> None:
     for c in compared(ONE, ONE)[0]:
         assert (c.relative, c.in_bars, c.words) == (0, 0, "the same")
+        assert abs(c.entries[0].value) == np.abs(ONE[c.response].values).max() > 0  # the largest one is shown
 
 
 def test_what_is_wrong_is_seen() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -38,7 +39,7 @@ def init(
         raise InputError(f"'{target}' exists: choose another place with -o")
     text = draft(path, opened(path, options), target.parent)
     write_text(target, text + _as_lines(options))
-    print(f"written to {target}; read it, then: wannier-spin run {target} --dry-run")
+    print(f"written to {target}; read it, then: wannier-spin run {quote(str(target))} --dry-run")
 
 
 @app.command(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -136,8 +137,8 @@ def _verdict(checks: Sequence[Check], seedname: Path) -> str:
         names = ", ".join(c.name for c in failed)
         return f"fit for use with a doubt ({names}): `run` computes and warns; find out which of the causes named above it is"
     passed = sum(c.ok is True for c in checks)
-    following = f"run {seedname}" if seedname.suffix == ".toml" else f"init {seedname}"
-    return f"fit for use: all {passed} tests that could be made are passed; next: wannier-spin {following}"
+    following = "run" if seedname.suffix == ".toml" else "init"
+    return f"fit for use: all {passed} tests that could be made are passed; next: wannier-spin {following} {quote(str(seedname))}"
 
 
 def _group_checks(model: TightBindingModel, crystal: Structure) -> list[Check]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -338,9 +339,8 @@ def read_table(path: str | Path) -> tuple[dict[str, Any], str]:
     path = Path(path)
     if path.is_dir() or not (path.exists() or path.suffix):
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise InputError(
-            f"'{path}' {what}; expected an input file, INPUT.toml: `wannier-spin init {path}` writes one from the files of a run"
-        )
+        write = f"`wannier-spin init {quote(str(path))}` writes one from the files of a run"
+        raise InputError(f"'{path}' {what}; expected an input file, INPUT.toml: {write}")
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

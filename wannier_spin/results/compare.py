@@ -75,7 +75,8 @@ def _compared(a: ResponseTensor, b: ResponseTensor) -> Comparison:
     a, b = a.sel(**places), b.sel(**places)
     distance, bars = np.abs(a.values - b.values), a.error + b.error
     scale = max(float(np.abs(a.values).max()), float(np.abs(b.values).max()))
-    index = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(distance)), distance.shape))
+    furthest = distance if np.nanmax(distance) > ROUNDING * scale else np.abs(a.values)  # of the same the largest is shown
+    index = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(furthest)), furthest.shape))
     counts = distance > ROUNDING * scale
     with np.errstate(divide="ignore", invalid="ignore"):
         in_bars = np.where(counts, distance / bars, 0.0)

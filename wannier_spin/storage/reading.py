@@ -63,7 +63,8 @@ def _whole_tree(path: Path, *, own: bool) -> Tree:
     except Damaged as error:
         raise InputError(f"'{path}' is damaged: {error}; take a copy of it, or make it again") from error
     except OSError as error:
-        raise InputError(f"'{path}' is not a readable HDF5 file (truncated?): {error}") from error
+        what = str(error) if h5py.is_hdf5(path) else "it does not begin like one"
+        raise InputError(f"'{path}' is not a readable HDF5 file: {what}") from error
     except MemoryError as error:
         raise InputError(f"'{path}' needs more memory than there is: {error}") from error
     except Exception as error:  # h5py has an exception of some kind for everything that can be wrong in a file
