@@ -106,7 +106,8 @@ class BlochSum:
     second_order : whether the second derivatives (hessian, connection_gradient, slopes) are wanted. of_velocity : and if so, those
         that D_b v^a is made of (hessian, connection_gradient), too.
     operators : names of the model's operators that are wanted; one that it does not have is left out.
-    basis : (3, 3) whole numbers, reciprocal vectors (in reduced coordinates, rows) along which the coordinates of `on_cell` run.
+    basis : (3, 3) whole numbers, reciprocal vectors (in reduced coordinates, rows) along which the coordinates of `on_cell` and
+        `on_batch` run.
     """
 
     def __init__(
@@ -127,7 +128,7 @@ class BlochSum:
         # the longest range of k-points comes last, where a point is cheapest: vacuum directions (one point) first
         first, second, third = (int(i) for i in np.argsort(model.periodic, kind="stable"))
         self.axes = (first, second, third)
-        self.planes = Planes(model.R_vectors[:, self.axes], self._operators, self.n_operators, self.n_bands)
+        self.planes = Planes((model.R_vectors @ self.basis.T)[:, self.axes], self._operators, self.n_operators, self.n_bands)
 
     @property
     def n_operators(self) -> int:
@@ -150,15 +151,18 @@ class BlochSum:
             stack[:, i] = (phase @ operator.reshape(R, -1)).reshape(-1, n, n)
         return self._unpack(stack)
 
-    def on_batch(self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64], used: Mask | None = None) -> BlochMatrices:
+    def on_batch(self, k1: float, k2: Real, k3: Real, used: Mask | None = None, lean: Real | None = None) -> BlochMatrices:
         """Tensor-product batch: one value on the first of `axes`, several on the other two.
 
         used : (k2, k3) mask of the wanted points; None: all. The points come with k3 running fastest, see `batch_points`.
+        lean : (k2,) what is added to k3 on each line; None: nothing.
         """
         plane = self.planes.at(k1)  # (R2, R3, n*op*n)
         R2, R3 = len(self.planes.R2), len(self.planes.R3)
         second = np.exp(2j * np.pi * np.outer(k2, self.planes.R2)) @ plane.reshape(R2, -1)
         second = second.reshape(len(k2), R3, -1)
+        if lean is not None:
+            second *= np.exp(2j * np.pi * np.outer(lean, self.planes.R3))[..., None]
         third = np.exp(2j * np.pi * np.outer(k3, self.planes.R3))
         if used is None:
             stack = third @ second  # (k2, k3, op*n*n)
@@ -198,17 +202,20 @@ class BlochSum:
             start += 3 * size if name in sloped else 0
         return places
 
-    def batch_points(
-        self, k1: float, k2: NDArray[np.float64], k3: NDArray[np.float64], used: Mask | None = None
-    ) -> NDArray[np.float64]:
+    def batch_points(self, k1: float, k2: Real, k3: Real, used: Mask | None = None, lean: Real | None = None) -> Real:
         """The k-points of `on_batch`, (nk, 3) in reduced coordinates."""
         second, third = np.meshgrid(k2, k3, indexing="ij")
+        third = third if lean is None else third + lean[:, None]
         used = np.ones(second.shape, bool) if used is None else used
         points = np.empty((int(used.sum()), 3))
         points[:, self.axes[0]] = k1
         points[:, self.axes[1]] = second[used]
         points[:, self.axes[2]] = third[used]
-        return points
+        return self.in_reduced(points)
+
+    def in_reduced(self, x: Real) -> Real:
+        """Coordinates along `basis` (p, 3) as reduced ones (p, 3)."""
+        return x if np.array_equal(self.basis, np.eye(3)) else x @ self.basis
 
     def plane_bytes(self) -> int:
         """Memory that the sums along the first axis hold."""

@@ -11,15 +11,19 @@ from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
 from wannier_spin.errors import Interrupted
-from wannier_spin.integrals.algorithm import Control, Integral, Round
+from wannier_spin.integrals.algorithm import Control, Execution, Integral, Round
 from wannier_spin.integrals.channels import Tolerance
-from wannier_spin.integrals.meshes import GROWTH, first_points, mesh_points, next_points
+from wannier_spin.integrals.mesh import OnMesh
+from wannier_spin.integrals.meshes import GROWTH, first_mesh, length_of, mesh_of, next_mesh
 from wannier_spin.integrals.plan import Plan
+from wannier_spin.integration.parallel import SERIAL
+from wannier_spin.integration.superlattice import Superlattice
 from wannier_spin.occupation import Occupation
-from wannier_spin.symmetry import Operation, magnetic_group
+from wannier_spin.symmetry import Operation, group_from_database, magnetic_group, mesh_operations
 
 SHEET = ws.models.pt_antiferromagnet()
 NAMES = ["spin_hall", "nonlinear_extrinsic_spin_magnetization"]
+RUN = Execution(1.0, SERIAL)
 SCAN = {"mu": [0.1, 0.3], "temperature": 2000.0}
 
 
@@ -188,9 +192,9 @@ def assert_same(found: ws.ResultSet, expected: ws.ResultSet) -> None:
 def test_points_of_meshes() -> None:
     """Twice a prime, alike in all periodic directions, denser about as the limits of growth say."""
     sheet = integral(ws.models.rashba_exchange())
-    assert first_points(sheet) == (14, 14, 1)
+    assert first_mesh(sheet) == Superlattice((14, 14, 1))
     for excess in (0.1, 1.0, 1.5, 3.0, 1e9):
-        n, m, one = next_points(sheet, (22, 22, 1), excess, 2.0)
+        n, m, one = next_mesh(sheet, Superlattice((22, 22, 1)), excess, 2.0).points
         assert n == m
         assert one == 1
         assert 22 * GROWTH[0] <= n <= 22 * GROWTH[1] + 4
@@ -198,8 +202,64 @@ def test_points_of_meshes() -> None:
         assert all(n // 2 % divisor for divisor in range(2, n // 2))
     _, structure, _ = symmetric_models()["rashba 4m'm'"]
     long = replace(ws.models.rashba_exchange(), lattice=np.diag([1.0, 2.0, 1.0]) @ ws.models.rashba_exchange().lattice)
-    assert mesh_points(integral(long), 44) == (46, 22, 1)
-    assert mesh_points(integral(long, magnetic_group(structure).point_operations), 44) == (46, 46, 1)
+    length = 44 * float(np.linalg.norm(long.lattice[0]))
+    assert mesh_of(integral(long), length) == Superlattice((46, 22, 1))
+    assert mesh_of(integral(long, magnetic_group(structure).point_operations), length) == Superlattice((46, 46, 1))
+
+
+def test_meshes_of_a_long_cell_are_nearly_isotropic() -> None:
+    """In three dimensions as fine as asked for in all directions, with fewer points than any mesh along the lattice vectors."""
+    model, structure, _ = symmetric_models()["zincblende -43m1'"]
+    given = integral(model, magnetic_group(structure).point_operations)
+    assert mesh_of(given, length_of(given, Superlattice((10, 10, 10)))).n_points <= 1000
+    long = replace(model, lattice=np.diag([1.0, 1.0, 1.6]) * np.linalg.norm(model.lattice[0]))  # tetragonal
+    group = group_from_database(661)  # P4
+    for length in (7.0, 12.0):
+        mesh = mesh_of(integral(long, group), length)
+        assert length <= length_of(integral(long), mesh)
+        assert mesh.n_points < 0.9 * length**3 / abs(np.linalg.det(long.lattice))  # what a primitive tetragonal one has at best
+        assert mesh_operations(group, mesh.points, (0.0, 0.0, 0.0), mesh.vectors) == group
+
+
+TETRAGONAL = np.array([[4], [4], [6]]) * [[-1, 1, 1], [1, -1, 1], [1, 1, -1]]  # 4 x 4 x 6 cubes of a face-centred crystal
+
+
+def test_a_skewed_mesh_sums_what_its_points_sum() -> None:
+    """All of them, the irreducible ones, and the half mesh."""
+    model, structure, _ = symmetric_models()["zincblende -43m1'"]
+    group = mesh_operations(magnetic_group(structure).point_operations, (1, 1, 1), (0, 0, 0), TETRAGONAL)
+    assert len(group) == 16
+    mesh, half = (Superlattice.of(V, model.lattice) for V in (TETRAGONAL, TETRAGONAL // 2))
+    assert not mesh.skew.straight
+    whole, few = (OnMesh(mesh.points, skew=mesh.skew).sums(integral(model, ops), RUN) for ops in ((), group))
+    coarse = OnMesh(half.points, skew=half.skew).sums(integral(model), RUN)
+    assert few.evaluations < 0.2 * whole.evaluations
+    assert whole.evaluations == 8 * coarse.evaluations == 4 * 4 * 6 * 4
+    scale = np.abs(whole.fine).max()
+    assert scale > 1e-6
+    assert np.abs(few.fine - whole.fine).max() < 1e-10 * scale
+    for sums in (few, whole):
+        assert sums.difference is not None
+        assert np.abs(sums.difference).max() > 1e-6 * scale
+        assert np.abs(sums.fine - sums.difference - coarse.fine).max() < 1e-10 * scale
+
+
+def test_resuming_with_skewed_meshes(tmp_path: Path) -> None:
+    """In three dimensions: the meshes that were done are those of the whole run."""
+    model, structure, _ = symmetric_models()["zincblende -43m1'"]
+    options = {"names": "spin_hall", "model": model, "mu": -1.3, "temperature": 3000.0, "symmetry": structure}
+    model = replace(model, lattice=model.lattice @ np.diag([1.0, 1.0, 2.0]))
+    options |= {"model": model, "symmetry": replace(structure, lattice=model.lattice)}
+    path, rounds, whole = tmp_path / "c.h5", list[Round](), compute(3e-2, **options)
+    with pytest.raises(Interrupted):
+        compute(3e-2, **options, control=Control(path, False, rounds.append, lambda: bool(rounds)))
+    resumed = compute(3e-2, **options, control=Control(path, True))
+    assert_same(resumed, whole)
+    notes = whole.facts.notes
+    assert len(notes["meshes"]) == len(notes["superlattices"]) > 1
+    assert any(np.count_nonzero(V) > 3 for V in notes["superlattices"])
+    assert [abs(round(np.linalg.det(V))) for V in notes["superlattices"]] == np.prod(notes["meshes"], axis=1).tolist()
+    assert resumed.facts.notes["superlattices"] == notes["superlattices"]
 
 
 def integral(model: ws.TightBindingModel, group: Sequence[Operation] = ()) -> Integral:

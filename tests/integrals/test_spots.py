@@ -24,6 +24,7 @@ from wannier_spin.integrals.mesh import OnMesh
 from wannier_spin.integrals.spots import Spot, integrate, spot_integrand
 from wannier_spin.integration.adaptive import Limits
 from wannier_spin.integration.bumps import Bump
+from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.prepared import prepare
 from wannier_spin.request import Request
@@ -218,15 +219,15 @@ def test_room_for_spots() -> None:
     """About the gap next to a hot point, once for several points next to it; none where there is no room, or no small gap."""
     given = integral_of_sheet(1e-3)
     hot = [Hot(np.array([0.39, 0.15, 0.0]), 3.0, 0.0, 1e-4), Hot(np.array([0.37, 0.13, 0.0]), 2.0, 0.0, 1e-4)]
-    points, step = (26, 26, 1), 0.2
-    ((bump, gap),) = bumps_at(given, hot, points, step, Room(8, 5.0))
+    step, spacings = 0.2, Mesh((26, 26, 1), (0, 0, 0)).spacings(given.model.lattice)
+    ((bump, gap),) = bumps_at(given, hot, spacings, step, Room(8, 5.0))
     assert gap.k[:2] == pytest.approx(K0, abs=1e-5)
     assert gap.size == pytest.approx(2e-3, rel=1e-3)
     assert bump.radius == pytest.approx(4 * 2 * np.pi / 26)
-    assert bumps_at(given, hot, points, step, Room(0, 5.0)) == []
-    assert bumps_at(given, hot, points, step, Room(8, 0.99 * bump.volume(2))) == []
-    assert bumps_at(given, hot, (6, 6, 1), step, Room(8, 100.0)) == []  # a ball that meets its own images
-    assert bumps_at(integral_of_sheet(0.2), hot, points, step, Room(8, 5.0)) == []
+    assert bumps_at(given, hot, spacings, step, Room(0, 5.0)) == []
+    assert bumps_at(given, hot, spacings, step, Room(8, 0.99 * bump.volume(2))) == []
+    assert bumps_at(given, hot, spacings * 26 / 6, step, Room(8, 100.0)) == []  # a ball that meets its own images
+    assert bumps_at(integral_of_sheet(0.2), hot, spacings, step, Room(8, 5.0)) == []
 
 
 def integral_of_sheet(half_gap: float) -> Integral:

@@ -10,13 +10,15 @@ from integrals.test_cut import inside, spot
 from wannier_spin.integrals.cut import Cut
 from wannier_spin.integrals.stages import STAGES, Reached, Stage
 from wannier_spin.integrals.sums import Rows, Sums
+from wannier_spin.integration.superlattice import Skew, Superlattice
 from wannier_spin.storage import check_tree, read_tree, write_tree
 
 RANDOM = np.random.default_rng(8)
 SCAN, CHANNELS = 4, 3
 ROWS = Rows(RANDOM.normal(size=(2, 3, CHANNELS)), np.array([0, 1, 2, 2]), {"a": RANDOM.normal(size=(2, SCAN))})
 FINE, DIFFERENCE, MOVED = RANDOM.normal(size=(3, SCAN, CHANNELS))
-STAGED = (Stage((6, 6, 1), 20, 0.5, np.array([0.3, 0.1])), Stage((9, 10, 1), 31, 1.5, np.array([0.2, 0.05])))
+SKEWED = Superlattice((9, 10, 2), Skew((1, -2, 3), ((1, 1, 0), (0, 1, 0), (0, -1, 1))))
+STAGED = (Stage(Superlattice((6, 6, 1)), 20, 0.5, np.array([0.3, 0.1])), Stage(SKEWED, 31, 1.5, np.array([0.2, 0.05])))
 REACHED = Reached(STAGED, Sums(FINE, DIFFERENCE, np.array([0.1, np.inf]), 31, rows=ROWS), None, 51, 0.0)
 
 
@@ -38,7 +40,7 @@ def test_kept(tmp_path: Path, moved: np.ndarray | None, spots: int) -> None:
     assert found.on_boxes
     assert (found.spent, found.of_boxes) == (51, 1e7)
     for ours, theirs in zip(reached.stages, found.stages, strict=True):
-        assert (ours.points, ours.evaluations, ours.seconds) == (theirs.points, theirs.evaluations, theirs.seconds)
+        assert (ours.superlattice, ours.evaluations, ours.seconds) == (theirs.superlattice, theirs.evaluations, theirs.seconds)
         assert np.array_equal(ours.bars, theirs.bars)
     assert found.sums is not None
     for name in ("fine", "difference", "minima"):
@@ -75,6 +77,8 @@ def test_notes() -> None:
     assert Reached().notes() == {}
     cut = Cut().with_spot(spot(0), inside(0, 10))
     notes = replace(REACHED, cut=cut).notes()
-    assert notes["meshes"] == [[6, 6, 1], [9, 10, 1]]
+    assert notes["meshes"] == [[6, 6, 1], [9, 10, 2]]
+    assert notes["superlattices"] == [[[6, 0, 0], [0, 6, 0], [0, 0, 1]], [[9, 9, 0], [1, 11, 0], [-2, -1, 2]]]
+    assert "superlattices" not in replace(REACHED, stages=STAGED[:1]).notes()
     assert notes["k_points_of_meshes"] == [20, 31]
     assert list(notes["hot_spots"]) == ["1"]

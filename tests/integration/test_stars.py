@@ -7,6 +7,7 @@ import pytest
 
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.stars import KAPPA, OUTLIER, decay_per_octave, stars
+from wannier_spin.integration.superlattice import Superlattice
 
 FCC = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2
 HEXAGONAL = np.array([[1, 0, 0], [-0.5, 3**0.5 / 2, 0], [0, 0, 1.7]])
@@ -18,7 +19,7 @@ NO_SHIFT = (0.0, 0.0, 0.0)
 
 @pytest.mark.parametrize(("name", "sizes"), [("sc", [6, 12, 8]), ("fcc", [12, 6, 24]), ("bcc", [8, 6, 12])])
 def test_shells_of_cubic_lattices(name, sizes):
-    found = stars((24, 24, 24), NO_SHIFT, LATTICES[name], ALL)
+    found = stars(Mesh((24, 24, 24), NO_SHIFT), LATTICES[name], ALL)
     assert [found.factors[rows[0]].sum() for rows in found.outer] == sizes
 
 
@@ -27,7 +28,7 @@ def test_shells_of_cubic_lattices(name, sizes):
 def test_vectors_lie_in_the_cell_of_the_superlattice(name, points):
     """No shorter vector has the same cosine on the mesh: else the amplitude at a large R would be that of a small one."""
     lattice = LATTICES[name]
-    found = stars(points, NO_SHIFT, lattice, ALL)
+    found = stars(Mesh(points, NO_SHIFT), lattice, ALL)
     R = found.vectors[found.factors > 0]
     assert len(R) > 20
     G = np.array(list(itertools.product(range(-2, 3), repeat=3))) * points
@@ -46,7 +47,7 @@ def test_phases_are_sums_of_cosines(shift):
     rng = np.random.default_rng(3)
     weights = rng.integers(0, 3, points)
     mesh = Mesh(points, shift, weights)
-    found = stars(points, shift, TRICLINIC, ALL)
+    found = stars(mesh, TRICLINIC, ALL)
     batch = mesh.transposed(axes).batches(30)[1]
     k2, k3 = (x.ravel() for x in np.meshgrid(batch.k2, batch.k3, indexing="ij"))
     used = np.ones(len(k2), bool) if batch.used is None else batch.used.ravel()
@@ -58,20 +59,20 @@ def test_phases_are_sums_of_cosines(shift):
         expected = np.concatenate([expected, np.einsum("jd,jkd->jk", found.factors, np.cos(angles - found.angles[:, None]))])
     assert np.abs(expected).max() > 1
     assert found.n_rows == len(expected)
-    assert np.abs(found.phases(batch.k1, batch.k2, batch.k3, batch.used, axes) - expected).max() < 1e-12
+    assert np.abs(found.phases(batch, axes) - expected).max() < 1e-12
 
 
 def bar_and_error(function, exact, points, dimension):
     """Bar of the mean of a function of x = 2 pi k over a mesh, and its error."""
     periodic = tuple(i < dimension for i in range(3))
     mesh = Mesh(tuple(points if p else 1 for p in periodic), NO_SHIFT)
-    found = stars(mesh.points, mesh.shift, np.eye(3), periodic)
+    found = stars(mesh, np.eye(3), periodic)
     mean, sums = 0.0, np.zeros(found.n_rows)
     for batch in mesh.batches(4096):
         k2, k3 = np.meshgrid(batch.k2, batch.k3, indexing="ij")
         F = function(*(2 * np.pi * np.array(x) for x in (np.full_like(k2, batch.k1), k2, k3)[:dimension])).ravel()
         mean += F.sum() / mesh.n_points
-        sums += found.phases(batch.k1, batch.k2, batch.k3, batch.used, (0, 1, 2)) @ F / mesh.n_points
+        sums += found.phases(batch, (0, 1, 2)) @ F / mesh.n_points
     rows, (factors,) = found.scaled(sums[:, None, None], [sums[:, None, None]])
     return float(np.sqrt(((rows * factors[..., None]) ** 2).sum())), abs(mean - exact)
 
@@ -104,10 +105,41 @@ def test_bars_of_exponentials():
     assert bars[2] < 1e-3 * bars[0]
 
 
+def test_stars_of_a_superlattice_do_not_depend_on_how_it_is_written():
+    """The bars of a mesh along the lattice vectors, and of the same points as a skewed mesh of another basis."""
+    basis = np.array([[1, 1, 0], [0, 1, 0], [1, 0, 1]])
+    other = np.linalg.inv(basis) @ TRICLINIC  # its lattice vectors are the same lattice
+    skewed = Superlattice.of(np.array(np.diag((10, 10, 12)) @ basis, np.int64), other)
+    assert not skewed.skew.straight
+    straight = stars(Mesh((10, 10, 12), NO_SHIFT), TRICLINIC, ALL)
+    found = stars(Mesh(skewed.points, NO_SHIFT, skew=skewed.skew), other, ALL)
+    assert [len(rows) for rows in found.outer] == [len(rows) for rows in straight.outer]
+    assert np.abs(np.array(found.octaves) - straight.octaves).max() < 1e-12
+    vectors = found.vectors[found.factors > 0] @ np.array(skewed.skew.basis) @ other
+    G = np.array(list(itertools.product(range(-2, 3), repeat=3))) * (10, 10, 12) @ TRICLINIC
+    step = 0.5 * np.linalg.norm(np.array(skewed.skew.basis) @ other, axis=1).sum()
+    assert len(vectors) > 20
+    assert (np.linalg.norm(vectors, axis=1) <= np.linalg.norm(vectors[:, None] - G, axis=-1).min(axis=1) + step).all()
+
+
+def test_phases_of_a_skewed_mesh():
+    """At the points of a batch whose lines lean, sums of cosines of the same k.R."""
+    lattice = Superlattice.of(2 * np.array([[-1, 3, -2], [-2, 1, 1], [-3, -3, -1]]), TRICLINIC)
+    mesh = Mesh(lattice.points, NO_SHIFT, skew=lattice.skew)
+    found = stars(mesh, TRICLINIC, ALL)
+    leaning = [batch for batch in mesh.batches(1000) if batch.lean is not None and np.abs(batch.lean).max() > 0.1]
+    batch = leaning[-1]
+    k2, k3 = np.meshgrid(batch.k2, batch.k3, indexing="ij")
+    k = np.stack([np.full(k2.size, batch.k1), k2.ravel(), (k3 + batch.lean[:, None]).ravel()], axis=1)
+    expected = np.einsum("jd,jkd->jk", found.factors, np.cos(2 * np.pi * np.einsum("jdi,ki->jkd", found.vectors, k)))
+    assert np.abs(expected).max() > 1
+    assert np.abs(found.phases(batch, (0, 1, 2)) - expected).max() < 1e-12
+
+
 def test_no_mesh_no_star():
-    assert stars((1, 1, 1), NO_SHIFT, np.eye(3), ALL) is None
-    assert stars((1, 1, 9), NO_SHIFT, np.eye(3), (True, True, False)) is None
-    small = stars((2, 2, 2), NO_SHIFT, np.eye(3), ALL)
+    assert stars(Mesh((1, 1, 1), NO_SHIFT), np.eye(3), ALL) is None
+    assert stars(Mesh((1, 1, 9), NO_SHIFT), np.eye(3), (True, True, False)) is None
+    small = stars(Mesh((2, 2, 2), NO_SHIFT), np.eye(3), ALL)
     assert [len(rows) for rows in small.outer] == [1, 1, 1]
     assert [len(rows) for rows in small.inner] == [0, 0, 0]  # no decay can be known: the amplitude itself is the bar
 

@@ -8,6 +8,7 @@ import pytest
 from symmetry.structures import NONE, crystal, cumnas, iron, mn3sn, symmetric_models, tellurium
 
 from wannier_spin import read_structure
+from wannier_spin.integration.superlattice import Superlattice
 from wannier_spin.symmetry import group_from_database, irreducible_weights, kpoints, magnetic_group, mesh_operations
 from wannier_spin.symmetry.operations import distinct
 
@@ -31,6 +32,33 @@ def orbits(operations, points, shift):
         assert np.abs(images - np.round(images)).max() < 1e-6
         found.append(frozenset(tuple(int(x) for x in row) for row in np.round(images).astype(int) % n))
     return set(found)
+
+
+SKEWED = {  # of body-centred tetragonal and trigonal cells: points on the diagonal of H, what is below it, U
+    "iron": (iron((0, 0, 2.2)), 2 * np.array([[-1, 1, 1], [1, -1, 1], [1, 1, -1]])),
+    "tellurium": (tellurium(), np.array([[2, 1, 0], [-1, 1, 0], [0, 0, 3]])),
+}
+
+
+@pytest.mark.parametrize("name", SKEWED)
+def test_weights_of_a_skewed_mesh(name):
+    """Orbits of the points k for which V k is whole, found as sets of vectors."""
+    structure, V = SKEWED[name]
+    operations = mesh_operations(operations_of(structure), (1, 1, 1), (0, 0, 0), V)
+    assert len(operations) > 2
+    found = Superlattice.of(V, structure.lattice)
+    weights = irreducible_weights(operations, found.points, (0, 0, 0), found.skew.below, np.array(found.skew.basis))
+    assert weights.sum() == abs(round(np.linalg.det(V)))
+    index = np.argwhere(np.ones(found.points, bool))
+    k = np.linalg.solve(found.vectors, index.T).T
+    images = np.stack([operation.act_on_k(k) for operation in operations], axis=1)
+    names = np.round(images % 1.0 * 1e6).astype(int) % 1_000_000
+    assert {tuple(x) for x in names.reshape(-1, 3)} <= {tuple(x) for x in np.round(k % 1.0 * 1e6).astype(int) % 1_000_000}
+    orbits = {frozenset(map(tuple, row)) for row in names.tolist()}
+    assert sorted(weights[weights > 0].tolist()) == sorted(map(len, orbits))
+    assert np.count_nonzero(weights) < weights.size
+    first = {tuple(x): w for x, w in zip(np.round(k % 1.0 * 1e6).astype(int) % 1_000_000, weights.ravel(), strict=True)}
+    assert all(sorted(first[x] for x in orbit) == [0] * (len(orbit) - 1) + [len(orbit)] for orbit in orbits)
 
 
 CASES = [

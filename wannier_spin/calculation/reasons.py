@@ -78,7 +78,7 @@ class _NearGaps:
         mesh = OnMesh(_points(model)).mesh(integral)
         used = np.ones(mesh.points, bool) if mesh.weights is None else mesh.weights > 0
         k = np.argwhere(used) / np.array(mesh.points)
-        axes = mesh_axes(model.lattice, mesh.points, [])
+        axes = mesh_axes(mesh.spacings(model.lattice), [])
         found = []
         for part in np.array_split(k, max(len(k) // 64, 1)):
             gaps = NearestGaps.of(geometry_at(integral, part), axes)

@@ -68,11 +68,12 @@ class Judged:
 class Bars:
     """What a mesh sums for its bars: Fourier sums, and what small gaps between its points may hide.
 
-    axes : of what a point stands for, see `hidden.mesh_axes`. step : what an energy changes by from one point to the next, eV (root
-    mean square). invariant : coordinates of what the group leaves; None: no group.
+    spacings, axes : of the mesh, and of what a point of it stands for, see `hidden.mesh_axes`. step : what an energy changes by
+    from one point to the next, eV (root mean square). invariant : coordinates of what the group leaves; None: no group.
     """
 
     stars: Stars
+    spacings: Real
     axes: Real
     step: float
     plan: Plan
@@ -89,11 +90,12 @@ class Bars:
 
         invariant : of `Judged.channels`.
         """
-        found = stars(mesh.points, mesh.shift, model.lattice, model.periodic)
+        found = stars(mesh, model.lattice, model.periodic)
         if found is None:
             return None
-        axes = mesh_axes(model.lattice, mesh.points, [op.rotation for op in judged.operations])
-        found_for = (found, axes, _step(model, axes), plan, judged)
+        spacings = mesh.spacings(model.lattice)
+        axes = mesh_axes(spacings, [op.rotation for op in judged.operations])
+        found_for = (found, spacings, axes, _step(model, axes), plan, judged)
         most = max(AFFORDABLE * model.n_bands**2 // max(plan.n_channels, 1), LEAST_SCAN)
         if scan.n_points <= most:
             return cls(*found_for, subset(scan, scan.n_points, scan.shape[1]), None, invariant)

@@ -80,8 +80,7 @@ class Cutting:
             sample = bars.sample
             held = sample.among(self.wanted.judged(integral.occupation))
             hot = hot_points(peaks, allowed, sample.occupation, held)
-            points = np.array(summed.mesh.points)[np.argsort(summed.how.source.axes)]
-            return bumps_at(integral, hot, points.tolist(), bars.step, self._room(cut))
+            return bumps_at(integral, hot, bars.spacings, bars.step, self._room(cut))
 
         bumps: list[tuple[Bump, Gap]] | None = comm.bcast(together(comm, found))
         return bumps

@@ -56,18 +56,17 @@ def hot_points(peaks: Peaks, allowed: Real, scan: Occupation, judged: NDArray[np
     return [found[i] for i in order]
 
 
-def bumps_at(integral: Integral, hot: Sequence[Hot], points: Sequence[int], step: float, room: Room) -> list[tuple[Bump, Gap]]:
+def bumps_at(integral: Integral, hot: Sequence[Hot], spacings: Real, step: float, room: Room) -> list[tuple[Bump, Gap]]:
     """Bumps about the small gaps next to hot points, as many as there is room for.
 
-    points : of the mesh. step : what an energy changes by from one point to the next, eV. What is hot without a small gap is left
-    to the mesh: it is not one spot, but the scale of the bands.
+    spacings : of the mesh, (d, 3). step : what an energy changes by from one point to the next, eV. What is hot without a small gap
+    is left to the mesh: it is not one spot, but the scale of the bands.
     """
     model = integral.model
     assert isinstance(model, TightBindingModel)
     reciprocal = model.to_cartesian
-    several = np.array(points) > 1
-    spacing = float((np.linalg.norm(reciprocal, axis=1) / np.array(points))[several].max())
-    near = _Near(integral, mesh_axes(model.lattice, points, [op.rotation for op in integral.reducing]), spacing, step, reciprocal)
+    spacing = float(np.linalg.norm(spacings, axis=1).max())
+    near = _Near(integral, mesh_axes(spacings, [op.rotation for op in integral.reducing]), spacing, step, reciprocal)
     found: list[tuple[Bump, Gap]] = []
     for one in hot:
         if any(bump.distance(one.k) < APART * spacing for bump, _ in found):

@@ -221,14 +221,12 @@ def _filled(gap: Real, kT: Real) -> Real:
     return np.asarray(np.tanh(gap / (4 * np.maximum(kT, np.finfo(float).tiny))))
 
 
-def mesh_axes(lattice: Real, points: Sequence[int], rotations: Sequence[Real]) -> Real:
+def mesh_axes(spacings: Real, rotations: Sequence[Real]) -> Real:
     """Rows that span an ellipsoid like the cell in k that a point of a mesh stands for, Cartesian: (3, 3), 1/angstrom.
 
     It has the symmetry of the rotations (3, 3) (Cartesian), which the parallelepiped of the spacings has not. Directions with one
-    point are left out: nothing is known of them. lattice : (3, 3), rows, angstrom.
+    point are left out: nothing is known of them. spacings : (d, 3), see `Mesh.spacings`.
     """
-    several = np.array(points) > 1
-    spacings = 2 * np.pi * np.linalg.inv(lattice).T[several] / np.array(points)[several, None]
     metric = spacings.T @ spacings
     if len(rotations):
         metric = np.mean([R @ metric @ R.T for R in rotations], axis=0)

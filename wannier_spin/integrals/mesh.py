@@ -30,6 +30,7 @@ from wannier_spin.integrals.watch import Watch
 from wannier_spin.integration.bumps import Bump, outside
 from wannier_spin.integration.grid import Batch, Mesh, MeshMean, Partial, mean_over_runs
 from wannier_spin.integration.peaks import Peaks
+from wannier_spin.integration.superlattice import STRAIGHT, Skew
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 from wannier_spin.symmetry import Operation, irreducible_weights, mesh_operations
@@ -45,17 +46,19 @@ MOST_RUNS = 1024  # of a large mesh: after each the sums are added up with care,
 class OnMesh:
     """A uniform mesh k = (i + shift)/points, of which irreducible points are evaluated. See `Algorithm`.
 
-    bars : whether its sums get error bars; they cost some time. bumps : parts of the zone that are left out.
+    bars : whether its sums get error bars; they cost some time. bumps : parts of the zone that are left out. skew : of the mesh of
+    another superlattice, see `integration.superlattice`.
     """
 
     points: tuple[int, int, int]
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
     bars: bool = True
     bumps: tuple[Bump, ...] = ()
+    skew: Skew = STRAIGHT
 
     def mesh(self, integral: Integral) -> Mesh:
         """With the weights of irreducible points."""
-        return irreducible_mesh(Mesh(self.points, self.shift), integral.reducing)
+        return irreducible_mesh(Mesh(self.points, self.shift, skew=self.skew), integral.reducing)
 
     def sums(self, integral: Integral, execution: Execution) -> Sums:
         """See `Algorithm`."""
@@ -75,7 +78,7 @@ class OnMesh:
         channels = invariant if judged.reduced else None
         if spectrum is not None and channels is not None:
             spectrum = spectrum.restricted(channels.selection.wanted)
-        source = dense.bloch_sum(model) if channels is None else channels.selection.bloch_sum(model)
+        source = (dense if channels is None else channels.selection).bloch_sum(model, mesh.skew.coordinates)
         oriented = mesh.transposed(source.axes)
         source.planes.expect(oriented.first_axis)
         bars = Bars.of(model, mesh, dense, judged, invariant, occupation) if self.bars else None
@@ -132,11 +135,10 @@ class Summed:
 
     def _points(self) -> Real:
         """Those that are evaluated, in reciprocal lattice vectors: (p, 3)."""
-        given = np.ones(self.mesh.points, bool) if self.mesh.weights is None else self.mesh.weights > 0
-        found = (np.argwhere(given) + np.array(self.mesh.shift)) / np.array(self.mesh.points)
+        found = self.mesh.used_points()
         k = np.empty_like(found)
         k[:, self.how.source.axes] = found
-        return k
+        return self.how.source.in_reduced(k)
 
 
 def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
@@ -146,10 +148,11 @@ def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
     """
     if not operations:
         return mesh
-    usable = mesh_operations(operations, mesh.points, mesh.shift)
+    usable = mesh_operations(operations, mesh.points, mesh.shift, mesh.superlattice.vectors)
     if mesh.nested:
-        usable = mesh_operations(usable, *mesh.coarse)
-    return replace(mesh, weights=irreducible_weights(usable, mesh.points, mesh.shift))
+        usable = mesh_operations(usable, mesh.coarse.points, mesh.coarse.shift, mesh.coarse.superlattice.vectors)
+    skew = mesh.skew
+    return replace(mesh, weights=irreducible_weights(usable, mesh.points, mesh.shift, skew.below, np.array(skew.basis)))
 
 
 def check_directions(model: TightBindingModel, mesh: Mesh) -> None:
@@ -259,11 +262,11 @@ class _MeshSums:
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
             for batch in run:
                 geometry, sea, surface = self._densities(batch)
-                k = self.source.batch_points(batch.k1, batch.k2, batch.k3, batch.used)
+                k = self._points(batch)
                 weights = batch.weights if self.weigh is None else batch.weights * self.weigh(k)
                 self._add(totals, replace(batch, weights=weights), geometry, sea, surface)
                 if self.bars is not None:
-                    phases = self.bars.stars.phases(batch.k1, batch.k2, batch.k3, batch.used, self.source.axes) * weights
+                    phases = self.bars.stars.phases(batch, self.source.axes) * weights
                     beside = self._beside(k, batch.weights, geometry, sea)
                     by_point = self.bars.add(further[: self.bars.size], phases, beside, geometry.group_energies, sea, surface)
                     if self.profile is not None:
@@ -286,8 +289,12 @@ class _MeshSums:
             of_gaps = of_gaps * self.weigh(there.reshape(-1, 3)).reshape(gaps.now.shape)
         return self.bars.beside(gaps, of_gaps, sea)
 
+    def _points(self, batch: Batch) -> Real:
+        """Of a batch, in reciprocal lattice vectors: (p, 3)."""
+        return self.source.batch_points(batch.k1, batch.k2, batch.k3, batch.used, batch.lean)
+
     def _densities(self, batch: Batch) -> tuple[BandGeometry, Real, Real]:
-        bloch = self.source.on_batch(batch.k1, batch.k2, batch.k3, batch.used)
+        bloch = self.source.on_batch(batch.k1, batch.k2, batch.k3, batch.used, batch.lean)
         geometry = self.plan.geometry(bloch, self.degeneracy_tolerance)
         window = self.occupation.window
         if self.channels is not None:
@@ -312,4 +319,4 @@ class _MeshSums:
             energies, X = geometry.group_energies, np.concatenate(densities, axis=-1)
             if batch is run[-1] or not np.isfinite(X).all() or not np.isfinite(energies).all():
                 break
-        return not_finite(self.source.batch_points(batch.k1, batch.k2, batch.k3, batch.used), energies, X)
+        return not_finite(self._points(batch), energies, X)

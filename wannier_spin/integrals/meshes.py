@@ -15,7 +15,7 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,19 +33,21 @@ from wannier_spin.integrals.stages import Reached, Stage
 from wannier_spin.integrals.standing import Standing, floored, standing
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.integration.parallel import together
+from wannier_spin.integration.superlattice import Shapes, Superlattice
 from wannier_spin.model import TightBindingModel
 from wannier_spin.symmetry import mesh_operations
 
 Real = NDArray[np.float64]
-FIRST, FEWEST, MOST = 45.0, 6, 14  # angstrom: what the first mesh has along a direction in all; its points there
-GROWTH = (1.2, 1.6)  # of the points along a direction, from one mesh to the next
+FIRST, FEWEST, MOST = 45.0, 6, 14  # angstrom: shortest superlattice vector of the first mesh; in shortest lattice vectors
+GROWTH = (1.2, 1.6)  # of the shortest superlattice vector, from one mesh to the next
 AIM = 0.8  # of the tolerance: what the next mesh is meant to reach
-POWERS = (1.0, 6.0)  # of 1/points along a direction with which bars decrease
+POWERS = (1.0, 6.0)  # of 1/length of the superlattice with which bars decrease
 FIRST_POWER = 2.0  # before there are two meshes
 POOLED = 3  # meshes, the last ones, that tell the power: single bars are as uncertain as they are large
 TRIAL = 0.25  # of the points that the last mesh is predicted to have: boxes are tried with as many
 LEAST_TRIAL = 4  # times the points of the first boxes: with less they cannot be judged
 SMOOTH, PATIENCE = 2.0, 10  # from this power on boxes are tried for so many times dearer meshes only
+LESS = 0.97  # of the length of a superlattice that the limits do not allow
 DEARER = 2.0  # times: a point of a box, compared to one of a mesh
 
 
@@ -61,7 +63,7 @@ class _Dearer(Exception):
 class Step:
     """What is done next: a mesh, or boxes. whole : predicted points of the last mesh."""
 
-    points: tuple[int, int, int]
+    mesh: Superlattice
     to_boxes: bool
     whole: float
 
@@ -104,7 +106,7 @@ class _Run:
             return self._on_boxes(reached, np.inf, resume=True)
         while (step := self._next(reached)) is not None:
             if not step.to_boxes:
-                reached = self._on_mesh(reached, step.points)
+                reached = self._on_mesh(reached, step.mesh)
                 continue
             try:
                 return self._on_boxes(reached, np.inf if reached.of_boxes else step.whole)
@@ -134,17 +136,17 @@ class _Run:
         excess = self._excess(reached)
         if excess <= 1 and len(reached.stages) > 1:
             return None
-        last, power = reached.stages[-1], _power(reached.stages)
-        points = next_points(self.integral, last.points, excess, power)
+        last, power = reached.stages[-1], _power(self.integral, reached.stages)
+        mesh = next_mesh(self.integral, last.superlattice, excess, power)
         whole = self._predicted(last.evaluations, excess, power)
         least = LEAST_TRIAL * first_evaluations(self.integral)
         if reached.of_boxes:
             to_boxes = whole > DEARER * reached.of_boxes
         else:  # meshes that are cheaper than a trial say more about those that follow
-            to_boxes = TRIAL * whole > least * (PATIENCE if power >= SMOOTH else 1) and self._evaluations(points) > least
+            to_boxes = TRIAL * whole > least * (PATIENCE if power >= SMOOTH else 1) and self._evaluations(mesh) > least
         if to_boxes and reached.spent + least < self.wanted.max_evaluations:
-            return Step(points, True, whole)
-        affordable = self._affordable(points, reached)
+            return Step(mesh, True, whole)
+        affordable = self._affordable(mesh, reached)
         return None if affordable is None else Step(affordable, False, whole)
 
     def _predicted(self, evaluations: int, excess: float, power: float) -> float:
@@ -155,29 +157,29 @@ class _Run:
     def _seconds_left(self) -> float:
         return self.wanted.max_seconds - (time.monotonic() - self.begun)
 
-    def _first(self) -> tuple[int, int, int]:
-        points = first_points(self.integral)
-        n = self._evaluations(points)
+    def _first(self) -> Superlattice:
+        mesh = first_mesh(self.integral)
+        n = self._evaluations(mesh)
         if n > self.wanted.max_evaluations:
             raise InputError(
                 f"max_evaluations = {self.wanted.max_evaluations} does not suffice for the first {n} k-points; allow more"
             )
-        return points
+        return mesh
 
-    def _evaluations(self, points: tuple[int, int, int]) -> int:
-        return OnMesh(points).mesh(self.integral).n_evaluated
+    def _evaluations(self, mesh: Superlattice) -> int:
+        return OnMesh(mesh.points, skew=mesh.skew).mesh(self.integral).n_evaluated
 
-    def _affordable(self, points: tuple[int, int, int], reached: Reached) -> tuple[int, int, int] | None:
+    def _affordable(self, mesh: Superlattice, reached: Reached) -> Superlattice | None:
         """The mesh, or the largest one that the limits allow; None if the last one was. Rank 0 looks at the clock for all."""
         last = reached.stages[-1]
         seconds = self._seconds_left / max(last.seconds, 1e-9) * last.evaluations
         left = min(self.wanted.max_evaluations - reached.spent, self.execution.comm.bcast(max(seconds, 0.0)))
-        longest = max(points)
-        while max(points) > max(last.points) and longest > max(last.points):
-            if self._evaluations(points) <= left:
-                return points
-            longest -= 2
-            points = mesh_points(self.integral, longest)
+        length, before = length_of(self.integral, mesh), length_of(self.integral, last.superlattice)
+        while mesh.n_points > last.superlattice.n_points and length > before:
+            if self._evaluations(mesh) <= left:
+                return mesh
+            length *= LESS
+            mesh = mesh_of(self.integral, length)
         return None
 
     def _excess(self, reached: Reached) -> float:
@@ -188,7 +190,7 @@ class _Run:
         assert reached.sums is not None
         return standing(self.integral, self.wanted, reached.sums, reached.moved)
 
-    def _on_mesh(self, reached: Reached, points: tuple[int, int, int]) -> Reached:
+    def _on_mesh(self, reached: Reached, mesh: Superlattice) -> Reached:
         """One more mesh: kept, and reported."""
         start, control = time.monotonic(), self.execution.control
 
@@ -198,11 +200,12 @@ class _Run:
                 raise Interrupted("told to stop")
 
         how = replace(self.execution, progress=progress)
-        summed, cut, wasted = self._cut(OnMesh(points, bumps=reached.cut.bumps).summed(self.integral, how, self.wanted), reached)
+        on_mesh = OnMesh(mesh.points, bumps=reached.cut.bumps, skew=mesh.skew)
+        summed, cut, wasted = self._cut(on_mesh.summed(self.integral, how, self.wanted), mesh, reached)
         sums = cut.joined(summed.sums())
         moved = None if reached.sums is None else sums.fine - reached.sums.fine
         found = standing(self.integral, self.wanted, sums, moved)
-        stage = Stage(points, summed.mesh.n_evaluated, time.monotonic() - start, found.bars)
+        stage = Stage(mesh, summed.mesh.n_evaluated, time.monotonic() - start, found.bars)
         of_spots = sum(spot.evaluations for spot in cut.spots[len(reached.cut.spots) :])
         stages, spent = (*reached.stages, stage), reached.spent + summed.evaluations + of_spots + wasted
         after = replace(reached, stages=stages, sums=sums, moved=moved, spent=spent, cut=cut)
@@ -210,17 +213,17 @@ class _Run:
         if checkpoint is not None:
             together(comm, lambda: checkpoint.write_meshes(after.as_tree()) if comm.rank == 0 else None)
         excess = found.excess(_before(stages))
-        control.report(Round(0, len(stages), 0, spent, dict(zip(found.names, excess.tolist(), strict=True)), points))
+        control.report(Round(0, len(stages), 0, spent, dict(zip(found.names, excess.tolist(), strict=True)), mesh.points))
         return after
 
-    def _cut(self, summed: Summed, reached: Reached) -> tuple[Summed, Cut, int]:
+    def _cut(self, summed: Summed, mesh: Superlattice, reached: Reached) -> tuple[Summed, Cut, int]:
         """With hot spots cut out, where that saves points; see `Cutting`."""
         n = summed.mesh.n_evaluated
         if not reached.stages:  # nothing is known yet of how bars decrease
             return summed, reached.cut, 0
 
         def predicted(bars: Real, allowed: Real) -> float:
-            power = _power((*reached.stages, Stage(summed.mesh.points, n, 0.0, bars)))
+            power = _power(self.integral, (*reached.stages, Stage(mesh, n, 0.0, bars)))
             excess = float((bars / allowed).max(initial=0.0))
             return self._predicted(n, excess, power) if np.isfinite(excess) else np.inf
 
@@ -268,12 +271,12 @@ def _before(stages: Sequence[Stage]) -> Real | None:
     return stages[-2].bars if len(stages) > 1 else None
 
 
-def _power(stages: Sequence[Stage]) -> float:
+def _power(integral: Integral, stages: Sequence[Stage]) -> float:
     """With which bars decrease, from the last meshes."""
     if len(stages) < 2:
         return FIRST_POWER
     before, last = stages[-POOLED:][0], stages[-1]
-    ratio = max(last.points) / max(before.points)
+    ratio = length_of(integral, last.superlattice) / length_of(integral, before.superlattice)
     finite = np.isfinite(before.bars) & np.isfinite(last.bars) & (last.bars > 0)
     if not finite.any():
         return POWERS[0]
@@ -281,36 +284,56 @@ def _power(stages: Sequence[Stage]) -> float:
     return float(np.clip(slowest / np.log(ratio), *POWERS))
 
 
-def first_points(integral: Integral) -> tuple[int, int, int]:
-    """FIRST over the shortest lattice vector along the direction that needs most."""
+def first_mesh(integral: Integral) -> Superlattice:
+    """Shortest superlattice vector FIRST, but not too few or too many times the shortest lattice vector."""
+    shortest = length_of(integral, Superlattice((1, 1, 1)))
+    return mesh_of(integral, float(np.clip(FIRST, FEWEST * shortest, MOST * shortest)))
+
+
+def next_mesh(integral: Integral, last: Superlattice, excess: float, power: float) -> Superlattice:
+    """A denser mesh that is predicted to be within the tolerance, as far as GROWTH allows."""
+    return mesh_of(integral, length_of(integral, last) * float(np.clip((excess / AIM) ** (1 / power), *GROWTH)))
+
+
+def length_of(integral: Integral, mesh: Superlattice) -> float:
+    """Its shortest superlattice vector, angstrom."""
     model = integral.model
     assert isinstance(model, TightBindingModel)
-    used = np.array(model.periodic)
-    steps = np.array([s for s in itertools.product((-1, 0, 1), repeat=3) if any(s) and not (np.array(s)[~used]).any()])
-    shortest = float(np.linalg.norm(steps @ model.lattice, axis=1).min())
-    return mesh_points(integral, np.clip(FIRST / shortest, FEWEST, MOST))
+    return mesh.shortest(model.lattice, model.periodic)
 
 
-def next_points(integral: Integral, last: tuple[int, int, int], excess: float, power: float) -> tuple[int, int, int]:
-    """A denser mesh that is predicted to be within the tolerance, as far as GROWTH allows."""
-    return mesh_points(integral, max(last) * float(np.clip((excess / AIM) ** (1 / power), *GROWTH)))
+def mesh_of(integral: Integral, length: float) -> Superlattice:
+    """The mesh with fewest points whose shortest superlattice vector is at least so long, angstrom.
 
-
-def mesh_points(integral: Integral, longest: float) -> tuple[int, int, int]:
-    """At least so many points along the longest reciprocal vector, in proportion along the others; one without periodicity.
-
-    Where that breaks a symmetry that k-points are reduced with, as many along all of them. Twice a prime: two meshes have few
-    points in common, and a narrow feature at a rational point (7/16 of a reciprocal vector in platinum) is met by none of them,
-    where others meet it again and again.
+    In a crystal that is periodic in all directions of all superlattices that have the symmetries that k-points are reduced with; in
+    others of those along the lattice vectors. Twice a prime in each: two meshes have few points in common, and a narrow feature at
+    a rational point (7/16 of a reciprocal vector in platinum) is met by none of them, where others meet it again and again.
     """
     model = integral.model
     assert isinstance(model, TightBindingModel)
+    if all(model.periodic):
+        rotations = {op.reduced.tobytes(): op.reduced for op in integral.reducing}
+        return _shapes(model.lattice.tobytes(), tuple(rotations)).fewest(length)
     found = []
-    for wanted in (alike(model, longest), longest * np.array(model.periodic)):
-        n1, n2, n3 = (_twice_a_prime(n) if periodic else 1 for n, periodic in zip(wanted, model.periodic, strict=True))
-        found.append((n1, n2, n3))
-    kept = [len(mesh_operations(integral.reducing, points, (0.0, 0.0, 0.0))) for points in found]
+    in_proportion = alike(model, 1.0)
+    for wanted in (in_proportion, np.array(model.periodic, float)):
+        across = np.linalg.norm(_steps(model) @ (wanted[:, None] * model.lattice), axis=1).min()
+        n1, n2, n3 = (_twice_a_prime(n * length / across) if n else 1 for n in wanted)
+        found.append(Superlattice((n1, n2, n3)))
+    kept = [len(mesh_operations(integral.reducing, mesh.points, (0.0, 0.0, 0.0))) for mesh in found]
     return found[0] if kept[0] == kept[1] else found[1]
+
+
+@lru_cache(maxsize=8)
+def _shapes(lattice: bytes, rotations: tuple[bytes, ...]) -> Shapes:
+    """Of a lattice (3, 3) and rotations of reduced coordinates (3, 3), each as bytes."""
+    return Shapes.of(np.frombuffer(lattice).reshape(3, 3), [np.frombuffer(W, np.int64).reshape(3, 3) for W in rotations])
+
+
+def _steps(model: TightBindingModel) -> Real:
+    """Short vectors of any lattice in the periodic directions, in its basis: (s, 3)."""
+    steps = np.array([s for s in itertools.product((-1, 0, 1), repeat=3) if any(s)])
+    return steps[(steps[:, ~np.array(model.periodic)] == 0).all(axis=1)]
 
 
 def alike(model: TightBindingModel, longest: float) -> Real:

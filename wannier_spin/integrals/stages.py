@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from wannier_spin.integrals.cut import CUT, Cut
 from wannier_spin.integrals.sums import Rows, Sums
+from wannier_spin.integration.superlattice import Skew, Superlattice, numbers, rows_of
 from wannier_spin.storage import Array, Each, Schema, Value
 
 Real = NDArray[np.float64]
 STAGES = Schema(
     {
         "points": Array("i", (("stages", 3),)),
+        "below": Array("i", (("stages", 3),)),
+        "basis": Array("i", (("stages", 3, 3),)),
         "evaluations": Array("i", (("stages",),)),
         "seconds": Array("f", (("stages",),)),
         "bars": Array("f", (("stages", "responses"),)),
@@ -32,13 +35,14 @@ STAGES = Schema(
     },
     optional=True,
 )
+_OF_STAGES = ("evaluations", "seconds", "bars")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A mesh: points, evaluated k-points, seconds, and the largest bar of each response (r,) in its unit."""
+    """A mesh: evaluated k-points, seconds, and the largest bar of each response (r,) in its unit."""
 
-    points: tuple[int, int, int]
+    superlattice: Superlattice
     evaluations: int
     seconds: float
     bars: Real
@@ -64,8 +68,11 @@ class Reached:
         """For the result."""
         if not self.stages:
             return {}
+        meshes = [stage.superlattice for stage in self.stages]
+        skewed = {} if all(mesh.skew.straight for mesh in meshes) else {"superlattices": [mesh.vectors.tolist() for mesh in meshes]}
         return {
-            "meshes": [list(stage.points) for stage in self.stages],
+            "meshes": [list(mesh.points) for mesh in meshes],
+            **skewed,
             "k_points_of_meshes": [stage.evaluations for stage in self.stages],
             **self.cut.notes(),
         }
@@ -76,7 +83,10 @@ class Reached:
         assert sums is not None
         assert sums.rows is not None
         assert sums.difference is not None
-        tree: dict[str, Any] = {field.name: np.array([getattr(s, field.name) for s in self.stages]) for field in fields(Stage)}
+        tree: dict[str, Any] = {name: np.array([getattr(stage, name) for stage in self.stages]) for name in _OF_STAGES}
+        meshes = [stage.superlattice for stage in self.stages]
+        tree |= {"points": np.array([mesh.points for mesh in meshes])}
+        tree |= {name: np.array([getattr(mesh.skew, name) for mesh in meshes]) for name in ("below", "basis")}
         tree |= {"spent": self.spent, "of_boxes": float(self.of_boxes)}
         tree |= {name: getattr(sums, name) for name in ("fine", "difference", "minima")}
         tree |= {"sample": sums.rows.sample, "of_point": sums.rows.of_point, "factors": dict(sums.rows.factors)}
@@ -89,8 +99,10 @@ class Reached:
         tree, on_boxes = stored
         if not tree:
             return cls(on_boxes=on_boxes)
-        columns = zip(*(tree[field.name] for field in fields(Stage)), strict=True)
-        stages = tuple(Stage(tuple(int(n) for n in p), int(k), float(t), np.asarray(b)) for p, k, t, b in columns)  # type: ignore[arg-type]
+        written = zip(*(tree[name] for name in ("points", "below", "basis")), strict=True)
+        meshes = [Superlattice(numbers(points), Skew(numbers(below), rows_of(basis))) for points, below, basis in written]
+        columns = zip(meshes, *(tree[name] for name in _OF_STAGES), strict=True)
+        stages = tuple(Stage(mesh, int(k), float(t), np.asarray(b)) for mesh, k, t, b in columns)
         rows = Rows(tree["sample"], tree["of_point"], dict(tree["factors"]))
         cut = Cut.of(tree.get("cut", {}))
         sums = Sums(tree["fine"], tree["difference"], tree["minima"], stages[-1].evaluations, rows=rows, spread=cut.spread)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.integration.parallel import Communicator, minimum_over_ranks, sum_over_ranks, together
 from wannier_spin.integration.peaks import Peaks
+from wannier_spin.integration.superlattice import STRAIGHT, Skew, Superlattice, short_rows
 
 Real = NDArray[np.float64]
 MOST_POINTS = 10**10  # a mesh of more would take years
@@ -32,6 +33,7 @@ class Batch:
     used : (k2, k3) mask of the points, or None for all of them. The points run over k3 fastest.
     weights : (points,) how many points of the mesh each one stands for.
     masks : masks over the points, one per partial sum that the integrator wants.
+    lean : (k2,) what is added to k3 on each line; None: nothing.
     """
 
     k1: float
@@ -40,6 +42,7 @@ class Batch:
     used: NDArray[np.bool_] | None
     weights: Real
     masks: tuple[NDArray[np.bool_], ...]
+    lean: Real | None = None
 
     @property
     def n_points(self) -> int:
@@ -63,11 +66,13 @@ class Mesh:
     """Uniform mesh: points and shift (in units of the spacing) along the three axes of the integrand.
 
     weights : (n1, n2, n3) how many points each point stands for, zero for those that others stand for; None: all one.
+    skew : of meshes that are no product along the axes, see `superlattice`: the points x for which H x - shift is whole.
     """
 
     points: tuple[int, int, int]
     shift: tuple[float, float, float]
     weights: NDArray[np.integer] | None = None
+    skew: Skew = STRAIGHT
 
     def __post_init__(self) -> None:
         if len(self.points) != 3 or any(n != int(n) or n < 1 for n in self.points):
@@ -93,17 +98,42 @@ class Mesh:
     @property
     def nested(self) -> bool:
         """Whether the even points are a mesh of half the density."""
+        if any(self.skew.below):
+            return all(n % 2 == 0 for n in (*self.points, *self.skew.below))
         return self.n_points > 1 and all(n == 1 or n % 2 == 0 for n in self.points)
 
     @property
-    def coarse(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        """Points and shift of the nested mesh of the even points."""
+    def coarse(self) -> Mesh:
+        """The nested mesh of the even points, without weights."""
         halved = [n > 1 for n in self.points]
-        points = tuple(n // 2 if half else n for n, half in zip(self.points, halved, strict=True))
-        return points, tuple(s / 2 if half else s for s, half in zip(self.shift, halved, strict=True))
+        n1, n2, n3 = (n // 2 if half else n for n, half in zip(self.points, halved, strict=True))
+        s1, s2, s3 = (s / 2 if half else s for s, half in zip(self.shift, halved, strict=True))
+        s21, s31, s32 = (s // 2 for s in self.skew.below)
+        return Mesh((n1, n2, n3), (s1, s2, s3), skew=replace(self.skew, below=(s21, s31, s32)))
+
+    @property
+    def superlattice(self) -> Superlattice:
+        """Whose reciprocal lattice it is."""
+        return Superlattice(self.points, self.skew)
+
+    def spacings(self, lattice: Real) -> Real:
+        """Vectors from one point to the next, Cartesian, 1/angstrom, of the axes with several points: (d, 3).
+
+        lattice : (3, 3), rows, angstrom.
+        """
+        rows: Real = 2 * np.pi * np.linalg.inv(self.superlattice.vectors @ lattice).T
+        return rows[np.array(self.points) > 1] if self.skew.straight else short_rows(rows)
+
+    def used_points(self) -> Real:
+        """Coordinates along the axes of the points with weights, in the order of `weights`: (p, 3)."""
+        given = np.ones(self.points, bool) if self.weights is None else self.weights > 0
+        return np.linalg.solve(self.superlattice.matrix, (np.argwhere(given) + np.array(self.shift)).T).T
 
     def transposed(self, axes: tuple[int, int, int]) -> Mesh:
-        """The same mesh with its axes in another order."""
+        """The same mesh with its axes in another order. Not of one that is skewed."""
+        if axes == (0, 1, 2):
+            return self
+        assert self.skew.straight
         i, j, k = axes
         weights = None if self.weights is None else self.weights.transpose(axes)
         return Mesh((self.points[i], self.points[j], self.points[k]), (self.shift[i], self.shift[j], self.shift[k]), weights)
@@ -160,7 +190,10 @@ class Mesh:
             coarse = (even[0] & even[1] & even[2])[0][used]
             masks = (coarse, ~coarse)
         mask = None if used.all() else used
-        return Batch(float(self.axis(0)[i]), self.axis(1)[lines], self.axis(2)[piece], mask, weights[used], masks)
+        k1, (s21, s31, s32) = float(self.axis(0)[i]), self.skew.below
+        k2, k3 = self.axis(1)[lines] - s21 * k1 / self.points[1], self.axis(2)[piece] - s31 * k1 / self.points[2]
+        lean = -s32 * k2 / self.points[2] if s32 else None
+        return Batch(k1, k2, k3, mask, weights[used], masks, lean)
 
 
 @dataclass(frozen=True)
@@ -239,7 +272,7 @@ def mean_over_runs(
     peaks = _over_ranks(comm, peaks)
     if not mesh.nested:
         return MeshMean(sums[0] / n, None, minima, further_sums, peaks)
-    return MeshMean((sums[0] + sums[1]) / n, sums[0] / math.prod(mesh.coarse[0]), minima, further_sums, peaks)
+    return MeshMean((sums[0] + sums[1]) / n, sums[0] / mesh.coarse.n_points, minima, further_sums, peaks)
 
 
 def _over_ranks(comm: Communicator, peaks: Peaks | None) -> Peaks | None:

@@ -1,9 +1,9 @@
 """Error bars of one uniform mesh from the decay of its own Fourier coefficients.
 
 A mesh with points N_1, N_2, N_3 makes the error  sum over D of F_D, where F_R = mean over k of F(k) cos(2 pi k.R) and D are the
-vectors of the superlattice N_i a_i. The mesh itself knows F_R inside the Wigner-Seitz cell of the superlattice. Along the ray to
-each of the shortest D (a shell: all D of one length, added with their signs, as they enter the error) its root mean square over
-an outer and an inner window half as far out is continued to D as a power of the distance.
+vectors of the superlattice N_i a_i (or of another one, see `superlattice`). The mesh itself knows F_R inside the Wigner-Seitz cell
+of the superlattice. Along the ray to each of the shortest D (a shell: all D of one length, added with their signs, as they enter
+the error) its root mean square over an outer and an inner window half as far out is continued to D as a power of the distance.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wannier_spin.integration.grid import Batch, Mesh
+from wannier_spin.integration.superlattice import reduced
 
 Real = NDArray[np.float64]
 Integer = NDArray[np.int64]
@@ -86,11 +89,13 @@ class Stars:
         """Rows of the outer windows, in the order of `scaled`: (J,)."""
         return np.concatenate([self._doubled(rows) for rows in self.outer]).astype(np.int64)
 
-    def phases(self, k1: float, k2: Real, k3: Real, used: NDArray[np.bool_] | None, axes: tuple[int, int, int]) -> Real:
+    def phases(self, batch: Batch, axes: tuple[int, int, int]) -> Real:
         """Sums of cosines at the points of a batch, whose coordinates are those along `axes`: (rows, points)."""
-        R = 2j * np.pi * self.vectors[..., axes]
-        first = self.factors * np.exp(R[..., 0] * k1)
-        second, third = np.exp(R[:, None, :, 1] * k2[None, :, None]), np.exp(R[..., 2, None] * k3)
+        R, used = 2j * np.pi * self.vectors[..., axes], batch.used
+        first = self.factors * np.exp(R[..., 0] * batch.k1)
+        second, third = np.exp(R[:, None, :, 1] * batch.k2[None, :, None]), np.exp(R[..., 2, None] * batch.k3)
+        if batch.lean is not None:
+            second *= np.exp(R[:, None, :, 2] * batch.lean[None, :, None])
         turned = [first] if self.angles is None else [first, first * np.exp(-1j * self.angles)]
         sums = np.concatenate([(factor[:, None, :] * second @ third).real for factor in turned])  # (rows, k2, k3)
         return np.ascontiguousarray(sums.reshape(len(sums), -1) if used is None else sums[:, used])
@@ -151,15 +156,16 @@ def lift(size: Real, energies: Real, step: float) -> Real:
     return np.clip(np.divide(TYPICAL * typical, size, out=np.ones_like(size), where=counts), 1.0, MOST)
 
 
-def stars(points: Sequence[int], shift: Sequence[float], lattice: Real, periodic: Sequence[bool]) -> Stars | None:
+def stars(mesh: Mesh, lattice: Real, periodic: Sequence[bool]) -> Stars | None:
     """The stars of a mesh; None where it has one point along every periodic direction. lattice : (3, 3), rows, angstrom.
 
-    Directions with one point are left out: nothing is known of them.
+    Directions with one point are left out: nothing is known of them. Vectors are in those along which the mesh counts k.
     """
-    used = [i for i in range(3) if periodic[i] and points[i] > 1]
+    matrix, lattice = mesh.superlattice.matrix, np.array(mesh.skew.basis) @ lattice
+    used = [i for i in range(3) if periodic[i] and mesh.points[i] > 1] if mesh.skew.straight else [0, 1, 2]
     if not used:
         return None
-    shells = _merged(_shells(np.array([[n if i == j else 0 for j in range(3)] for i, n in enumerate(points)])[used], lattice))
+    shells = _merged(_shells(matrix[used] if mesh.skew.straight else reduced(matrix, lattice), lattice))
     sets: list[Integer] = []
     superlattice: list[Integer] = []
     windows: tuple[list[tuple[int, ...]], list[tuple[int, ...]]] = ([], [])
@@ -171,10 +177,11 @@ def stars(points: Sequence[int], shift: Sequence[float], lattice: Real, periodic
             superlattice += [shell.vectors] * len(rays)
     widest = max(map(len, sets))
     vectors, factors, angles = np.zeros((len(sets), widest, 3), np.int64), *np.zeros((2, len(sets), widest))
+    first = np.linalg.solve(matrix, np.array(mesh.shift))
     for row, (R, D) in enumerate(zip(sets, superlattice, strict=True)):
         vectors[row, : len(R)], factors[row, : len(R)] = R, 2.0
-        angles[row, : len(R)] = 2 * np.pi * (D / np.array(points)) @ np.array(shift)
-    real = all(abs(2 * shift[i] - round(2 * shift[i])) < 1e-9 for i in used)
+        angles[row, : len(R)] = 2 * np.pi * D @ first
+    real = all(abs(2 * mesh.shift[i] - round(2 * mesh.shift[i])) < 1e-9 for i in used)
     octaves = tuple(shell.octaves for shell in shells)
     return Stars(vectors, factors, tuple(windows[0]), tuple(windows[1]), octaves, None if real else angles)
 
