@@ -7,7 +7,7 @@ import pytest
 
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.stars import KAPPA, OUTLIER, decay_per_octave, stars
-from wannier_spin.integration.superlattice import Superlattice
+from wannier_spin.integration.superlattice import Skew, Superlattice
 
 FCC = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2
 HEXAGONAL = np.array([[1, 0, 0], [-0.5, 3**0.5 / 2, 0], [0, 0, 1.7]])
@@ -124,8 +124,7 @@ def test_stars_of_a_superlattice_do_not_depend_on_how_it_is_written():
 
 def test_phases_of_a_skewed_mesh():
     """At the points of a batch whose lines lean, sums of cosines of the same k.R."""
-    lattice = Superlattice.of(2 * np.array([[-1, 3, -2], [-2, 1, 1], [-3, -3, -1]]), TRICLINIC)
-    mesh = Mesh(lattice.points, NO_SHIFT, skew=lattice.skew)
+    mesh = Mesh((4, 10, 14), NO_SHIFT, skew=Skew((2, 4, 6), ((1, 1, 0), (0, 1, 0), (0, -1, 1))))
     found = stars(mesh, TRICLINIC, ALL)
     leaning = [batch for batch in mesh.batches(1000) if batch.lean is not None and np.abs(batch.lean).max() > 0.1]
     batch = leaning[-1]

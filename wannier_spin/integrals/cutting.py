@@ -23,7 +23,7 @@ from wannier_spin.integration.parallel import together
 from wannier_spin.model import TightBindingModel
 
 Real = NDArray[np.float64]
-MOST = 8  # spots in all: with more of them the zone is one hot spot
+MOST, IN_A_PLANE = 8, 1  # spots in all: with more of them the zone is one hot spot, and in a plane boxes cost less than two
 COVERED = 0.1  # of the zone at most
 ROUNDS = 3  # of looking for more on one mesh
 PART = 0.25  # of the tolerance for each spot
@@ -91,7 +91,8 @@ class Cutting:
         assert isinstance(model, TightBindingModel)
         used = model.to_cartesian[np.array(model.periodic)]
         zone = float(np.sqrt(np.linalg.det(used @ used.T)))
-        return Room(MOST - len(cut.spots), COVERED * zone - sum(bump.volume(model.dimension) for bump in cut.bumps))
+        most = MOST if model.dimension == 3 else IN_A_PLANE
+        return Room(most - len(cut.spots), COVERED * zone - sum(bump.volume(model.dimension) for bump in cut.bumps))
 
     def _without(self, summed: Summed, found: Sequence[tuple[Bump, Gap]]) -> Summed:
         """The mesh without them."""

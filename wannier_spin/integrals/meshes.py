@@ -47,6 +47,7 @@ POOLED = 3  # meshes, the last ones, that tell the power: single bars are as unc
 TRIAL = 0.25  # of the points that the last mesh is predicted to have: boxes are tried with as many
 LEAST_TRIAL = 4  # times the points of the first boxes: with less they cannot be judged
 SMOOTH, PATIENCE = 2.0, 10  # from this power on boxes are tried for so many times dearer meshes only
+WORTH = 0.8  # of the points: what a skewed mesh must save
 LESS = 0.97  # of the length of a superlattice that the limits do not allow
 DEARER = 2.0  # times: a point of a box, compared to one of a mesh
 
@@ -175,7 +176,7 @@ class _Run:
         seconds = self._seconds_left / max(last.seconds, 1e-9) * last.evaluations
         left = min(self.wanted.max_evaluations - reached.spent, self.execution.comm.bcast(max(seconds, 0.0)))
         length, before = length_of(self.integral, mesh), length_of(self.integral, last.superlattice)
-        while mesh.n_points > last.superlattice.n_points and length > before:
+        while length > before:
             if self._evaluations(mesh) <= left:
                 return mesh
             length *= LESS
@@ -305,18 +306,25 @@ def length_of(integral: Integral, mesh: Superlattice) -> float:
 def mesh_of(integral: Integral, length: float) -> Superlattice:
     """The mesh with fewest points whose shortest superlattice vector is at least so long, angstrom.
 
-    In a crystal that is periodic in all directions of all superlattices that have the symmetries that k-points are reduced with; in
-    others of those along the lattice vectors. Twice a prime in each: two meshes have few points in common, and a narrow feature at
-    a rational point (7/16 of a reciprocal vector in platinum) is met by none of them, where others meet it again and again.
+    In a crystal that is periodic in all directions any superlattice that has the symmetries that k-points are reduced with, where
+    it saves points: along the lattice vectors all points are twice a prime, so that two meshes have few points in common, and a
+    narrow feature at a rational point (7/16 of a reciprocal vector in platinum) is met by none of them, where others meet it again
+    and again.
     """
     model = integral.model
     assert isinstance(model, TightBindingModel)
-    if all(model.periodic):
-        rotations = {op.reduced.tobytes(): op.reduced for op in integral.reducing}
-        return _shapes(model.lattice.tobytes(), tuple(rotations)).fewest(length)
+    straight = _along_vectors(integral, model, length)
+    if not all(model.periodic):
+        return straight
+    rotations = {op.reduced.tobytes(): op.reduced for op in integral.reducing}
+    skewed = _shapes(model.lattice.tobytes(), tuple(rotations)).fewest(length)
+    return skewed if skewed.n_points < WORTH * straight.n_points else straight
+
+
+def _along_vectors(integral: Integral, model: TightBindingModel, length: float) -> Superlattice:
+    """In proportion to the reciprocal vectors, as many along all of them where that breaks a symmetry; twice a prime."""
     found = []
-    in_proportion = alike(model, 1.0)
-    for wanted in (in_proportion, np.array(model.periodic, float)):
+    for wanted in (alike(model, 1.0), np.array(model.periodic, float)):
         across = np.linalg.norm(_steps(model) @ (wanted[:, None] * model.lattice), axis=1).min()
         n1, n2, n3 = (_twice_a_prime(n * length / across) if n else 1 for n in wanted)
         found.append(Superlattice((n1, n2, n3)))

@@ -121,7 +121,7 @@ class Mesh:
 
         lattice : (3, 3), rows, angstrom.
         """
-        rows: Real = 2 * np.pi * np.linalg.inv(self.superlattice.vectors @ lattice).T
+        rows = np.asarray(2 * np.pi * np.linalg.inv(self.superlattice.vectors @ lattice).T, float)
         return rows[np.array(self.points) > 1] if self.skew.straight else short_rows(rows)
 
     def used_points(self) -> Real:

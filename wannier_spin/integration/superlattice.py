@@ -60,11 +60,14 @@ class Superlattice:
 
     @classmethod
     def of(cls, vectors: Integer, lattice: Real) -> Superlattice:
-        """Of any vectors (3, 3), rows, in lattice vectors; lattice (3, 3), rows, angstrom.
+        """Of any vectors (3, 3), rows, in lattice vectors; lattice (3, 3), rows, angstrom. Straight where that is possible.
 
         x1 is counted along the vector of the smallest order of those that are short, so that sums along it are few, and x2 along
         the one that is next; along short vectors Hamiltonians reach least far. Raises ValueError for vectors in one plane.
         """
+        along = hermite(vectors)
+        if np.count_nonzero(along) == 3:
+            return cls(numbers(along.diagonal()))
         U = _basis(vectors, lattice)
         H = hermite(vectors @ np.round(np.linalg.inv(U)).astype(np.int64))
         return cls(numbers(H.diagonal()), Skew(numbers(H[[1, 2, 2], [0, 0, 1]]), rows_of(U)))

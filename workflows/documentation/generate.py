@@ -315,20 +315,6 @@ def gallium_arsenide() -> str:
     return table(("mesh", "sigma_xy;z ((hbar/e) S/cm)"), [(f"{r['n']}^3", f"{r['value']:.3f} ± {r['error']:.2g}") for r in rows])
 
 
-def accuracy() -> str:
-    import accuracy
-
-    tables = [part for parts in json.loads(accuracy.OUTPUT.read_text()).values() for part in parts]
-    return "\n\n".join(accuracy_table(part) for part in tables)
-
-
-def accuracy_table(part: dict[str, Any]) -> str:
-    rows = [(label, f"{n:,}", f"{error:.1e}", "" if bar is None else f"{bar:.1e}") for label, n, error, bar in part["rows"]]
-    head = ("method", "k-points", f"deviation from {part['best']}", "own error bar")
-    place = f", {part['temperature']:g} K" if part["temperature"] else ""
-    return f"### {part['material']}, {part['response'].replace('_', ' ')}{place}\n\n{table(head, rows)}"
-
-
 def platinum(path: Path) -> None:
     """What the commands of the first page draw."""
     folder = ROOT / "example_inputs" / "Pt"
@@ -406,6 +392,25 @@ def verification() -> str:
     return stacked(("case", "what", "value(bar)", "k-points", "verdict", "others"), rows)
 
 
+def codes() -> str:
+    """The same integral by several codes; postw90's, of another integrand, by itself."""
+    with _verification_on_path():
+        import codes as script
+    stored = json.loads(script.OUTPUT.read_text())
+    truth = stored["truth"]
+    about = f"Truth: {truth['method']}, {truth['points']:,} k-points, own bar {truth['bar']:.1e} of the largest value."
+    return "\n\n".join([about, codes_table(stored["ours"] + stored["wannierberri"]), codes_table(stored["postw90"])])
+
+
+def codes_table(rows: Sequence[dict[str, Any]]) -> str:
+    cells = []
+    for row in rows:
+        seconds = "" if row["seconds"] is None else f"{row['seconds']:.1f}"
+        bar = "" if row["bar"] is None else f"{row['bar']:.1e}"
+        cells.append((row["method"], f"{row['points']:,}", seconds, f"{row['error']:.1e}", bar))
+    return table(("method", "k-points", "CPU seconds", "true error", "own error bar"), cells)
+
+
 def bars() -> str:
     """How well error bars cover: cases, what the constants were chosen on first."""
     with _verification_on_path():
@@ -460,7 +465,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "comparisons": comparisons,
     "forms": forms,
     "gallium_arsenide": gallium_arsenide,
-    "accuracy": accuracy,
+    "codes": codes,
     "verification": verification,
     "speed": speed,
     "bars": bars,
