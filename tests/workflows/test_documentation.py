@@ -241,6 +241,8 @@ def written(tmp_path_factory):
     found.append(
         ws.compute(small_gap(1e-3, (0.3819, 0.1372)), "spin_hall", tolerance=0.03, mu=0.0, temperature=300.0)
     )  # a hot spot
+    found.append(ws.compute(ws.models.weyl(), "spin_hall", tolerance=0.5, mu=0.3, temperature=3000.0))  # skewed meshes
+    assert "superlattices" in found[-1].facts.notes
     doped = ws.Carriers(0.1, electrons=1)
     found.append(ws.compute(overlapping, "spin_hall", grid=(4, 1, 1), carriers=doped, temperature=3000))
     iron, moments = ROOT / "example_inputs" / "Fe", [(0, 0, 2.2)]
