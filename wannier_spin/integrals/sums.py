@@ -20,6 +20,7 @@ Progress = Callable[[int, int], None]
 GIB = 2.0**30
 CACHE = 5.0e7  # bytes: larger batches wait for memory, and for the pages of it that are fresh
 FEWER, ENOUGH = 20.0, 343  # trying something out takes this many times fewer points of a mesh, but no fewer than that
+STACKS = {"injection vertex": 6, "shift vertex": 12}  # of `Plan.held`, matrices for each o at once; 3: one stack (d, o)
 NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
 
 
@@ -155,7 +156,7 @@ def batch_size(source: Load, plan: Plan, occupation: Occupation, memory: float, 
         raise InputError(f"memory = {memory}, expected a positive number of GiB")
     n, observables = source.n_bands, plan.n_components
     pairs = 30 + (60 if plan.has_surface or plan.derivatives else 0)
-    pairs += 18 * observables * len(plan.held)  # matrices with indices d, o
+    pairs += observables * sum(STACKS.get(name, 18) for name in plan.held)
     matrices = 2 * source.n_operators + 3 * observables + pairs
     per_point = 16 * n**2 * matrices + 8 * n * (3 * plan.n_channels + 2 * occupation.n_points) + 8 * by_point
     fixed = 2 * source.plane_bytes() + 8 * (6 * occupation.n_points * plan.n_channels if held is None else held)
