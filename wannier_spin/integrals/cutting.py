@@ -27,7 +27,7 @@ MOST, IN_A_PLANE = 8, 1  # spots in all: with more of them the zone is one hot s
 COVERED = 0.1  # of the zone at most
 ROUNDS = 3  # of looking for more on one mesh
 PART = 0.25  # of the tolerance for each spot
-COST = 3000  # k-points: what a spot has to save
+COST = 12_000  # points of a mesh that a spot has to save: it takes some 6,000, of boxes, which cost twice as much
 NEARLY = 4.0  # tolerances: what is left of the bar, so that one or two more meshes end the run
 DEAR, BOXES = 6, 250  # times the points of the mesh, or of a box, that a spot may take
 
