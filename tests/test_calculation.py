@@ -13,7 +13,7 @@ from rounding import same
 
 import wannier_spin as ws
 from wannier_spin import units as un
-from wannier_spin.integration.stars import NEGLIGIBLE
+from wannier_spin.integration.decay import NEGLIGIBLE
 from wannier_spin.results import ResponseTensor
 from wannier_spin.results.tensor import OF_HALF
 
@@ -183,7 +183,7 @@ def test_shift_by_a_whole_step(sheet: ws.TightBindingModel, everything: ws.Resul
 def test_error_is_at_least_fine_minus_coarse(sheet: ws.TightBindingModel, shift: tuple[float, ...]) -> None:
     """The even points of a mesh are the mesh of half the density (and half the shift, in its own steps).
 
-    And the decay of Fourier coefficients asks for more where the two agree by chance.
+    What is left of it is in the error, and the decay of Fourier coefficients asks for more where the two agree by chance.
     """
     fine = ws.compute(sheet, "all", **SETTINGS, shift=shift)
     coarse = ws.compute(sheet, "all", **SETTINGS | {"grid": (3, 4, 1)}, shift=tuple(s / 2 for s in shift))
@@ -192,7 +192,10 @@ def test_error_is_at_least_fine_minus_coarse(sheet: ws.TightBindingModel, shift:
         alone = replace(tensor, block_harmonics=None).error
         scale = np.abs(coarse[name].values).max()
         assert np.abs(alone - difference).max() <= 1e-11 * scale, name
-        assert (tensor.error >= OF_HALF * alone - 1e-11 * scale).all()
+        left = np.abs(tensor._combine({k: rows[-1] for k, rows in tensor.block_harmonics.items()}, tensor.combination))
+        assert (left > 0.01 * alone)[alone > 1e-6 * scale].any()
+        assert (left <= alone + 1e-11 * scale).all()
+        assert (tensor.error >= left).all()
         assert (tensor.error > 1.1 * alone)[alone > 1e-6 * scale].any()
 
 
@@ -274,8 +277,13 @@ def test_combination_of_blocks(everything: ws.ResultSet) -> None:
     assert_same(tensor.at(form="full").values, tensor.blocks["L1"] + tensor.blocks["L1dir"], tolerance=1e-15)
     errors, rows = tensor.block_errors, tensor.block_harmonics
     assert rows is not None
-    signed = [OF_HALF * np.abs(errors["L1"] + errors["L1dir"]), np.sqrt(((rows["L1"] + rows["L1dir"]) ** 2).sum(axis=0))]
-    assert_same(both.error, 3.0 * np.maximum(*signed), tolerance=1e-13)  # signed, then |...|
+    assert tensor.half_counts and np.abs(errors["L1"]).max() > 0
+    assert_same(both.error, 3.0 * np.sqrt(((rows["L1"] + rows["L1dir"]) ** 2).sum(axis=0)), tolerance=1e-13)  # signed, then |...|
+    large = {name: 100 * error for name, error in errors.items()}
+    former = replace(both, half_counts=False, block_errors=large)
+    floor = 3.0 * OF_HALF * np.abs(large["L1"] + large["L1dir"])
+    assert (floor > both.error).any()
+    assert_same(former.error, np.maximum(floor, both.error), tolerance=1e-13)
 
 
 def test_unknown_block(everything: ws.ResultSet) -> None:

@@ -139,6 +139,7 @@ class Prepared:
             "block_harmonics": None if sums.rows is None else harmonics_of(sums.harmonics_of(name, places)),
             "block_spreads": None if sums.spread is None else blocks_of(sums.spread),
             "block_replicas": {name: np.stack([r[name] for r in replicas]) for name in replicas[0]} if replicas else None,
+            "half_counts": sums.rows is not None and name in sums.rows.halves,
             "converged": sums.converged.get(name),
         }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wannier_spin.integration.grid import Mesh
-from wannier_spin.integration.stars import KAPPA, OUTLIER, decay_per_octave, stars
+from wannier_spin.integration.stars import KAPPA, stars
 from wannier_spin.integration.superlattice import Skew, Superlattice
 
 FCC = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2
@@ -73,8 +73,9 @@ def bar_and_error(function, exact, points, dimension):
         F = function(*(2 * np.pi * np.array(x) for x in (np.full_like(k2, batch.k1), k2, k3)[:dimension])).ravel()
         mean += F.sum() / mesh.n_points
         sums += found.phases(batch, (0, 1, 2)) @ F / mesh.n_points
-    rows, (factors,) = found.scaled(sums[:, None, None], [sums[:, None, None]])
-    return float(np.sqrt(((rows * factors[..., None]) ** 2).sum())), abs(mean - exact)
+    decay, cold = found.decay(sums[:, None, None], np.ones((1, 1))), np.zeros(1)
+    factors = found.continued(decay, False, cold)[:, 0]
+    return float(np.sqrt(((sums[found.outer_rows] * factors) ** 2).sum())), abs(mean - exact)
 
 
 def test_bars_of_a_scan():
@@ -143,18 +144,21 @@ def test_no_mesh_no_star():
     assert [len(rows) for rows in small.inner] == [0, 0, 0]  # no decay can be known: the amplitude itself is the bar
 
 
-def test_decay_is_pooled_but_for_outliers():
-    """Twenty points of a scan that fall by 2^3 an octave, one large one that does not fall."""
-    rng = np.random.default_rng(1)
-    outer = rng.normal(size=(6, 20, 2))
-    inner = 8 * outer
-    outer[:, 7] *= 3 * OUTLIER
-    inner[:, 7] = outer[:, 7]
-    found = decay_per_octave(inner, outer)
-    assert found[7] == pytest.approx(0, abs=1e-12)
-    assert np.delete(found, 7) == pytest.approx(3 * 19 / 20, rel=1e-12)
-    assert not decay_per_octave(inner[:0], outer).any()
-    assert not decay_per_octave(outer, 2 * outer).any()  # no growth is continued
+def test_what_a_mesh_is_made_of():
+    """Lengths of shells and of all vectors, powers of a Fermi surface; more decay and heat leave less."""
+    found = stars(Mesh((24, 24, 24), NO_SHIFT), FCC, ALL)
+    assert found.lengths == pytest.approx((1, 2**0.5, 3**0.5))
+    assert np.sort(found.kept)[[0, 11, 12, 17, 18]] == pytest.approx(np.sqrt([1, 1, 2, 2, 3]))
+    assert len(found.kept) == 42 and (found.farther < 1.8).sum() == 42
+    assert (found.dimension, found.power(False), found.power(True)) == (3, 2.0, 1.0)
+    decay, cold = np.array([1.0, 2.0, 4.0]), np.zeros(3)
+    factors, halves = found.continued(decay, False, cold), found.of_half(decay, False, cold)
+    assert factors.shape == (len(found.outer_rows), 3)
+    assert (np.diff(factors, axis=1) < 0).all() and (found.continued(decay, False, cold + 2) < factors).all()
+    assert (found.continued(decay, True, cold)[:, 0] > factors[:, 0]).all()
+    assert halves == pytest.approx(2.0 ** -np.array([1.5, 2, 4]))
+    slab = stars(Mesh((24, 20, 1), NO_SHIFT), np.eye(3), (True, True, False))
+    assert (slab.dimension, slab.power(False)) == (2, 1.5)
 
 
 def test_bars_scale_with_the_function():

@@ -21,24 +21,28 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.integrals.channels import Channels, combinations, make_channels
+from wannier_spin.integrals.channels import Channels, combinations, make_channels, whole
 from wannier_spin.integrals.hidden import Beside, NearestGaps, mesh_axes
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.adaptive import DOUBT
+from wannier_spin.integration.decay import NEIGHBOURS, about, at_shortest, lift, mixed
 from wannier_spin.integration.grid import Mesh
-from wannier_spin.integration.stars import Stars, lift, stars
+from wannier_spin.integration.stars import Stars, stars
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import CUTOFF, Occupation, Subset, subset
+from wannier_spin.responses.registry import BLOCKS
 from wannier_spin.symmetry import Operation, SiteGroup
 
 Real = NDArray[np.float64]
 LEAST_SCAN = 12  # values of mu from which a decay is taken: for shorter scans there are further ones within the window
+LEAST_SAMPLE = 24  # points of a sample
 AUXILIARY = 0.6 * CUTOFF  # in kT: how far they are from mu; their tails are still inside the window
 AFFORDABLE = 9  # times n_bands^2: channels times points of a sample, a twentieth of what the geometry costs
 PROFILE, TEMPERATURES = 256, 4  # points of a profile, and temperatures
 DENSE = 2.0  # in kT: distances of mu below which nothing lies between
 PROBES = 2  # combinations of each response
+BESIDE = 3.0**0.5  # times the rows of the mu about each one, which are at most as large as its own
 SEED = 14
 
 
@@ -96,7 +100,7 @@ class Bars:
         spacings = mesh.spacings(model.lattice)
         axes = mesh_axes(spacings, [op.rotation for op in judged.operations])
         found_for = (found, spacings, axes, _step(model, axes), plan, judged)
-        most = max(AFFORDABLE * model.n_bands**2 // max(plan.n_channels, 1), LEAST_SCAN)
+        most = max(AFFORDABLE * model.n_bands**2 // max(plan.n_channels, 1), LEAST_SAMPLE)
         if scan.n_points <= most:
             return cls(*found_for, subset(scan, scan.n_points, scan.shape[1]), None, invariant)
         sample = subset(scan, most, max(most // max(scan.shape[0], LEAST_SCAN), 1))
@@ -118,12 +122,12 @@ class Bars:
 
     @cached_property
     def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Of what is summed of the sample (rows, points, channels), the last row what may hide, and of the profile (outer rows,
-        points, probes).
+        """Of what is summed of the sample (rows, points, channels), the last row what may hide, and of the profile (rows, points,
+        probes).
         """
         reduced, profile = self._reduced, self.at_profile
         channels = self.plan.n_channels if reduced is None else reduced.sea.shape[1] + reduced.surface.shape[1]
-        of_profile = (0, 0, 0) if profile is None else (len(self.stars.outer_rows), profile.n_points, self._probes[0].shape[1])
+        of_profile = (0, 0, 0) if profile is None else (self.stars.n_rows, profile.n_points, self._probes[0].shape[1])
         return (self.stars.n_rows + 1, self.at_sample.n_points, channels), of_profile
 
     @cached_property
@@ -183,7 +187,7 @@ class Bars:
         probed = both[..., : of_profile[2]]
         if surface.shape[2]:
             probed = probed + both[..., of_profile[2] :]
-        total[math.prod(of_sample) :] += (phases[self.stars.outer_rows] @ probed.reshape(len(probed), -1)).ravel()
+        total[math.prod(of_sample) :] += (phases @ probed.reshape(len(probed), -1)).ravel()
         return by_point
 
     def rows(self, means: Real, density: float) -> Rows:
@@ -194,46 +198,41 @@ class Bars:
             sums = self._reduced.expand(sums)
         elif self.invariant is not None:
             sums = self.invariant.projected(sums)
-        outer, factors, sizes = self._decays(sums[:-1])
-        n, point = self.sample.occupation.n_points, self.sample.standing_for
+        outer, n, point = sums[self.stars.outer_rows], self.sample.occupation.n_points, self.sample.standing_for
+        by_mu = outer.reshape(len(outer), *self.at_sample.shape, -1)
+        around = mixed(by_mu, self.at_sample.mu, self.step, SEED).reshape(outer.shape)
+        of_around = self._combined(around)
         at_profile = means[math.prod(of_sample) :].reshape(of_profile) * density
-        found = {}
-        for number, (name, f) in enumerate(factors.items()):
-            probes = at_profile[..., number * PROBES : (number + 1) * PROBES]
-            growth, raised = self._growth(sizes[name]) if self.profile is None else self._growth_to_profile(probes, f[:, :n])
-            found[name] = np.concatenate([f[:, point] * raised, DOUBT * growth[None]])
-        return Rows(np.concatenate([outer, sums[-1:]])[:, :n], point, found)
+        factors, halves = {}, {}
+        for number, (name, components) in enumerate(self._combined(sums[:-1]).items()):
+            fall = Fall.of(self, self.at_sample, name, components)
+            size, beside = (_size(x, fall.factors) for x in (components[self.stars.outer_rows], of_around[name]))
+            lifted = self.at_sample.along_scan(partial(lift, step=self.step), size)
+            if self.profile is None:
+                growth, raised, halves[name] = np.ones(len(point)), lifted[point], fall.of_half[point]
+            else:
+                probes = at_profile[..., number * PROBES : (number + 1) * PROBES]
+                growth, raised, halves[name] = self._to_scan(name, probes)
+            share = BESIDE * np.minimum(1 / lifted, np.divide(size, beside, out=np.zeros_like(size), where=beside > 0))
+            own, shared = ((fall.factors * x)[:, point] * raised for x in (np.ones_like(share), share))
+            factors[name] = np.concatenate([own, shared, DOUBT * growth[None]])
+        return Rows(np.concatenate([outer, around, sums[-1:]])[:, :n], point, factors, halves)
 
-    def _decays(self, sums: Real) -> tuple[Real, dict[str, Real], dict[str, Real]]:
-        """Rows of the outer windows (J, points, channels); for every response their decay (J, points), each temperature has its
-        own, and how large it is with all its components (points,).
-        """
-        shape, rows = self.at_sample.shape, len(sums)
-        combined = combinations(self.plan, sums.reshape(-1, sums.shape[-1]), self.judged.relaxation, self.judged.tau)
-        components = [x.reshape(rows, *shape, -1) for x in combined.values()]
-        by_temperature = [self.stars.scaled(sums, [x[:, :, t] for x in components]) for t in range(shape[1])]
-        outer = by_temperature[0][0]
-        factors = [np.stack([f[i] for _, f in by_temperature], axis=-1).reshape(len(outer), -1) for i in range(len(components))]
-        judged = [x[self.stars.outer_rows].reshape(*f.shape, -1) for x, f in zip(components, factors, strict=True)]
-        sizes = [np.sqrt(((x * f[..., None]) ** 2).sum(axis=(0, 2))) for x, f in zip(judged, factors, strict=True)]
-        return outer, dict(zip(combined, factors, strict=True)), dict(zip(combined, sizes, strict=True))
+    def _combined(self, rows: Real) -> dict[str, Real]:
+        """Components of every response from rows (..., points, channels): (..., points, components)."""
+        found = combinations(self.plan, rows.reshape(-1, rows.shape[-1]), self.judged.relaxation, self.judged.tau)
+        return {name: x.reshape(*rows.shape[:-1], -1) for name, x in found.items()}
 
-    def _growth(self, size: Real) -> tuple[Real, Real]:
+    def _to_scan(self, name: str, probes: Real) -> tuple[Real, Real, Real]:
         """By how much the bar of a response is larger at the points of the scan than at those of the sample that they have, without
-        and with what `lift` adds: (w,) each. Without a profile. size : (points,) of the sample and of auxiliary mu.
-        """
-        lifted = self.at_sample.along_scan(partial(lift, step=self.step), size)
-        return np.ones(self.sample.scan.n_points), lifted[self.sample.standing_for]
-
-    def _growth_to_profile(self, probes: Real, factors: Real) -> tuple[Real, Real]:
-        """The same with a profile: probes (J, points, PROBES) there, factors (J, points) of the sample.
+        and with what `lift` adds, and `Fall.of_half`: (w,) each. probes : (rows, points, PROBES) of the profile.
 
         Between two points of the profile the larger one counts.
         """
         assert self.profile is not None
         profile, sample = self.profile, self.sample
-        own = sample.position(sample.levels.nearest_to(profile.levels.own), sample.temperatures.below(profile.temperatures.own))
-        size = np.sqrt(((probes * factors[:, own][..., None]) ** 2).sum(axis=(0, 2)))
+        fall = Fall.of(self, profile.occupation, name, probes)
+        size = _size(probes[self.stars.outer_rows], fall.factors)
         colder = profile.temperatures.below(profile.scan.kT)
         before, after = (profile.position(levels, colder) for levels in profile.levels.around)
         at_sample = profile.position(
@@ -243,9 +242,34 @@ class Bars:
         reference = size[at_sample][sample.standing_for]
         lifted = size * profile.occupation.along_scan(partial(lift, step=self.step), size)
         one = np.ones_like(reference)
-        larger = [np.maximum(x[before], x[after]) for x in (size, lifted)]
-        growth, raised = (np.divide(x, reference, out=one.copy(), where=reference > 0) for x in larger)
-        return growth, raised
+        larger = [np.maximum(x[before], x[after]) for x in (size, lifted, fall.of_half)]
+        growth, raised = (np.divide(x, reference, out=one.copy(), where=reference > 0) for x in larger[:2])
+        return growth, raised, larger[2]
+
+
+@dataclass(frozen=True)
+class Fall:
+    """How the coefficients of a response fall off: factors (J, points) of `Stars.continued`, of_half (points,)."""
+
+    factors: Real
+    of_half: Real
+
+    @classmethod
+    def of(cls, bars: Bars, scan: Occupation, name: str, components: Real) -> Fall:
+        """components : of the response, or combinations of them (rows, points, components). Each temperature has its own decay."""
+        stars, weights = bars.stars, about(scan.mu, bars.step, NEIGHBOURS)
+        rows = components.reshape(len(components), *scan.shape, -1)
+        decay = np.stack([stars.decay(rows[:, :, t], weights) for t in range(scan.shape[1])], axis=1).ravel()
+        record = next(r for r in bars.plan.responses if r.name == whole(name))
+        blocks = [BLOCKS.get(block) for block in bars.plan.blocks_of(record)]
+        sharp = any(block is None or block.fermi == "surface" for block in blocks)
+        x = at_shortest(scan.points[1] * (None not in blocks), bars.step)  # temperature does not smear resonances
+        return cls(stars.continued(decay, sharp, x), stars.of_half(decay, sharp, x))
+
+
+def _size(components: Real, factors: Real) -> Real:
+    """Root of the sum of squares over rows and components: (J, points, components), (J, points) -> (points,)."""
+    return np.sqrt(((components * factors[..., None]) ** 2).sum(axis=(0, 2)))
 
 
 def _step(model: TightBindingModel, axes: Real) -> float:

@@ -115,4 +115,4 @@ def _with_row(rows: Rows, difference: Real) -> Rows:
         own = difference[rows.of_point == point]
         row[point] = np.take_along_axis(own, np.abs(own).argmax(axis=0)[None], axis=0)[0]
     factors = {name: np.concatenate([f, np.ones((1, f.shape[1]))]) for name, f in rows.factors.items()}
-    return Rows(np.concatenate([rows.sample, row[None]]), rows.of_point, factors)
+    return replace(rows, sample=np.concatenate([rows.sample, row[None]]), factors=factors)

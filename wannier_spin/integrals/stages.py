@@ -31,6 +31,7 @@ STAGES = Schema(
         "sample": Array("f", (("rows", "sample", "channels"),), finite=True),
         "of_point": Array("i", (("scan",),)),
         "factors": Each(Array("f", (("rows", "scan"),), finite=True), least=1),
+        "halves": Each(Array("f", (("scan",),), finite=True), optional=True),
         "cut": CUT,
     },
     optional=True,
@@ -90,6 +91,7 @@ class Reached:
         tree |= {"spent": self.spent, "of_boxes": float(self.of_boxes)}
         tree |= {name: getattr(sums, name) for name in ("fine", "difference", "minima")}
         tree |= {"sample": sums.rows.sample, "of_point": sums.rows.of_point, "factors": dict(sums.rows.factors)}
+        tree |= {"halves": dict(sums.rows.halves)} if sums.rows.halves else {}
         tree |= {"cut": self.cut.as_tree()} if self.cut.spots or self.cut.given_up else {}
         return tree if self.moved is None else tree | {"moved": self.moved}
 
@@ -103,7 +105,7 @@ class Reached:
         meshes = [Superlattice(numbers(points), Skew(numbers(below), rows_of(basis))) for points, below, basis in written]
         columns = zip(meshes, *(tree[name] for name in _OF_STAGES), strict=True)
         stages = tuple(Stage(mesh, int(k), float(t), np.asarray(b)) for mesh, k, t, b in columns)
-        rows = Rows(tree["sample"], tree["of_point"], dict(tree["factors"]))
+        rows = Rows(tree["sample"], tree["of_point"], dict(tree["factors"]), dict(tree.get("halves", {})))
         cut = Cut.of(tree.get("cut", {}))
         sums = Sums(tree["fine"], tree["difference"], tree["minima"], stages[-1].evaluations, rows=rows, spread=cut.spread)
         return cls(stages, sums, tree.get("moved"), int(tree["spent"]), float(tree["of_boxes"]), on_boxes, cut)

@@ -75,6 +75,8 @@ def floored(integral: Integral, sums: Sums, standing: Standing, moved: Real, wit
     moved : (w, channels). within : where the largest bars are within the tolerance, it is the coarser mesh that is further off: the
     floor ends at the tolerance.
     """
+    assert sums.rows is not None
+    sums = replace(sums, rows=replace(sums.rows, halves={}))
     if not within:
         return replace(sums, difference=moved)
     factor = np.ones(len(moved))

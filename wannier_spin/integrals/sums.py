@@ -27,12 +27,14 @@ NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
 @dataclass(frozen=True)
 class Rows:
     """Contributions to the errors of a mesh, see `bars`: rows (J, points, channels) of a sample of the scan; for every point of
-    the scan which of them it has; by response its factors (J, w).
+    the scan which of them it has; by response its factors (J, w), and what its difference from the mesh of half the density counts
+    (w,), none where that is not one of its rows.
     """
 
     sample: Real
     of_point: NDArray[np.int64]
     factors: dict[str, Real]
+    halves: dict[str, Real] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class Sums:
                 found = np.zeros((len(factor), row.shape[1]))
                 for place in places:
                     found[:, place] = row[self.rows.of_point, place] * factor[:, None]
+                yield found
+            if self.difference is not None and name in self.rows.halves:
+                found = np.zeros_like(self.difference)
+                for place in places:
+                    found[:, place] = self.difference[:, place] * self.rows.halves[name][:, None]
                 yield found
 
 

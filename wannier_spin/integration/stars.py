@@ -3,7 +3,8 @@
 A mesh with points N_1, N_2, N_3 makes the error  sum over D of F_D, where F_R = mean over k of F(k) cos(2 pi k.R) and D are the
 vectors of the superlattice N_i a_i (or of another one, see `superlattice`). The mesh itself knows F_R inside the Wigner-Seitz cell
 of the superlattice. Along the ray to each of the shortest D (a shell: all D of one length, added with their signs, as they enter
-the error) its root mean square over an outer and an inner window half as far out is continued to D as a power of the distance.
+the error) the amplitude in an outer window is continued to D, by how much it has fallen off since an inner window half as far out,
+see `decay`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.integration.decay import decay_per_octave, octaves_to, with_farther
 from wannier_spin.integration.grid import Batch, Mesh
 from wannier_spin.integration.superlattice import reduced
 
@@ -23,12 +25,9 @@ Real = NDArray[np.float64]
 Integer = NDArray[np.int64]
 NEAR = 1.8  # of the shortest vector: three shells are too few in low symmetry, see `_shells`
 SHELLS = 4  # at most: of nearly equal lengths they are made one
-WINDOW, SAMPLES = (0.6, 1.0), 6  # of the way to the boundary of the Wigner-Seitz cell, and how many vectors in it
-OUTLIER = 8.0  # times the geometric mean of the scan: from here on a point of the scan has a decay of its own
-NEGLIGIBLE = 1e-6  # of the largest amplitude: its decay says nothing
-KAPPA = 0.47  # of the estimate: chosen on four cases, see docs/bars.md
-TYPICAL = 2.0  # times the geometric mean of its neighbours in the scan an estimate is at least, but no more than MOST times itself
-MOST = 10.0
+WINDOW, SAMPLES = (0.6, 1.0), 4  # of the way to the boundary of the Wigner-Seitz cell, and how many vectors in it
+FARTHEST = 6  # times the basis of the superlattice: vectors that are summed as if all were alike
+KAPPA = 0.7  # of the estimate: chosen on the cases that docs/bars.md does not call hold-outs
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,10 @@ class Stars:
     """Sets of lattice vectors over which cosines are added.
 
     vectors : (j, D, 3), padded with zeros; factors : (j, D), 2 for a pair +-R and 0 for padding. outer, inner : for each shell its
-    rows j, none where the mesh is too small for a window. octaves : of each shell. angles : (j, D) of a shifted mesh, on which
-    F_D enters with the phase 2 pi k.D: then sums of cos(2 pi k.R - angle) stand behind those of cos(2 pi k.R).
+    rows j, none where the mesh is too small for a window. octaves : of each shell. lengths : of each shell, over the shortest;
+    kept, farther : (k,), (n,) of all vectors of the superlattice that shells have, and of all. dimension : directions with points.
+    angles : (j, D) of a shifted mesh, on which F_D enters with the phase 2 pi k.D: then sums of cos(2 pi k.R - angle) stand behind
+    those of cos(2 pi k.R).
     """
 
     vectors: Integer
@@ -78,6 +79,10 @@ class Stars:
     outer: tuple[tuple[int, ...], ...]
     inner: tuple[tuple[int, ...], ...]
     octaves: tuple[float, ...]
+    lengths: tuple[float, ...]
+    kept: Real
+    farther: Real
+    dimension: int
     angles: Real | None = None
 
     @property
@@ -86,8 +91,12 @@ class Stars:
 
     @property
     def outer_rows(self) -> Integer:
-        """Rows of the outer windows, in the order of `scaled`: (J,)."""
+        """Rows of the outer windows, shell by shell: (J,)."""
         return np.concatenate([self._doubled(rows) for rows in self.outer]).astype(np.int64)
+
+    def power(self, sharp: bool) -> float:
+        """With which the coefficients of a Fermi surface fall off. sharp : of f', or of resonances; else of the step of f."""
+        return (self.dimension + (-1 if sharp else 1)) / 2
 
     def phases(self, batch: Batch, axes: tuple[int, int, int]) -> Real:
         """Sums of cosines at the points of a batch, whose coordinates are those along `axes`: (rows, points)."""
@@ -100,60 +109,31 @@ class Stars:
         sums = np.concatenate([(factor[:, None, :] * second @ third).real for factor in turned])  # (rows, k2, k3)
         return np.ascontiguousarray(sums.reshape(len(sums), -1) if used is None else sums[:, used])
 
-    def scaled(self, sums: Real, judged: Sequence[Real]) -> tuple[Real, list[Real]]:
-        """Contributions to the error, to be added in quadrature: rows (J, ...) of the outer windows, and their factors.
+    def decay(self, sums: Real, weights: Real) -> Real:
+        """Per octave, mean over the shells: (m,). sums : (rows, m, components) means of F times `phases`. weights : of `about`."""
+        windows = zip(self.inner, self.outer, strict=True)
+        return np.mean([decay_per_octave(sums[self._doubled(i)], sums[self._doubled(o)], weights) for i, o in windows], axis=0)
 
-        sums : (rows, ...) means of F times `phases`. judged : for each response (rows, w, components), w all points of the scan at
-        one temperature. Returns the rows of the outer windows, and for each response factors (J, w) for them.
+    def continued(self, decay: Real, sharp: bool, x: Real) -> Real:
+        """Factors of `outer_rows`, which make of them contributions to the error that add in quadrature: (J, m).
+
+        decay : (m,). sharp : see `power`. x : (m,) of `thermal` at the shortest D.
         """
-        factors = [np.concatenate([self._factors(shell, found) for shell in range(len(self.outer))]) for found in judged]
-        return sums[self.outer_rows], factors
+        whole = KAPPA * with_farther(self.farther, self.kept, self.power(False), x)
+        found = []
+        for rows, octaves, length in zip(self.outer, self.octaves, self.lengths, strict=True):
+            factor = whole * 2.0 ** -octaves_to(octaves, decay, self.power(sharp), x * length) / math.sqrt(len(rows))
+            found.append(np.broadcast_to(factor, (len(self._doubled(rows)), len(factor))))
+        return np.concatenate(found)
+
+    def of_half(self, decay: Real, sharp: bool, x: Real) -> Real:
+        """By how much the difference from a mesh of half the density counts, which is made of coefficients half way to D: (m,)."""
+        return np.asarray(2.0 ** (-octaves_to(self.octaves[0], decay, self.power(sharp), x) / self.octaves[0]))
 
     def _doubled(self, rows: Sequence[int]) -> Integer:
         """Rows of a window, with those of a shifted mesh."""
         found = np.array(rows, dtype=np.int64)
         return np.concatenate([found, found + len(self.vectors)]) if self.angles is not None else found
-
-    def _factors(self, shell: int, sums: Real) -> Real:
-        """Of the rows of a shell: decay from the window to D, over the root of the number of R: (rows of the shell, w)."""
-        outer = self._doubled(self.outer[shell])
-        decay = decay_per_octave(sums[self._doubled(self.inner[shell])], sums[outer])
-        factor = KAPPA * 2.0 ** (-decay * self.octaves[shell]) / math.sqrt(len(self.outer[shell]))
-        return np.broadcast_to(factor, (len(outer), len(factor)))
-
-
-def decay_per_octave(inner: Real, outer: Real) -> Real:
-    """log2 of inner over outer amplitudes, both (rows, w, components), for every point of the scan: (w,).
-
-    The mean over all points and components that are not negligible; for a point whose amplitude is an outlier its own.
-    """
-    if not len(inner):
-        return np.zeros(outer.shape[1])
-    near, far = (np.sqrt((x**2).mean(axis=0)) for x in (inner, outer))
-    counts = far > NEGLIGIBLE * far.max(initial=0.0)
-    if not counts.any():
-        return np.zeros(outer.shape[1])
-    tiny = np.finfo(float).tiny
-    octave = np.log2(np.maximum(near, tiny) / np.maximum(far, tiny))
-    pooled = max(float(octave[counts].mean()), 0.0)
-    size = np.sqrt((far**2).sum(axis=1))
-    typical = np.exp(np.log(np.maximum(size, tiny))[counts.any(axis=1)].mean())
-    own = np.log2(np.maximum(np.sqrt((near**2).sum(axis=1)), tiny) / np.maximum(size, tiny))
-    return np.where(size > OUTLIER * typical, np.clip(own, 0.0, pooled), pooled)
-
-
-def lift(size: Real, energies: Real, step: float) -> Real:
-    """Factors that keep estimates from pinching to zero where Fourier coefficients change their sign between two values of mu.
-
-    Along the scan they oscillate with a period of about the step of energies from one point of the mesh to the next, `step`, and
-    the error with another phase. size : (mu, T); energies : the values of mu. Their geometric mean is that of all mu nearer than
-    `step`; what is MOST times smaller is not one of a pinch, but of a gap.
-    """
-    counts = size > NEGLIGIBLE * size.max(axis=0)
-    logarithm = np.log(np.where(counts, size, 1.0))
-    near = (np.abs(energies[:, None] - energies) <= step).astype(float)
-    typical = np.exp(near @ logarithm / np.maximum(near @ counts, 1))
-    return np.clip(np.divide(TYPICAL * typical, size, out=np.ones_like(size), where=counts), 1.0, MOST)
 
 
 def stars(mesh: Mesh, lattice: Real, periodic: Sequence[bool]) -> Stars | None:
@@ -165,7 +145,8 @@ def stars(mesh: Mesh, lattice: Real, periodic: Sequence[bool]) -> Stars | None:
     used = [i for i in range(3) if periodic[i] and mesh.points[i] > 1] if mesh.skew.straight else [0, 1, 2]
     if not used:
         return None
-    shells = _merged(_shells(matrix[used] if mesh.skew.straight else reduced(matrix, lattice), lattice))
+    basis = matrix[used] if mesh.skew.straight else reduced(matrix, lattice)
+    shells = _merged(_shells(basis, lattice))
     sets: list[Integer] = []
     superlattice: list[Integer] = []
     windows: tuple[list[tuple[int, ...]], list[tuple[int, ...]]] = ([], [])
@@ -182,8 +163,20 @@ def stars(mesh: Mesh, lattice: Real, periodic: Sequence[bool]) -> Stars | None:
         vectors[row, : len(R)], factors[row, : len(R)] = R, 2.0
         angles[row, : len(R)] = 2 * np.pi * D @ first
     real = all(abs(2 * mesh.shift[i] - round(2 * mesh.shift[i])) < 1e-9 for i in used)
-    octaves = tuple(shell.octaves for shell in shells)
-    return Stars(vectors, factors, tuple(windows[0]), tuple(windows[1]), octaves, None if real else angles)
+    geometry = (tuple(shell.octaves for shell in shells), *_lengths(shells, basis, lattice), len(used))
+    geometry = (tuple(shell.octaves for shell in shells), *_lengths(shells, basis, lattice), len(used))
+    return Stars(vectors, factors, tuple(windows[0]), tuple(windows[1]), *geometry, None if real else angles)
+
+
+def _lengths(shells: Sequence[Shell], basis: Integer, lattice: Real) -> tuple[tuple[float, ...], Real, Real]:
+    """Over the shortest: mean of each shell, of all vectors of the shells (k,), of all of the superlattice (n,)."""
+    of_shells = [np.linalg.norm(shell.vectors @ lattice, axis=1) for shell in shells]
+    steps = np.arange(-FARTHEST, FARTHEST + 1)
+    multiples = np.array(list(itertools.product(steps, repeat=len(basis))))
+    every = np.linalg.norm(multiples[multiples.any(axis=1)] @ basis @ lattice, axis=1)
+    shortest = every.min()
+    kept = np.repeat(np.concatenate(of_shells), 2)  # one of each pair is in a shell
+    return tuple(float(x.mean() / shortest) for x in of_shells), kept / shortest, every / shortest
 
 
 def _shells(basis: Integer, lattice: Real) -> list[Shell]:

@@ -80,7 +80,7 @@ def _tensor(rank: int) -> Schema:
             "carriers_unit": Value((str,), optional=True),
             "carriers_mu": Array("f", (("mu", "T"),), finite=True, optional=True),
             "carriers_mu_error": Array("f", (("mu", "T"),), finite=True, optional=True),
-            "converged": Value((bool,), optional=True),
+            **dict.fromkeys(("half_counts", "converged"), Value((bool,), optional=True)),
             **dict.fromkeys(VARIANTS, Each(Schema({}), optional=True)),
         }
     )

@@ -63,7 +63,8 @@ class ResponseTensor:
     sites : the same response projected on sites (groups of Wannier functions), by name; see `site`, `uniform`, `staggered`.
     definitions : the same response with other definitions of the spin current, by name; see `definition`, `definition_spread`.
     Of a mesh: block_harmonics : contributions to the error of different origin, one more axis in front, each combined as the blocks
-        are, then added in quadrature (`integration.stars`); block_errors is NaN where the mesh has no half.
+        are, then added in quadrature (`integration.stars`); block_errors is NaN where the mesh has no half. half_counts : whether
+        what is left of the difference from its half is among them (results of former versions: no).
     Of an adaptive integral: block_spreads : root of the sum of squared differences; block_replicas : further estimates, one more
         axis in front; converged : whether the tolerance was reached (None: none was asked for).
     """
@@ -98,6 +99,7 @@ class ResponseTensor:
     block_spreads: Mapping[str, Real] | None = None
     block_replicas: Mapping[str, Real] | None = None
     block_harmonics: Mapping[str, Real] | None = None
+    half_counts: bool = False
     converged: bool | None = None
     carriers: Real | None = None
     carriers_unit: str | None = None
@@ -122,14 +124,14 @@ class ResponseTensor:
     def error(self) -> Real:
         """Estimated error of `values`, same shape; NaN where there is none.
 
-        Of a mesh the larger one of two estimates: what the decay of its Fourier coefficients leaves (`block_harmonics`), and
+        Of a mesh what the decay of its Fourier coefficients leaves (`block_harmonics`), but where `half_counts` is not set at least
         OF_HALF of the difference from its half, where it has one (all of it without the first). Of an adaptive integral the sum
         of all fine - coarse. To both a standard deviation of the sum over boxes, where there are any, as it may cancel by chance.
         """
         error = np.abs(self._combine(self.block_errors, self.combination))
         if self.block_harmonics is not None:
             rows = np.stack([self._combine(blocks, self.combination) for blocks in each(self.block_harmonics)])
-            error = np.fmax(OF_HALF * error, np.sqrt((rows**2).sum(axis=0)))
+            error = np.fmax(0.0 if self.half_counts else OF_HALF * error, np.sqrt((rows**2).sum(axis=0)))
         if self.block_spreads is not None:
             error += SPREAD * self._combine_bounds(self.block_spreads)
         return error

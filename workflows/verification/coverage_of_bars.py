@@ -16,7 +16,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,11 @@ def crystal(build: Callable[[], ws.TightBindingModel]) -> Callable[[], Opened]:
     return lambda: (build(), None)
 
 
+def sheared() -> ws.TightBindingModel:
+    """Another lattice for the same hoppings: no direction of it is as another."""
+    return replace(ws.models.rashba_exchange(), lattice=np.array([[1, 0, 0], [0.35, 0.9, 0], [0, 0, 1]]))
+
+
 PLANE, SPACE = (16, 24, 32, 48, 64), (12, 16, 24, 32)
 CASES = (
     Case("Pt", material("Pt"), ("spin_hall",), 22.4839 + np.linspace(-1, 1, 41), (16, 20, 24, 28, 36, 48), (88, 72), False),
@@ -112,7 +117,7 @@ CASES = (
         16.5032 + np.linspace(-0.4, 0.4, 9),
         (8, 12, 16),
         (32, 28),
-        True,
+        False,
         (),
     ),
     Case(
@@ -156,11 +161,11 @@ CASES = (
     Case(
         "P*T antiferromagnet",
         crystal(ws.models.pt_antiferromagnet),
-        ("spin_hall", "nonlinear_intrinsic_spin_magnetization"),
+        ("spin_hall", "intrinsic_spin_magnetization"),
         np.linspace(-1.5, 1.5, 31),
         PLANE,
         (160, 144),
-        True,
+        False,
         (1e-1,),
     ),
     Case(
@@ -170,10 +175,10 @@ CASES = (
         np.linspace(-2, -0.5, 21),
         SPACE,
         (48, 40),
-        True,
+        False,
         (1e-1,),
     ),
-    Case("Weyl nodes", crystal(ws.models.weyl), ("spin_hall",), np.linspace(-0.5, 0.5, 21), SPACE, (64, 56), True, (1e-1,)),
+    Case("Weyl nodes", crystal(ws.models.weyl), ("spin_hall",), np.linspace(-0.5, 0.5, 21), SPACE, (64, 56), False, (1e-1,)),
     Case(
         "random hoppings",
         crystal(lambda: ws.models.random_model(n=4, seed=3)),
@@ -181,9 +186,39 @@ CASES = (
         np.linspace(-1, 1, 21),
         (8, 12, 16, 20),
         (40, 36),
+        False,
+        (1e-1,),
+    ),
+    Case(
+        "GaAs, gap and conduction bands",
+        material("GaAs"),
+        ("spin_hall",),
+        np.linspace(8.95, 10.45, 21),
+        SPACE,
+        (80, 72),
+        True,
+        (),
+    ),
+    Case(
+        "Weyl nodes, second order",
+        crystal(ws.models.weyl),
+        ("nonlinear_extrinsic_spin_magnetization",),
+        np.linspace(-0.5, 0.5, 21),
+        SPACE,
+        (64, 56),
         True,
         (1e-1,),
     ),
+    Case(
+        "random sheet",
+        crystal(lambda: ws.models.random_model(n=3, seed=11, periodic=(True, True, False))),
+        ("spin_hall", "edelstein"),
+        np.linspace(-1, 1, 21),
+        PLANE,
+        (320, 280),
+        True,
+    ),
+    Case("sheared Rashba", crystal(sheared), ("spin_hall", "edelstein"), np.linspace(-1.5, 1.5, 31), PLANE, (320, 280), True),
 )
 
 

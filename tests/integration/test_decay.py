@@ -1,0 +1,102 @@
+"""How Fourier coefficients fall off: powers, Fermi surfaces at a temperature, and estimates along a scan."""
+
+import numpy as np
+import pytest
+
+from wannier_spin.integration.decay import (
+    HOTTEST,
+    MOST,
+    about,
+    at_shortest,
+    decay_per_octave,
+    lift,
+    mixed,
+    octaves_to,
+    thermal,
+    with_farther,
+)
+
+MU = np.linspace(-1, 1, 21)
+
+
+def test_weights_of_the_mu_about_each_one():
+    found = about(MU, 0.3)
+    assert np.array_equal(found > 0, np.abs(MU[:, None] - MU) < 0.45 - 1e-9)
+    assert found[10, 10] == found[10, 11] == 1  # 0.1 away
+    assert found[10, 13] == pytest.approx(0.5)
+    few = about(np.array([0.0, 1.0, 5.0]), 0.01, least=2)  # the nearest one counts, be it ever so far
+    assert few[2, 1] > 0 and few[0, 2] == 0
+    assert np.array_equal(about(MU, 0.0), np.eye(21))
+
+
+def test_a_metal_and_an_insulator_have_their_own_decays():
+    """Powers 1 and 4 on the two sides of a scan, with random signs and sizes that are the same in both windows."""
+    random = np.random.default_rng(2)
+    outer = random.normal(size=(6, 21, 3))
+    power = np.where(MU < 0, 1.0, 4.0)
+    inner = outer * 2.0 ** power[:, None]
+    found = decay_per_octave(inner, outer, about(MU, 0.2, least=3))
+    assert found[:8] == pytest.approx(1.0) and found[-8:] == pytest.approx(4.0)
+    assert (np.diff(found) > -1e-12).all()
+    assert not decay_per_octave(outer, inner, np.eye(21)).any()  # no growth is continued
+    assert not decay_per_octave(inner[:0], outer, np.eye(21)).any()
+    outer[:, 3] = 0  # nothing is known there, and its neighbours do not suffer
+    assert decay_per_octave(inner, outer, about(MU, 0.2, least=3))[2] == pytest.approx(1.0)
+
+
+def test_a_step_at_a_temperature_has_thermal_coefficients():
+    """f of a linear band, R = 3: the coefficient over that at T = 0."""
+    velocity, R = 2.0, 3
+    k = np.linspace(-0.5, 0.5, 200001)[:-1]
+    ratio = []
+    for kT in (0.05, 0.1):
+        step = 1 / (1 + np.exp(2 * np.pi * velocity * k / kT))  # energy 2 pi k v, with the edge of the zone far away
+        ratio.append(-np.mean((step - (k < 0)) * np.sin(2 * np.pi * R * k)) * 2 * np.pi * R)  # what is lost, of 1
+    expected = 1 - thermal(np.pi * np.array([0.05, 0.1]) * R / velocity)
+    assert expected.min() > 0.005
+    assert np.abs(ratio) == pytest.approx(expected, rel=1e-3)
+
+
+def test_amplitudes_are_continued_with_a_power_and_a_temperature():
+    """R^-3 x/sinh x, measured between two windows: what is continued is what is at the end of the way."""
+    x, octaves = np.array([0.0, 0.5, 2.0, 4.0]), 1.3
+    amplitude = [r**-3 * thermal(x * r) for r in (0.5 * 2**-octaves, 2**-octaves, 1.0)]
+    measured = np.log2(amplitude[0] / amplitude[1])
+    assert octaves_to(octaves, measured, 1.5, x) == pytest.approx(np.log2(amplitude[1] / amplitude[2]), rel=1e-12)
+    assert octaves_to(octaves, np.array([0.0, 1.0, 1.5]), 1.5, np.zeros(3)) == pytest.approx(1.3 * np.array([0.75, 1.25, 1.5]))
+
+
+def test_how_hot_a_mesh_is():
+    step, kT = 0.5, np.array([0.0, 0.01, 0.02, 10.0])
+    found = at_shortest(kT, step)
+    assert found[2] == pytest.approx(2 * found[1]) and found[0] == 0
+    assert found[3] == HOTTEST == at_shortest(kT, 0.0)[3]
+
+
+def test_farther_vectors():
+    """In one dimension 1 + 1/4 + 1/9 + ... at T = 0, the first one alone where it is hot."""
+    lengths = np.repeat(np.arange(1.0, 7), 2)
+    cold, hot = with_farther(lengths, lengths[:2], 1.0, np.array([0.0, HOTTEST]))
+    assert cold == pytest.approx(np.sqrt((1 / np.arange(1.0, 7) ** 2).sum()))
+    assert 1 < hot < 1.01
+
+
+def test_pinches_are_lifted_and_gaps_are_not():
+    size = np.ones((21, 1))
+    size[4], size[10:] = 0.2, 1e-9
+    found = lift(size, MU, 0.25)
+    assert found[4] == pytest.approx(0.2**-0.8)  # to the geometric mean of five
+    assert (found[:10] <= MOST).all() and found[0] == 1
+    assert (found[13:] == 1).all()
+
+
+def test_mixed_rows_have_the_mean_square_of_those_about():
+    random = np.random.default_rng(5)
+    rows = random.normal(size=(400, 21, 1, 1)) * np.where(MU < 0, 1.0, 0.01)[:, None, None] * np.array([1.0, -2.0])
+    found = mixed(rows, MU, 0.4, 3)
+    squares = (rows**2).mean(axis=0)
+    weights = about(MU, 0.4)
+    expected = np.tensordot(weights / weights.sum(axis=1, keepdims=True), squares, 1)
+    assert (found**2).mean(axis=0) == pytest.approx(expected, rel=0.3)
+    assert found[..., 1] == pytest.approx(-2 * found[..., 0])  # components keep their signs
+    assert expected[10, 0, 0] > 100 * squares[10, 0, 0]
