@@ -164,7 +164,6 @@ def stars(mesh: Mesh, lattice: Real, periodic: Sequence[bool]) -> Stars | None:
         angles[row, : len(R)] = 2 * np.pi * D @ first
     real = all(abs(2 * mesh.shift[i] - round(2 * mesh.shift[i])) < 1e-9 for i in used)
     geometry = (tuple(shell.octaves for shell in shells), *_lengths(shells, basis, lattice), len(used))
-    geometry = (tuple(shell.octaves for shell in shells), *_lengths(shells, basis, lattice), len(used))
     return Stars(vectors, factors, tuple(windows[0]), tuple(windows[1]), *geometry, None if real else angles)
 
 
