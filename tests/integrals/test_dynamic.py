@@ -44,6 +44,17 @@ def test_together(monkeypatch, plan, geometry, window) -> None:
     assert np.abs(found.sum(axis=1)).max() < 1e-12 * np.abs(found).max()  # what n has of a pair, m has with the other sign
 
 
+def test_the_loops_as_they_are_written(monkeypatch) -> None:
+    """Without machine code, for few pairs: so that a change of them is seen at once."""
+    plan = Plan(tuple(RESPONSES[name] for name in NAMES), "spin", FREQUENCIES[1:])
+    bloch = plan.bloch_sum(ws.models.random_model(n=3, seed=2)).at_points(np.random.default_rng(0).uniform(size=(1, 3)))
+    pairs = BandPairs(plan.geometry(bloch, 1e-6), plan.observables)
+    expected = plan.densities(pairs)[0]
+    monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)
+    monkeypatch.setattr(dynamic, "compiled", lambda function: function)
+    assert_same(plan, plan.densities(pairs)[0], expected)
+
+
 def test_each_block_of_its_own_observables(monkeypatch, plan, geometry) -> None:
     monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)
     current, spin = plan.observables
