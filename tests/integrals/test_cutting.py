@@ -152,6 +152,21 @@ def test_room_is_what_others_leave() -> None:
         assert one._room(cut).volume == pytest.approx(COVERED * zone - 2 * ball)
 
 
+def test_a_mesh_that_watched_nothing_has_no_hot_spots() -> None:
+    one = Cutting(integral_of_sheet(1e-3), Tolerance(), SimpleNamespace(comm=None), lambda bars, allowed: 0.0, 10, 1.0)  # type: ignore[arg-type]
+    for peaks, bars in ((None, 1), (1, None)):
+        summed = SimpleNamespace(mean=SimpleNamespace(peaks=peaks), how=SimpleNamespace(bars=bars))
+        assert one._found(summed, ALLOWED, Cut()) is None  # type: ignore[arg-type]
+
+
+def test_a_spot_that_could_not_begin_took_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cutting, "integrate", lambda *given: None)
+    monkeypatch.setattr(cutting, "spot_integrand", lambda *given: SimpleNamespace(rule=SimpleNamespace(n_points=8)))
+    one = replace(made_up(1), execution=SimpleNamespace(memory=1.0))  # type: ignore[arg-type]
+    mesh = SimpleNamespace(mesh=SimpleNamespace(n_evaluated=5))
+    assert Cutting._integrated(one, [(BUMP, GAP)], ALLOWED, Cut(), mesh, Limits(20, 9.0)) == (None, 0)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("converged", [True, False])
 def test_all_spots_share_the_limits(monkeypatch: pytest.MonkeyPatch, converged: bool) -> None:
     """Each within a part of the tolerance, with at most some times the points of the mesh, or of a box; what was spent counts."""

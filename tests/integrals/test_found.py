@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from integrals.test_spots import K0, integral_of_sheet
 
-from wannier_spin.integrals.found import RANKS, SHARE, TYPICAL, Hot, hot_points
+from wannier_spin.integrals.found import RADIUS, RANKS, SHARE, TYPICAL, Hot, Room, bumps_at, hot_points
 from wannier_spin.integrals.gaps import followed
 from wannier_spin.integration.peaks import KEPT, Peaks
 from wannier_spin.occupation import Occupation
@@ -66,6 +66,14 @@ def test_only_what_is_held_to_the_tolerance() -> None:
     judged = EVERYWHERE.copy()
     judged[1] = False
     assert places(hot_points(given, ALLOWED, SCAN, judged)) == [(0.8, 0.1, 0.05)]
+
+
+def test_a_bump_is_resolved_along_every_direction() -> None:
+    """Four of the widest spacings; directions with one point do not count."""
+    hot = [Hot(np.array([0.39, 0.15, 0.0]), 3.0, 0.0, 1e-4)]
+    for points, widest in (((30, 24, 1), 24), ((24, 30, 1), 24)):
+        ((bump, _),) = bumps_at(integral_of_sheet(1e-3), hot, points, 0.2, Room(8, 50.0))
+        assert bump.radius == pytest.approx(RADIUS * 2 * np.pi / widest)
 
 
 @pytest.mark.parametrize("start", [(0.39, 0.15, 0.0), (0.36, 0.12, 0.0), (1.37, -0.85, 0.0)])

@@ -95,6 +95,8 @@ def test_what_a_table_is_made_of() -> None:
     assert len(coarse.edges) < len(found.edges)
     assert coarse.edges[0] == 0
     assert coarse.edges[-1] >= found.edges[-1]
+    widths = np.diff(coarse.edges)[np.searchsorted(coarse.edges, [1.0, 30.0]) - 1]
+    assert widths[0] < 0.3 < widths[1]  # narrow where there are frequencies
     finer = np.diff(found.edges)[np.searchsorted(found.edges, OMEGA[1:]) - 1]
     assert (finer < 0.2).all()  # next to every frequency about the broadening, whatever its sign
     assert np.array_equal(found.edges, made(-OMEGA, points=2).edges)  # type: ignore[union-attr]

@@ -18,7 +18,11 @@ SCAN, CHANNELS = 4, 3
 ROWS = Rows(RANDOM.normal(size=(2, 3, CHANNELS)), np.array([0, 1, 2, 2]), {"a": RANDOM.normal(size=(2, SCAN))})
 FINE, DIFFERENCE, MOVED = RANDOM.normal(size=(3, SCAN, CHANNELS))
 SKEWED = Superlattice((9, 10, 2), Skew((1, -2, 3), ((1, 1, 0), (0, 1, 0), (0, -1, 1))))
-STAGED = (Stage(Superlattice((6, 6, 1)), 20, 0.5, np.array([0.3, 0.1])), Stage(SKEWED, 31, 1.5, np.array([0.2, 0.05])))
+STAGED = (
+    Stage(Superlattice((6, 6, 1)), 20, 0.5, np.array([0.3, 0.1])),
+    Stage(Superlattice((7, 8, 1)), 25, 0.7, np.array([0.3, 0.1])),
+    Stage(SKEWED, 31, 1.5, np.array([0.2, 0.05])),
+)
 REACHED = Reached(STAGED, Sums(FINE, DIFFERENCE, np.array([0.1, np.inf]), 31, rows=ROWS), None, 51, 0.0)
 
 
@@ -77,8 +81,12 @@ def test_notes() -> None:
     assert Reached().notes() == {}
     cut = Cut().with_spot(spot(0), inside(0, 10))
     notes = replace(REACHED, cut=cut).notes()
-    assert notes["meshes"] == [[6, 6, 1], [9, 10, 2]]
-    assert notes["superlattices"] == [[[6, 0, 0], [0, 6, 0], [0, 0, 1]], [[9, 9, 0], [1, 11, 0], [-2, -1, 2]]]
+    assert notes["meshes"] == [[6, 6, 1], [7, 8, 1], [9, 10, 2]]
+    assert notes["superlattices"] == [
+        [[6, 0, 0], [0, 6, 0], [0, 0, 1]],
+        [[7, 0, 0], [0, 8, 0], [0, 0, 1]],
+        [[9, 9, 0], [1, 11, 0], [-2, -1, 2]],
+    ]
     assert "superlattices" not in replace(REACHED, stages=STAGED[:1]).notes()
-    assert notes["k_points_of_meshes"] == [20, 31]
+    assert notes["k_points_of_meshes"] == [20, 25, 31]
     assert list(notes["hot_spots"]) == ["1"]

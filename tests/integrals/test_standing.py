@@ -77,7 +77,9 @@ def test_in_units_of_each_response() -> None:
         assert found.moved[i] == pytest.approx(scale * np.abs(of(SEA, moved)[name]).max())
     assert (standing(SEA, WANTED, sums_of(fine, row), None).moved == 0).all()
     nothing = standing(SEA, WANTED, sums_of(0 * fine, 0 * row), None)
-    assert nothing.allowed == pytest.approx([max(NOISE * SEA.scale[name], np.finfo(float).tiny) for name in nothing.names])
+    assert nothing.allowed == pytest.approx([NOISE * SEA.scale[name] for name in nothing.names], abs=0)
+    without_scale = replace(SEA, scale=dict.fromkeys(SEA.scale, 0.0))
+    assert (standing(without_scale, WANTED, sums_of(fine, row), None).allowed == np.finfo(float).tiny).all()
     narrow = replace(WANTED, window=(0.0, 0.2))  # the second one
     judged = standing(SEA, narrow, sums_of(fine, row), moved)
     for i, name in enumerate(judged.names):
@@ -103,12 +105,19 @@ def test_a_surface_that_no_point_sees_is_not_known() -> None:
         minima = np.array([-far, -far, 0.0, *3 * [np.inf], *3 * [far], -far, -far])
         found = standing(given, WANTED, Sums(np.ones((3, channels)), None, minima, 1, rows=rows), None)
         assert found.bars[0] == expected
+        near = minima.copy()
+        near[6:9] = [far, 0.0, far]  # a state at the second mu
+        partly = standing(given, WANTED, Sums(np.ones((3, channels)), None, near, 1, rows=rows), None)
+        assert partly.bars[0] == expected
+        second = replace(WANTED, window=(0.0, 0.2))
+        assert standing(given, second, Sums(np.ones((3, channels)), None, near, 1, rows=rows), None).bars[0] == 0
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-6])
 @pytest.mark.parametrize("factor", [0.5, 5.0])
-def test_floors_end_at_the_tolerance(factor: float) -> None:
+def test_floors_end_at_the_tolerance(factor: float, size: float) -> None:
     """Within it; else the whole move is the least error."""
-    moved = RANDOM.normal(size=(3, CHANNELS))
+    moved = size * RANDOM.normal(size=(3, CHANNELS))
     fine = RANDOM.normal(size=(3, CHANNELS))
     changes = of(SEA, moved)
     largest = {name: SEA.scale[name] * np.abs(x).max(axis=1) for name, x in changes.items()}

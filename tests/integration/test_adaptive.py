@@ -151,6 +151,23 @@ def test_least_rounds(least):
     assert len(state.rounds) == least
 
 
+def test_totals_are_leading_and_rest():
+    """Values, differences and their squares, in this order; a verdict holds at the tolerance itself."""
+    totals = Totals(np.array([[1.0], [2.0], [4.0]]), np.array([[0.25], [0.5], [5.0]]), np.zeros(1), np.zeros(1))
+    assert (totals.value.item(), totals.difference.item(), totals.spread.item()) == (1.25, 2.5, 3.0)
+    assert [Verdict(np.ones(1), np.array([excess])).converged for excess in (1.0, 1.001)] == [True, False]
+    assert not Verdict(np.ones(2), np.array([0.5, 2.0])).converged
+
+
+def test_what_hides_counts_in_quadrature():
+    """Of all boxes, three times what is predicted, over what is allowed."""
+    state = replace(table([[1.0], [1.0]]), hidden=np.array([[0.3], [0.4]]))
+    given = SimpleNamespace(judge=lambda totals: verdict_of([0.1], tolerance=[2.0]))
+    assert adaptive._judged(given, state).excess == pytest.approx(adaptive.DOUBT * 0.5 / 2.0)
+    given = SimpleNamespace(judge=lambda totals: verdict_of([9.0], tolerance=[2.0]))
+    assert adaptive._judged(given, state).excess.tolist() == [9.0]
+
+
 # Marking
 
 
@@ -239,9 +256,15 @@ def test_nothing_to_mark():
     assert mark(table(np.zeros(5), np.ones(5)), verdict_of([0])).tolist() == []
 
 
-def test_the_smallest_boxes_are_not_split():
+def test_one_box_alone():
+    assert mark(table([1.0]), verdict_of([2])).tolist() == [0]
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_the_smallest_boxes_are_not_split(axis):
+    """Along any of their edges."""
     edge = np.ones((4, 3))
-    edge[1] = 2.0**-37
+    edge[1, axis] = 2.0**-37
     assert mark(table([1.0, 9.0, 2.0, 0.1], edge=edge), verdict_of([2])).tolist() == [2]
 
 

@@ -87,6 +87,23 @@ def test_volumes_and_slopes() -> None:
     assert alone.at(2.001 * along[None])[0] == 0
 
 
+def test_a_ball_that_fits_stays_within_half_a_cell() -> None:
+    """Along no direction does a coordinate reach 1/2, and beyond the largest radius one does."""
+    metric = np.array([[1.0, 0.0, 0.0], [0.9, 0.5, 0.1], [0.0, 0.3, 2.0]])
+    directions = RANDOM.normal(size=(20000, 3))
+    directions /= np.linalg.norm(directions, axis=1)[:, None]
+    reach = np.abs(directions @ np.linalg.inv(metric)).max()
+    assert Bump(np.zeros((1, 3)), 0.97 * 0.5 / reach, metric).fits
+    assert not Bump(np.zeros((1, 3)), 1.03 * 0.5 / reach, metric).fits
+
+
+def test_about_one_centre_alone() -> None:
+    """No image on the other side of zero."""
+    bump = Bump(np.array([[0.2, 0.1, 0.0]]), 0.5, RECIPROCAL)
+    assert bump.distance(np.array([0.2, 0.1, 1.0])) == pytest.approx(0.0, abs=1e-12)
+    assert bump.at(np.array([[0.2, 0.1, 0.0], [-0.2, -0.1, 0.0]])).tolist() == [1.0, 0.0]
+
+
 def test_what_scales_peaks() -> None:
     """Times the size of a factor at their points, in a new order."""
     k = np.array([[0.1, 0, 0], [0.2, 0, 0], [0.3, 0, 0]])

@@ -60,6 +60,29 @@ def test_what_is_not_a_number_counts_nothing(monkeypatch: pytest.MonkeyPatch, on
     assert parallel.world() is One.COMM_WORLD
 
 
+def test_two_processes_are_several(monkeypatch: pytest.MonkeyPatch, one_rank: None) -> None:
+    """Also where a launcher counts otherwise than the step of Slurm: the larger number holds."""
+    for given in ({"SLURM_NTASKS": "2"}, {"PMI_SIZE": "2"}, {"PMI_SIZE": "1", "OMPI_COMM_WORLD_SIZE": "2"}):
+        with monkeypatch.context() as patched:
+            for name, value in given.items():
+                patched.setenv(name, value)
+            with pytest.raises(InputError, match="one of 2 processes"):
+                parallel.world()
+
+
+def test_serial_is_rank_0_of_1() -> None:
+    assert (parallel.SERIAL.rank, parallel.SERIAL.size) == (0, 1)
+    assert parallel.SERIAL.bcast(5) == 5
+    assert parallel.SERIAL.allgather(5) == [5]
+
+
+def test_one_blas_thread() -> None:
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    with parallel.one_blas_thread():
+        found = [one["num_threads"] for one in threadpoolctl.threadpool_info() if one["user_api"] == "blas"]
+    assert set(found) == {1}
+
+
 class Recorder:
     """A communicator that writes down what it is asked for."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from wannier_spin.integration.grid import CompensatedSum
-from wannier_spin.integration.parallel import all_failed, sum_over_ranks
+from wannier_spin.integration.parallel import all_failed, minimum_over_ranks, sum_over_ranks
 
 MPI = SimpleNamespace(MIN="min")
 
@@ -73,6 +73,33 @@ def test_the_same_bits_on_any_number_of_ranks(seed):
         parts = dealt(terms, ranks)
         found = on_ranks(parts) if ranks > 1 else parts[0][0] + parts[0][1]
         assert np.array_equal(found, exact), ranks
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-9])
+def test_small_numbers_too(size):
+    """The step is as small as they are; a component that is zero everywhere stays so."""
+    terms = np.random.default_rng(1).normal(size=(60, 40)) * size
+    terms[:, 0] = 0
+    terms[-1] = -terms[:-1].sum(axis=0) * (1 - 1e-9)
+    exact = np.array([math.fsum(column) for column in terms.T])
+    for ranks in (2, 5):
+        assert np.array_equal(on_ranks(dealt(terms, ranks)), exact)
+
+
+def test_the_least_of_all_ranks():
+    shared = {"data": [None] * 2, "barrier": threading.Barrier(2)}
+    found = [None] * 2
+    own = np.array([[1.0, 5.0], [2.0, -3.0]])
+
+    def work(rank):
+        found[rank] = minimum_over_ranks(Thread(rank, shared), own[rank])
+
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.tolist() for one in found] == [[1.0, -3.0], [1.0, -3.0]]
 
 
 def test_what_rounding_dropped_counts():
