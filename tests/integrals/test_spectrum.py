@@ -69,6 +69,40 @@ def test_every_pair_is_added_once(power, summed) -> None:
     assert np.abs(table - expected).max() < 1e-12 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("name", ["AC1", "INJ2"])
+def test_a_table_knows_every_frequency(monkeypatch, name) -> None:
+    """N K(1/eps, z)/eps^p of single transitions, from what they leave in the windows: of the real or the imaginary part of N."""
+    kernel = DYNAMIC_BLOCKS[name].transitions
+    z = np.array([0.2, 1.0]) + 0.01j
+    edges = edges_between((0.0, 5.0), z.real, z[0].imag / np.pi, 10**4)
+    monkeypatch.setattr(spectrum, "PIECE", 10)
+    assert edges is not None and len(edges) - 1 > 30
+    eps, N = np.array([0.19, 0.7, 1.01, 4.9]), np.random.default_rng(5).normal(size=(4, 2)).view(complex)[:, 0]
+    table = np.zeros((spectrum.ORDER * (len(edges) - 1), 1, 2))
+    for e, number in zip(eps, N, strict=True):
+        window = np.searchsorted(edges, e) - 1
+        x = (2 * e - edges[window] - edges[window + 1]) / (edges[window + 1] - edges[window])
+        T = np.polynomial.chebyshev.chebvander(x, spectrum.ORDER - 1).ravel()
+        own = slice(spectrum.ORDER * window, spectrum.ORDER * (window + 1))
+        table[own, 0] += np.outer(T, [number.real, number.imag]) / e**kernel.power
+    part = N.imag if kernel.imaginary else N.real
+    expected = (part * kernel.kernel(1 / eps, z[:, None]) / eps**kernel.power).sum(axis=1)
+    found = spectrum.at_frequencies(kernel, z, table, edges)
+    assert found.shape == (2, 1, 2, 1)
+    assert np.abs(expected.real).min() > 0.01 and np.abs(expected.imag).min() > 1e-4
+    assert np.abs(found[0, 0, :, 0] + 1j * found[1, 0, :, 0] - expected).max() < 1e-9 * np.abs(expected).max()
+
+
+def test_what_columns_leave_of_a_block() -> None:
+    """Of the components what lies in the space of the columns, at every frequency."""
+    rng = np.random.default_rng(2)
+    Q = np.linalg.qr(rng.normal(size=(6, 2)))[0]
+    inside, other = rng.normal(size=(3, 4, 2)) @ Q.T, rng.normal(size=(3, 4, 6))
+    other -= other @ Q @ Q.T
+    found = spectrum._projected((inside + other).reshape(3, 4, 2, 3), np.concatenate([Q, 9 * Q]), 6)
+    assert np.abs(found.reshape(3, 4, 6) - inside).max() < 1e-12
+
+
 def made(omega, eta=0.1, points=1, run=10**5, names=("displacement_spin_current",)) -> Spectrum | None:
     plan = Plan(tuple(RESPONSES[name] for name in names), "spin", tuple(np.asarray(omega) + 1j * eta))
     occupation = Occupation(np.linspace(0, 1, points), np.array([300 * BOLTZMANN]))
