@@ -35,7 +35,7 @@ from wannier_spin.responses.registry import BLOCKS
 from wannier_spin.symmetry import Operation, SiteGroup
 
 Real = NDArray[np.float64]
-LEAST_SCAN = 12  # values of mu from which a decay is taken: for shorter scans there are further ones within the window
+ENOUGH, LEAST_SCAN = 8, 12  # values of mu: a scan of fewer is made so long by further ones within the window, which may differ much
 LEAST_SAMPLE = 24  # points of a sample
 AUXILIARY = 0.6 * CUTOFF  # in kT: how far they are from mu; their tails are still inside the window
 AFFORDABLE = 9  # times n_bands^2: channels times points of a sample, a twentieth of what the geometry costs
@@ -110,7 +110,8 @@ class Bars:
 
     @cached_property
     def at_sample(self) -> Occupation:
-        return self.sample.occupation.longer(LEAST_SCAN, AUXILIARY)
+        own = self.sample.occupation
+        return own if len(own.mu) >= ENOUGH else own.longer(LEAST_SCAN, AUXILIARY)
 
     @cached_property
     def at_profile(self) -> Occupation | None:
