@@ -6,7 +6,7 @@ import pytest
 import wannier_spin as ws
 from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import geometry_of
-from wannier_spin.integrals.hidden import NearestGaps
+from wannier_spin.integrals.hidden import NearestGaps, mesh_axes
 from wannier_spin.integration.rules import tensor_rule
 from wannier_spin.occupation import Occupation
 
@@ -106,3 +106,21 @@ def test_broadened_gaps_hide_less():
     assert columns.all()
     assert alone is gaps
     assert not rest
+
+
+@pytest.mark.parametrize("points", [(6, 4, 5), (6, 1, 5), (1, 1, 3)])
+def test_axes_of_a_mesh(points):
+    """Their ellipsoid is that of the spacings; with a group that turns these into one another it is a sphere."""
+    lattice = np.array([[1, 0, 0], [0.2, 1.1, 0], [0.3, 0.1, 1.3]])
+    several = np.array(points) > 1
+    spacings = 2 * np.pi * np.linalg.inv(lattice).T[several] / np.array(points)[several, None]
+    axes = mesh_axes(lattice, points, ())
+    assert axes.T @ axes == pytest.approx(spacings.T @ spacings, abs=1e-12)
+    assert np.linalg.matrix_rank(axes) == several.sum()
+    cyclic = np.eye(3)[[1, 2, 0]]
+    turns = [
+        np.linalg.matrix_power(cyclic, i) @ np.diag(signs) for i in range(3) for signs in ((1, 1, 1), (1, -1, -1), (-1, 1, -1))
+    ]
+    turns += [R @ np.diag([-1.0, -1, 1]) for R in (np.eye(3), cyclic, cyclic @ cyclic)]
+    size = np.sqrt(np.trace(spacings.T @ spacings) / 3)
+    assert mesh_axes(lattice, points, turns) == pytest.approx(size * np.eye(3), abs=1e-12)

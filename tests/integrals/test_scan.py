@@ -43,6 +43,22 @@ def test_a_table_is_exact_as_far_as_digits_go(kind: type[Occupation], name: str)
             assert np.abs(sums - expected)[:, part].max() < tolerance * size
 
 
+@pytest.mark.parametrize("beyond", [0, 1, 2])
+def test_pieces_of_a_table_are_the_table(beyond: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where one window is left for the last of them."""
+    occupation = Occupation(np.linspace(-1, 1, 30), np.array([0.05]))
+    edges = windows(occupation, 10**5)
+    assert edges is not None
+    n = len(edges) - 1
+    assert n > 5
+    table = ByEnergy(occupation, edges)
+    total = np.random.default_rng(2).normal(size=(table.rows, SEA + SURFACE))
+    expected = table.sums(total, SEA)
+    monkeypatch.setattr("wannier_spin.integrals.scan.PIECE", n - beyond)
+    assert np.abs(expected).min(axis=0).max() > 0
+    assert table.sums(total, SEA) == pytest.approx(expected, abs=1e-12 * np.abs(expected).max())
+
+
 def test_poles_are_far_from_every_window() -> None:
     """What the bound of the error rests on: pi half widths between the middle and mu + i pi kT."""
     for mu, kT in SCANS.values():

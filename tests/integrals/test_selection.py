@@ -51,6 +51,22 @@ def test_densities_are_those_of_the_plan() -> None:
     assert np.abs(found - every[..., selection.positions]).max() < 1e-12 * np.abs(every).max()
 
 
+def test_one_block_of_several_is_not_the_whole() -> None:
+    plan = Plan(tuple(RESPONSES[name] for name in ("edelstein", "magnetic_spin_hall")), "spin", (), extra=("L1surf",))
+    model = ws.models.random_model(n=4, seed=3)
+    window = (-np.inf, np.inf)
+    for block, place in plan.places.items():
+        columns = np.eye(plan.n_channels)[:, place]
+        selection = Selection.of(plan, columns)
+        assert selection.wanted == {block: plan.observables}
+        assert not selection.is_whole
+        geometry = plan.geometry(selection.bloch_sum(model).at_points(np.array([[0.1, 0.2, 0.3]])), 1e-6)
+        sea, surface = selection.densities(geometry, window)
+        assert np.abs(np.concatenate([sea, surface], axis=-1)).max() > 1e-3
+        assert (surface.shape[-1] > 0) == (block == "L1surf") == (sea.shape[-1] == 0)
+    assert Selection.of(plan, np.eye(plan.n_channels)).is_whole
+
+
 def test_needs_of_what_is_left_out_are_not_summed() -> None:
     """With P and T nothing but the spin Hall effect is left of the linear responses: no derivatives are needed."""
     everything = (*INVERSION, *(operation(sign, True) for sign in (1, -1)))

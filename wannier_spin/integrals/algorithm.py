@@ -48,8 +48,7 @@ class Integral:
 
     def channels(self, wanted: Tolerance) -> Channels:
         """Of irreducible k-points, judged where a tolerance is asked for."""
-        sites = self.sites if self.reduced else None
-        found = make_channels(self.plan, self.relaxation, self.scale, self.tau, self.reducing, sites)
+        found = make_channels(self.plan, self.relaxation, self.scale, self.tau, self.reducing, self.sites)
         return replace(found, judged=wanted.judged(self.occupation))
 
 

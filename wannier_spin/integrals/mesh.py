@@ -317,6 +317,6 @@ class _MeshSums:
             with np.errstate(invalid="ignore", over="ignore"):
                 geometry, *densities = self._densities(batch)
             energies, X = geometry.group_energies, np.concatenate(densities, axis=-1)
-            if batch is run[-1] or not np.isfinite(X).all() or not np.isfinite(energies).all():
+            if batch is run[-1] or not np.isfinite(X).all():
                 break
         return not_finite(self._points(batch), energies, X)

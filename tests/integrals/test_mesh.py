@@ -1,0 +1,23 @@
+"""Irreducible points of a mesh: they stand for all points, and for all of the nested half."""
+
+import numpy as np
+import pytest
+from symmetry.structures import symmetric_models
+
+from wannier_spin.integrals.mesh import irreducible_mesh
+from wannier_spin.integration.grid import Mesh
+from wannier_spin.symmetry import magnetic_group
+
+
+@pytest.mark.parametrize(("n", "shift", "fewer"), [(6, 0.0, True), (6, 0.5, False), (4, 0.25, False), (5, 0.0, True)])
+@pytest.mark.parametrize("name", ["kane_mele 3m'", "rashba 4m'm'"])
+def test_weights_add_up_to_the_mesh_and_to_its_half(name, n, shift, fewer):
+    _, structure, _ = symmetric_models()[name]
+    whole = Mesh((n, n, 1), (shift, shift, 0.0))
+    reduced = irreducible_mesh(whole, magnetic_group(structure).point_operations)
+    found = np.zeros(2 if whole.nested else 1)
+    for batch in reduced.batches(10**6):
+        found += [(batch.weights * mask).sum() for mask in batch.masks]
+    half = (n // 2) ** 2
+    assert found.tolist() == ([half, n * n - half] if whole.nested else [n * n])
+    assert reduced.n_evaluated < n * n / 2 or not fewer
