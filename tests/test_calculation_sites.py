@@ -89,6 +89,7 @@ def test_functions_on_bonds_are_refused(away, allowed):
         ({"A/B": [0]}, "site 'A/B': a name is made of letters"),
         ({"A": [0, 4]}, r"site 'A' has Wannier functions \[0, 4\]; the model has 0 to 3"),
         ({"A": [-1]}, "the model has 0 to 3"),
+        ({"A": [0, -1]}, "the model has 0 to 3"),
         ({"A": [0.5]}, r"site 'A' = \[0.5\], expected Wannier functions"),
         ({"A": [True]}, "expected Wannier functions"),
         ({"A": "Mn1"}, "sites named by atoms need a crystal structure"),

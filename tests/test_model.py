@@ -10,6 +10,7 @@ import pytest
 
 import wannier_spin as ws
 from wannier_spin.errors import InputError
+from wannier_spin.model import HERMITICITY_TOLERANCE
 
 
 def parts(model: ws.TightBindingModel) -> dict:
@@ -161,6 +162,19 @@ def test_rounding_of_text_files_is_not_an_error(model: ws.TightBindingModel) -> 
 def test_singular_lattice(model: ws.TightBindingModel, lattice: object) -> None:
     with pytest.raises(InputError, match="singular"):
         ws.TightBindingModel(**parts(model) | {"lattice": lattice})
+
+
+@pytest.mark.parametrize("scale", [1e-2, 100.0])
+def test_rounding_of_files_is_no_fault(model: ws.TightBindingModel, scale: float) -> None:
+    """Of the largest element, and of 1 eV where all are small."""
+    for share, fits in ((0.5, True), (3.0, False)):
+        H = scale * model.hamiltonian_R / np.abs(model.hamiltonian_R).max()
+        H[13, 0, 1] += share * HERMITICITY_TOLERANCE * max(scale, 1.0)
+        if fits:
+            assert np.abs(ws.TightBindingModel(**parts(model) | {"hamiltonian_R": H}).hamiltonian_R).max() > 0
+            continue
+        with pytest.raises(InputError, match="is not Hermitian"):
+            ws.TightBindingModel(**parts(model) | {"hamiltonian_R": H})
 
 
 def test_not_a_model_file(tmp_path: Path) -> None:

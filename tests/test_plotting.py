@@ -17,9 +17,10 @@ from wannier_spin import cli, observables
 from wannier_spin import units as un
 from wannier_spin.analysis.kpath import QUANTITIES, band_map, k_path
 from wannier_spin.errors import InputError
-from wannier_spin.plotting.colour import rounded_up
-from wannier_spin.plotting.curves import View, curves, scan_axis
+from wannier_spin.plotting.colour import decades, rounded_up
+from wannier_spin.plotting.curves import Curve, View, curves, scan_axis
 from wannier_spin.plotting.plane import window_of, zone_boundaries
+from wannier_spin.plotting.responses import _cut, _draw_lines
 from wannier_spin.plotting.words import math_symbol, math_unit, power_of_ten, typeset
 from wannier_spin.results import RunFacts, groups, is_forbidden
 
@@ -513,6 +514,37 @@ def test_no_spin_has_no_colour() -> None:
 @pytest.mark.parametrize(("value", "end"), [(0.987, 1.0), (1.0, 1.0), (1.003, 1.0), (1.02, 1.2), (4.2e-5, 5e-5), (83.0, 100.0)])
 def test_colour_bars_end_at_round_numbers(value: float, end: float) -> None:
     assert rounded_up(value) == pytest.approx(end, rel=1e-12)
+
+
+def test_decades_of_a_scale() -> None:
+    assert decades(1e-3, 25.0) == pytest.approx((-10, -1, -0.1, 0, 0.1, 1, 10))
+    assert decades(1e-3, 0.5) == pytest.approx((-0.1, -0.01, 0, 0.01, 0.1))
+    assert decades(1e-3, 1e-3) == (0.0,)
+
+
+def test_a_bar_that_leaves_the_panel_is_told() -> None:
+    """One of many is enough, upwards or downwards."""
+    x = np.arange(5.0)
+    for sign in (1, -1):
+        error = np.array([0.1, 0.1, 50.0, 0.1, 0.1])
+        assert _cut([Curve("", x, sign * x, error), Curve("", x, x, 0.1 + 0 * x)])
+    assert not _cut([Curve("", x, x, 0.1 + 0 * x)])
+
+
+def test_the_zero_line_is_drawn_unless_all_is_above_it() -> None:
+    x = np.arange(5.0)
+    for y, expected in ((x - 2, True), (x + 1, False), (-x - 1, True)):
+        axes = matplotlib_axes()
+        _draw_lines(axes, [Curve("", x, y, np.full(5, np.nan)), Curve("", x, x + 1, np.full(5, np.nan))], 1.0)
+        flat = [line for line in axes.lines if list(line.get_ydata()) == [0, 0]]
+        assert bool(flat) == expected
+
+
+def matplotlib_axes() -> "matplotlib.axes.Axes":
+    from matplotlib.figure import Figure
+
+    axes: matplotlib.axes.Axes = Figure().subplots()
+    return axes
 
 
 # --- planes -------------------------------------------------------------------------------------------------------------

@@ -221,6 +221,12 @@ def test_it_says_its_units() -> None:
     assert "2001 values" in repr(Request("spin_hall", mu=np.linspace(0, 1, 2001), temperature=0))
 
 
+@pytest.mark.parametrize("energies", [[0.0, 3.0, 12], [0, 1, 4], [0.0, 1.0, 21.0], [1.0, 0.0, 21], (-1.0, 1.0, 6)])
+def test_three_energies_are_three_energies(energies: list[float]) -> None:
+    """As long as the last is no number of points beyond doubt."""
+    assert Request("spin_hall", mu=energies, temperature=300).mu.tolist() == list(energies)
+
+
 @pytest.mark.parametrize(
     ("given", "parts"),
     [

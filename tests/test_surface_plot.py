@@ -21,6 +21,9 @@ SURFACE = ws.fermi_surface(ws.models.get("random_model"), (6, 6, 6), 0.1, "spin_
 
 def test_a_panel_for_each_sheet() -> None:
     figure = ws.plot_fermi_surface(SURFACE)
+    assert 0 < figure._suptitle.get_position()[0] < 0.1
+    width, *others = figure.axes[0]._box_aspect
+    assert others == pytest.approx([width, width])  # a zone is not stretched
     found = sheets(SURFACE)
     panels, bar = figure.axes[: len(found)], figure.axes[-1]
     assert [panel.get_title(loc="left") for panel in panels] == [f"band {sheet.bands[0]}" for sheet in found]

@@ -1,5 +1,6 @@
 """Numbers of carriers in place of mu."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.prepared import prepare
 from wannier_spin.results import load
+from wannier_spin.results.carriers import CarrierScan, along_carriers
 from wannier_spin.results.compare import compared
 from wannier_spin.units import thermal_energy
 
@@ -70,6 +72,20 @@ def test_responses_are_those_at_the_solved_mu() -> None:
                 plain = ws.compute(SHEET, name, mu=mu, temperature=T, grid=GRID)[name]
                 assert np.abs(tensor.values[i, t] - plain.values[0, 0]).max() < 1e-10 * np.abs(tensor.values).max()
                 assert (tensor.error[i, t] >= 0.5 * plain.error[0, 0]).all()  # bars of a scan are made at a sample of it
+
+
+def test_half_of_the_change_over_the_bar_of_mu_is_a_contribution() -> None:
+    """On each side of mu the bar is as long: of a straight line it is slope times bar."""
+    mu, error = np.array([[-0.5], [0.3]]), np.array([[0.1], [0.2]])
+    wanted = np.unique(np.concatenate([mu, mu - error, mu + error]))
+    tensor = ws.compute(SHEET, "edelstein", mu=wanted, temperature=300.0, grid=(4, 4, 1))["edelstein"]
+    straight = {name: 2.5 * wanted[:, None, None, None] + np.zeros_like(X) for name, X in tensor.blocks.items()}
+    scan = CarrierScan(np.array([0.1, 0.2]), "electrons", mu, error)
+    found = along_carriers(replace(tensor, blocks=straight), scan)
+    for name, X in found.blocks.items():
+        assert X == pytest.approx(2.5 * mu[..., None, None] + np.zeros_like(X))
+        assert found.block_harmonics[name][-1] == pytest.approx(2.5 * error[..., None, None] + np.zeros_like(X))
+        assert len(found.block_harmonics[name]) == len(tensor.block_harmonics[name]) + 1
 
 
 def test_the_bar_of_mu_is_part_of_the_bar() -> None:

@@ -12,6 +12,7 @@ import wannier_spin as ws
 from wannier_spin.continuum import Ball, Box
 from wannier_spin.errors import InputError
 from wannier_spin.models.hoppings import PAULI
+from wannier_spin.models.kp import _distance
 from wannier_spin.models.polynomial import parse_hamiltonian
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
@@ -161,6 +162,21 @@ def test_regions_have_the_measure_of_their_map(region: Box | Ball) -> None:
 def test_texts_that_are_no_hamiltonians_are_refused(text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         ws.kp_model(text, dimension=2, cutoff=0.1)
+
+
+@pytest.mark.parametrize("name", ["kx", "s0", "pi", "a b", "2m", ""])
+def test_names_that_parameters_cannot_have(name: str) -> None:
+    with pytest.raises(InputError, match="the name is taken, or no word"):
+        parse_hamiltonian("kx*sx", {name: 1.0}, 2)
+
+
+def test_a_derivative_of_nothing_is_no_error() -> None:
+    """What rounding makes of the slope of a flat band is small against the band itself, also where elements of H are zero."""
+    H = np.diag([0.0, 1.0])[None].astype(complex)
+    none, rounding = np.zeros((1, 3, 2, 2), complex), np.full((1, 3, 2, 2), 1e-16, complex)
+    hessian = np.zeros((1, 3, 3, 2, 2), complex)
+    assert _distance((H, rounding, hessian), (H, none, hessian), 1.0) < 1e-6
+    assert _distance((H, 1e8 * rounding, hessian), (H, none, hessian), 1.0) > 0.5
 
 
 def test_matrices_of_texts() -> None:

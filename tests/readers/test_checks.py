@@ -1,12 +1,19 @@
 """Small checks of what files hold, at both ends."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from wannier_spin import models
 from wannier_spin.errors import InputError
-from wannier_spin.readers.files import check_finite
+from wannier_spin.readers import check_model
+from wannier_spin.readers.bloch_data import BlochData, without_excluded
+from wannier_spin.readers.checkpoint import _check_cell, _one
+from wannier_spin.readers.files import FortranRecords, check_finite
+from wannier_spin.readers.quality import _spectrum
 from wannier_spin.readers.wannier90_files import _check_spin_diagonal
 
 PATH = Path("Pt.spn")
@@ -29,3 +36,59 @@ def test_the_place_of_nan_is_named_as_far_as_axes_have_names(where):
     expected = ", ".join(f"{name} {i}" for name, i in zip(where, (2, 3, 4), strict=False))
     with pytest.raises(InputError, match=f"in the spin at {expected} "):
         check_finite(values, PATH, "spin", where)
+
+
+@pytest.mark.parametrize("vector", range(3))
+def test_one_wrong_vector_of_the_reciprocal_lattice_is_enough(vector):
+    lattice = np.array([[3.0, 0, 0], [0.5, 3.2, 0], [0, 0.3, 4.1]])
+    reciprocal = 2 * np.pi * np.linalg.inv(lattice).T
+    _check_cell(lattice, reciprocal, PATH)
+    wrong = reciprocal.copy()
+    wrong[vector] *= 1.01
+    with pytest.raises(InputError, match="contradict each other"):
+        _check_cell(lattice, wrong, PATH)
+
+
+@pytest.mark.parametrize("values", [[], [2, 2], [0], [-1], [2.5], [1e9], [np.nan]])
+def test_what_is_no_number_of_anything(values):
+    assert _one(np.array([2.0]), PATH, "number of bands") == 2
+    assert _one(np.array([0]), PATH, "number of excluded bands", 0) == 0
+    with pytest.raises(InputError, match="the number of bands is"):
+        _one(np.array(values, float), PATH, "number of bands")
+
+
+@pytest.mark.parametrize("kind", ["<i4", "<i8", ">i4", ">i8"])
+def test_whole_numbers_of_either_length(kind, tmp_path):
+    """Compilers have an option for that."""
+    values = np.arange(1, 6).astype(kind)
+    marker = np.array([values.nbytes], f"{kind[0]}i4").tobytes()
+    (tmp_path / "five").write_bytes(marker + values.tobytes() + marker)
+    with FortranRecords(tmp_path / "five") as records:
+        assert records.array("i4", "five numbers", 5).tolist() == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("excluded", "kept"), [((), None), ((2,), [0, 2]), ((5,), None), ((1, 2), None)])
+def test_bands_that_the_checkpoint_excludes(excluded, kept):
+    """They are left out where that fits: of three bands in the files, two in the checkpoint."""
+    three: Any = np.arange(9.0).reshape(1, 3, 3)
+    chk: Any = SimpleNamespace(n_bands=2 if excluded != (1, 2) else 2, excluded=excluded)
+    data = BlochData(chk, three[:, 0], SimpleNamespace(matrices=three[None]), None, None, {})  # type: ignore[arg-type]
+    if kept is None:
+        assert without_excluded(data).energies is data.energies
+    else:
+        data = BlochData(chk, three[:, 0], SimpleNamespace(matrices=np.zeros((1, 1, 2, 2))), three, None, {})  # type: ignore[arg-type]
+        found = without_excluded(data)
+        assert found.energies.tolist() == three[:, 0, kept].tolist()
+        assert found.spin.tolist() == three[:, kept][:, :, kept].tolist()
+
+
+@pytest.mark.parametrize(("largest", "outside"), [(0.9, 0.0), (1.0, 0.0), (1.25, 0.25), (-1.25, 0.25)])
+def test_spectrum_of_spin_matrices(largest, outside):
+    found = _spectrum(np.diag([0.3, largest, 0.1]).astype(complex)[None])
+    assert f"by {outside:.4f} off" in found.value
+    assert found.ok == (outside == 0)
+
+
+def test_handedness_of_whole_pauli_matrices_is_one():
+    found = {check.name: check for check in check_model(models.kane_mele())}
+    assert found["handedness of spin"].value == "1.000"

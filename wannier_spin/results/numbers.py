@@ -47,6 +47,4 @@ def _power(size: float) -> int:
 def _last_place(error: float) -> int:
     """The power of ten of the last digit that is worth writing."""
     first = _power(error)
-    if round(error / 10.0**first) == 10:  # 9.6 is 10
-        first += 1
     return first - 1 if round(error / 10.0**first, 1) < 2 and round(error / 10.0 ** (first - 1)) < 20 else first
