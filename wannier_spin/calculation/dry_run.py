@@ -32,7 +32,7 @@ from wannier_spin.prepared import Prepared, prepare
 from wannier_spin.results import ResultSet
 
 SAMPLE_MESH = 6  # points along an axis of the mesh that shows what a run does once
-SAMPLE_SECONDS = 8.0  # of an adaptive run: as many rounds as fit, and the first one
+SAMPLE_SECONDS = 20.0  # of an adaptive run: as many rounds as fit, and the first one
 DENSER = 2  # times the points of the last mesh along each axis
 BUSY = 1.5  # times the CPU time: less is start-up and files
 FITTED = 4  # rounds, the last ones, from which the number of k-points is extrapolated
