@@ -407,16 +407,16 @@ def test_a_subset_spans_the_scan():
 
 def test_a_short_scan_gets_further_points_behind_its_own():
     scan = Occupation(np.array([0.3, 0.1]), np.array([0.02, 0.01]))
-    longer = scan.longer(7, 20.0)
+    longer = scan.longer(99, 7, 20.0)
     assert longer.mu[:2].tolist() == scan.mu.tolist() and len(longer.mu) == 8
     assert longer.mu.max() == pytest.approx(0.3 + 20 * 0.02) and longer.mu.min() == pytest.approx(0.1 - 10 * 0.02)
-    assert scan.longer(2, 20.0) is scan  # long enough
+    assert scan.longer(99, 2, 20.0) is scan  # long enough
+    assert scan.longer(len(scan.mu), 7, 20.0) is scan
 
 
 def test_a_function_along_the_scan():
     scan = Occupation(np.array([0.3, 0.1, 0.2]), np.array([0.02, 0.01]))
-    values = np.arange(6.0)
-    assert scan.along_scan(lambda size, mu: size * mu[:, None], values).tolist() == (values * np.repeat(scan.mu, 2)).tolist()
+    assert scan.along_mu(lambda mu: 2 * mu).tolist() == [0.6, 0.2, 0.4]
 
 
 def test_one_negative_temperature_is_refused():
@@ -437,7 +437,7 @@ def test_a_longer_scan(own, least):
     """Own values first; further ones at even distances from them, the farthest at the reach, at the highest temperature."""
     kT, reach = np.array([0.0, 0.05]), 4.0
     scan = Occupation(np.array(own), kT)
-    longer = scan.longer(least, reach)
+    longer = scan.longer(99, least, reach)
     assert longer.kT is kT
     if least <= len(own):
         assert longer is scan
@@ -451,7 +451,7 @@ def test_a_longer_scan(own, least):
     assert steps == pytest.approx(np.full(len(steps), steps[0]))
     assert offsets.max() == pytest.approx(reach * 0.05)
     assert offsets.min() > -1.001 * reach * 0.05
-    assert Occupation(np.array(own), np.zeros(1)).longer(least, reach).mu.tolist() == own
+    assert Occupation(np.array(own), np.zeros(1)).longer(99, least, reach).mu.tolist() == own
 
 
 def test_a_choice_that_leaves_out_the_ends():

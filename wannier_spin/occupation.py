@@ -135,14 +135,14 @@ class Occupation:
         x, share, density = box_means(self.distances(energies), kT, spread, fermi_integrals)
         return np.where(x > 0, 1 - share, share), density
 
-    def along_scan(self, function: Callable[[Real, Real], Real], values: Real) -> Real:
-        """A function of values (mu, T) and of mu, of values (w,): (w,)."""
-        return np.asarray(function(values.reshape(self.shape), self.mu)).ravel()
+    def along_mu(self, function: Callable[[Real], Real]) -> Real:
+        """A function (...) of the values of mu (m,)."""
+        return function(self.mu)
 
-    def longer(self, least: int, reach: float) -> Occupation:
-        """With at least so many mu: a short scan gets further ones behind its own, up to `reach` kT from them."""
+    def longer(self, enough: int, least: int, reach: float) -> Occupation:
+        """One of fewer than `enough` mu with at least `least`: it gets further ones behind its own, up to `reach` kT from them."""
         missing = math.ceil(max(least - len(self.mu), 0) / len(self.mu))
-        if not missing or not self.kT.max() > 0:
+        if len(self.mu) >= enough or not missing or not self.kT.max() > 0:
             return self
         steps = np.arange(1, missing // 2 + 2) / (missing // 2 + 1) * reach * self.kT.max()
         offsets = np.concatenate([[0.0], steps, -steps])[: missing + 1]

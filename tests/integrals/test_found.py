@@ -6,6 +6,7 @@ from integrals.test_spots import K0, integral_of_sheet
 
 from wannier_spin.integrals.found import RADIUS, RANKS, SHARE, TYPICAL, Hot, Room, bumps_at, hot_points
 from wannier_spin.integrals.gaps import followed
+from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.peaks import KEPT, Peaks
 from wannier_spin.occupation import Occupation
 
@@ -72,7 +73,8 @@ def test_a_bump_is_resolved_along_every_direction() -> None:
     """Four of the widest spacings; directions with one point do not count."""
     hot = [Hot(np.array([0.39, 0.15, 0.0]), 3.0, 0.0, 1e-4)]
     for points, widest in (((30, 24, 1), 24), ((24, 30, 1), 24)):
-        ((bump, _),) = bumps_at(integral_of_sheet(1e-3), hot, points, 0.2, Room(8, 50.0))
+        given = integral_of_sheet(1e-3)
+        ((bump, _),) = bumps_at(given, hot, Mesh(points, (0, 0, 0)).spacings(given.model.lattice), 0.2, Room(8, 50.0))
         assert bump.radius == pytest.approx(RADIUS * 2 * np.pi / widest)
 
 

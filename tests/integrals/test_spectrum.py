@@ -50,7 +50,9 @@ def test_every_pair_is_added_once(power, summed) -> None:
     factors[:, 2] = 0
     signs = rng.normal(size=(6, 4)) if summed else np.zeros((6, 0))
     table = np.zeros((spectrum.ORDER * 3, 6, 8 if summed else 12))
-    spectrum._add_pairs(table, v, X[:, 1:, :, :3], 1, energies, group, f, power, factors, edges, signs)  # as far as there are pairs
+    spectrum._add_pairs(
+        table, (v, X[:, 1:, :, :3], 1, energies, group, f, power), factors, edges, signs
+    )  # as far as there are pairs
     table = table.swapaxes(0, 1)
     expected = np.zeros_like(table)
     for k, n, m in np.ndindex(points, bands, bands):

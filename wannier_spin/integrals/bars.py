@@ -110,8 +110,7 @@ class Bars:
 
     @cached_property
     def at_sample(self) -> Occupation:
-        own = self.sample.occupation
-        return own if len(own.mu) >= ENOUGH else own.longer(LEAST_SCAN, AUXILIARY)
+        return self.sample.occupation.longer(ENOUGH, LEAST_SCAN, AUXILIARY)
 
     @cached_property
     def at_profile(self) -> Occupation | None:
@@ -201,14 +200,14 @@ class Bars:
             sums = self.invariant.projected(sums)
         outer, n, point = sums[self.stars.outer_rows], self.sample.occupation.n_points, self.sample.standing_for
         by_mu = outer.reshape(len(outer), *self.at_sample.shape, -1)
-        around = mixed(by_mu, self.at_sample.mu, self.step, SEED).reshape(outer.shape)
+        around = self.at_sample.along_mu(partial(mixed, by_mu, reach=self.step, seed=SEED)).reshape(outer.shape)
         of_around = self._combined(around)
         at_profile = means[math.prod(of_sample) :].reshape(of_profile) * density
         factors, halves = {}, {}
         for number, (name, components) in enumerate(self._combined(sums[:-1]).items()):
             fall = Fall.of(self, self.at_sample, name, components)
             size, beside = (_size(x, fall.factors) for x in (components[self.stars.outer_rows], of_around[name]))
-            lifted = self.at_sample.along_scan(partial(lift, step=self.step), size)
+            lifted = self._lifted(self.at_sample, size)
             if self.profile is None:
                 growth, raised, halves[name] = np.ones(len(point)), lifted[point], fall.of_half[point]
             else:
@@ -218,6 +217,10 @@ class Bars:
             own, shared = ((fall.factors * x)[:, point] * raised for x in (np.ones_like(share), share))
             factors[name] = np.concatenate([own, shared, DOUBT * growth[None]])
         return Rows(np.concatenate([outer, around, sums[-1:]])[:, :n], point, factors, halves)
+
+    def _lifted(self, scan: Occupation, size: Real) -> Real:
+        """Factors of `lift`: (w,) -> (w,)."""
+        return scan.along_mu(partial(lift, size.reshape(scan.shape), step=self.step)).ravel()
 
     def _combined(self, rows: Real) -> dict[str, Real]:
         """Components of every response from rows (..., points, channels): (..., points, components)."""
@@ -241,7 +244,7 @@ class Bars:
             np.searchsorted(profile.temperatures.own, sample.temperatures.own),
         )
         reference = size[at_sample][sample.standing_for]
-        lifted = size * profile.occupation.along_scan(partial(lift, step=self.step), size)
+        lifted = size * self._lifted(profile.occupation, size)
         one = np.ones_like(reference)
         larger = [np.maximum(x[before], x[after]) for x in (size, lifted, fall.of_half)]
         growth, raised = (np.divide(x, reference, out=one.copy(), where=reference > 0) for x in larger[:2])
@@ -258,7 +261,7 @@ class Fall:
     @classmethod
     def of(cls, bars: Bars, scan: Occupation, name: str, components: Real) -> Fall:
         """components : of the response, or combinations of them (rows, points, components). Each temperature has its own decay."""
-        stars, weights = bars.stars, about(scan.mu, bars.step, NEIGHBOURS)
+        stars, weights = bars.stars, scan.along_mu(partial(about, reach=bars.step, least=NEIGHBOURS))
         rows = components.reshape(len(components), *scan.shape, -1)
         decay = np.stack([stars.decay(rows[:, :, t], weights) for t in range(scan.shape[1])], axis=1).ravel()
         record = next(r for r in bars.plan.responses if r.name == whole(name))

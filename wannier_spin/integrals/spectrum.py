@@ -137,7 +137,7 @@ class Spectrum:
 
     def accumulate(self, table: Real, bands: Bands, factors: Real, signs: Real) -> None:
         """Add points in k to a table (rows, (j, w), columns), with factors (j, k). signs : see `_add_pairs`."""
-        compiled(_add_pairs)(table, *bands, factors, self.edges, signs)
+        compiled(_add_pairs)(table, bands, factors, self.edges, signs)
 
     def bands(self, geometry: BandGeometry) -> list[Bands]:
         """What is summed of a batch, for every one of the numerators."""
@@ -216,24 +216,13 @@ def at_frequencies(kernel: Transitions, z: NDArray[np.complex128], table: Real, 
     return sums
 
 
-def _add_pairs(
-    table: Real,
-    v: Complex,
-    X: Complex,
-    first_n: int,
-    energies: Real,
-    group: Integers,
-    f: Real,
-    power: int,
-    factors: Real,
-    edges: Real,
-    signs: Real,
-) -> None:  # pragma: no cover  (compiled)
+def _add_pairs(table: Real, bands: Bands, factors: Real, edges: Real, signs: Real) -> None:  # pragma: no cover  (compiled)
     """table[ORDER i + t, (j, w), :] += T_t (f_n - f_m) factor_jk N_nm/eps_nm^power for all pairs eps_n > eps_m in window i.
 
     N = X_mn v_nm. v (k,n,b,m), X (k,n - first_n,x,m), f (w,k,n), factors (j,k). Columns: real parts (b,x), imaginary parts (b,x),
     or sums of them with signs ((b,x), columns/2) where there are any. What a window gets is one vector, times T_0, T_1, ...
     """
+    v, X, first_n, energies, group, f, power = bands
     width, half = X.shape[2], table.shape[2] // 2
     product, N = np.empty(v.shape[2] * width, np.complex128), np.empty(2 * half)
     now = np.empty((table.shape[1], 2 * half))

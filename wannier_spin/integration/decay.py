@@ -50,12 +50,14 @@ def decay_per_octave(inner: Real, outer: Real, weights: Real) -> Real:
 
 
 def thermal(x: Real) -> Real:
-    """x/sinh x, of any shape."""
+    """x/sinh x: (...) -> (...)."""
     return np.asarray(np.divide(x, np.sinh(x), out=np.ones_like(x), where=x > 0))
 
 
 def at_shortest(kT: Real, step: float) -> Real:
-    """x of `thermal` at the shortest D, pi kT |D|/v. step : what an energy changes by from one point of a mesh to the next, eV."""
+    """x of `thermal` at the shortest D, pi kT |D|/v: (m,). kT (m,) and step, what an energy changes by from one point of a mesh to
+    the next, in eV.
+    """
     return np.minimum(2 * np.pi**2 * kT / max(FAST * step, 1e-12), HOTTEST)
 
 

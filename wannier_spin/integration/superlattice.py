@@ -87,7 +87,7 @@ class Superlattice:
         return self.matrix @ np.array(self.skew.basis)
 
     def shortest(self, lattice: Real, periodic: Sequence[bool] = (True, True, True)) -> float:
-        """Length of its shortest vector in the periodic directions, angstrom."""
+        """Length of its shortest vector in the periodic directions, angstrom. lattice : (3, 3), rows, angstrom."""
         used = np.array(periodic)
         basis = self.vectors[used]
         if len(basis) == 3:
@@ -246,7 +246,7 @@ def _plane_index(first: Integer, second: Integer, inverse: Real) -> int:
 
 
 def numbers(found: Sequence[int] | Integer) -> tuple[int, int, int]:
-    """Three of them."""
+    """Three of them, from (3,)."""
     a, b, c = (int(n) for n in found)
     return a, b, c
 

@@ -67,10 +67,7 @@ def plot_plane(
             _draw_fermi_lines(axes, (x, y), shifts, [(bands.energies[:, n] - level).reshape(x.shape) for n in numbers])
         if arrows is not None:
             _draw_arrows(axes, bands.k, arrows, window, shifts)
-        for name, *place in bands.k.marks:
-            for shift in shifts:
-                if window[0][0] - EDGE <= place[0] + shift <= window[0][1] + EDGE:
-                    _draw_mark(axes, gamma(name), (place[0] + shift, place[1]))
+        _draw_marks(axes, bands.k, window, shifts)
         axes.set(xlim=window[0], ylim=window[1], aspect="equal")
         axes.set_xlabel(axis_label(bands.k.axes[0]))
         axes.set_ylabel(axis_label(bands.k.axes[1]))
@@ -187,6 +184,13 @@ def _draw_arrows(axes: Axes, plane: KPlane, arrows: Real, window: Any, shifts: S
             "zorder": 3,
         }
         axes.quiver(x[seen] + shift, y[seen], u[seen], v[seen], color="black", path_effects=_halo(1.0), **look)
+
+
+def _draw_marks(axes: Axes, plane: KPlane, window: Any, shifts: Sequence[float]) -> None:
+    for name, *place in plane.marks:
+        for shift in shifts:
+            if window[0][0] - EDGE <= place[0] + shift <= window[0][1] + EDGE:
+                _draw_mark(axes, gamma(name), (place[0] + shift, place[1]))
 
 
 def _draw_mark(axes: Axes, name: str, place: tuple[float, float]) -> None:

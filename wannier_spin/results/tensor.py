@@ -62,9 +62,8 @@ class ResponseTensor:
     quote : another unit than that of SI, see `ResultSet.quoted`; files have that of SI.
     sites : the same response projected on sites (groups of Wannier functions), by name; see `site`, `uniform`, `staggered`.
     definitions : the same response with other definitions of the spin current, by name; see `definition`, `definition_spread`.
-    Of a mesh: block_harmonics : contributions to the error of different origin, one more axis in front, each combined as the blocks
-        are, then added in quadrature (`integration.stars`); block_errors is NaN where the mesh has no half. half_counts : whether
-        what is left of the difference from its half is among them (results of former versions: no).
+    Of a mesh: block_harmonics : contributions to the error, one more axis in front, each combined as the blocks are, then added in
+        quadrature (`integration.stars`); block_errors is NaN without a half mesh. half_counts : whether its rest is among them.
     Of an adaptive integral: block_spreads : root of the sum of squared differences; block_replicas : further estimates, one more
         axis in front; converged : whether the tolerance was reached (None: none was asked for).
     """
