@@ -33,7 +33,7 @@ from wannier_spin.integrals.stages import Reached, Stage
 from wannier_spin.integrals.standing import Standing, floored, standing
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.integration.parallel import together
-from wannier_spin.integration.superlattice import Shapes, Superlattice
+from wannier_spin.integration.superlattice import Shapes, Superlattice, primes_from
 from wannier_spin.model import TightBindingModel
 from wannier_spin.symmetry import mesh_operations
 
@@ -351,7 +351,4 @@ def alike(model: TightBindingModel, longest: float) -> Real:
 
 
 def _twice_a_prime(least: float) -> int:
-    p = max(2, int(np.ceil(least / 2 - 1e-6)))
-    while any(p % divisor == 0 for divisor in range(2, int(p**0.5) + 1)):
-        p += 1
-    return 2 * p
+    return 2 * int(primes_from(np.array([least / 2 - 1e-6]))[0])

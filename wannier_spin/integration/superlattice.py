@@ -175,7 +175,7 @@ class Shapes:
 
     def fewest(self, length: float) -> Superlattice:
         """The one with fewest points of those whose shortest vectors are at least so long, angstrom; of equal ones the finest."""
-        p = _primes_from(length / (2 * self.shortest) * (1 - 1e-9))
+        p = primes_from(length / (2 * self.shortest) * (1 - 1e-9))
         points, fineness = 8 * p**3 * self.index, np.round(p * self.shortest, 6)
         best = int(np.lexsort((np.arange(len(p)), -fineness, points))[0])
         return Superlattice.of(2 * p[best] * self.matrices[best], self.lattice)
@@ -204,8 +204,8 @@ def _invariant(M: Integer, rotations: Sequence[Integer]) -> Integer:
     return M
 
 
-def _primes_from(least: Real) -> Integer:
-    """The next prime of each: (c,)."""
+def primes_from(least: Real) -> Integer:
+    """For each of (c,) the smallest prime that is not below it: (c,)."""
     most = 2 * max(int(least.max()), 2) + 1  # there is one before
     sieve = np.ones(most + 1, bool)
     sieve[:2] = False
