@@ -52,7 +52,7 @@ class _Fold:
         source, sign = np.zeros(len(matrix), np.int64), np.zeros(len(matrix))
         for i, row in enumerate(matrix):
             if row.any():
-                known = [j for j, one in enumerate(unique) if np.array_equal(np.abs(one @ row), one @ one)]
+                known = [j for j, one in enumerate(unique) if np.array_equal(row, one) or np.array_equal(row, -one)]
                 if not known:
                     unique.append(row)
                 source[i] = known[0] if known else len(unique) - 1
