@@ -109,6 +109,15 @@ def test_pairs_are_one_sheet(example_inputs: object) -> None:
     assert all(len(sheet.bands) == 2 for sheet in sheets(surface))
 
 
+def test_a_surface_of_one_band() -> None:
+    surface = ws.fermi_surface(ws.models.get("random_model"), (6, 6, 6), 0.1)
+    assert len(surface.bands) > 1
+    one = replace(surface, energies=surface.energies[:1], colours=surface.colours[:, :1], bands=surface.bands[:1])
+    (alone,), (first, *_) = sheets(one), sheets(surface)
+    assert len(alone.triangles) > 0
+    assert np.array_equal(alone.vertices, first.vertices)
+
+
 def test_a_layer_has_no_surface() -> None:
     surface = ws.fermi_surface(ws.models.get("kane_mele"), (6, 6, 1), -1.5)
     with pytest.raises(InputError, match="of a layer draw `plane`"):

@@ -58,7 +58,7 @@ def sheets(surface: FermiSurface) -> tuple[Sheet, ...]:
 
 def _groups(energies: Real) -> list[list[int]]:
     """Places of bands (n,n1,n2,n3) that have the same energies."""
-    apart = np.abs(np.diff(energies, axis=0)).reshape(len(energies) - 1, -1).max(axis=1) > DEGENERACY_TOLERANCE
+    apart = np.abs(np.diff(energies, axis=0)).max(axis=(1, 2, 3)) > DEGENERACY_TOLERANCE
     return [group.tolist() for group in np.split(np.arange(len(energies)), np.flatnonzero(apart) + 1)]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Real = NDArray[np.float64]
 NO_SPIN = 1e-3
+ROUNDING = 1e-9  # of the largest sum: what is smaller is none
 SHIFT = 0.6  # points
 PANEL = (3.8, 2.2)  # inches, about
 LETTER = 0.075  # inches, of a name at the axis
@@ -145,7 +146,7 @@ def _draw_sum(axes: Axes, bands: BandMap[KPath], fermi_energy: float) -> None:
     total = occupied_sum(bands, fermi_energy)
     top, usual = float(np.abs(total).max()), float(np.percentile(np.abs(total), 75))
     nothing = bands.quantity == "spin" and top < NO_SPIN
-    logarithmic = top > SPIKY * usual > 0 and not nothing
+    logarithmic = top > SPIKY * usual > ROUNDING * top and not nothing
     power = 0 if logarithmic or nothing else power_of_ten(top)
     for part in np.split(np.arange(len(total)), bands.k.breaks):
         axes.plot(bands.k.distance[part], total[part] / 10.0**power, color=COLOURS[0], lw=1.0)

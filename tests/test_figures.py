@@ -1,0 +1,249 @@
+"""What is on every kind of figure: panels, limits, ticks, lines, colours, words, as they are stored in reference/figures.json."""
+
+import base64
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scans import MU, SKEW, against_mu, scan
+from stored import check, differences, digest
+
+import wannier_spin as ws
+from wannier_spin.calculation.converge import Convergence
+from wannier_spin.plotting import Look, Reference, plot_comparison, plot_convergence, plot_ranking
+from wannier_spin.results.compare import compared
+
+matplotlib = pytest.importorskip("matplotlib")
+pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse
+DATA = Reference("theirs", np.array([0.5, 1.5]), np.array([-1.0, 0.5]), np.array([0.1, 0.2]))
+
+
+# --- what a figure is made of ---------------------------------------------------------------------------------------------
+
+
+def account(figure: Any) -> dict[str, Any]:
+    """All that is drawn, as words and numbers; what the layout finds by itself is left out."""
+    panels = {f"panel {i}": panel(axes) for i, axes in enumerate(figure.axes)}
+    head = {"size": list(map(float, figure.get_size_inches())), "title": figure.get_suptitle()}
+    rectangle = figure.get_layout_engine().get()["rect"]
+    return {"figure": {**head, "rectangle": list(map(float, rectangle)), "texts": [text(x) for x in figure.texts]}, **panels}
+
+
+def panel(axes: Any) -> dict[str, Any]:
+    legend = axes.get_legend()
+    limits = {name: list(map(float, getattr(axes, f"get_{name}lim")())) for name in "xy"}
+    told = {
+        "words": [axes.get_title(), axes.get_title(loc="left"), axes.get_xlabel(), axes.get_ylabel()],
+        "limits": limits,
+        "scales": [axes.get_xscale(), axes.get_yscale(), str(axes.get_aspect())],
+        "ticks": [ticks(axes.xaxis), ticks(axes.yaxis)],
+        "legend": [] if legend is None else [legend.get_title().get_text(), *(x.get_text() for x in legend.get_texts())],
+        "columns": 0 if legend is None else legend._ncols,
+        "lines": [line(x) for x in axes.lines],
+        "patches": [patch(x) for x in axes.patches],
+        "collections": [collection(x) for x in axes.collections],
+        "texts": [text(x) for x in axes.texts],
+    }
+    if hasattr(axes, "elev"):
+        told |= {"view": [axes.elev, axes.azim], "box": list(map(float, axes._box_aspect))}
+    return {name: value for name, value in told.items() if value not in ([], 0)}
+
+
+def ticks(axis: Any) -> object:
+    """Those that were set; where matplotlib chooses them, nothing."""
+    from matplotlib.ticker import FixedLocator
+
+    if not isinstance(axis.get_major_locator(), FixedLocator):
+        return type(axis.get_major_locator()).__name__
+    labels = [one.get_text() for one in axis.get_ticklabels()]
+    return {"at": digest(axis.get_majorticklocs()), "labels": labels, "minor": len(axis.get_minorticklocs())}
+
+
+def line(one: Any) -> list[Any]:
+    name = one.get_label()
+    style = [one.get_marker(), float(one.get_linewidth()), float(one.get_markersize()), one.get_zorder()]
+    shown = ["" if name.startswith("_") else name, colour(one.get_color()), str(one._dash_pattern), *style]
+    data = np.sort(one.get_data_3d()) if hasattr(one, "get_data_3d") else one.get_data(orig=True)  # an edge has no direction
+    return [*shown, *map(digest, data)]
+
+
+def patch(one: Any) -> list[Any]:
+    corners = one.get_patch_transform().transform(one.get_path().vertices)
+    return [type(one).__name__, colour(one.get_facecolor()), digest(corners)]
+
+
+def collection(one: Any) -> dict[str, Any]:
+    """In the order of places: which of two pieces with the same size is drawn first is rounding."""
+    paths = (
+        [path.vertices for path in one.get_paths() if path.vertices.size]
+        if not hasattr(one, "get_coordinates")
+        else [one.get_coordinates()]
+    )
+    order = np.lexsort(np.round([path.reshape(-1, 2).mean(axis=0) for path in paths], 7).T) if paths else []
+    paths = [paths[i] for i in order]
+
+    def of_each(values: Any) -> list[Any]:
+        return digest(np.asarray(values)[order] if len(paths) == len(values) else values)
+
+    told: dict[str, Any] = {"kind": type(one).__name__, "alpha": one.get_alpha(), "zorder": float(one.get_zorder())}
+    told |= {
+        "paths": len(paths),
+        "widths": digest(one.get_linewidths()),
+        "vertices": digest(np.concatenate(paths) if paths else []),
+    }
+    told |= {"offsets": of_each(one.get_offsets())}
+    for name in ("U", "V", "scale", "width"):
+        told |= {name: digest(getattr(one, name))} if hasattr(one, name) else {}
+    if one.get_array() is None:
+        return told | {"colours": of_each(one.get_facecolor()), "edges": of_each(one.get_edgecolor())}
+    norm, ends = one.norm, one.cmap([0.0, 0.3, 0.5, 0.8, 1.0])
+    scale = [type(norm).__name__, float(norm.vmin), float(norm.vmax), float(getattr(norm, "linear_width", 0.0))]
+    return told | {"values": of_each(one.get_array()), "scale": scale, "map": digest(ends)}
+
+
+def text(one: Any) -> list[Any]:
+    place = one.xyann if hasattr(one, "xyann") else one.get_position()
+    places = [list(map(float, place)), list(map(float, one.xy)) if hasattr(one, "xy") else []]
+    return [one.get_text(), *places, one.get_ha(), one.get_va(), float(one.get_size()), colour(one.get_color())]
+
+
+def colour(given: Any) -> str:
+    from matplotlib.colors import to_hex
+
+    return str(to_hex(given, keep_alpha=True))
+
+
+# --- what is drawn --------------------------------------------------------------------------------------------------------
+
+
+@cache
+def path(quantity: str, component: str) -> Any:
+    model = ws.models.rashba_exchange(exchange=SKEW)
+    return ws.band_map(model, ws.k_path(model, "G 0 0 0; X_1 1/2 0 0 | Y 0 1/2 0; M 1/2 1/2 0; G 0 0 0", 25), quantity, component)
+
+
+@cache
+def plane(corners: str, shape: tuple[int, int] = (9, 7)) -> Any:
+    return ws.k_plane(ws.models.kane_mele(rashba=0.1, exchange=(0.0, 0.0, 0.2)), corners, shape)
+
+
+def map_on(corners: str, quantity: str = "spin_berry_curvature", component: str = "xy;z") -> Any:
+    return ws.band_map(ws.models.kane_mele(rashba=0.1, exchange=(0.0, 0.0, 0.2)), plane(corners), quantity, component)
+
+
+def convergence(*values: float) -> Convergence:
+    errors = np.array([0.3, 0.1, 0.02]) * max(map(abs, values))
+    return Convergence(
+        "spin_hall",
+        "spin Hall effect",
+        "xy;z",
+        "S/cm",
+        ("4x4x1", "8x8x1", "16x16x1"),
+        np.array([16, 64, 256]),
+        np.array(values),
+        errors,
+    )
+
+
+def comparison(**options: Any) -> Any:
+    one = scan(mu=tuple(MU))
+    other = scan(mu=tuple(MU[1:]), broadening=0.2) if options.pop("other", True) else one
+    found, _ = compared(one, other)
+    return plot_comparison(found, ("first", "second"), **options)
+
+
+PERIOD = ". -1/2 -1/2 0; . 1/2 -1/2 0; . -1/2 1/2 0"
+PART = "G 0 0 0; K 2/3 1/3 0; M 1/2 1/2 0"
+FIGURES: dict[str, Callable[[], Any]] = {
+    "against mu": lambda: ws.plot(against_mu()),
+    "components of one response": lambda: ws.plot(against_mu(), responses="spin_hall", components=["xy;z", "yx;z", "xx;x"]),
+    "against tau": lambda: ws.plot(against_mu(), responses=["edelstein"], against="tau", at={"mu": -1.9, "temperature": 900}),
+    "lines of temperature": lambda: ws.plot(against_mu(), responses="edelstein", lines="temperature"),
+    "spectrum": lambda: ws.plot(scan(), responses="displacement_spin_current"),
+    "points": lambda: ws.plot(scan(omega=0.1), responses=["edelstein", "spin_hall"]),
+    "with data": lambda: ws.plot(
+        against_mu(), responses="edelstein", components="yx", look=Look("Mine", (5.0, 4.0), (-1, 1), (-1e10, 2e10), (DATA,))
+    ),
+    "sheet": lambda: ws.summary_sheet(against_mu(), title="run 7"),
+    "sheet of points": lambda: ws.summary_sheet(scan(omega=0.1)),
+    "bands": lambda: ws.plot_bands(path("spin", "z")),
+    "bands and their sum": lambda: ws.plot_bands(path("spin_berry_curvature", "xy;z"), fermi_energy=-1.0, energy_range=(-2.5, 0.7)),
+    "bands, velocity": lambda: ws.plot_bands(path("velocity", "x"), fermi_energy=-2.0, look=Look("Mine", references=(DATA,))),
+    "bands of a response": lambda: ws.plot_bands(response(path("spin", "z").k)),
+    "period": lambda: ws.plot_plane(map_on(PERIOD), fermi_energy=-0.7),
+    "part of a plane": lambda: ws.plot_plane(map_on(PART), band=2, fermi_energy=-0.7, scale="linear"),
+    "plane of a response": lambda: ws.plot_plane(response(square()), arrows=np.tile([0.3, -0.6], (len(square().points), 1))),
+    "surface": lambda: ws.plot_fermi_surface(surface("spin_berry_curvature", "xy;z"), scale="linear"),
+    "surface without colour": lambda: ws.plot_fermi_surface(surface(), view=(30.0, 20.0)),
+    "comparison": comparison,
+    "comparison of one": lambda: comparison(components=["xy;z"], fermi_energy=-2.3),
+    "comparison of the same": lambda: comparison(other=False),
+    "convergence": lambda: plot_convergence([convergence(1.0, 1.3, 1.2), convergence(-2e5, -1e5, -1.5e5)]),
+    "ranking": lambda: plot_ranking(["a", "b", "c"], np.array([3e4, -2e3, 1e2]), np.array([1e3, 1e5, np.nan]), "spin Hall", "S/cm"),
+    "ranking of what is resolved": lambda: plot_ranking(["a", "b"], np.array([3.0, -2.0]), np.array([0.1, 0.2]), "ratio"),
+}
+
+
+@cache
+def square() -> Any:
+    return ws.k_plane(ws.models.rashba_exchange(exchange=SKEW), ". -1/2 -1/2 0; . 1/2 -1/2 0; . -1/2 1/2 0", (9, 9))
+
+
+def response(where: Any) -> Any:
+    return ws.response_map(
+        ws.models.rashba_exchange(exchange=SKEW), where, "edelstein", "yx", mu=-2.2, temperature=3000, units="SI"
+    )
+
+
+@cache
+def surface(*colour: str) -> Any:
+    return ws.fermi_surface(ws.models.weyl(), (7, 7, 7), 0.37, *colour)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_what_is_drawn(name: str) -> None:
+    check("figures.json", name, account(FIGURES[name]()))
+
+
+@pytest.mark.parametrize("coloured", [True, False])
+def test_what_is_on_a_page(coloured: bool, tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    of = surface("spin_berry_curvature", "xy;z") if coloured else surface()
+    page = ws.fermi_surface_page(of, tmp_path / "a.html", from_network=True, title=None if coloured else "a < b").read_text()
+    traces, end = json.JSONDecoder().raw_decode(page, page.index("[", page.index("Plotly.newPlot(")))
+    layout, _ = json.JSONDecoder().raw_decode(page, page.index("{", end))
+    layout.pop("template")
+    seen = {f"trace {i}": unpacked(trace) for i, trace in enumerate(traces)}
+    head = page[page.index("<title>") : page.index("</title>")]
+    check("figures.json", f"page {coloured}", {"layout": layout, "head": head, **seen})
+
+
+def unpacked(tree: Any) -> Any:
+    """What plotly packs, as digests."""
+    if isinstance(tree, dict) and "bdata" in tree:
+        return digest(np.frombuffer(base64.b64decode(tree["bdata"]), tree["dtype"]))
+    if isinstance(tree, dict):
+        return {name: unpacked(value) for name, value in tree.items()}
+    return tree
+
+
+def test_an_account_sees_what_changes() -> None:
+    """A limit, a line, a word, a colour: each is told."""
+    figure = FIGURES["convergence"]()
+    before = account(figure)
+    axes = figure.axes[0]
+    for change in (
+        lambda: axes.set_ylim(-1, 3),
+        lambda: axes.lines[0].set_ydata(axes.lines[0].get_ydata() * 1.01),
+        lambda: axes.set_xlabel("k"),
+        lambda: axes.lines[0].set_color("red"),
+        lambda: axes.set_xticks([16, 64]),
+    ):
+        change()
+        after = account(figure)
+        assert list(differences(before, after, ""))
+        before = after
