@@ -58,12 +58,14 @@ def differences(stored: Any, seen: Any, where: str) -> Iterator[str]:
         for i, (a, b) in enumerate(zip(stored, seen, strict=True)):
             yield from differences(a, b, f"{where}/{i}")
     elif type(stored) is float and type(seen) in (int, float):
-        yield from differences([stored], [seen], where)
+        if abs(stored - seen) > CLOSE * abs(stored) + ROUNDING:
+            yield f"{where}: {seen}, stored {stored}"
     elif stored != seen:
         yield f"{where}: {seen!r}, stored {stored!r}"
 
 
 def _numbers(value: Any) -> bool:
+    """Whether a list is of numbers, of which one may be a whole one by chance; whole numbers alone are counts."""
     return isinstance(value, list) and any(type(x) is float for x in value) and all(type(x) in (int, float) for x in value)
 
 

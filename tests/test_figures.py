@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,10 @@ def plane(corners: str, shape: tuple[int, int] = (9, 7)) -> Any:
     return ws.k_plane(ws.models.kane_mele(rashba=0.1, exchange=(0.0, 0.0, 0.2)), corners, shape)
 
 
+def unknown(tensor: ws.ResponseTensor) -> ws.ResponseTensor:
+    return replace(tensor, block_errors={name: np.nan * block for name, block in tensor.blocks.items()})
+
+
 def map_on(corners: str, quantity: str = "spin_berry_curvature", component: str = "xy;z") -> Any:
     return ws.band_map(ws.models.kane_mele(rashba=0.1, exchange=(0.0, 0.0, 0.2)), plane(corners), quantity, component)
 
@@ -169,6 +174,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
         against_mu(), responses="edelstein", components="yx", look=Look("Mine", (5.0, 4.0), (-1, 1), (-1e10, 2e10), (DATA,))
     ),
     "sheet": lambda: ws.summary_sheet(against_mu(), title="run 7"),
+    "no estimate of errors": lambda: ws.plot(unknown(against_mu()["spin_hall"]), components=["xy;z"]),
     "sheet of points": lambda: ws.summary_sheet(scan(omega=0.1)),
     "bands": lambda: ws.plot_bands(path("spin", "z")),
     "bands and their sum": lambda: ws.plot_bands(path("spin_berry_curvature", "xy;z"), fermi_energy=-1.0, energy_range=(-2.5, 0.7)),

@@ -1,0 +1,179 @@
+"""What commands print, line by line, as reference/transcripts.json has it: words to the letter, numbers as they are rounded.
+
+What a run takes (seconds, memory, processors) and how its bars are estimated is tested elsewhere: results here have bars that are
+made up, and numbers that differ from run to run are left out.
+"""
+
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command_line import Command, entry_point
+from scans import SKEW, against_mu, scan
+from stored import check, differences
+
+import wannier_spin as ws
+
+wannier_spin = pytest.fixture(entry_point)
+pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse
+VOLATILE = (
+    (r"\b\d+(\.\d+)? (s|min|h|ms)\b", "# s"),
+    (r"\d\d\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?\S*", "then"),
+    (r'"(wannier[-_]spin|numpy|scipy|python|h5py|spglib|numba)": "[^"]*"', "version"),
+    (r"wannier_spin \d\S*", "wannier_spin #"),
+)
+NUMBER = re.compile(r"(?<![\w.^])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])")
+NOISE = 1e-7  # what is printed of rounding
+
+
+def lines_of(text: str) -> list[list[Any]]:
+    """Of each line its words, with # for numbers, and the numbers as they are written."""
+    for pattern, plain in VOLATILE:
+        text = re.sub(pattern, plain, text)
+    found = []
+    for line in text.splitlines():
+        numbers = [rounded(word) for word in NUMBER.findall(line)]
+        found.append([re.sub(r"\s+", " ", NUMBER.sub("#", line)).strip(), *numbers])
+    return found
+
+
+def rounded(word: str) -> Any:
+    """A whole number as it is; others as floats, zero where they are rounding."""
+    if re.fullmatch(r"[-+]?\d+", word):
+        return int(word)
+    return 0.0 if abs(float(word)) < NOISE else float(word)
+
+
+INPUT = """
+seedname = "model.h5"
+responses = ["spin_hall", "edelstein"]
+mu = [-2.6, -2.2]
+temperature = 1000
+fermi_energy = -2.3
+[grid]
+points = [6, 6, 1]
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory, example_inputs: Path) -> Path:
+    """Models, results and inputs, small ones, by short names."""
+    folder = tmp_path_factory.mktemp("files")
+    ws.models.rashba_exchange(exchange=SKEW).save(folder / "model.h5")
+    against_mu().save(folder / "scan.h5")
+    scan(omega=0.1).save(folder / "point.h5")
+    scan(mu=(-2.6, -2.2), temperature=(300.0, 1000.0), broadening=0.2).save(folder / "other.h5")
+    (folder / "in.toml").write_text(INPUT)
+    for name in ("Fe/Fe.model.h5", "Fe/Fe.win", "Mn2Au/Mn2Au.win", "Mn2Au/Mn2Au.model.h5", "GaAs/GaAs.model.h5", "GaAs/GaAs.win"):
+        (folder / Path(name).name).symlink_to(example_inputs / name)
+    return folder
+
+
+@pytest.fixture
+def folder(files: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(files)
+    return files
+
+
+COMMANDS = {
+    "responses": "responses",
+    "show": "show scan.h5",
+    "show one response": "show scan.h5 -r edelstein",
+    "show a component": "show scan.h5 -r spin_hall -c xy;z",
+    "show a component of a spectrum": "show scan.h5 -r displacement_spin_current -c xy;z",
+    "show with tau": "show scan.h5 --tau 40 -r edelstein -c yx",
+    "show another unit": "show scan.h5 -r edelstein -c yx --unit 'mu_B nm/V'",
+    "show one point": "show point.h5",
+    "show as JSON": "show point.h5 -r spin_hall --json",
+    "show printed form": "show scan.h5 --form paper -r nonlinear_drude_spin_magnetization",
+    "compare": "compare scan.h5 point.h5",
+    "compare with another": "compare scan.h5 other.h5",
+    "compare with itself": "compare scan.h5 scan.h5",
+    "decompose by band": "decompose in.toml -r spin_hall -c xy;z --grid 4 4 1",
+    "decompose by pair": "decompose in.toml -r spin_hall -c xy;z --grid 4 4 1 --by band_pair --temperature 900",
+    "decompose by energy": "decompose in.toml -r edelstein -c yx --grid 4 4 1 --by energy --edge -3 --edge -2 --edge 0",
+    "decompose a quantity": "decompose in.toml -q spin_berry_curvature -c xy;z --grid 4 4 1",
+    "check": "check Fe.model.h5",
+    "check with facts": "check Fe.model.h5 --fermi-energy 17.6 --structure Fe.win --magmom '0 0 2.2'",
+    "check a model": "check model.h5",
+    "check GaAs": "check GaAs.model.h5 --structure GaAs.win",
+    "symmetry": "symmetry Fe.win --magmom '0 0 2.2'",
+    "symmetry of sites": "symmetry Mn2Au.win --sites --magmom '4 0 0; -4 0 0; 0 0 0'",
+    "symmetry without spin-orbit": "symmetry Mn2Au.win --no-soc --magmom '4 0 0; -4 0 0; 0 0 0'",
+    "symmetry as JSON": "symmetry GaAs.win --json",
+    "bands": "bands model.h5 --path 'G 0 0 0; X 1/2 0 0' --points 8 -o a.png",
+    "plane": "plane model.h5 --corners '. 0 0 0; . 1/2 0 0; . 0 1/2 0' --points 4 4 --band 1 -o a.png",
+    "plot": "plot scan.h5 -r spin_hall -o a.png",
+    "fermi-surface": "fermi-surface Fe.model.h5 --fermi-energy 17.6 --grid 3 3 3 -q spin -c z -o a.frmsf",
+    "convert": "convert in.toml -o b.model.h5",
+    "init": "init model.h5 -o new.toml",
+}
+
+
+def spoiled(folder: Path, **changes: Callable[[np.ndarray], np.ndarray]) -> None:
+    """A model of iron with other matrices, as bad.h5."""
+    model = ws.load_model(folder / "Fe.model.h5")
+    replace(model, **{name: change(getattr(model, name)) for name, change in changes.items()}).save(folder / "bad.h5")
+
+
+FAULTS: dict[str, dict[str, Callable[[np.ndarray], np.ndarray]]] = {
+    "half of the spin": {"spin_R": lambda S: 0.5 * S},
+    "spin of other axes": {"spin_R": lambda S: S[..., [2, 1, 0]]},
+    "left-handed spin": {"spin_R": lambda S: S * np.array([1, -1, 1])},
+}
+
+
+def words(command: str) -> list[str]:
+    return shlex.split(command)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_is_printed(wannier_spin: Command, folder: Path, name: str) -> None:
+    done = wannier_spin(*words(COMMANDS[name].replace("xy;z", "'xy;z'")))
+    check("transcripts.json", name, {"code": done.code, "out": lines_of(done.out), "err": lines_of(done.err)})
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_check_says_of_a_fault(wannier_spin: Command, folder: Path, fault: str) -> None:
+    spoiled(folder, **FAULTS[fault])
+    done = wannier_spin("check", "bad.h5")
+    assert "NOT fit for use" in done.out
+    check("transcripts.json", fault, {"code": done.code, "out": lines_of(done.out), "err": lines_of(done.err)})
+
+
+def test_what_init_writes(wannier_spin: Command, folder: Path) -> None:
+    assert wannier_spin("init", "Fe.model.h5", "-o", "iron.toml").code == 0
+    check("transcripts.json", "an input file of iron", lines_of((folder / "iron.toml").read_text()))
+
+
+@pytest.mark.parametrize("ending", ["csv", "json"])
+def test_what_is_exported(wannier_spin: Command, folder: Path, ending: str) -> None:
+    assert wannier_spin("export", "scan.h5", "-r", "edelstein", "-o", f"a.{ending}").code == 0
+    text = (folder / f"a.{ending}").read_text()
+    check("transcripts.json", f"export to {ending}", lines_of(text)[:60])
+
+
+def test_how_results_show_themselves() -> None:
+    result = against_mu()
+    tensor = result["edelstein"]
+    things = {"result": result, "response": tensor, "spectrum": result["displacement_spin_current"], "component": tensor["yx"]}
+    seen = {name: lines_of(repr(thing)) for name, thing in things.items()}
+    seen |= {
+        f"{name} in HTML": lines_of(thing._repr_html_().replace("><", ">\n<"))
+        for name, thing in things.items()
+        if hasattr(thing, "_repr_html_")
+    }
+    check("transcripts.json", "reprs", seen)
+
+
+def test_a_transcript_sees_what_changes() -> None:
+    before = lines_of("spin_hall  xy;z  1.234e+03 at 22.5 eV, 16 k-points")
+    assert before == [["spin_hall xy;z # at # eV, # k-points", 1234.0, 22.5, 16]]
+    for other in ("spin_hall  xy;z  1.235e+03 at 22.5 eV, 16 k-points", "spin_hall  xy;z  1.234e+03 at 22.5 eV, 17 k-points"):
+        assert list(differences(before, lines_of(other), ""))
+    assert not list(differences(before, before, ""))
