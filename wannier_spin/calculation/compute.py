@@ -18,6 +18,7 @@ from wannier_spin.integrals.algorithm import Control, Execution
 from wannier_spin.integrals.sums import Progress
 from wannier_spin.integration.parallel import SERIAL, Communicator, one_blas_thread
 from wannier_spin.keywords import Keywords
+from wannier_spin.pages import keep_freed_pages
 from wannier_spin.prepared import check_is_model, prepare
 from wannier_spin.request import Request, taking_request
 from wannier_spin.results import ResultSet
@@ -59,6 +60,7 @@ def compute(
         return at_carriers(model, request, comm, at_mu)
     prepared = prepare(model, request)
     algorithm = algorithm_of(prepared.request, model)
+    keep_freed_pages()
     with warnings.catch_warnings(record=True) as caught, one_blas_thread():
         warnings.simplefilter("always", AccuracyWarning)
         task = Task.of(prepared)

@@ -18,7 +18,7 @@ from wannier_spin.occupation import Occupation
 Real = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 GIB = 2.0**30
-CACHE = 5.0e7  # bytes: larger batches wait for memory, and for the pages of it that are fresh
+CACHE = 1.0e8  # bytes: larger batches wait for memory, smaller ones for Python
 FEWER, ENOUGH = 20.0, 343  # trying something out takes this many times fewer points of a mesh, but no fewer than that
 STACKS = {"injection vertex": 6, "shift vertex": 12}  # of `Plan.held`, matrices for each o at once; 3: one stack (d, o)
 NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
