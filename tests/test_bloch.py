@@ -47,6 +47,37 @@ def test_block_equals_points(flags, position, second_order):
             assert np.abs(on_batch[name] - value).max() < 1e-13 * np.abs(value).max(), name
 
 
+@pytest.mark.parametrize("second_order", [True, False])
+def test_sums_that_keep_nothing(second_order):
+    """Where planes or cells would take more than they may: the same matrices on lines, with lines that lean, and on part of them."""
+    model = random_model()
+    kept, lean_source = BlochSum(model, second_order), BlochSum(model, second_order, most_bytes=0.0)
+    assert kept.plane_bytes() > 0 == lean_source.plane_bytes()
+    assert kept.keeps_cells
+    assert not lean_source.keeps_cells
+    just = BlochSum(model, second_order, most_bytes=kept.plane_bytes())
+    assert just.plane_bytes() == kept.plane_bytes()
+    used = np.array([[True, False], [False, True], [True, True]])
+    for batch in ((0.17, K2, K3), (0.17, K2, K3, used), (0.17, K2, K3, used, np.array([0.1, 0.0, -0.3]))):
+        expected, found = (matrices(source.on_batch(*batch)) for source in (kept, lean_source))
+        assert expected.keys() == found.keys()
+        for name, value in expected.items():
+            assert np.abs(value).max() > 0.01, name
+            assert np.abs(found[name] - value).max() < 1e-13 * np.abs(value).max(), name
+
+
+def test_the_connection_is_that_of_positions_about_the_centres():
+    """A_nm(k) = <n|r|m>(k) - tau_n delta_nm, whichever way it is summed; its slopes have no share of the centres."""
+    model, k = random_model(), np.array([[0.17, -0.31, 0.45], [0.17, 0.0, 0.45]])
+    source = BlochSum(model, True)
+    r = np.einsum("kR,Rnma->kanm", np.exp(2j * np.pi * k @ model.R_vectors.T), model.position_R)
+    expected = r - np.einsum("na,nm->anm", model.centres, np.eye(3))
+    assert np.abs(expected - r).max() > 0.1
+    batch = source.on_batch(0.17, np.array([-0.31, 0.0]), np.array([0.45]))
+    for found in (source.at_points(k), batch, source.on_cell(np.array([0.17]), np.array([-0.31, 0.0]), np.array([0.45]))):
+        assert np.abs(found.connection - expected).max() < 1e-13
+
+
 @pytest.mark.parametrize("position", [True, False])
 def test_slopes_of_operators_without_those_of_the_velocity(position):
     """d_b sigma without the second derivatives of H and d_b A: the same matrices as with them, by all three ways."""
@@ -162,13 +193,13 @@ def test_centres_are_the_positions_without_position_matrix():
     origin = np.flatnonzero((model.R_vectors == 0).all(axis=1))[0]
     position_R[origin, range(3), range(3)] = model.centres
     explicit = replace(model, position_R=position_R)
-    assert explicit.berry_connection_R() is None
+    assert not explicit.has_connection
     options = {"grid": (3, 3, 3), "mu": 0.1, "temperature": 3000}
     values = [compute(m, "spin_hall", **options)["spin_hall"].values for m in (model, explicit)]
     assert np.abs(values[0]).max() > 1e-3
     assert same(values[0], values[1])
     moved = replace(explicit, centres=np.zeros((3, 3)))
-    assert moved.berry_connection_R() is not None
+    assert moved.has_connection
     other = compute(moved, "spin_hall", **options)["spin_hall"].values
     assert np.abs(other - values[0]).max() < 1e-12 * np.abs(values[0]).max()
 

@@ -2,8 +2,9 @@
 
     O(k) = sum_R exp(2 pi i k.R) O(R),      d_a O -> i (R + tau_m - tau_n)_a O_nm(R)
 
-Two ways, with the same answer: `BlochSum.at_points` sums over R for arbitrary k; `BlochSum.on_batch` serves tensor-product
-batches of k, k = (k1, k2, k3) with k1 fixed, and sums one axis after the other, since exp(i k.R) factorizes:
+Two ways, with the same answer: `BlochSum.at_points` sums over R for arbitrary k, and keeps nothing besides the model;
+`BlochSum.on_batch` serves tensor-product batches of k, k = (k1, k2, k3) with k1 fixed, and sums one axis after the other, since
+exp(i k.R) factorizes:
 
     sum_R1 (once for each k1)  ->  sum_R2 (once for each k2)  ->  sum_R3 as one matrix product
 
@@ -27,17 +28,13 @@ from wannier_spin.arrays import SYMMETRIC, eigvalsh, interleaved
 from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.described import described
 from wannier_spin.model import TightBindingModel
+from wannier_spin.moments import Cells, at_phases
 from wannier_spin.planes import Planes
 
 Complex = NDArray[np.complex128]
 Mask = NDArray[np.bool_]
 Real = NDArray[np.float64]
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-_POWERS = (  # of R along the three axes, by order
-    ((0, 0, 0),),
-    ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
-    ((2, 0, 0), (1, 1, 0), (1, 0, 1), (0, 2, 0), (0, 1, 1), (0, 0, 2)),
-)
 
 
 @described()
@@ -88,15 +85,6 @@ class BlochMatrices:
         yield from (*self.operators.values(), *self.slopes.values())
 
 
-@dataclass(frozen=True)
-class _CellData:
-    """Operators as (R1, columns, n*n), the values of R along each axis, and the flat positions (R2, R3) of the columns."""
-
-    ranges: tuple[NDArray[np.int64], ...]
-    columns: NDArray[np.int64]
-    operators: list[Complex]
-
-
 class BlochSum:
     """Sums over R of the operators of one model.
 
@@ -108,6 +96,8 @@ class BlochSum:
     operators : names of the model's operators that are wanted; one that it does not have is left out.
     basis : (3, 3) whole numbers, reciprocal vectors (in reduced coordinates, rows) along which the coordinates of `on_cell` and
         `on_batch` run.
+    most_bytes : that may be kept from batch to batch. Where sums axis by axis would need more they are made point by point:
+        for a thousand functions that is a fifth of the work at a point, and the model is all that there is in memory.
     """
 
     def __init__(
@@ -117,9 +107,12 @@ class BlochSum:
         operators: Sequence[str] = ("spin",),
         basis: NDArray[np.int64] | None = None,
         of_velocity: bool = True,
+        most_bytes: float = np.inf,
     ) -> None:
+        self.most_bytes = most_bytes
         self.model, self.second_order, self.hessian = model, second_order, second_order and of_velocity
         self.basis = np.eye(3, dtype=np.int64) if basis is None else basis
+        self._R = model.R_vectors @ self.basis.T  # along `basis`
         self._step = np.linalg.inv(self.basis.T) @ model.lattice  # R = R' @ step, R' being integers along `basis`
         self.n_bands = model.n_bands
         self.vectors = self._vectors(operators)
@@ -128,7 +121,7 @@ class BlochSum:
         # the longest range of k-points comes last, where a point is cheapest: vacuum directions (one point) first
         first, second, third = (int(i) for i in np.argsort(model.periodic, kind="stable"))
         self.axes = (first, second, third)
-        self.planes = Planes((model.R_vectors @ self.basis.T)[:, self.axes], self._operators, self.n_operators, self.n_bands)
+        self.planes = Planes(self._R[:, self.axes], self._operators, self.n_operators, self.n_bands)
 
     @property
     def n_operators(self) -> int:
@@ -144,12 +137,9 @@ class BlochSum:
 
     def at_points(self, k: NDArray[np.float64]) -> BlochMatrices:
         """Direct sums at k (nk, 3) in reduced coordinates."""
-        phase = np.exp(2j * np.pi * (np.asarray(k, float) @ self.model.R_vectors.T))
-        R, n = len(self.model.R_vectors), self.n_bands
-        stack = interleaved(len(phase), self.n_operators, n)
-        for i, operator in enumerate(self._operators()):
-            stack[:, i] = (phase @ operator.reshape(R, -1)).reshape(-1, n, n)
-        return self._unpack(stack)
+        phases = np.exp(2j * np.pi * (np.asarray(k, float) @ self.model.R_vectors.T))
+        matrices = (self.model.hamiltonian_R[..., None], *self.vectors.values())
+        return self._stacked(len(phases), at_phases(phases, self._R, matrices, self._orders()))
 
     def on_batch(self, k1: float, k2: Real, k3: Real, used: Mask | None = None, lean: Real | None = None) -> BlochMatrices:
         """Tensor-product batch: one value on the first of `axes`, several on the other two.
@@ -157,6 +147,8 @@ class BlochSum:
         used : (k2, k3) mask of the wanted points; None: all. The points come with k3 running fastest, see `batch_points`.
         lean : (k2,) what is added to k3 on each line; None: nothing.
         """
+        if not self._keeps_planes:
+            return self.at_points(self.batch_points(k1, k2, k3, used, lean))
         plane = self.planes.at(k1)  # (R2, R3, n*op*n)
         R2, R3 = len(self.planes.R2), len(self.planes.R3)
         second = np.exp(2j * np.pi * np.outer(k2, self.planes.R2)) @ plane.reshape(R2, -1)
@@ -173,29 +165,34 @@ class BlochSum:
     def on_cell(self, x1: Real, x2: Real, x3: Real) -> BlochMatrices:
         """All points of a small tensor product, x = (x1, x2, x3) in the coordinates of `basis`, x3 running fastest.
 
-        The derivatives come from the moments sum_R R_i R_j exp(i k.R) O(R), whose powers of R_i go with the phases of axis i:
-        each operator is read once, and summed one axis after the other as matrix products.
+        The derivatives come from moments, whose powers of R_i go with the phases of axis i: each operator is read once, and summed
+        one axis after the other as matrix products.
         """
-        phases = [self._phases(axis, x) for axis, x in enumerate((x1, x2, x3))]
-        stack = interleaved(len(x1) * len(x2) * len(x3), self.n_operators, self.n_bands)
-        vectors = self._cells.operators[1:]
-        first_vector, hessian, places = 4, 4 + len(vectors), self._slope_places()
-        moments = self._moments(self._cells.operators[0], phases, 2 if self.hessian else 1)
-        stack[:, 0], stack[:, 1:4] = moments[0], self._first(moments)
+        return self._stacked(len(x1) * len(x2) * len(x3), self._cells.moments((x1, x2, x3), self._orders()))
+
+    def _stacked(self, count: int, moments: Iterator[list[Complex]]) -> BlochMatrices:
+        """All matrices at so many points, from the moments of H and of all components of vectors, in their `_orders`."""
+        stack = interleaved(count, self.n_operators, self.n_bands)
+        of_H, places = next(moments), self._slope_places()
+        first_vector, hessian = 4, 4 + len(places)
+        stack[:, 0], stack[:, 1:4] = of_H[0], self._first(of_H)
         if self.hessian:
-            stack[:, hessian : hessian + 6] = self._second(moments)
-        for i, (operator, place) in enumerate(zip(vectors, places, strict=True)):
-            moments = self._moments(operator, phases, 0 if place is None else 1)
-            stack[:, first_vector + i] = moments[0]
+            stack[:, hessian : hessian + 6] = self._second(of_H)
+        for i, (of_X, place) in enumerate(zip(moments, places, strict=True)):
+            stack[:, first_vector + i] = of_X[0]
             if place is not None:  # the stack has d_b of a vector with b before its components
                 first, step = place
-                stack[:, first : first + 3 * step : step] = self._first(moments)
+                stack[:, first : first + 3 * step : step] = self._first(of_X)
         return self._unpack(stack)
+
+    def _orders(self) -> list[int]:
+        """To which order moments are needed: of H, and of every component of every vector."""
+        return [2 if self.hessian else 1, *(0 if place is None else 1 for place in self._slope_places())]
 
     def _slope_places(self) -> list[tuple[int, int] | None]:
         """Of every component of every vector, where its d_x stands in the stack, and how far d_y lies behind it; None: nowhere."""
         places: list[tuple[int, int] | None] = []
-        start, sloped = 4 + len(self._components()) + (6 if self.hessian else 0), self._sloped
+        start, sloped = 4 + sum(X.shape[-1] for X in self.vectors.values()) + (6 if self.hessian else 0), self._sloped
         for name, vector in self.vectors.items():
             size = vector.shape[-1]
             places += [(start + x, size) if name in sloped else None for x in range(size)]
@@ -219,34 +216,22 @@ class BlochSum:
 
     def plane_bytes(self) -> int:
         """Memory that the sums along the first axis hold."""
-        return self.planes.bytes
+        return self.planes.bytes if self._keeps_planes else 0
+
+    @property
+    def _keeps_planes(self) -> bool:
+        """Whether sums along the first axis are kept."""
+        return self.planes.bytes <= self.most_bytes
+
+    @property
+    def keeps_cells(self) -> bool:
+        """Whether `on_cell` may keep its copies of all matrices."""
+        ranges = [len(np.unique(values)) for values in self._R.T]
+        return 16 * math.prod(ranges) * self.n_bands**2 * len(self._orders()) <= self.most_bytes
 
     @cached_property
-    def _cells(self) -> _CellData:
-        """H and all vectors as dense arrays over R1 and the columns (R2, R3) that occur, in the coordinates of `basis`."""
-        R = self.model.R_vectors @ self.basis.T
-        ranges = tuple(np.unique(R[:, axis]) for axis in range(3))
-        places = [np.searchsorted(values, R[:, axis]) for axis, values in enumerate(ranges)]
-        columns, column = np.unique(places[1] * len(ranges[2]) + places[2], return_inverse=True)
-        dense = []
-        for operator in (self.model.hamiltonian_R, *self._components()):
-            array = np.zeros((len(ranges[0]), len(columns), self.n_bands**2), complex)
-            array[places[0], column] = operator.reshape(len(R), -1)
-            dense.append(array)
-        return _CellData(ranges, columns, dense)
-
-    def _phases(self, axis: int, x: Real) -> Complex:
-        """R^o exp(2 pi i x R), o = 0, 1, 2: (o, x, R)."""
-        R = self._cells.ranges[axis]
-        powers = R.astype(float) ** np.arange(3)[:, None]
-        return np.asarray(np.exp(2j * np.pi * np.outer(x, R)) * powers[:, None, :])
-
-    def _moments(self, operator: Complex, phases: list[Complex], order: int) -> list[Complex]:
-        """Moments of order 0 (k,n,m), 1 (k,i,n,m) and 2 (k,ij,n,m), ij in the upper triangle, as far as `order`."""
-        found = dict(_moments(operator, phases, self._cells.columns, order))
-        shape = (-1, self.n_bands, self.n_bands)
-        ordered = [np.stack([found[power].reshape(shape) for power in powers]) for powers in _POWERS[: order + 1]]
-        return [ordered[0][0], *ordered[1:]]
+    def _cells(self) -> Cells:
+        return Cells(self._R, iter((self.model.hamiltonian_R, *self._components())))
 
     def _first(self, moments: list[Complex]) -> Complex:
         """d_a O = i (R_a + tau_m - tau_n) O, from the moments: (k,a,n,m)."""
@@ -269,7 +254,7 @@ class BlochSum:
     def _vectors(self, wanted: Sequence[str]) -> dict[str, Complex]:
         """Operators by name, the connection first, (R, n, m, components)."""
         model = self.model
-        found = {"connection": model.berry_connection_R()}
+        found = {"connection": model.position_R} if model.has_connection else {}  # less the centres: `_unpack`
         found |= {name: model.operators[name].matrices for name in wanted if name in model.operators}
         self._shapes = {name: X.shape[3:] for name, X in found.items() if X is not None}
         return {name: X.reshape(*X.shape[:3], -1) for name, X in found.items() if X is not None}
@@ -312,27 +297,14 @@ class BlochSum:
 
         found: dict[str, Any] = {"hamiltonian": take(1)[:, 0], "gradient": take(3)}
         tensors = {name: tensor(name) for name in self.vectors}
+        if "connection" in tensors:
+            diagonal = np.einsum("kann->kan", tensors["connection"])  # a view
+            diagonal -= self.model.centres.T
         if self.hessian:
             found["hessian"] = np.moveaxis(take(6).swapaxes(1, 2)[:, :, SYMMETRIC], 1, 3)
         slopes = {name: tensor(name, (3,)) for name in self._sloped}
         found |= {"connection": tensors.pop("connection", None), "connection_gradient": slopes.pop("connection", None)}
         return BlochMatrices(**found, operators=tensors, slopes=slopes)
-
-
-def _moments(
-    operator: Complex, phases: list[Complex], columns: NDArray[np.int64], order: int
-) -> Iterator[tuple[tuple[int, int, int], Complex]]:
-    """sum_R R1^i R2^j R3^k exp(i k.R) O(R) for all i + j + k <= order, (x1*x2*x3, n*n) each."""
-    first, second, third = phases
-    size = operator.shape[2]
-    x1, R2, R3 = first.shape[1], second.shape[2], third.shape[2]
-    for i in range(order + 1):
-        plane = np.zeros((x1, R2 * R3, size), complex)
-        plane[:, columns] = (first[i] @ operator.reshape(len(operator), -1)).reshape(x1, len(columns), size)
-        for j in range(order + 1 - i):
-            lines = (second[j] @ plane.reshape(x1, R2, R3 * size)).reshape(-1, R3, size)  # (x1*x2, R3, n*n)
-            for k in range(order + 1 - i - j):
-                yield (i, j, k), (third[k] @ lines).reshape(-1, size)
 
 
 def kp_matrices(model: ContinuumModel, k: NDArray[np.float64]) -> BlochMatrices:

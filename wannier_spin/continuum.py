@@ -9,7 +9,7 @@ on k: D_a H = dH/dk_a.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -244,11 +244,11 @@ class ContinuumModel:
         x[:, self.dimension :] = 0
         return self.region.place(x)[0]
 
-    def digest(self) -> bytes:
-        """Of what makes the numbers: the same for the same model."""
+    def identity(self) -> Iterator[bytes | memoryview]:
+        """What makes the numbers, piece by piece: the same for the same model."""
         k = self.samples()
-        operators = [np.ascontiguousarray(X.matrices).tobytes() for X in self.operators.values()]
-        return b"".join([k.tobytes(), *(np.ascontiguousarray(X).tobytes() for X in self.series(k)), *operators])
+        arrays = (k, *self.series(k), *(X.matrices for X in self.operators.values()))
+        yield from (np.ascontiguousarray(X).data for X in arrays)
 
     def require(self, names: Sequence[str], purpose: str) -> None:
         """Raise InputError where an operator is missing that `purpose` needs."""

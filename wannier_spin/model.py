@@ -15,7 +15,7 @@ currents of Qiao and Ryoo, which apply H to states that leave the Wannier space 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -207,11 +207,13 @@ class TightBindingModel:
         """Points of the unit cube (k, 3) as k-points of the cell (k, 3), and the weight of each (k,)."""
         return x * self.periodic, np.ones(len(x))
 
-    def digest(self) -> bytes:
-        """Of what makes the numbers: the same for the same model."""
+    def identity(self) -> Iterator[bytes | memoryview]:
+        """What makes the numbers, piece by piece: the same for the same model."""
         arrays = [value for field in fields(self) if isinstance(value := getattr(self, field.name), np.ndarray)]
-        more = [name.encode() + np.ascontiguousarray(X.matrices).tobytes() for name, X in self.extra_operators.items()]
-        return b"".join([*(np.ascontiguousarray(X).tobytes() for X in arrays), *more, str(self.periodic).encode()])
+        yield from (np.ascontiguousarray(X).data for X in arrays)
+        for name, X in self.extra_operators.items():
+            yield from (name.encode(), np.ascontiguousarray(X.matrices).data)
+        yield str(self.periodic).encode()
 
     @property
     def dimension(self) -> int:
@@ -247,15 +249,12 @@ class TightBindingModel:
         across = self.spin_R - (self.spin_R @ self.spin_axis)[..., None] * self.spin_axis
         return bool(np.abs(across).max() > 1e-6)
 
-    def berry_connection_R(self) -> NDArray[np.complex128] | None:
-        """<0n|r - tau|Rm>, shape (R, n, n, 3); None where it vanishes identically."""
-        if self.position_R is None:
-            return None
-        origin = int(np.flatnonzero((self.R_vectors == 0).all(axis=1))[0])
-        connection = self.position_R.copy()
-        diagonal = np.arange(self.n_bands)
-        connection[origin, diagonal, diagonal] -= self.centres
-        return connection if np.abs(connection).max() > 0 else None
+    @cached_property
+    def has_connection(self) -> bool:
+        """Whether A = <0n|r - tau|Rm> is not zero everywhere."""
+        at_home = np.eye(self.n_bands)[..., None] * self.centres  # of tau; block by block: nothing large is copied
+        blocks = () if self.position_R is None else zip(self.R_vectors, self.position_R, strict=True)
+        return any(block.any() if R.any() else (block != at_home).any() for R, block in blocks)
 
     def check_spin_current(self, definition: SpinCurrent) -> None:
         """Raise InputError where the model lacks what this definition of the spin current needs."""
@@ -274,7 +273,8 @@ class TightBindingModel:
 
     def save(self, path: str | Path) -> Path:
         """Write the model to one HDF5 file; `load_model` reads it back unchanged."""
-        tree = {key: value for key, value in vars(self).items() if key not in ("periodic", "operators", "extra_operators")}
+        tree = {field.name: getattr(self, field.name) for field in fields(self)}
+        del tree["extra_operators"]
         if self.extra_operators:
             kinds = {name: [list(X.indices), X.time_parity, X.hermitian] for name, X in self.extra_operators.items()}
             matrices = {name: X.matrices for name, X in self.extra_operators.items()}

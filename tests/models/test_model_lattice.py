@@ -569,7 +569,7 @@ def test_random_model_is_hermitian_and_generic(periodic):
         assert np.abs(operator.imag).max() > 0.1
     off_diagonal = ~np.eye(3, dtype=bool)
     assert np.abs(model.position_R[len(model.R_vectors) // 2][off_diagonal]).max() > 0.05
-    assert model.berry_connection_R() is not None
+    assert model.has_connection
     along, across = np.array(periodic), ~np.array(periodic)
     assert np.abs(model.lattice[along] @ model.lattice[across].T).max(initial=0) == 0
 

@@ -24,7 +24,8 @@ from wannier_spin.integrals.mesh import OnMesh
 from wannier_spin.integrals.meshes import OnMeshes
 from wannier_spin.integrals.regions import region_integrands
 from wannier_spin.integrals.sums import Sums
-from wannier_spin.integration.parallel import Communicator, together
+from wannier_spin.integration.parallel import Communicator
+from wannier_spin.integration.shared import from_first
 from wannier_spin.prepared import Prepared
 from wannier_spin.request import Request
 from wannier_spin.results import ResponseTensor
@@ -120,13 +121,10 @@ def _merged(task: Task, sums: Sums, comm: Communicator) -> Merged:
     """As rank 0 finds it: what follows is done by all ranks or by none."""
     prepared, paired = task.prepared, task.group is not None and task.group.group.has_pt
 
-    def sampled() -> Merged | None:
-        if comm.rank:
-            return None
+    def sampled() -> Merged:
         return merged_pairs(prepared.model, prepared.occupation, prepared.degeneracy_tolerance, paired, sums.evaluations)
 
-    found: Merged = comm.bcast(together(comm, sampled))
-    return found
+    return from_first(comm, sampled)
 
 
 def _control(control: Control, number: int) -> Control:

@@ -32,6 +32,8 @@ from wannier_spin.config import (
 )
 from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.errors import InputError
+from wannier_spin.integration.parallel import SERIAL, Communicator
+from wannier_spin.integration.shared import from_first
 from wannier_spin.keywords import HowRead
 from wannier_spin.model import Structure, TightBindingModel, load_model
 from wannier_spin.models import kp_model
@@ -90,7 +92,7 @@ class Inputs:
 
 
 @taking_request(HowRead)
-def open_model(path: str | Path | Mapping[str, Any], **options: Unpack[HowRead]) -> Model:
+def open_model(path: str | Path | Mapping[str, Any], *, comm: Communicator | None = None, **options: Unpack[HowRead]) -> Model:
     """The model that a path stands for, see the module.
 
     Parameters
@@ -101,10 +103,11 @@ def open_model(path: str | Path | Mapping[str, Any], **options: Unpack[HowRead])
         vacuum ("a", "b", "c"), thickness (angstrom),
         spin_current (definitions that will be asked for), structure, magnetic_moments (mu_B), average_model, projections,
         spin_order.
+    comm : an mpi4py communicator: rank 0 reads for all of its ranks, and those of a node hold the model in memory once.
 
     Raises InputError: no path, an unknown option, and what readers refuse.
     """
-    return open_inputs(path, **options).model
+    return from_first(comm or SERIAL, lambda: open_inputs(path, **options).model)
 
 
 def open_inputs(path: str | Path | Mapping[str, Any], **options: Any) -> Inputs:

@@ -14,7 +14,8 @@ from wannier_spin.integrals.hidden import NearestGaps, mesh_axes
 from wannier_spin.integrals.mesh import OnMesh
 from wannier_spin.integrals.meshes import alike
 from wannier_spin.integrals.sums import NEAR_FERMI, Sums
-from wannier_spin.integration.parallel import Communicator, together
+from wannier_spin.integration.parallel import Communicator
+from wannier_spin.integration.shared import from_first
 from wannier_spin.model import TightBindingModel
 from wannier_spin.results import ResponseTensor
 from wannier_spin.results.numbers import with_bar
@@ -33,9 +34,7 @@ def kept_open(
     As rank 0 finds it.
     """
 
-    def found() -> dict[str, str] | None:
-        if comm.rank:
-            return None
+    def found() -> dict[str, str]:
         missed = dict.fromkeys(whole(name) for name, reached in sums.converged.items() if not reached)
         near = _NearGaps.of(integral, integral.model) if isinstance(integral.model, TightBindingModel) else None
         held = np.asarray(wanted.judged(integral.occupation).reshape(len(integral.occupation.mu), -1).any(axis=1))
@@ -43,8 +42,7 @@ def kept_open(
             name: _largest_bar(integral, near, tensors[name], held) for name in missed if np.isfinite(tensors[name].error).any()
         }
 
-    words: dict[str, str] = comm.bcast(together(comm, found))
-    return words
+    return from_first(comm, found)
 
 
 def _largest_bar(integral: Integral, near: _NearGaps | None, tensor: ResponseTensor, held: NDArray[np.bool_]) -> str:

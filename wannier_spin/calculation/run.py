@@ -21,7 +21,8 @@ from wannier_spin.errors import InputError
 from wannier_spin.integrals.algorithm import Control
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.sums import Progress
-from wannier_spin.integration.parallel import Communicator, together
+from wannier_spin.integration.parallel import Communicator
+from wannier_spin.integration.shared import from_first
 from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.request import Request
 from wannier_spin.results import ResultSet
@@ -45,7 +46,7 @@ def run(
 
     Raises InputError on all ranks alike, and Interrupted.
     """
-    inputs: Inputs = comm.bcast(together(comm, lambda: inputs_of(settings, folder) if comm.rank == 0 else None))
+    inputs: Inputs = from_first(comm, lambda: inputs_of(settings, folder))
     assert inputs.settings is not None
     if inputs.fermi_source:
         tell(f"fermi_energy = {inputs.settings.fermi_energy:g} eV, from {inputs.fermi_source}; mu counts from there")

@@ -13,6 +13,7 @@ from wannier_spin.cli.options import LOOK, given, look_of, with_options
 from wannier_spin.cli.terminal import print_table, say
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.integration import parallel
+from wannier_spin.integration.shared import from_first
 
 if TYPE_CHECKING:
     from wannier_spin.calculation import Inputs
@@ -58,7 +59,7 @@ def converge(
         raise InputError("--grid and --tolerance: give one of them")
     if input_file.suffix != ".toml":
         raise InputError(f"'{input_file}': expected an INPUT.toml; `wannier-spin init` writes one from the files of a run")
-    inputs: Inputs = comm.bcast(parallel.together(comm, lambda: open_inputs(input_file) if first else None))
+    inputs: Inputs = from_first(comm, lambda: open_inputs(input_file))
     found = scan(inputs, _steps(inputs, grid or (), tolerance or ()), component or (), comm, _tell if first else _silent)
     if first:
         _report(found)

@@ -13,6 +13,7 @@ from wannier_spin.cli.progress import Progress
 from wannier_spin.cli.terminal import print_table, say
 from wannier_spin.errors import AccuracyWarning
 from wannier_spin.integration import parallel
+from wannier_spin.integration.shared import from_first
 
 
 @app.command(
@@ -36,7 +37,7 @@ def rerun(
     first = comm.rank == 0
     warnings.simplefilter("ignore", AccuracyWarning)  # they are in both results
     parallel.together(comm, lambda: check_writable(output) if first and output is not None else None)
-    stored = comm.bcast(parallel.together(comm, lambda: load(result_file) if first else None))
+    stored = from_first(comm, lambda: load(result_file))
     progress = Progress(first)
     try:
         done = compute_again(stored, str(result_file), folder or result_file.parent, comm, progress)

@@ -20,6 +20,7 @@ from wannier_spin.cli.terminal import print_table, say
 from wannier_spin.cli.words import print_summary
 from wannier_spin.errors import AccuracyWarning, InputError, Interrupted
 from wannier_spin.integration import parallel
+from wannier_spin.integration.shared import from_first
 
 if TYPE_CHECKING:
     from wannier_spin.calculation import Round
@@ -58,7 +59,7 @@ def run(
     comm = parallel.world()
     warnings.simplefilter("ignore", AccuracyWarning)  # they come with the result
     first = comm.rank == 0
-    job: Job = comm.bcast(parallel.together(comm, lambda: _job(input_file, output, resume or planned) if first else None))
+    job: Job = from_first(comm, lambda: _job(input_file, output, resume or planned))
     if planned:
         with _naming(input_file):
             _plan(job, comm)

@@ -15,7 +15,7 @@ from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.channels import Channels, Tolerance
 from wannier_spin.integrals.hidden import NearestGaps
 from wannier_spin.integrals.plan import Plan
-from wannier_spin.integrals.sums import NEAR_FERMI, Load, batch_size, cell_volume, minima_of, not_finite
+from wannier_spin.integrals.sums import GIB, NEAR_FERMI, SUMS_OVER_R, Load, batch_size, cell_volume, minima_of, not_finite
 from wannier_spin.integration.adaptive import Sample
 from wannier_spin.integration.boxes import UNEVEN, Boxes, Tiling, tiling
 from wannier_spin.integration.rules import Quadrature, Rule, tensor_rule
@@ -249,7 +249,7 @@ class CellIntegrand(BoxIntegrand):
 
     @cached_property
     def source(self) -> BlochSum:
-        return self.channels.selection.bloch_sum(self.model, self.axes.basis)
+        return self.channels.selection.bloch_sum(self.model, self.axes.basis, SUMS_OVER_R * self.memory * GIB)
 
     @property
     def load(self) -> Load:
@@ -290,7 +290,7 @@ class CellIntegrand(BoxIntegrand):
         together = len(tensors) if slices == 1 else 1
         for first in range(0, len(tensors), together):
             group = tensors[first : first + together]
-            if len(self.model.R_vectors) >= MANY_R:
+            if len(self.model.R_vectors) >= MANY_R and self.source.keeps_cells:
                 yield BlochMatrices.joined([self.source.on_cell(*x) for x in group])
             else:
                 points = [np.stack(np.meshgrid(*x, indexing="ij"), axis=-1).reshape(-1, 3) for x in group]

@@ -25,7 +25,7 @@ from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.profile import FrequencyProfile
 from wannier_spin.integrals.scan import Scan, make_scan
 from wannier_spin.integrals.spectrum import Spectrum
-from wannier_spin.integrals.sums import Rows, Sums, batch_size, cell_volume, fewer, minima_of, not_finite
+from wannier_spin.integrals.sums import GIB, SUMS_OVER_R, Rows, Sums, batch_size, cell_volume, fewer, minima_of, not_finite
 from wannier_spin.integrals.watch import Watch
 from wannier_spin.integration.bumps import Bump, outside
 from wannier_spin.integration.grid import Batch, Mesh, MeshMean, Partial, mean_over_runs
@@ -78,7 +78,8 @@ class OnMesh:
         channels = invariant if judged.reduced else None
         if spectrum is not None and channels is not None:
             spectrum = spectrum.restricted(channels.selection.wanted)
-        source = (dense if channels is None else channels.selection).bloch_sum(model, mesh.skew.coordinates)
+        kept = SUMS_OVER_R * execution.memory * GIB
+        source = (dense if channels is None else channels.selection).bloch_sum(model, mesh.skew.coordinates, kept)
         oriented = mesh.transposed(source.axes)
         source.planes.expect(oriented.first_axis)
         bars = Bars.of(model, mesh, dense, judged, invariant, occupation) if self.bars else None

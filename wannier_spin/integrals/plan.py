@@ -83,9 +83,9 @@ class Plan:
         """Length of the axis o."""
         return sum(observable.n_components for observable in self.observables)
 
-    def bloch_sum(self, model: TightBindingModel, basis: NDArray[np.int64] | None = None) -> BlochSum:
-        """The sums over R that the plan needs. basis : (3, 3), see `BlochSum`."""
-        return BlochSum(model, self.derivatives, self.operators, basis, any(o.of_velocity for o in self.observables))
+    def bloch_sum(self, model: TightBindingModel, basis: NDArray[np.int64] | None = None, most_bytes: float = np.inf) -> BlochSum:
+        """The sums over R that the plan needs. basis : (3, 3), and most_bytes: see `BlochSum`."""
+        return BlochSum(model, self.derivatives, self.operators, basis, any(o.of_velocity for o in self.observables), most_bytes)
 
     def geometry(self, bloch: BlochMatrices, degeneracy_tolerance: float) -> BandGeometry:
         """Bands, with the chosen definition of the spin current and the broadening of gaps."""

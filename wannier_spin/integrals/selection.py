@@ -57,11 +57,11 @@ class Selection:
     def derivatives(self) -> bool:
         return any(block(name).derivatives for name in self.wanted)
 
-    def bloch_sum(self, model: TightBindingModel, basis: NDArray[np.int64] | None = None) -> BlochSum:
-        """The sums over R that are needed. basis : (3, 3), see `BlochSum`."""
+    def bloch_sum(self, model: TightBindingModel, basis: NDArray[np.int64] | None = None, most_bytes: float = np.inf) -> BlochSum:
+        """The sums over R that are needed. basis : (3, 3), and most_bytes: see `BlochSum`."""
         needed = dict.fromkeys(o for found in self.wanted.values() for o in found)
         of_velocity = any(o.of_velocity for name, found in self.wanted.items() if block(name).derivatives for o in found)
-        return BlochSum(model, self.derivatives, observables.operators_of(tuple(needed)), basis, of_velocity)
+        return BlochSum(model, self.derivatives, observables.operators_of(tuple(needed)), basis, of_velocity, most_bytes)
 
     @cached_property
     def positions(self) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -122,6 +123,29 @@ def split(comm: Communicator, ranks: int) -> tuple[Communicator, int, int]:
     groups = comm.size // ranks
     mine = comm.rank * groups // comm.size
     return (comm if groups == 1 else comm.Split(mine, comm.rank)), mine, groups  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The ranks of this node, and the first ranks of all nodes: `leads` says whether this is one of them."""
+
+    node: Any
+    leaders: Any
+    leads: bool
+
+    def free(self) -> None:
+        """Give both communicators back; on all ranks."""
+        self.node.Free()
+        self.leaders.Free()
+
+
+def nodes_of(comm: Communicator) -> Nodes:
+    """Which ranks have memory in common. Of several ranks: mpi4py is there. Rank 0 is the first of the leaders."""
+    from mpi4py import MPI
+
+    node = comm.Split_type(MPI.COMM_TYPE_SHARED, comm.rank)  # type: ignore[attr-defined]
+    leads = node.rank == 0
+    return Nodes(node, comm.Split(0 if leads else 1, comm.rank), leads)  # type: ignore[attr-defined]
 
 
 def duplicate(comm: Communicator) -> Communicator:

@@ -27,6 +27,7 @@ from wannier_spin.errors import AccuracyWarning, InputError, Interrupted
 from wannier_spin.integrals.algorithm import Control
 from wannier_spin.integration import parallel
 from wannier_spin.integration.parallel import SERIAL, Communicator, together
+from wannier_spin.integration.shared import from_first
 from wannier_spin.locks import locked
 from wannier_spin.readers import Entry, check_database, fill_database
 from wannier_spin.results import KIND, ResultSet, load
@@ -77,7 +78,7 @@ def screen(request: Request, comm: Communicator, report: Report = lambda line: N
     Raises InputError for what is wrong with the request as a whole; what is wrong with a material is in the table.
     """
     group, mine, groups = parallel.split(comm, comm.size if request.ranks_per_material is None else request.ranks_per_material)
-    plan = comm.bcast(together(comm, lambda: _plan(request) if comm.rank == 0 else None))
+    plan = from_first(comm, lambda: _plan(request))
     rows: dict[int, Row] = {}
     for i in range(mine, len(plan.items), groups):
         rows[i] = _row(plan.items[i], request, group)
@@ -149,7 +150,7 @@ def _result(material: Material, target: Path, request: Request, comm: Communicat
             check_writable(target, KIND)
         return inputs, old, why
 
-    inputs, old, why = comm.bcast(together(comm, lambda: look() if comm.rank == 0 else None))
+    inputs, old, why = from_first(comm, look)
     if old is not None:
         return old, "reused", ""
     deadline = time.monotonic() + request.time_limit
@@ -185,7 +186,7 @@ def _in_group(material: Material, inputs: dict[str, str], deadline: float, comm:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AccuracyWarning)
-        found, inputs = comm.bcast(together(comm, lambda: read() if comm.rank == 0 else None))
+        found, inputs = from_first(comm, read)
         result = _compute(material, found, comm, deadline)
     return result.with_facts(screening=inputs, screening_seconds=time.monotonic() - start)
 
