@@ -49,17 +49,17 @@ def test_block_equals_points(flags, position, second_order):
 
 @pytest.mark.parametrize("second_order", [True, False])
 def test_sums_that_keep_nothing(second_order):
-    """Where planes or cells would take more than they may: the same matrices on lines, with lines that lean, and on part of them."""
+    """Where planes or cells would take more than they may: the same matrices on lines, leaning lines and parts of them."""
     model = random_model()
-    kept, lean_source = BlochSum(model, second_order), BlochSum(model, second_order, most_bytes=0.0)
-    assert kept.plane_bytes() > 0 == lean_source.plane_bytes()
+    kept, bare = BlochSum(model, second_order), BlochSum(model, second_order, most_bytes=0.0)
+    assert kept.plane_bytes() > 0 == bare.plane_bytes()
     assert kept.keeps_cells
-    assert not lean_source.keeps_cells
+    assert not bare.keeps_cells
     just = BlochSum(model, second_order, most_bytes=kept.plane_bytes())
     assert just.plane_bytes() == kept.plane_bytes()
     used = np.array([[True, False], [False, True], [True, True]])
     for batch in ((0.17, K2, K3), (0.17, K2, K3, used), (0.17, K2, K3, used, np.array([0.1, 0.0, -0.3]))):
-        expected, found = (matrices(source.on_batch(*batch)) for source in (kept, lean_source))
+        expected, found = (matrices(source.on_batch(*batch)) for source in (kept, bare))
         assert expected.keys() == found.keys()
         for name, value in expected.items():
             assert np.abs(value).max() > 0.01, name
