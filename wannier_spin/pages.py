@@ -12,6 +12,7 @@ import sys
 from functools import cache
 
 KEPT = 2**28  # bytes: what a process may hold that it does not use, and from which on an array is the system's all the same
+MOST_BEFORE = 2**25  # bytes: glibc before 2.35 takes no larger threshold for an array, and refuses it
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -25,4 +26,6 @@ def keep_freed_pages() -> bool:
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is None:  # musl
         return False
-    return all([set_option(option, KEPT) == 1 for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD)])
+    # the first option that is taken ends glibc's own rule for both: without one for arrays the other would do harm
+    taken = any(set_option(M_MMAP_THRESHOLD, size) == 1 for size in (KEPT, MOST_BEFORE))
+    return taken and set_option(M_TRIM_THRESHOLD, KEPT) == 1
