@@ -100,15 +100,11 @@ COMMANDS = {
     "decompose a quantity": "decompose in.toml -q spin_berry_curvature -c xy;z --grid 4 4 1",
     "check": "check Fe.model.h5",
     "check with facts": "check Fe.model.h5 --fermi-energy 17.6 --structure Fe.win --magmom '0 0 2.2'",
-    "check a model": "check model.h5",
     "check GaAs": "check GaAs.model.h5 --structure GaAs.win",
     "symmetry": "symmetry Fe.win --magmom '0 0 2.2'",
     "symmetry of sites": "symmetry Mn2Au.win --sites --magmom '4 0 0; -4 0 0; 0 0 0'",
     "symmetry without spin-orbit": "symmetry Mn2Au.win --no-soc --magmom '4 0 0; -4 0 0; 0 0 0'",
     "symmetry as JSON": "symmetry GaAs.win --json",
-    "bands": "bands model.h5 --path 'G 0 0 0; X 1/2 0 0' --points 8 -o a.png",
-    "plane": "plane model.h5 --corners '. 0 0 0; . 1/2 0 0; . 0 1/2 0' --points 4 4 --band 1 -o a.png",
-    "plot": "plot scan.h5 -r spin_hall -o a.png",
     "fermi-surface": "fermi-surface Fe.model.h5 --fermi-energy 17.6 --grid 3 3 3 -q spin -c z -o a.frmsf",
     "convert": "convert in.toml -o b.model.h5",
     "init": "init model.h5 -o new.toml",
@@ -123,7 +119,6 @@ def spoiled(folder: Path, **changes: Callable[[np.ndarray], np.ndarray]) -> None
 
 FAULTS: dict[str, dict[str, Callable[[np.ndarray], np.ndarray]]] = {
     "half of the spin": {"spin_R": lambda S: 0.5 * S},
-    "spin of other axes": {"spin_R": lambda S: S[..., [2, 1, 0]]},
     "left-handed spin": {"spin_R": lambda S: S * np.array([1, -1, 1])},
 }
 

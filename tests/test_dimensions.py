@@ -1,0 +1,112 @@
+"""No energy or length is fixed in the program: with energies four times, or lengths twice as large all numbers change by units.
+
+Powers of two are exact, so the same meshes, boxes, bars and decisions must come out, to rounding. What is compared to a fixed
+energy or length in the program shows here, as does every product that has not the dimension of its sum.
+"""
+
+import re
+import warnings
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from scans import SKEW
+
+import wannier_spin as ws
+
+TIMES = {"energy": (4.0, 1.0), "length": (1.0, 2.0)}
+MODELS = {"sheet": ws.models.rashba_exchange(exchange=SKEW), "crystal": ws.models.random_model(n=3)}
+
+
+def scaled(model: Any, energy: float, length: float) -> ws.TightBindingModel:
+    given = {name: getattr(model, name) for name in ("lattice", "position_R", "centres")}
+    lengths = {name: length * vectors for name, vectors in given.items() if vectors is not None}
+    return replace(model, hamiltonian_R=energy * model.hamiltonian_R, **lengths)
+
+
+def computed(run: str, energy: float = 1.0, length: float = 1.0, change: Any = None, backwards: bool = False) -> ws.ResultSet:
+    """A run of RUNS. change : of the model. backwards : mu from the end."""
+    name, responses, mu, given = RUNS[run]
+    options = {"temperature": 1000, **given}
+    for axis in ("omega", "temperature", "broadening", "gap_broadening"):
+        if axis in options:
+            options[axis] = (energy * np.array(options[axis])).tolist()
+    options |= {"mu": [energy * x for x in mu][:: -1 if backwards else 1], "tau": 3.0 / energy}
+    model = MODELS[name] if change is None else change(MODELS[name])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ws.compute(scaled(model, energy, length), responses, degeneracy_tolerance=5e-4 * energy, **options)
+
+
+as_it_is = cache(computed)
+
+
+def factor(tensor: ws.ResponseTensor, energy: float, length: float) -> float:
+    """What the unit says; the angular momentum of orbitals is m_e r x v, and m_e is fixed."""
+    powers = {name: float(power or 1) for name, power in re.findall(r"(eV|angstrom)(?:\^(-?\d+))?", tensor.unit)}
+    found = energy ** powers.get("eV", 0.0) * length ** powers.get("angstrom", 0.0)
+    return found * energy * length**2 if "orbital" in tensor.name else found
+
+
+SCAN = [-2.6, -2.2, -1.9]
+TWO = ["spin_hall", "edelstein"]
+LIGHT = {"omega": [0.1, 0.45], "broadening": 0.05}
+SPECTRUM = {"omega": [0.1, 0.2, 0.35, 0.45, 0.6, 0.9], "broadening": 0.1}
+RUNS: dict[str, tuple[Any, ...]] = {
+    "everything on a mesh": ("sheet", "all", SCAN, {"grid": (6, 6, 1), "temperature": [1000, 300], **LIGHT}),
+    "gaps broadened": ("sheet", ["nonlinear_intrinsic_spin_current"], SCAN, {"grid": (6, 6, 1), "gap_broadening": 0.2}),
+    "a spectrum": ("crystal", ["displacement_spin_current", "shift_spin_current"], [0.0, 0.2], {"grid": (4, 4, 4), **SPECTRUM}),
+    "everything static of a crystal": ("crystal", ["spin_hall", "magnetic_spin_hall"], [0.0, 0.2], {"grid": (6, 6, 6)}),
+    "meshes": ("sheet", TWO, SCAN, {"tolerance": ws.Tolerance(2e-2), "temperature": 800}),
+    "boxes": ("sheet", TWO, SCAN, {"tolerance": ws.Tolerance(5e-2, start=4), "temperature": 600}),
+    "boxes and light": ("sheet", ["ac_spin_current"], SCAN[:1], {"tolerance": ws.Tolerance(1e-1, start=4), **LIGHT}),
+    "boxes at zero temperature": ("sheet", TWO, SCAN, {"tolerance": ws.Tolerance(8e-2), "temperature": 0}),
+    "replicas": ("sheet", TWO, SCAN[:1], {"tolerance": ws.Tolerance(8e-2, start=4, replicas=2), "temperature": 600}),
+    "a wide scan": ("sheet", ["spin_hall"], np.linspace(-4, 1, 60).tolist(), {"grid": (8, 8, 1), "temperature": [0, 200]}),
+}
+
+
+LEFT_OUT = {("meshes", "length"), ("replicas", "length")}  # the first mesh is 45 angstrom wide; others take long
+
+
+@pytest.mark.parametrize(("run", "of"), [(run, of) for run in RUNS for of in TIMES if (run, of) not in LEFT_OUT])
+def test_numbers_change_by_their_units(run: str, of: str) -> None:
+    before, after = as_it_is(run), computed(run, *TIMES[of])
+    assert after.facts.k_points == before.facts.k_points
+    assert len(after.warnings) == len(before.warnings)
+    for name, tensor in before.items():
+        other, times = after[name], factor(tensor, *TIMES[of])
+        assert other.converged == tensor.converged
+        assert np.abs(tensor.values).max() > 0
+        for mine, theirs in ((tensor.values, other.values), (tensor.error, other.error)):
+            top = times * np.nanmax(np.abs(mine), initial=0.0)
+            np.testing.assert_allclose(theirs, times * mine, rtol=1e-6, atol=1e-9 * top, err_msg=name)
+
+
+def turned(model: ws.TightBindingModel) -> ws.TightBindingModel:
+    """x becomes y, y becomes z, z becomes x: the same crystal in another frame."""
+    given = {name: getattr(model, name) for name in ("lattice", "position_R", "spin_R", "centres")}
+    return replace(model, **{name: np.roll(vectors, 1, axis=-1) for name, vectors in given.items() if vectors is not None})
+
+
+@pytest.mark.parametrize("run", ["everything on a mesh", "boxes", "boxes and light", "meshes", "a spectrum"])
+def test_axes_in_another_order(run: str) -> None:
+    """All components, bars and decisions are those of the other frame."""
+    before, after = as_it_is(run), computed(run, change=turned)
+    assert after.facts.k_points == before.facts.k_points
+    for name, tensor in before.items():
+        axes = tuple(range(tensor.values.ndim - len(tensor.labels), tensor.values.ndim))
+        for mine, theirs in ((tensor.values, after[name].values), (tensor.error, after[name].error)):
+            top = np.nanmax(np.abs(mine), initial=0.0)
+            np.testing.assert_allclose(theirs, np.roll(mine, 1, axis=axes), rtol=1e-6, atol=1e-9 * top, err_msg=name)
+
+
+@pytest.mark.parametrize("run", ["boxes", "meshes", "a wide scan"])
+def test_mu_in_another_order(run: str) -> None:
+    before, after = as_it_is(run), computed(run, backwards=True)
+    assert after.facts.k_points == before.facts.k_points
+    for name, tensor in before.items():
+        for mine, theirs in ((tensor.values, after[name].values), (tensor.error, after[name].error)):
+            np.testing.assert_allclose(theirs[::-1], mine, rtol=1e-9, atol=1e-12 * np.nanmax(np.abs(mine)), err_msg=name)
