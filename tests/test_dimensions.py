@@ -6,6 +6,7 @@ energy or length in the program shows here, as does every product that has not t
 
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -17,7 +18,24 @@ from scans import SKEW
 import wannier_spin as ws
 
 TIMES = {"energy": (4.0, 1.0), "length": (1.0, 2.0)}
-MODELS = {"sheet": ws.models.rashba_exchange(exchange=SKEW), "crystal": ws.models.random_model(n=3)}
+CONE = "A*k2 + v*(kx*sy - ky*sx) + w*(kx**3 - 3*kx*ky**2)*sz + m*sx"
+NODE = "v*(kx*sx + ky*sy + kz*sz) + t*kx + A*kz**2*sx + m*s0"
+MODELS: dict[str, Callable[[float, float], Any]] = {
+    "sheet": lambda energy, length: scaled(ws.models.rashba_exchange(exchange=SKEW), energy, length),
+    "crystal": lambda energy, length: scaled(ws.models.random_model(n=3), energy, length),
+    "massive cone": lambda energy, length: ws.models.massive_dirac(v=energy * length, gap=0.3 * energy, cutoff=2.0 / length),
+    "cone": lambda energy, length: ws.kp_model(CONE, dimension=2, cutoff=0.8 / length, parameters=parameters(energy, length)),
+    "node": lambda energy, length: ws.kp_model(
+        NODE, dimension=3, box=([-0.5 / length] * 3, [0.6 / length] * 3), parameters=parameters(energy, length)
+    ),
+}
+
+
+def parameters(energy: float, length: float) -> dict[str, float]:
+    """Coefficients of powers of k."""
+    size = {"m": 0.13, "v": 0.9, "t": 0.3, "A": 0.7, "w": 0.4}
+    power = {"m": 0, "v": 1, "t": 1, "A": 2, "w": 3}
+    return {name: energy * length ** power[name] * size[name] for name in size}
 
 
 def scaled(model: Any, energy: float, length: float) -> ws.TightBindingModel:
@@ -34,10 +52,10 @@ def computed(run: str, energy: float = 1.0, length: float = 1.0, change: Any = N
         if axis in options:
             options[axis] = (energy * np.array(options[axis])).tolist()
     options |= {"mu": [energy * x for x in mu][:: -1 if backwards else 1], "tau": 3.0 / energy}
-    model = MODELS[name] if change is None else change(MODELS[name])
+    model = MODELS[name](energy, length) if change is None else change(MODELS[name](energy, length))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ws.compute(scaled(model, energy, length), responses, degeneracy_tolerance=5e-4 * energy, **options)
+        return ws.compute(model, responses, degeneracy_tolerance=5e-4 * energy, **options)
 
 
 as_it_is = cache(computed)
@@ -64,6 +82,10 @@ RUNS: dict[str, tuple[Any, ...]] = {
     "boxes and light": ("sheet", ["ac_spin_current"], SCAN[:1], {"tolerance": ws.Tolerance(1e-1, start=4), **LIGHT}),
     "boxes at zero temperature": ("sheet", TWO, SCAN, {"tolerance": ws.Tolerance(8e-2), "temperature": 0}),
     "replicas": ("sheet", TWO, SCAN[:1], {"tolerance": ws.Tolerance(8e-2, start=4, replicas=2), "temperature": 600}),
+    "a disk": ("massive cone", TWO, [0.1, 0.5], {"tolerance": ws.Tolerance(1e-2), "temperature": 500}),
+    "a disk at zero temperature": ("massive cone", TWO, [0.1, 0.5], {"tolerance": ws.Tolerance(1e-2), "temperature": 0}),
+    "boxes in a disk": ("cone", [*TWO, "nonlinear_drude_spin_magnetization"], [0.2, 0.5], {"tolerance": ws.Tolerance(1e-1)}),
+    "boxes in a box": ("node", ["edelstein"], [0.2, 0.5], {"tolerance": ws.Tolerance(2e-1)}),
     "a wide scan": ("sheet", ["spin_hall"], np.linspace(-4, 1, 60).tolist(), {"grid": (8, 8, 1), "temperature": [0, 200]}),
 }
 

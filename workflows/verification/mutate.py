@@ -316,7 +316,7 @@ def copied_package() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder)
         for name in ("wannier_spin", "tests", "workflows", "docs"):
-            shutil.copytree(name, copied / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(name, copied / name, ignore=shutil.ignore_patterns("*.pyc"))  # what numba has compiled is kept
         for name in ("pyproject.toml", "example_inputs", "README.md"):
             (copied / name).symlink_to(Path(name).resolve())
         yield copied
