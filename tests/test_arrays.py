@@ -96,6 +96,18 @@ def test_sums_over_bands() -> None:
         assert arrays.pairs(more, right, weights)[k, a, b, 2, n, m] == pytest.approx(expected, abs=1e-13)
 
 
+def test_matrices_inside_groups() -> None:
+    """And stacks side by side."""
+    V, X, group = hermitian(2, 3, 5, 5), hermitian(2, 4, 5, 5), np.array([[0, 1, 1, 1, 2], [0, 0, 1, 2, 2]])
+    inside = V * (group[:, :, None] == group[:, None, :])[:, None]
+    assert np.abs(inside).max() > 0.1
+    assert arrays.inside_times(V, X, group) == pytest.approx(inside[:, :, None] @ X[:, None], abs=1e-13)
+    whole = arrays.joined_rows([V, X])
+    assert (whole == arrays.rows(np.concatenate([V, X], axis=1))).all()
+    deep = V.reshape(2, 3, 1, 5, 5)
+    assert (arrays.joined_rows([deep, deep, deep]) == arrays.rows(np.repeat(deep, 3, axis=2))).all()
+
+
 @pytest.mark.parametrize("n", [3, 20])  # 20: more than one tile
 @pytest.mark.parametrize("laid_out", [False, True])
 def test_products_of_components(n: int, laid_out: bool) -> None:
@@ -125,6 +137,10 @@ def test_products_of_components(n: int, laid_out: bool) -> None:
         assert arrays.times(X, Y) == pytest.approx(product, abs=1e-12)
         for found, factor in ((arrays.plus_adjoint, 1), (arrays.half_anticommutator, 0.5), (arrays.bracket, -1j)):
             assert found(X, Y) == pytest.approx(factor * product + arrays.adjoint(factor * product), abs=1e-12)
+    first, second = (stack(3, 1), stack(1, 4)), (stack(1, 4), stack(3, 1))  # laid out in another order
+    product = first[0] @ first[1] + second[0] @ second[1]
+    for found, factor in ((arrays.half_anticommutator, 0.5), (arrays.bracket, -1j)):
+        assert found(*first, second) == pytest.approx(factor * product + arrays.adjoint(factor * product), abs=1e-12)
     X, U = stack(2, 3), np.linalg.qr(random(2, n, n))[0]
     before = X.copy()
     assert arrays.diagonal(X) == pytest.approx(np.einsum("kabnn->kabn", X).real, abs=0)

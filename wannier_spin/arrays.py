@@ -8,6 +8,8 @@ large matrices for each k, and nothing is copied for the sums over m in the end.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,19 +38,19 @@ def interleaved(points: int, components: int, n: int) -> Complex:
     return np.empty((points, n, components, n), complex).swapaxes(1, 2)
 
 
-def bracket(A: Complex, X: Complex) -> Complex:
-    """-i [A, X] of Hermitian matrices (k, ..., n, n), by one matrix product. Shapes as in `times`."""
-    return _with_adjoint(A, X, -1j)
+def bracket(A: Complex, X: Complex, *more: tuple[Complex, Complex]) -> Complex:
+    """-i [A, X] of Hermitian matrices (k, ..., n, n), by one matrix product; with `more` pairs the sum. Shapes as in `times`."""
+    return _with_adjoint(-1j, (A, X), *more)
 
 
-def half_anticommutator(X: Complex, Y: Complex) -> Complex:
-    """{X, Y}/2 of Hermitian matrices (k, ..., n, n), by one matrix product. Shapes as in `times`."""
-    return _with_adjoint(X, Y, 0.5)
+def half_anticommutator(X: Complex, Y: Complex, *more: tuple[Complex, Complex]) -> Complex:
+    """{X, Y}/2 of Hermitian matrices (k, ..., n, n), by one matrix product; with `more` pairs the sum. Shapes as in `times`."""
+    return _with_adjoint(0.5, (X, Y), *more)
 
 
 def plus_adjoint(X: Complex, Y: Complex) -> Complex:
     """X Y + (X Y)^+ of (k, ..., n, n). Shapes as in `times`."""
-    return _with_adjoint(X, Y, 1.0)
+    return _with_adjoint(1.0, (X, Y))
 
 
 def hermitian_part(X: Complex) -> Complex:
@@ -73,15 +75,18 @@ def rotate(X: Complex, U: Complex) -> Complex:
     return _components(np.asarray(half.reshape(k, -1, n) @ U).reshape(between.shape), X.shape[1:-2])
 
 
-def _with_adjoint(X: Complex, Y: Complex, factor: complex) -> Complex:
-    """Z + Z^+, Z = factor X Y."""
-    order = _pairs_of(X, Y)
-    if order is None:
-        product = factor * (X @ Y)
-        return np.asarray(product + adjoint(product))
-    product = _products(X, Y)
+def _with_adjoint(factor: complex, *pairs: tuple[Complex, Complex]) -> Complex:
+    """Z + Z^+, Z = factor times the sum of X Y over pairs."""
+    orders = [_pairs_of(X, Y) for X, Y in pairs]
+    if None in orders:
+        plain = np.asarray(factor * sum(X @ Y for X, Y in pairs))
+        return np.asarray(plain + adjoint(plain))
+    product = _products(*pairs[0])
+    result = product.transpose(orders[0])
+    for (X, Y), order in zip(pairs[1:], orders[1:], strict=True):
+        result += _products(X, Y).transpose(order)
     _plus_own_adjoint(product.reshape(*product.shape[:2], -1, product.shape[-1]), factor)
-    return np.asarray(product.transpose(order))
+    return np.asarray(result)
 
 
 def _pairs_of(X: Complex, Y: Complex) -> tuple[int, ...] | None:
@@ -134,6 +139,33 @@ def _add_adjoint(X: Complex, factor: complex) -> None:  # pragma: no cover  (com
                             X[k, i, c, j], X[k, j, c, i] = value, value.conjugate()
 
 
+def inside_times(V: Complex, X: Complex, group: NDArray[np.int64]) -> Complex:
+    """V_NN X, V inside the groups of bands only, each a run of neighbours: (k,d,n,m), (k,x,n,m), (k,n) -> (k,d,x,n,m)."""
+    k, d, n, m = V.shape
+    result = np.empty((k, n, X.shape[1], d, m), complex)
+    compiled(_inside_times)(result, rows(V), rows(X), group)
+    return result.transpose(0, 3, 2, 1, 4)
+
+
+def _inside_times(result: Complex, V: Complex, X: Complex, group: NDArray[np.int64]) -> None:  # pragma: no cover  (compiled)
+    """To (k,n,x,d,m) from (k,n,d,m), (k,n,x,m)."""
+    points, bands, fields, _ = V.shape
+    for k in range(points):
+        for n in range(bands):
+            first = n
+            while first > 0 and group[k, first - 1] == group[k, n]:
+                first -= 1
+            for x in range(X.shape[2]):
+                for d in range(fields):
+                    for m in range(bands):
+                        result[k, n, x, d, m] = V[k, n, d, first] * X[k, first, x, m]
+                    last = first + 1
+                    while last < bands and group[k, last] == group[k, n]:
+                        for m in range(bands):
+                            result[k, n, x, d, m] += V[k, n, d, last] * X[k, last, x, m]
+                        last += 1
+
+
 def eigh(H: Complex) -> tuple[Real, Complex]:
     """Eigenvalues (k,n) ascending and eigenvectors (k,w,n), columns, of Hermitian matrices (k,w,w)."""
     energies, states = np.linalg.eigh(H)
@@ -174,6 +206,13 @@ def pairs(left: Complex, right: Complex, weights: Real | None = None) -> Complex
 def rows(X: Complex) -> Complex:
     """(k, rows..., n, m) -> (k, n, rows..., m), contiguous: for each n all that a sum over m needs."""
     return np.ascontiguousarray(X.transpose(0, X.ndim - 2, *range(1, X.ndim - 2), X.ndim - 1))
+
+
+def joined_rows(several: Sequence[Complex]) -> Complex:
+    """`rows` of stacks that differ in the number of their last components, side by side: (k,...,c,n,m) -> (k,n,...,(c),m)."""
+    if len(several) == 1:
+        return rows(several[0])
+    return np.concatenate([X.transpose(0, X.ndim - 2, *range(1, X.ndim - 2), X.ndim - 1) for X in several], axis=-2)
 
 
 def row_trace(left: Complex, right: Complex) -> Real:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import observables
-from wannier_spin.arrays import Complex, Real, bracket, diagonal, eigh, rotate, weighted
+from wannier_spin.arrays import Complex, Real, bracket, diagonal, eigh, inside_times, rotate, weighted
 from wannier_spin.arrays import adjoint as adjoint
 from wannier_spin.bloch import BlochMatrices, matrices_at
 from wannier_spin.continuum import Model
@@ -66,13 +66,12 @@ class BandGeometry:
         hessian = _second_order(bloch.hessian)
         if A is None:
             return rotate(hessian, self.states)
-        A_a, A_b = A[:, None], A[:, :, None]
-        derivative = (
-            hessian
-            + bracket(_second_order(bloch.connection_gradient), bloch.hamiltonian[:, None, None])
-            + bracket(A_a, bloch.gradient[:, :, None])
-            + bracket(A_b, self._wannier_velocity[:, None])
+        derivative = bracket(
+            *(A[:, :, None], self._wannier_velocity[:, None]),  # A_b, v^a
+            (A[:, None], bloch.gradient[:, :, None]),
+            (_second_order(bloch.connection_gradient), bloch.hamiltonian[:, None, None]),
         )
+        derivative += hessian
         return rotate(derivative, self.states)
 
     @cached_property
@@ -194,10 +193,7 @@ class BandGeometry:
 
     def group_velocity_times(self, X: Complex) -> Complex:
         """v^d_NN X, the velocity inside each group times a matrix: (k,x,n,m) -> (k,d,x,n,m)."""
-        if not self.has_degeneracies:
-            return np.asarray(self.group_velocity[:, :, None, :, None] * X[:, None])
-        inside = self.velocity * self.same_group[:, None]
-        return np.asarray(inside[:, :, None] @ X[:, None])
+        return inside_times(self.velocity, X, self.group)
 
     def group_mean(self, X: Real) -> Real:
         """The mean over each group, for every band: (k,...,n)."""
@@ -230,7 +226,9 @@ class BandGeometry:
         if A is None:
             return slope
         rest = (1,) * (X.ndim - 3)
-        return slope + bracket(A.reshape(*A.shape[:2], *rest, *A.shape[2:]), X[:, None])
+        derivative = bracket(A.reshape(*A.shape[:2], *rest, *A.shape[2:]), X[:, None])
+        derivative += slope
+        return derivative
 
     @cached_property
     def _site_spin(self) -> Observable:

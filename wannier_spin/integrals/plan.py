@@ -28,6 +28,12 @@ def side_by_side(densities: Sequence[Real], points: tuple[int, ...]) -> Real:
     return flat[0] if len(flat) == 1 else np.concatenate([*flat, np.empty((*points, 0))], axis=-1)
 
 
+def densities_of(pairs: Mapping[str, BandPairs]) -> dict[str, Real]:
+    """(k,n,fields...,o) of static blocks by name, each of its pairs. Bare derivatives come last: others have made them by then."""
+    made = {name: BLOCKS[name].density(pairs[name]) for name in sorted(pairs, key=lambda name: BLOCKS[name].direct)}
+    return {name: made[name] for name in pairs}
+
+
 @dataclass(frozen=True)
 class Plan:
     """Which densities are computed, and where each one stands among the channels of the sums.
@@ -163,12 +169,12 @@ class Plan:
 
     def densities(self, pairs: BandPairs, surface_pairs: BandPairs | None = None) -> tuple[Real, Real]:
         """Sea and surface densities, (k, n, channels) each. surface_pairs : where the surface has other weights than the sea."""
-        points = pairs.geometry.energies.shape
-        sea = [block.density(pairs) for block in self.static_blocks if block.fermi == "sea"]
+        points, at_surface = pairs.geometry.energies.shape, surface_pairs or pairs
+        static = densities_of({block.name: at_surface if block.fermi == "surface" else pairs for block in self.static_blocks})
+        sea = [X for name, X in static.items() if BLOCKS[name].fermi == "sea"]
         if self.dynamic_blocks:
             sea.append(dynamic_densities([(block, pairs) for block in self.dynamic_blocks], self.frequencies))
-        at_surface = surface_pairs or pairs
-        surface = [block.density(at_surface) for block in self.static_blocks if block.fermi == "surface"]
+        surface = [X for name, X in static.items() if BLOCKS[name].fermi == "surface"]
         return side_by_side(sea, points), side_by_side(surface, points)
 
     def sites_of(self, response: Response) -> tuple[str, ...]:

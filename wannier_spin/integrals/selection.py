@@ -19,7 +19,7 @@ from wannier_spin.arrays import Real
 from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.dynamic import dynamic_densities
-from wannier_spin.integrals.plan import Plan, side_by_side
+from wannier_spin.integrals.plan import Plan, densities_of, side_by_side
 from wannier_spin.model import TightBindingModel
 from wannier_spin.observables import Observable
 from wannier_spin.responses.pairs import BandPairs
@@ -78,7 +78,7 @@ class Selection:
         """Sea and surface densities, (k, n, channels) each. window : see `BandPairs`."""
         pairs = {found: BandPairs(geometry, found, window) for found in dict.fromkeys(self.wanted.values())}
         points, names = geometry.energies.shape, [name for name in self.plan.shapes if name in self.wanted]
-        static = {name: BLOCKS[name].density(pairs[self.wanted[name]]) for name in names if name in BLOCKS}
+        static = densities_of({name: pairs[self.wanted[name]] for name in names if name in BLOCKS})
         sea = [X for name, X in static.items() if not _at_surface(name)]
         dynamic = [(DYNAMIC_BLOCKS[name], pairs[self.wanted[name]]) for name in names if name in DYNAMIC_BLOCKS]
         if dynamic:

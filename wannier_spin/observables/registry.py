@@ -241,9 +241,7 @@ def product(
     def derivative(g: Bands) -> Complex:
         X, Y = g.observable(left)[:, None, :, None], g.observable(right)[:, None, None]
         DX, DY = g.observable_derivative(left)[:, :, :, None], g.observable_derivative(right)[:, :, None]
-        total = half_anticommutator(DX, Y)
-        total += half_anticommutator(X, DY)
-        return _flat(total, 2)
+        return _flat(half_anticommutator(DX, Y, (X, DY)), 2)
 
     return Observable(
         name=name,
@@ -278,11 +276,11 @@ def projected(observable: Observable, sites: Sequence[Sequence[int]]) -> Observa
     def derivative(g: Bands) -> Complex:
         p = projectors(g)
         O, DO = g.observable(observable), g.observable_derivative(observable)  # noqa: E741  (the letter of the equations)
-        total = half_anticommutator(p[:, None, :, None], DO[:, :, None])
+        moved = []
         if g.connection is not None:
             Dp = bracket(g.connection[:, :, None], p[:, None])
-            total = total + half_anticommutator(Dp[:, :, :, None], O[:, None, None])
-        return _flat(total, 2)
+            moved.append((Dp[:, :, :, None], O[:, None, None]))
+        return _flat(half_anticommutator(p[:, None, :, None], DO[:, :, None], *moved), 2)
 
     return Observable(
         name=observable.name,

@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.arrays import SYMMETRIC, bracket, plus_adjoint, row_trace, rows, to_power
+from wannier_spin.arrays import SYMMETRIC, bracket, diagonal, joined_rows, plus_adjoint, row_trace, rows, to_power
 from wannier_spin.arrays import Complex as Complex
 from wannier_spin.arrays import Real as Real
+from wannier_spin.compiled import compiled
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.observables import Observable
 
 Integers = NDArray[np.int64]
-_FIRST, _SECOND = np.triu_indices(3)  # b <= d
+_FIRST = np.triu_indices(3)[0]  # of b <= d
 
 
 class BandPairs:
@@ -56,8 +57,7 @@ class BandPairs:
     @cached_property
     def vv(self) -> Complex:
         """v^d_NN v^b_NM, the velocity of the group times the velocity between groups: (k,n,b,d,m)."""
-        product = self.geometry.group_velocity_times(self.geometry.velocity)  # (k,d,b,n,m)
-        return np.ascontiguousarray(product.transpose(0, 3, 2, 1, 4))
+        return rows(self.geometry.group_velocity_times(self.geometry.velocity).swapaxes(1, 2))
 
     @cached_property
     def dv(self) -> Real:
@@ -68,12 +68,12 @@ class BandPairs:
     @cached_property
     def O(self) -> Complex:  # noqa: E743  (the observable's name in the equations)
         """O_nm: (k,n,o,m)."""
-        return rows(self._matrices)
+        return joined_rows([self.geometry.observable(name) for name in self.observables])
 
     @property
     def _matrices(self) -> Complex:
-        """O_nm as matrices, not kept beside `O`: (k,o,n,m)."""
-        return np.concatenate([self.geometry.observable(name) for name in self.observables], axis=1)
+        """`O` as matrices: (k,o,n,m)."""
+        return self.O.swapaxes(1, 2)
 
     @cached_property
     def _inverse_gap(self) -> Real:
@@ -140,15 +140,27 @@ class BandPairs:
 
     def direct(self) -> Real:
         """<D_b O>_nn, the explicit derivative of the observables: (k,n,b,o)."""
+        if self._derivative_is_made:
+            return np.moveaxis(diagonal(self.DO), 3, 1)
         return np.concatenate([self._direct(name, rows) for name in self.observables], axis=-1)
 
     def velocity_times_direct(self) -> Real:
         """Tr[v^d_NN (D_b O)_NN] band by band: (k,n,b,d,o)."""
+        if self._derivative_is_made:
+            (k, n), o = self.geometry.energies.shape, self.n_components
+            result = np.zeros((k, n, 3, 3, o))
+            compiled(_add_inside)(result, self.v, np.moveaxis(self.DO, 3, 1), self.geometry.group)
+            return result
+        return np.concatenate([self._direct(name, self._weighed) for name in self.observables], axis=-1)
 
-        def weigh(X: Complex) -> Complex:
-            return rows(self.geometry.group_velocity_times(X))
+    @property
+    def _derivative_is_made(self) -> bool:
+        """Whether `DO` is there: traces without it take less than it does."""
+        return "DO" in vars(self)
 
-        return np.concatenate([self._direct(name, weigh) for name in self.observables], axis=-1)
+    def _weighed(self, X: Complex) -> Complex:
+        """v^d_NN X: (k,x,n,m) -> (k,n,d,x,m)."""
+        return self.vv.swapaxes(2, 3) if X is self.geometry.velocity else rows(self.geometry.group_velocity_times(X))
 
     @cached_property
     def exchange(self) -> Real:
@@ -161,19 +173,11 @@ class BandPairs:
 
         Diagonal by diagonal, n' = n + s: a group is a run of consecutive bands. Both bands of a pair have the same term.
         """
-        weighted, bra = self.v * kernel, self.v.conj().swapaxes(2, 3)
         k, n, o, _ = self.O.shape
-        result = np.zeros((k, n, 9, o))
+        result = np.zeros((k, n, len(_FIRST), o))
         for s in range(_largest_group(self.geometry.group)):
-            product = weighted[:, : n - s] @ bra[:, s:]  # sum_m v^b_nm v^d_mn' kernel_nm
-            left = product + product.swapaxes(2, 3)
-            left *= 0.5 * self.geometry.same_group.diagonal(s, 1, 2)[:, :, None, None]
-            right = self.O.diagonal(s, 1, 3).swapaxes(1, 2)  # O_nn'
-            term = row_trace(left.reshape(k, n - s, 9, 1), right[..., None])
-            result[:, : n - s] += term
-            if s:
-                result[:, s:] += term
-        return result.reshape(k, n, 3, 3, o)
+            compiled(_add_own)(result, self.v, self.O, kernel, self.geometry.group, s)
+        return result[:, :, SYMMETRIC]
 
     def re_far_group(self, kernel: Real) -> Real:
         """Re Tr[v^b_NM O_MM v^d_MN] kernel_NM band by band, symmetric in b, d: (k,n,1,m) -> (k,n,b,d,o).
@@ -183,11 +187,8 @@ class BandPairs:
         k, n, o, m = self.O.shape
         result = np.zeros((k, n * len(_FIRST), o))
         for s in range(_largest_group(self.geometry.group)):
-            vb, vd = self.v[..., : m - s], self.v[..., s:].conj()
-            left = vb[:, :, _FIRST] * vd[:, :, _SECOND]  # v^b_nm v^d_m'n, and with b and d interchanged
-            left += vb[:, :, _SECOND] * vd[:, :, _FIRST]
-            once = 1.0 if s else 0.5  # m = m' occurs once
-            left *= once * kernel[..., : m - s] * self.geometry.same_group.diagonal(s, 1, 2)[:, None, None, :]
+            left = np.empty((k, n, len(_FIRST), m - s), complex)
+            compiled(_far)(left, self.v, kernel, self.geometry.group, s)
             right = self.O.diagonal(s, 1, 3).conj()  # O_m'm (k,o,m)
             result += row_trace(left.reshape(k, 1, -1, m - s), right[:, None])[:, 0]
         return result.reshape(k, n, -1, o)[:, :, SYMMETRIC]
@@ -195,7 +196,8 @@ class BandPairs:
     @cached_property
     def DO(self) -> Complex:
         """(D_b O)_nm, the explicit derivative of the observables: (k,b,o,n,m)."""
-        return np.concatenate([self.geometry.observable_derivative(name) for name in self.observables], axis=2)
+        joined = joined_rows([self.geometry.observable_derivative(name) for name in self.observables])
+        return np.moveaxis(joined, 1, 3)
 
     @cached_property
     def direct_with_velocity(self) -> Real:
@@ -205,8 +207,8 @@ class BandPairs:
     def mixing(self) -> Complex:
         """[Y, v^b]_nm with Y_nm = O_nm/eps_nm, zero inside a group: how O mixes the bands into v^b. (k,b,o,n,m)."""
         g = self.geometry
-        Y = np.asarray(self._matrices * g.inverse_gap[:, None], complex)
-        return plus_adjoint(Y[:, None], g.velocity[:, :, None])  # Y is anti-Hermitian: [Y, v] = Y v + (Y v)^+
+        minus_Y = (self.O * -g.inverse_gap[:, :, None]).swapaxes(1, 2)
+        return plus_adjoint(g.velocity[:, :, None], minus_Y[:, None])  # Y is anti-Hermitian: [Y, v] = -v Y - (v Y)^+
 
     @cached_property
     def injection_vertex(self) -> Complex:
@@ -257,6 +259,58 @@ class BandPairs:
         """The unit matrix as one row: (k,1,n,m)."""
         velocity = self.geometry.velocity
         return np.broadcast_to(np.eye(velocity.shape[-1], dtype=complex), (len(velocity), 1, *velocity.shape[2:]))
+
+
+def _add_inside(result: Real, v: Complex, DO: Complex, group: Integers) -> None:  # pragma: no cover  (compiled)
+    """Re sum_m v^d_nm (D_b O)_mn over the m in the group of n, D_b O given as (k,n,b,o,m): to (k,n,b,d,o)."""
+    points, bands, fields, _ = v.shape
+    for k in range(points):
+        for n in range(bands):
+            for m in range(bands):
+                if group[k, n] == group[k, m]:
+                    for b in range(fields):
+                        for d in range(fields):
+                            left = v[k, n, d, m]
+                            for o in range(DO.shape[3]):
+                                right = DO[k, n, b, o, m]
+                                result[k, n, b, d, o] += left.real * right.real + left.imag * right.imag
+
+
+def _add_own(result: Real, v: Complex, O: Complex, kernel: Real, group: Integers, s: int) -> None:  # pragma: no cover  (compiled)
+    """Re O_n'n (v^b_nm v^d_mn' + v^d_nm v^b_mn') kernel_nm/2 summed over m, to n and n' = n + s of a group: (k,n,bd,o), b <= d."""
+    for k in range(len(v)):
+        for n in range(v.shape[1] - s):
+            if group[k, n] != group[k, n + s]:
+                continue
+            pair = 0
+            for b in range(3):
+                for d in range(b, 3):
+                    left = 0j
+                    for m in range(v.shape[3]):
+                        both = v[k, n, b, m] * v[k, n + s, d, m].conjugate() + v[k, n, d, m] * v[k, n + s, b, m].conjugate()
+                        left += 0.5 * kernel[k, n, 0, m] * both
+                    for o in range(O.shape[2]):
+                        right = O[k, n, o, n + s]
+                        term = left.real * right.real + left.imag * right.imag
+                        result[k, n, pair, o] += term
+                        if s > 0:
+                            result[k, n + s, pair, o] += term
+                    pair += 1
+
+
+def _far(left: Complex, v: Complex, kernel: Real, group: Integers, s: int) -> None:  # pragma: no cover  (compiled)
+    """(v^b_nm v^d_m'n + v^d_nm v^b_m'n) kernel_nm, m' = m + s in the group of m, half of it for m' = m: (k,n,bd,m), b <= d."""
+    once = 1.0 if s else 0.5
+    for k in range(len(left)):
+        for n in range(left.shape[1]):
+            pair = 0
+            for b in range(3):
+                for d in range(b, 3):
+                    for m in range(left.shape[3]):
+                        weight = once * kernel[k, n, 0, m] if group[k, m] == group[k, m + s] else 0.0
+                        both = v[k, n, b, m] * v[k, n, d, m + s].conjugate() + v[k, n, d, m] * v[k, n, b, m + s].conjugate()
+                        left[k, n, pair, m] = weight * both
+                    pair += 1
 
 
 def _largest_group(group: NDArray[np.int64]) -> int:
