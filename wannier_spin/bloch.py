@@ -298,8 +298,8 @@ class BlochSum:
         found: dict[str, Any] = {"hamiltonian": take(1)[:, 0], "gradient": take(3)}
         tensors = {name: tensor(name) for name in self.vectors}
         if "connection" in tensors:
-            diagonal = np.einsum("kann->kan", tensors["connection"])  # a view
-            diagonal -= self.model.centres.T
+            own = np.arange(self.n_bands)
+            tensors["connection"][..., own, own] -= self.model.centres.T
         if self.hessian:
             found["hessian"] = np.moveaxis(take(6).swapaxes(1, 2)[:, :, SYMMETRIC], 1, 3)
         slopes = {name: tensor(name, (3,)) for name in self._sloped}
