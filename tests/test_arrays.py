@@ -65,6 +65,7 @@ def test_operations_matrix_by_matrix() -> None:
             "bracket": (arrays.bracket(A, X), -1j * (a_ @ x - x @ a_)),
             "half_anticommutator": (arrays.half_anticommutator(A, X), (a_ @ x + x @ a_) / 2),
             "rotate": (arrays.rotate(A, U), u.conj().T @ a_ @ u),
+            "rotated_diagonal": (arrays.rotated_diagonal(A, U), (u.conj().T @ a_ @ u).diagonal().real),
             "diagonal": (arrays.diagonal(A), np.array([a_[n, n].real for n in range(4)])),
         }
         for name, (found, wanted) in expected.items():
@@ -85,15 +86,24 @@ def test_machine_code_and_numpy_give_the_same_bits(monkeypatch: pytest.MonkeyPat
 
 
 def test_sums_over_bands() -> None:
-    weights, values = random(3, 4, 4).real, random(3, 2, 4).real
-    for k, a, n in np.ndindex(3, 2, 4):
-        expected = sum(weights[k, n, m] * values[k, a, m] for m in range(4))
-        assert arrays.weighted(weights, values)[k, a, n] == pytest.approx(expected, abs=1e-13)
+    weights = random(3, 4, 4).real
     left, right, more = random(3, 2, 4, 4), random(3, 2, 4, 4), random(3, 2, 3, 4, 4)
     for k, a, b, n, m in np.ndindex(3, 2, 2, 4, 4):
         assert arrays.pairs(left, right)[k, a, b, n, m] == pytest.approx(left[k, a, n, m] * right[k, b, m, n], abs=1e-13)
         expected = more[k, a, 2, n, m] * right[k, b, m, n] * weights[k, n, m]
         assert arrays.pairs(more, right, weights)[k, a, b, 2, n, m] == pytest.approx(expected, abs=1e-13)
+
+
+def test_products_are_added_in_place() -> None:
+    A, B = random(3, 5).real, random(5, 40).real
+    total = random(3, 40).real
+    expected = total + A @ B
+    arrays.add_product(total, A, B)
+    assert total == pytest.approx(expected, abs=1e-13)
+    wide = random(3, 80).real
+    expected = wide[:, ::2] + A @ B
+    arrays.add_product(wide[:, ::2], A, B)  # of parts, too
+    assert wide[:, ::2] == pytest.approx(expected, abs=1e-13)
 
 
 def test_matrices_inside_groups() -> None:
@@ -102,6 +112,10 @@ def test_matrices_inside_groups() -> None:
     inside = V * (group[:, :, None] == group[:, None, :])[:, None]
     assert np.abs(inside).max() > 0.1
     assert arrays.inside_times(V, X, group) == pytest.approx(inside[:, :, None] @ X[:, None], abs=1e-13)
+    same = group[:, :, None] == group[:, None]
+    for values in (random(2, 5).real, random(2, 3, 5).real, random(2, 3, 4, 5).real):
+        expected = np.einsum("knm,k...m->k...n", same / same.sum(axis=2, keepdims=True), values)
+        assert arrays.group_means(values, group) == pytest.approx(expected, abs=1e-14)
     whole = arrays.joined_rows([V, X])
     assert (whole == arrays.rows(np.concatenate([V, X], axis=1))).all()
     deep = V.reshape(2, 3, 1, 5, 5)

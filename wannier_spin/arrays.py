@@ -139,6 +139,16 @@ def _add_adjoint(X: Complex, factor: complex) -> None:  # pragma: no cover  (com
                             X[k, i, c, j], X[k, j, c, i] = value, value.conjugate()
 
 
+def group_means(X: Real, group: NDArray[np.int64]) -> Real:
+    """The mean over each group of bands, a run of neighbours, for every band of it: (k,...,n), (k,n) -> (k,...,n)."""
+    new = np.concatenate([np.ones((len(group), 1), bool), group[:, 1:] != group[:, :-1]], axis=1)
+    first = np.flatnonzero(new)
+    sizes = np.diff(np.append(first, group.size))
+    by_state = np.moveaxis(X, 0, -2).reshape(-1, group.size)
+    means = np.repeat(np.add.reduceat(by_state, first, axis=1) / sizes, sizes, axis=1)
+    return np.moveaxis(means.reshape(*X.shape[1:-1], *group.shape), -2, 0)
+
+
 def inside_times(V: Complex, X: Complex, group: NDArray[np.int64]) -> Complex:
     """V_NN X, V inside the groups of bands only, each a run of neighbours: (k,d,n,m), (k,x,n,m), (k,n) -> (k,d,x,n,m)."""
     k, d, n, m = V.shape
@@ -166,6 +176,23 @@ def _inside_times(result: Complex, V: Complex, X: Complex, group: NDArray[np.int
                         last += 1
 
 
+def rotated_diagonal(X: Complex, U: Complex) -> Real:
+    """Re (U^+ X U)_nn: (k,...,n,m) with U (k,n,m) -> (k,...,n). Half of what `rotate` takes."""
+    k, n = U.shape[:2]
+    bra = np.ascontiguousarray(adjoint(U))
+    half = (bra @ _interleaved(X).reshape(k, n, -1)).reshape(k, n, -1, n)
+    return row_trace(half, bra[:, :, None])[..., 0].swapaxes(1, 2).reshape(*X.shape[:-1])
+
+
+def add_product(total: Real, A: Real, B: Real) -> None:
+    """total += A B, without the product as an array of its own: (i,j), (i,k), (k,j), all contiguous."""
+    from scipy.linalg.blas import dgemm
+
+    found = dgemm(1.0, B.T, A.T, 1.0, total.T, overwrite_c=1)  # Fortran's order: of the transposed ones
+    if not np.may_share_memory(found, total):  # a copy was made
+        total[...] = found.T
+
+
 def eigh(H: Complex) -> tuple[Real, Complex]:
     """Eigenvalues (k,n) ascending and eigenvectors (k,w,n), columns, of Hermitian matrices (k,w,w)."""
     energies, states = np.linalg.eigh(H)
@@ -180,11 +207,6 @@ def eigvalsh(H: Complex) -> Real:
 def diagonal(X: Complex) -> Real:
     """Re X_nn of Hermitian matrices: (...,n)."""
     return np.asarray(np.diagonal(X, axis1=-2, axis2=-1).real)
-
-
-def weighted(weights: Real, X: Real) -> Real:
-    """sum_m w_nm X_m: (k,n,m), (k,...,m) -> (k,...,n)."""
-    return np.asarray(np.einsum("knm,k...m->k...n", weights, X))
 
 
 def to_power(X: Real, power: int) -> Real:

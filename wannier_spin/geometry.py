@@ -19,7 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import observables
-from wannier_spin.arrays import Complex, Real, bracket, diagonal, eigh, inside_times, rotate, weighted
+from wannier_spin.arrays import (
+    Complex,
+    Real,
+    bracket,
+    diagonal,
+    eigh,
+    group_means,
+    inside_times,
+    rotate,
+    rotated_diagonal,
+    row_trace,
+    rows,
+)
 from wannier_spin.arrays import adjoint as adjoint
 from wannier_spin.bloch import BlochMatrices, matrices_at
 from wannier_spin.continuum import Model
@@ -86,6 +98,14 @@ class BandGeometry:
     def operator_derivative(self, name: str) -> Complex:
         """D_b of an operator of the model between bands: (k,b,a...,n,m)."""
         return self.keep(("operator derivative", name), lambda: rotate(self._wannier_derivative(name), self.states))
+
+    def operator_derivative_diagonal(self, name: str) -> Real:
+        """Its elements (D_b O)_nn, which take less than it does where it is not there: (k,b,a...,n)."""
+        if ("operator derivative", name) in self._kept or self.connection is None:
+            return diagonal(self.operator_derivative(name))
+        X, A = self.operator(name), rows(self.connection)
+        moved = np.moveaxis(row_trace(-2j * A, rows(X)), 1, -1)  # -i [A_b, X]_nn = 2 Im (A_b X)_nn: (k,b,a...,n)
+        return rotated_diagonal(_second_order(self.bloch.slopes.get(name)), self.states) + moved
 
     def observable(self, which: str | Observable) -> Complex:
         """O_nm of docs/theory.md, section 1: (k,o,n,m). A name, or a record of `observables`."""
@@ -197,10 +217,7 @@ class BandGeometry:
 
     def group_mean(self, X: Real) -> Real:
         """The mean over each group, for every band: (k,...,n)."""
-        if not self.has_degeneracies:
-            return X
-        weight = self.same_group / self.same_group.sum(axis=-1, keepdims=True)
-        return weighted(weight, X)
+        return group_means(X, self.group) if self.has_degeneracies else X
 
     def _inner(self, DX: Complex, X: Complex) -> Complex:
         """X_;b = D_b X + i [r_b, X], the derivative of X (k,a,n,m) that knows of the groups: d_b P_N drops out. (k,b,a,n,m)."""
@@ -213,7 +230,11 @@ class BandGeometry:
     @cached_property
     def _wannier_velocity(self) -> Complex:
         A, bloch = self.bloch.connection, self.bloch
-        return bloch.gradient if A is None else bloch.gradient + bracket(A, bloch.hamiltonian[:, None])
+        if A is None:
+            return bloch.gradient
+        velocity = bracket(A, bloch.hamiltonian[:, None])
+        velocity += bloch.gradient
+        return velocity
 
     def _wannier_operator(self, name: str) -> Complex:
         if name not in self.bloch.operators:

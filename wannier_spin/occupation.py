@@ -178,12 +178,12 @@ class Occupation:
         active = slice(used[0], used[-1] + 1) if len(used) else slice(0)  # energies ascend: no copy of what is between
         weights = self.fermi(energies[:, active].ravel()).reshape(self.n_points, len(energies), -1)
         result = np.empty((len(energies), self.n_points, sea.shape[2] + surface.shape[2]))
-        result[..., : sea.shape[2]] = weights.transpose(1, 0, 2) @ sea[:, active]
+        np.matmul(weights.transpose(1, 0, 2), sea[:, active], out=result[..., : sea.shape[2]])
         result[..., : sea.shape[2]] += sea[:, filled].sum(axis=1)[:, None]
         if surface.shape[2]:
             weights *= 1 - weights
             weights *= self._minus_inverse_kT[:, None, None]
-            result[..., sea.shape[2] :] = weights.transpose(1, 0, 2) @ surface[:, active]
+            np.matmul(weights.transpose(1, 0, 2), surface[:, active], out=result[..., sea.shape[2] :])
         return result
 
     def sums(self, energies: Real, sea: Real, surface: Real) -> Real:

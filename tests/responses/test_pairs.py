@@ -48,6 +48,16 @@ def test_traces_over_groups(tolerance: float) -> None:
         assert np.abs(found - expected).max() < 1e-12 * size
 
 
+def test_diagonals_of_derivatives() -> None:
+    """Of spin, without its derivative between all bands."""
+    few, whole = (_pairs(1e-5).geometry for _ in range(2))
+    expected = np.einsum("kbcnn->kbcn", whole.operator_derivative("spin")).real
+    size = np.abs(expected).max()
+    assert size > 0.1
+    for geometry in (few, whole):
+        assert np.abs(geometry.operator_derivative_diagonal("spin") - expected).max() < 1e-13 * size
+
+
 def test_how_an_observable_mixes_bands_into_the_velocity() -> None:
     pairs = _pairs(1e-5)
     Y, v = pairs.O.swapaxes(1, 2) * pairs.geometry.inverse_gap[:, None], pairs.geometry.velocity[:, :, None]

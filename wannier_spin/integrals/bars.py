@@ -21,6 +21,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.arrays import add_product
 from wannier_spin.integrals.channels import Channels, combinations, make_channels, whole
 from wannier_spin.integrals.hidden import Beside, NearestGaps, mesh_axes
 from wannier_spin.integrals.plan import Plan
@@ -178,7 +179,7 @@ class Bars:
         of_sample, of_profile = self.shapes
         by_point = self.at_sample.sums_by_point(energies, sea, surface)
         sums = total[: math.prod(of_sample)].reshape(of_sample)
-        sums[:-1] += (phases @ by_point.reshape(len(by_point), -1)).reshape(sums[:-1].shape)
+        add_product(sums[:-1].reshape(len(phases), -1), phases, by_point.reshape(len(by_point), -1))
         sums[-1, :, : sea.shape[-1]] += beside.sum
         if self.at_profile is None:
             return by_point

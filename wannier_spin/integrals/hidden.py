@@ -206,14 +206,17 @@ def _between(velocity: NDArray[np.complex128], axis_vectors: Real, first: Intege
     last = np.arange(velocity.shape[-1] - 1)  # state of the lower group
     below, above = last + 1 - first[:, :-1], after[:, 1:] - last - 1
     edge = first[:, 1:] != first[:, :-1]
-    result = np.zeros((*edge.shape, 3, 3))
+    products = np.zeros((3, 3, *edge.shape))  # of components along Cartesian axes
     for i in range(int(below[edge].max(initial=0))):
         for j in range(int(above[edge].max(initial=0))):
-            k, n = np.nonzero(edge & (below > i) & (above > j))
-            vectors = axis_vectors[k] if axis_vectors.ndim == 3 else axis_vectors
-            w = np.einsum("pa,pia->pi" if axis_vectors.ndim == 3 else "pa,ia->pi", velocity[k, :, n - i, n + 1 + j], vectors)
-            result[k, n] += (w[:, :, None] * w[:, None, :].conj()).real
-    return np.asarray(result / np.sqrt(below * above)[..., None, None])
+            states = slice(i, len(last) - j)
+            counts = (edge & (below > i) & (above > j))[:, states]
+            w = velocity.diagonal(1 + i + j, 2, 3) * counts[:, None]  # last - i, last + 1 + j: (k, a, states)
+            x, y = w.real.swapaxes(0, 1), w.imag.swapaxes(0, 1)
+            products[..., states] += x[:, None] * x + y[:, None] * y
+    products /= np.sqrt(below * above)
+    axes = axis_vectors if axis_vectors.ndim == 2 else axis_vectors[:, None]
+    return np.asarray(axes @ np.moveaxis(products, (0, 1), (2, 3)) @ axes.swapaxes(-1, -2))
 
 
 def _filled(gap: Real, kT: Real) -> Real:

@@ -13,6 +13,7 @@ SPIN = register(
         measure=Measure(unit="<sigma/2>", magnetons=-2.0),
         matrix=lambda g: 0.5 * g.operator("spin"),
         derivative=lambda g: 0.5 * g.operator_derivative("spin"),
+        derivative_diagonal=lambda g: 0.5 * g.operator_derivative_diagonal("spin"),
         needs=("spin",),
         local=True,
         of_velocity=False,

@@ -142,7 +142,12 @@ class BandPairs:
         """<D_b O>_nn, the explicit derivative of the observables: (k,n,b,o)."""
         if self._derivative_is_made:
             return np.moveaxis(diagonal(self.DO), 3, 1)
-        return np.concatenate([self._direct(name, rows) for name in self.observables], axis=-1)
+        return np.concatenate([self._diagonal(name) for name in self.observables], axis=-1)
+
+    def _diagonal(self, which: str | Observable) -> Real:
+        """(D_b O)_nn of one observable: (k,n,b,o)."""
+        of_diagonal = self.geometry.record(which).derivative_diagonal
+        return self._direct(which, rows) if of_diagonal is None else np.moveaxis(of_diagonal(self.geometry), 3, 1)
 
     def velocity_times_direct(self) -> Real:
         """Tr[v^d_NN (D_b O)_NN] band by band: (k,n,b,d,o)."""
