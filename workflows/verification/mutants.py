@@ -229,10 +229,10 @@ def _assign(module: Module, number: int) -> bool:
 
 
 def _compile_anew(name: str) -> None:
-    """Machine code that is kept on disk knows nothing of changed numbers."""
+    """Machine code that is kept on disk knows nothing of changed numbers; a changed index must not write where others read."""
     import numba
 
-    sys.modules[dotted(name)].compiled = functools.cache(numba.njit)  # type: ignore[attr-defined]
+    sys.modules[dotted(name)].compiled = functools.cache(numba.njit(boundscheck=True))  # type: ignore[attr-defined]
 
 
 def dotted(path: str) -> str:
