@@ -109,7 +109,7 @@ def test_nothing_displaced_by_a_static_field(sheet: ws.TightBindingModel) -> Non
     for tensor in ws.compute(sheet, names, **SETTINGS | {"broadening": 0.0, "omega": [0, 1e-4, 1e-3]}).values():
         size = np.abs(tensor.values).max(axis=tuple(i for i in range(tensor.values.ndim) if i != 2))
         assert size[0] == 0
-        assert size[1] == pytest.approx(size[2] / 10, rel=0.1)
+        assert size[1] == pytest.approx(size[2] / 10, rel=0.1, abs=0)
 
 
 def test_a_thousand_points_are_ten_points(sheet: ws.TightBindingModel) -> None:
@@ -237,11 +237,11 @@ def test_several_tau(sheet: ws.TightBindingModel) -> None:
 def test_si_is_a_factor(sheet: ws.TightBindingModel, everything: ws.ResultSet) -> None:
     """Computed in SI or converted afterwards, tau = 1 hbar/eV is 0.658 fs."""
     femtoseconds = 1 / un.natural_tau(1.0)
-    assert femtoseconds == pytest.approx(0.6582119569, rel=1e-9)
+    assert femtoseconds == pytest.approx(0.6582119569, rel=1e-9, abs=0)
     result = ws.compute(sheet, "all", **SETTINGS, units="SI", tau=femtoseconds)
     for name, tensor in everything.items():
         converted = tensor.at(units="SI")
-        assert converted.tau == pytest.approx((femtoseconds,), rel=1e-14)
+        assert converted.tau == pytest.approx((femtoseconds,), rel=1e-14, abs=0)
         assert converted.unit == result[name].unit
         assert_same(converted.values, result[name].values, name, tolerance=1e-14)
         assert_same(converted.at(units="natural").values, tensor.values, name, tolerance=1e-14)

@@ -523,7 +523,7 @@ def test_export_and_plot_of_a_site(wannier_spin: Command, tmp_path: Path) -> Non
     allowed = [name in written for name in names]
     values = part.over_tau.reshape(-1, len(names))
     assert np.abs(values[:, np.logical_not(allowed)]).max() == 0  # what symmetry forbids is not written
-    assert [float(row["value"]) for row in rows] == pytest.approx(values[:, allowed].ravel(), rel=1e-15)
+    assert [float(row["value"]) for row in rows] == pytest.approx(values[:, allowed].ravel(), rel=1e-15, abs=0)
     marked = {row["component"] for row in rows if row["independent"] == "1"}
     assert marked == set(result().provenance["symmetry"]["independent"]["edelstein@Mn1"].split())
     pytest.importorskip("matplotlib")

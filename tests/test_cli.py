@@ -476,7 +476,7 @@ def test_show_a_component(wannier_spin: Command, shown: Path) -> None:
     tensor = ws.load(shown)["spin_hall"]
     rows = [[float(x) for x in line.split()] for line in done.out.splitlines()[2:]]
     expected = [[m, T, tensor.values[i, j, 0, 1, 2]] for i, m in enumerate(tensor.mu) for j, T in enumerate(tensor.temperature)]
-    assert np.array(rows)[:, :3] == pytest.approx(np.array(expected), rel=1e-8)
+    assert np.array(rows)[:, :3] == pytest.approx(np.array(expected), rel=1e-8, abs=0)
 
 
 def test_show_with_another_tau(wannier_spin: Command, shown: Path) -> None:
@@ -484,7 +484,7 @@ def test_show_with_another_tau(wannier_spin: Command, shown: Path) -> None:
         done = wannier_spin("show", shown, "--json", "-r", "edelstein", "-c", "yx", *more)
         return json.loads(done.out)["responses"]["edelstein"]["values"][0][0]
 
-    assert value("--tau", "20") == pytest.approx(2 * value(), rel=1e-14)
+    assert value("--tau", "20") == pytest.approx(2 * value(), rel=1e-14, abs=0)
 
 
 def test_show_other_spin_currents(wannier_spin: Command, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_parts_add_up(model: str, name: str) -> None:
     for by, edges in WAYS.items():
         found = ws.decompose(crystal, name, component_of(name), grid=grid, by=by, edges=edges, **conditions(name))
         assert found.values.shape == (4,) * (2 if by.endswith("pair") else 1)
-        assert found.total == pytest.approx(expected, rel=1e-12)
+        assert found.total == pytest.approx(expected, rel=1e-12, abs=0)
         assert found.values.sum() == pytest.approx(found.total, rel=1e-10, abs=1e-14 * np.abs(found.values).max())
         if by.endswith("pair"):
             rows = ws.decompose(
@@ -77,7 +77,7 @@ def test_parts_add_up_in_every_form(form: str, relaxation: str) -> None:
     name = "nonlinear_intrinsic_spin_magnetization"
     found = ws.decompose(CHIRAL, name, "zxy", grid=(4, 4, 1), by="band_pair", **POINT, **options)
     assert abs(found.total) > 0
-    assert found.values.sum() == pytest.approx(found.total, rel=1e-9)
+    assert found.values.sum() == pytest.approx(found.total, rel=1e-9, abs=0)
     assert found.unit == "<sigma/2> m^-2 per (V/m)^2"
 
 
@@ -103,7 +103,7 @@ def test_pairs_by_plain_sums() -> None:
     expected *= POINT["tau"] / 4 / abs(np.linalg.det(RANDOM.lattice))
     assert np.abs(expected.diagonal()).min() > 1e-5
     found = ws.decompose(RANDOM, "edelstein", "zx", grid=grid, by="band_pair", **POINT)
-    assert found.values == pytest.approx(expected, rel=1e-9)
+    assert found.values == pytest.approx(expected, rel=1e-9, abs=1e-12 * np.abs(expected).max())
 
 
 def test_three_band_terms_belong_to_the_outer_pair() -> None:
@@ -124,7 +124,7 @@ def test_three_band_terms_belong_to_the_outer_pair() -> None:
     options: Any = {"by": "band_pair", "combination": {"S": 1}}
     found = ws.decompose(RANDOM, "nonlinear_intrinsic_spin_magnetization", "zxy", grid=grid, **options, **POINT)
     assert np.abs(found.values).max() > 1e-3
-    assert found.values == pytest.approx(expected, rel=1e-9)
+    assert found.values == pytest.approx(expected, rel=1e-9, abs=1e-12 * np.abs(expected).max())
 
 
 def test_energies_by_a_map() -> None:
@@ -136,7 +136,7 @@ def test_energies_by_a_map() -> None:
     found = ws.decompose(CHIRAL, "spin_hall", "xyz", grid=grid, by="energy", edges=EDGES, **POINT)
     assert found.labels == ("below -1", "-1 to 0.2", "0.2 to 1", "above 1")
     assert np.abs(expected[:2]).min() > 1e-6
-    assert found.values == pytest.approx(expected, rel=1e-10)
+    assert found.values == pytest.approx(expected, rel=1e-10, abs=0)
 
 
 def test_pairs_of_filled_bands_are_nothing() -> None:
@@ -164,7 +164,7 @@ def test_blocks_are_respected(name: str, by: str, monkeypatch: pytest.MonkeyPatc
 
 def test_error_is_that_of_the_mesh() -> None:
     fine, coarse = (ws.decompose(RANDOM, "spin_hall", "xy;z", grid=grid, **POINT) for grid in ((4, 4, 2), (2, 2, 1)))
-    assert fine.error == pytest.approx(np.abs(fine.values - coarse.values), rel=1e-9)
+    assert fine.error == pytest.approx(np.abs(fine.values - coarse.values), rel=1e-9, abs=0)
     assert np.isnan(ws.decompose(RANDOM, "spin_hall", "xy;z", grid=(3, 1, 1), **POINT).error).all()
 
 
@@ -183,7 +183,7 @@ def test_ranks(mpirun: Callable[..., str], tmp_path: Path, ranks: int) -> None:
     expected = ws.decompose(RANDOM, "edelstein", "xy", grid=(5, 2, 3), by="band_pair", mu=POINT["mu"], temperature=3000.0)
     printed = np.array(mpirun(ranks, "-c", code).split(), float)
     assert np.abs(printed).max() > 1e-4
-    assert printed == pytest.approx(expected.values.ravel(), rel=1e-12)
+    assert printed == pytest.approx(expected.values.ravel(), rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize(

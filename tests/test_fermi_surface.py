@@ -136,7 +136,7 @@ def test_colours_of_a_response() -> None:
     for i, band in enumerate(surface.bands):
         n = band - 1
         own = -2.0 * (g.velocity[:, 1, n, n] * g.spin[:, 0, n, n]).real / 2 / volume
-        assert surface.colours[0, i].ravel() == pytest.approx(own, rel=1e-9)
+        assert surface.colours[0, i].ravel() == pytest.approx(own, rel=1e-9, abs=0)
         assert np.abs(own).max() > 1e-3
 
 
@@ -199,7 +199,7 @@ def test_command(wannier_spin: Command, tmp_path: Path) -> None:
     )
     assert "magnetic_spin_hall xy;z (eV (hbar/e) S m^-1)" in done.out
     expected = ws.fermi_surface(RANDOM, GRID, MU, "magnetic_spin_hall", "xyz", units="SI", tau=7)
-    assert read_frmsf(tmp_path / "b.frmsf")["colours"] == pytest.approx(expected.colours, rel=1e-7)
+    assert read_frmsf(tmp_path / "b.frmsf")["colours"] == pytest.approx(expected.colours, rel=1e-7, abs=0)
 
 
 def test_command_takes_a_fine_mesh_by_itself(wannier_spin: Command) -> None:

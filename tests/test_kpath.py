@@ -176,7 +176,7 @@ def test_sum_over_a_mesh_is_the_spin_hall_conductivity(example_inputs: Path) -> 
     result = ws.compute(model, "spin_hall", grid=points, mu=mu, temperature=0)
     expected = result["spin_hall"].component("xy;z")[0].item()
     assert abs(expected) > 1e-6
-    assert found == pytest.approx(expected, rel=1e-8)
+    assert found == pytest.approx(expected, rel=1e-8, abs=0)
 
 
 def test_sum_over_a_mesh_is_the_edelstein_response_in_paper_form() -> None:
@@ -192,7 +192,7 @@ def test_sum_over_a_mesh_is_the_edelstein_response_in_paper_form() -> None:
     result = ws.compute(model, "edelstein", grid=points, mu=mu, temperature=10, form="paper")
     expected = result["edelstein"].at(combination={"L1": 1}).component("yx")[0].item()
     assert abs(expected) > 1e-4
-    assert found == pytest.approx(expected, rel=1e-8)
+    assert found == pytest.approx(expected, rel=1e-8, abs=0)
 
 
 @pytest.mark.parametrize(("quantity", "component"), [("spin_metric", "xy;z"), ("zeeman_metric", "yx"), ("spin", "z")])

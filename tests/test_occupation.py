@@ -366,10 +366,10 @@ def test_what_a_scan_knows_of_itself():
         near = np.abs(energies - mu) <= 0.06
         assert near.any()
         assert smallest[i] == values[near].min()
-        assert distance[i] == pytest.approx(np.abs(energies - mu).min(), rel=1e-12)
+        assert distance[i] == pytest.approx(np.abs(energies - mu).min(), rel=1e-12, abs=0)
     assert np.isinf(scan.about(energies, values, 0.001)[0]).all()
     outside = Occupation(np.array([-1.0, 2.0]), np.array([0.01])).about(energies, values, 0.06)
-    assert outside[1] == pytest.approx([0.67, 1.1], rel=1e-12)
+    assert outside[1] == pytest.approx([0.67, 1.1], rel=1e-12, abs=0)
 
 
 def test_boxes_at_several_temperatures_stand_in_their_rows():

@@ -50,7 +50,7 @@ def test_combination_has_blocks_of_its_own() -> None:
     volume = abs(np.linalg.det(RANDOM.lattice))
     block = rows[:, surface.prepared.plan.places["L1surf"]].reshape(3, 3, 3)  # field, component
     assert np.abs(block[:, 1, 0]).min() > 1e-2
-    assert surface.values(rows) == pytest.approx(2 * block[:, 1, 0] / volume, rel=1e-12)
+    assert surface.values(rows) == pytest.approx(2 * block[:, 1, 0] / volume, rel=1e-12, abs=0)
 
 
 def test_blocks_of_light_are_no_further_blocks() -> None:

@@ -137,10 +137,10 @@ def test_table(screen: Command, runs: Path) -> None:
             for key, rows_of_mu in ((response, slice(1, 2)), (f"{response}.peak", slice(None))):
                 values, errors = tensor.component(row[f"{key}.component"])
                 place = int(np.argmin(np.abs(tensor.mu - FERMI[name] - float(row[f"{key}.mu"]))))
-                assert float(row[key]) == pytest.approx(values[place, 0], rel=1e-12)
+                assert float(row[key]) == pytest.approx(values[place, 0], rel=1e-12, abs=0)
                 known = resolved[rows_of_mu] if resolved[rows_of_mu].any() else np.ones_like(resolved[rows_of_mu])
-                assert abs(values[place, 0]) == pytest.approx(np.abs(tensor.values[rows_of_mu])[known].max(), rel=1e-9)
-                assert float(row[f"{key}.error"]) == pytest.approx(errors[place, 0], rel=1e-9)
+                assert abs(values[place, 0]) == pytest.approx(np.abs(tensor.values[rows_of_mu])[known].max(), rel=1e-9, abs=0)
+                assert float(row[f"{key}.error"]) == pytest.approx(errors[place, 0], rel=1e-9, abs=0)
             assert row[f"{response}.unit"] == tensor.unit
     # the mesh is too coarse for the ratio: the same with small bars
     assert rows["Fe"]["nonlinear_drude_spin_magnetization.to_intrinsic"] == ""
@@ -149,7 +149,7 @@ def test_table(screen: Command, runs: Path) -> None:
     iron = figures.figures(replace(sharp, tensors=tensors).with_facts(fermi_energy=FERMI["Fe"]))
     letters = str(iron["nonlinear_drude_spin_magnetization.component"])
     drude, intrinsic = (sharp[name].component(letters)[0][1, 0] for name in names[1:])
-    assert iron["nonlinear_drude_spin_magnetization.to_intrinsic"] == pytest.approx(drude / intrinsic, rel=1e-10)
+    assert iron["nonlinear_drude_spin_magnetization.to_intrinsic"] == pytest.approx(drude / intrinsic, rel=1e-10, abs=0)
     assert abs(drude) > 0
 
 
@@ -174,8 +174,8 @@ def test_spin_hall_angle_of_iron(screen: Command, runs: Path) -> None:
     field = row["spin_hall.component"][1]
     assert row["charge_conductivity.component"] == 2 * field
     (sigma,) = charge.component(2 * field)[0][0]
-    assert float(row["charge_conductivity"]) == pytest.approx(sigma, rel=1e-10)
-    assert float(row["spin_hall_angle"]) == pytest.approx(2 * float(row["spin_hall"]) / sigma, rel=1e-10)
+    assert float(row["charge_conductivity"]) == pytest.approx(sigma, rel=1e-10, abs=0)
+    assert float(row["spin_hall_angle"]) == pytest.approx(2 * float(row["spin_hall"]) / sigma, rel=1e-10, abs=0)
 
 
 def test_charge_conductivity_is_drude(screen: Command, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_charge_conductivity_is_drude(screen: Command, tmp_path: Path) -> None:
     mean = (2 * (2 * t * a * np.sin(kx)) ** 2 * f * (1 - f) / kT).mean() / a**3  # eV per angstrom
     e, hbar = 1.602176634e-19, 1.054571817e-34
     sigma = e**2 / hbar**2 * (tau * 1e-15) * mean * e * 1e10  # eV -> J, 1/angstrom -> 1/m
-    assert float(row["charge_conductivity"]) == pytest.approx(sigma, rel=1e-3)
+    assert float(row["charge_conductivity"]) == pytest.approx(sigma, rel=1e-3, abs=0)
     assert row["charge_conductivity.unit"] == "S m^-1"
     assert row["group"] == ""
 
@@ -665,7 +665,7 @@ def test_component_of_a_dynamic_response() -> None:
         sizes = np.abs(tensor.values[place])
         resolved = sizes > tensor.error[place]
         sizes = sizes[resolved] if resolved.any() else sizes
-        assert abs(row[key]) == pytest.approx(sizes.max(), rel=1e-12) and sizes.max() > 0
+        assert abs(row[key]) == pytest.approx(sizes.max(), rel=1e-12, abs=0) and sizes.max() > 0
         component, part, omega, _ = str(row[f"{key}.component"]).split()
         values = tensor.component(component)[0][:, 0, [0.1, 0.2].index(float(omega)), ("cos", "sin").index(part)]
         assert np.abs(values - row[key]).min() < 1e-12 * np.abs(values).max()

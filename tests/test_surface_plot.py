@@ -91,7 +91,7 @@ def test_page(tmp_path: Path) -> None:
     assert [mesh["name"] for mesh in meshes] == [f"band {band}" for band in SURFACE.bands]
     assert meshes[0]["cmax"] == -meshes[0]["cmin"] == 1
     for mesh, sheet in zip(meshes, sheets(SURFACE), strict=True):
-        assert numbers(mesh["customdata"]) == pytest.approx(sheet.colours[0], rel=1e-6)
+        assert numbers(mesh["customdata"]) == pytest.approx(sheet.colours[0], rel=1e-6, abs=0)
         seen = numbers(mesh["intensity"])
         assert np.abs(seen).max() <= 1
         assert (np.sign(seen) == np.sign(np.where(np.abs(seen) < 1e-7, 0, sheet.colours[0]))).all()

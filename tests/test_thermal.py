@@ -57,7 +57,7 @@ def test_powers(flat, power):
         for j, temperature in enumerate(found.temperature):
             expected = mott(lambda E: 0.7 * E**power, mu, BOLTZMANN * temperature)
             if power == 1:
-                assert expected == pytest.approx(0.7 * LORENZ * temperature, rel=1e-9)
+                assert expected == pytest.approx(0.7 * LORENZ * temperature, rel=1e-9, abs=0)
             # beyond the span 1e-5; straight lines between points of the scan: (step^2/12) sigma''' instead of sigma'
             lines = 0.002**2 / 12 * 0.7 * (6 if power == 3 else 0) * LORENZ * temperature
             assert np.abs(found.values[i, j] - expected).max() < 2e-5 * abs(expected) + 1.01 * lines
@@ -128,9 +128,9 @@ def test_seebeck_coefficient():
     seebeck = -gradient.values[0, 0, 0, 0] / sigma  # 0 = sigma E + alpha grad T
     # sigma ~ (mu^2 - D^2)/|mu| like beta1
     assert sigma > 0
-    assert seebeck == pytest.approx(-mott(beta1, 0.1, KT, (-DELTA, DELTA)) / beta1(0.1), rel=1e-3)
+    assert seebeck == pytest.approx(-mott(beta1, 0.1, KT, (-DELTA, DELTA)) / beta1(0.1), rel=1e-3, abs=0)
     slope = (0.1**2 + DELTA**2) / 0.1 / (0.1**2 - DELTA**2)  # d ln sigma/d mu
-    assert seebeck == pytest.approx(-LORENZ * T * slope, rel=0.03)  # -34 microvolts/K
+    assert seebeck == pytest.approx(-LORENZ * T * slope, rel=0.03, abs=0)  # -34 microvolts/K
     assert gradient.unit == "A K^-1"
 
 

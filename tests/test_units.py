@@ -18,14 +18,14 @@ ATOMIC_FIELD = HARTREE_EV / BOHR_M  # E_h/(e a_0), V/m
 
 def test_constants():
     """Ten digits, as they are given."""
-    assert pytest.approx(HBAR_J / E_CHARGE, rel=2e-10) == units.HBAR
-    assert pytest.approx(K_B / E_CHARGE, rel=2e-10) == units.BOLTZMANN
-    assert pytest.approx(E_CHARGE**2 / HBAR_J, rel=3e-9) == units.CONDUCTANCE_QUANTUM
-    assert pytest.approx(E_CHARGE * HBAR_J / (2 * M_E) / E_CHARGE, rel=1e-9) == units.BOHR_MAGNETON
-    assert pytest.approx(BOHR_M * 1e10, rel=1e-12) == units.BOHR
-    assert pytest.approx(M_E * E_CHARGE / HBAR_J**2 * 1e-20, rel=1e-9) == units.ELECTRON_MASS
-    assert units.natural_tau(1.0) == pytest.approx(1 / 0.6582119569, rel=1e-10)
-    assert units.thermal_energy(300) == pytest.approx(0.025851999786)
+    assert pytest.approx(HBAR_J / E_CHARGE, rel=2e-10, abs=0) == units.HBAR
+    assert pytest.approx(K_B / E_CHARGE, rel=2e-10, abs=0) == units.BOLTZMANN
+    assert pytest.approx(E_CHARGE**2 / HBAR_J, rel=3e-9, abs=0) == units.CONDUCTANCE_QUANTUM
+    assert pytest.approx(E_CHARGE * HBAR_J / (2 * M_E) / E_CHARGE, rel=1e-9, abs=0) == units.BOHR_MAGNETON
+    assert pytest.approx(BOHR_M * 1e10, rel=1e-12, abs=0) == units.BOHR
+    assert pytest.approx(M_E * E_CHARGE / HBAR_J**2 * 1e-20, rel=1e-9, abs=0) == units.ELECTRON_MASS
+    assert units.natural_tau(1.0) == pytest.approx(1 / 0.6582119569, rel=1e-10, abs=0)
+    assert units.thermal_energy(300) == pytest.approx(0.025851999786, abs=0)
 
 
 # In numbers of J, s, m, C: the SI value of one natural unit (energies eV, lengths angstrom, times hbar/eV), without tau.
@@ -43,7 +43,7 @@ NATURAL = {
 def test_si_factors(output, order, d):
     """response = quantity/field^order, all that is not tau: eV, angstrom and hbar = e = 1."""
     expected = NATURAL[output](d) / (1 / 1e-10) ** order  # a field of 1 eV/(e angstrom) = 1e10 V/m
-    assert units.si_factor(get(output).measure, order, d) == pytest.approx(expected, rel=3e-9)
+    assert units.si_factor(get(output).measure, order, d) == pytest.approx(expected, rel=3e-9, abs=0)
 
 
 TABLE = [  # section 6: quantity, tau power, exponents of eV and m, and the factor's power of G0
@@ -71,7 +71,7 @@ def test_table_of_the_specification(output, order, j, exponents, conductances, d
     assert powers.get("eV", 0) == energy - j
     assert powers.get("angstrom", 0) == length
     assert units.si_factor(get(output).measure, order, d) == pytest.approx(
-        units.CONDUCTANCE_QUANTUM**conductances * 1e-10**length, rel=1e-14
+        units.CONDUCTANCE_QUANTUM**conductances * 1e-10**length, rel=1e-14, abs=0
     )
 
 
@@ -164,6 +164,6 @@ def test_electronvolts_and_hartrees_agree(model, d, channel):
 
 
 def test_bulk_and_magnetization():
-    assert units.bulk_unit_factor(3.35) == pytest.approx(1 / 3.35e-10)
+    assert units.bulk_unit_factor(3.35) == pytest.approx(1 / 3.35e-10, rel=1e-12, abs=0)
     assert get("spin").measure.magnetons == -2.0
     assert get("spin_current").measure.magnetons is None

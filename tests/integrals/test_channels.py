@@ -53,7 +53,7 @@ def test_sizes_of_what_is_held_to_a_tolerance():
     for judged in (None, JUDGED):
         kept = x if judged is None else x[judged]
         expected = [max(abs(row @ Q[:, i]) for row in kept for i in range(Q.shape[1])) for Q in RESPONSES]
-        assert channels(judged).sizes_of_scan(x) == pytest.approx(expected, rel=1e-13)
+        assert channels(judged).sizes_of_scan(x) == pytest.approx(expected, rel=1e-13, abs=0)
 
 
 @pytest.mark.parametrize("judged", [None, JUDGED])

@@ -128,11 +128,11 @@ def test_compensated_sum_is_exact():
         for term in terms[order]:
             total.add(np.array([term]))
         exact = sum(map(Fraction, terms.tolist()))
-        assert float(Fraction(total.high[0]) + Fraction(total.low[0])) == pytest.approx(float(exact), rel=1e-15)
+        assert float(Fraction(total.high[0]) + Fraction(total.low[0])) == pytest.approx(float(exact), rel=1e-15, abs=0)
     plain = 0.0
     for term in terms:
         plain += term
-    assert plain != pytest.approx(float(exact), rel=1e-6)
+    assert plain != pytest.approx(float(exact), rel=1e-6, abs=0)
 
 
 def test_compensated_sum_does_not_depend_on_the_order():

@@ -32,8 +32,8 @@ def radius(nodes):
 def test_area(R):
     """pi R^2/(2 pi)^2, and second moments."""
     nodes, line = Disk(R, 1.0, 6, 8).nodes(free, -1.0, 0.0)
-    assert nodes.weight.sum() == pytest.approx(R**2 / (4 * np.pi), rel=1e-14)
-    assert nodes.weight @ nodes.k[:, 0] ** 2 == pytest.approx(R**4 / (16 * np.pi), rel=1e-13)
+    assert nodes.weight.sum() == pytest.approx(R**2 / (4 * np.pi), rel=1e-14, abs=0)
+    assert nodes.weight @ nodes.k[:, 0] ** 2 == pytest.approx(R**4 / (16 * np.pi), rel=1e-13, abs=0)
     assert abs(nodes.weight @ nodes.k[:, 0]) < 1e-14 * R**3
     assert abs(nodes.weight @ (nodes.k[:, 0] * nodes.k[:, 1])) < 1e-14 * R**4
     assert nodes.k[:, 2].any() == False  # noqa: E712  (the plane)
@@ -45,7 +45,7 @@ def test_area(R):
 def test_infinite_disk(power, expected):
     """int d^2k/(2 pi)^2 (1 + k^2)^-p = 1/(4 pi (p - 1))."""
     nodes, _ = Disk(np.inf, 1.0, 16, 4).nodes(free, -1.0, 0.0)
-    assert nodes.weight @ (1 + radius(nodes) ** 2) ** -power == pytest.approx(expected, rel=1e-9)
+    assert nodes.weight @ (1 + radius(nodes) ** 2) ** -power == pytest.approx(expected, rel=1e-9, abs=0)
 
 
 def test_infinite_disk_is_the_limit():
@@ -53,8 +53,8 @@ def test_infinite_disk_is_the_limit():
     for R in (1e2, np.inf):
         nodes, _ = Disk(R, 1.0, 40, 4).nodes(free, -1.0, 0.0)
         value.append(nodes.weight @ (1 + radius(nodes) ** 2) ** -2.0)
-    assert value[0] == pytest.approx(1 / (4 * np.pi) - 1 / (4 * np.pi * (1 + 1e4)), rel=1e-10)
-    assert value[1] == pytest.approx(1 / (4 * np.pi), rel=1e-12)
+    assert value[0] == pytest.approx(1 / (4 * np.pi) - 1 / (4 * np.pi * (1 + 1e4)), rel=1e-10, abs=0)
+    assert value[1] == pytest.approx(1 / (4 * np.pi), rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize(("R", "mu"), [(3.0, 0.5), (3.0, 3.1), (np.inf, 2.0)])
@@ -62,10 +62,10 @@ def test_fermi_line(R, mu):
     """Weights sum to minus the density of states; a parabola of mass 1 has 1/(2 pi)."""
     _, line = Disk(R, 1.0, 6, 8).nodes(free, mu, 0.0)
     assert np.abs(np.hypot(*line.k[:, :2].T) - np.sqrt(2 * mu)).max() < 1e-13
-    assert line.weight.sum() == pytest.approx(-1 / (2 * np.pi), rel=1e-13)
+    assert line.weight.sum() == pytest.approx(-1 / (2 * np.pi), rel=1e-13, abs=0)
     assert (line.band == 0).all()
     # -int delta(e - mu) kx^2 = -(1/2 pi) mu
-    assert line.weight @ line.k[:, 0] ** 2 == pytest.approx(-mu / (2 * np.pi), rel=1e-13)
+    assert line.weight @ line.k[:, 0] ** 2 == pytest.approx(-mu / (2 * np.pi), rel=1e-13, abs=0)
 
 
 @pytest.mark.parametrize("mu", [1.5, -1.5, 7.0])
@@ -73,7 +73,7 @@ def test_fermi_line_of_dirac(mu):
     """|mu|/(2 pi), of the band that crosses."""
     _, line = Disk(np.inf, 1.0, 6, 8).nodes(dirac, mu, 0.0)
     assert set(line.band) == {1 if mu > 0 else 0}
-    assert line.weight.sum() == pytest.approx(-abs(mu) / (2 * np.pi), rel=1e-13)
+    assert line.weight.sum() == pytest.approx(-abs(mu) / (2 * np.pi), rel=1e-13, abs=0)
 
 
 def beside(k, centre=3.0):
@@ -120,7 +120,7 @@ def test_panels_end_at_the_fermi_line():
     nodes, _ = Disk(np.inf, 1.0, 6, 4).nodes(free, mu, 0.0)
     filled = free(nodes.k)[0][:, 0] < mu
     assert filled.any()
-    assert nodes.weight[filled].sum() == pytest.approx(2 * mu / (4 * np.pi), rel=1e-13)
+    assert nodes.weight[filled].sum() == pytest.approx(2 * mu / (4 * np.pi), rel=1e-13, abs=0)
 
 
 @pytest.mark.parametrize("kT", [0.01, 0.1, 0.5])
@@ -131,9 +131,9 @@ def test_temperature(kT):
     assert len(line.k) == 0
     x = (free(nodes.k)[0][:, 0] - mu) / kT
     f = 1 / (1 + np.exp(np.minimum(x, 700)))
-    assert nodes.weight @ f == pytest.approx(kT * np.log1p(np.exp(mu / kT)) / (2 * np.pi), rel=1e-9)
+    assert nodes.weight @ f == pytest.approx(kT * np.log1p(np.exp(mu / kT)) / (2 * np.pi), rel=1e-9, abs=0)
     slope = f * (1 - f) / kT
-    assert nodes.weight @ slope == pytest.approx(1 / (1 + np.exp(-mu / kT)) / (2 * np.pi), rel=1e-9)
+    assert nodes.weight @ slope == pytest.approx(1 / (1 + np.exp(-mu / kT)) / (2 * np.pi), rel=1e-9, abs=0)
 
 
 def test_scale_does_not_matter():
@@ -165,7 +165,7 @@ def test_error_estimate():
     assert 0 < true < rough.error[0, 0, 2, 0, 0]
     good = compute(model, name, grid=(16, 8), mu=2.0, temperature=0, form="paper")[name]
     assert good.error.max() < 1e-10
-    assert good.values[0, 0, 2, 0, 0] == pytest.approx(exact, rel=1e-13)
+    assert good.values[0, 0, 2, 0, 0] == pytest.approx(exact, rel=1e-13, abs=0)
 
 
 def test_grid_and_rays_agree():
@@ -173,4 +173,4 @@ def test_grid_and_rays_agree():
     D, mu = 0.05, 0.0
     cone = compute(models.massive_dirac(v=1.0, gap=D), "intrinsic_spin_magnetization", grid=(12, 8), mu=mu, temperature=0)
     exact = D / (8 * np.pi * D)
-    assert cone["intrinsic_spin_magnetization"].values[0, 0, 0, 1] == pytest.approx(exact, rel=1e-10)
+    assert cone["intrinsic_spin_magnetization"].values[0, 0, 0, 1] == pytest.approx(exact, rel=1e-10, abs=0)

@@ -224,7 +224,7 @@ cutoff = 0.5
     assert done.returncode == 0, done.stderr
     result = ws.load(tmp_path / "bhz.h5")
     exact = 1 / (4 * np.pi) * (1 - D / np.hypot(0.4, D))
-    assert abs(result["spin_hall"].values[0, 0, 0, 1, 2]) == pytest.approx(exact, rel=2e-3)
+    assert abs(result["spin_hall"].values[0, 0, 0, 1, 2]) == pytest.approx(exact, rel=2e-3, abs=0)
     assert "kx*tx*sz" in str(result.facts.model_source)
     (tmp_path / "bhz.toml").write_text(text.replace("[kp]", 'seedname = "Pt"\n[kp]'))
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)

@@ -63,10 +63,10 @@ def test_nonlinear_drude(D, mu, sign):
     exact = -D * (mu**2 - D**2) / (16 * PI * mu**3)
     for v in (1.0, 0.3):
         values = tensor(D, sign * mu, DRUDE, v=v).values[0, 0]
-        assert values[Z, X, X] == pytest.approx(exact, rel=1e-11)
-        assert values[Z, Y, Y] == pytest.approx(exact, rel=1e-11)
+        assert values[Z, X, X] == pytest.approx(exact, rel=1e-11, abs=0)
+        assert values[Z, Y, Y] == pytest.approx(exact, rel=1e-11, abs=0)
         # steady state: twice the printed one, all of it in N2 since sigma does not depend on k
-        assert block(D, sign * mu, DRUDE, "N2", v=v)[Z, X, X] == pytest.approx(2 * exact, rel=1e-11)
+        assert block(D, sign * mu, DRUDE, "N2", v=v)[Z, X, X] == pytest.approx(2 * exact, rel=1e-11, abs=0)
         assert np.abs(block(D, sign * mu, DRUDE, "N2dir", v=v)).max() == 0
 
 
@@ -90,15 +90,15 @@ RELAXED = {  # the full form, S + kF sym(F) + kP P + kD D
 def test_nonlinear_intrinsic(D, mu):
     """(14) beta0_zxx = Q1 + P + F = D (25 mu^2 - 21 D^2)/(960 pi mu^5)."""
     total = D * (25 * mu**2 - 21 * D**2) / (960 * PI * mu**5)
-    assert sum(INTRINSIC_BLOCKS[name](D, mu) for name in ("Q1", "P", "F")) == pytest.approx(total, rel=1e-12)
+    assert sum(INTRINSIC_BLOCKS[name](D, mu) for name in ("Q1", "P", "F")) == pytest.approx(total, rel=1e-12, abs=0)
     for v in (1.0, 0.3):
         values = tensor(D, mu, INTRINSIC, v=v).values[0, 0]
-        assert values[Z, X, X] == pytest.approx(total, rel=1e-11)
-        assert values[Z, Y, Y] == pytest.approx(total, rel=1e-11)
+        assert values[Z, X, X] == pytest.approx(total, rel=1e-11, abs=0)
+        assert values[Z, Y, Y] == pytest.approx(total, rel=1e-11, abs=0)
         for name, exact in INTRINSIC_BLOCKS.items():
             found = block(D, mu, INTRINSIC, name, v=v)
-            assert found[Z, X, X] == pytest.approx(exact(D, mu), rel=1e-11)
-            assert found[Z, Y, Y] == pytest.approx(exact(D, mu), rel=1e-11)
+            assert found[Z, X, X] == pytest.approx(exact(D, mu), rel=1e-11, abs=0)
+            assert found[Z, Y, Y] == pytest.approx(exact(D, mu), rel=1e-11, abs=0)
 
 
 @pytest.mark.parametrize(("D", "mu"), CASES)
@@ -106,8 +106,8 @@ def test_nonlinear_intrinsic(D, mu):
 def test_nonlinear_intrinsic_in_full(D, mu, relaxation):
     for v in (1.0, 0.3):
         values = run(D, mu, v=v)[INTRINSIC].at(relaxation=relaxation).values[0, 0]
-        assert values[Z, X, X] == pytest.approx(RELAXED[relaxation](D, mu), rel=1e-11)
-        assert values[Z, Y, Y] == pytest.approx(RELAXED[relaxation](D, mu), rel=1e-11)
+        assert values[Z, X, X] == pytest.approx(RELAXED[relaxation](D, mu), rel=1e-11, abs=0)
+        assert values[Z, Y, Y] == pytest.approx(RELAXED[relaxation](D, mu), rel=1e-11, abs=0)
         assert np.array_equal(values, values.swapaxes(1, 2))
 
 
@@ -116,7 +116,7 @@ def test_nonlinear_intrinsic_in_full(D, mu, relaxation):
 def test_full_form_in_the_gap(D, relaxation):
     """S = sgn(D)/(48 pi D^2)."""
     values = run(D, 0.5 * abs(D))[INTRINSIC].at(relaxation=relaxation).values[0, 0]
-    assert values[Z, X, X] == pytest.approx(np.sign(D) / (48 * PI * D**2), rel=1e-11)
+    assert values[Z, X, X] == pytest.approx(np.sign(D) / (48 * PI * D**2), rel=1e-11, abs=0)
 
 
 @pytest.mark.parametrize(("relaxation", "ratio"), [("static", 5935), ("gao", 1385)])
@@ -132,7 +132,7 @@ def test_figure_1b_in_full(relaxation, ratio):
 def test_drude_in_full(relaxation, factor):
     """The steady state has twice the printed value."""
     values = run(1.0, 2.0)[DRUDE].at(relaxation=relaxation).values[0, 0]
-    assert values[Z, X, X] == pytest.approx(-factor * 3 / (64 * PI), rel=1e-11)
+    assert values[Z, X, X] == pytest.approx(-factor * 3 / (64 * PI), rel=1e-11, abs=0)
 
 
 def test_extrinsic_in_full():
@@ -148,7 +148,7 @@ def test_nonlinear_in_the_gap(D, fraction):
     """sgn(D)/(240 pi D^2), wherever mu is in the gap; the terms of the Fermi surface vanish exactly."""
     mu = fraction * abs(D)
     values = tensor(D, mu, INTRINSIC).values[0, 0]
-    assert values[Z, X, X] == pytest.approx(np.sign(D) / (240 * PI * D**2), rel=1e-11)
+    assert values[Z, X, X] == pytest.approx(np.sign(D) / (240 * PI * D**2), rel=1e-11, abs=0)
     assert np.abs(block(D, mu, INTRINSIC, "F")).max() == 0
     assert np.abs(tensor(D, mu, DRUDE).values).max() == 0
 
@@ -174,8 +174,8 @@ def test_nonlinear_extrinsic(D, mu):
     """(12) beta1_zxy = -beta1_zyx = (mu^2 - D^2)/(16 pi mu^3): nothing is left of the symmetrized, physical part."""
     exact = (mu**2 - D**2) / (16 * PI * mu**3)
     values = tensor(D, mu, EXTRINSIC).values[0, 0]
-    assert values[Z, X, Y] == pytest.approx(exact, rel=1e-11)
-    assert values[Z, Y, X] == pytest.approx(-exact, rel=1e-11)
+    assert values[Z, X, Y] == pytest.approx(exact, rel=1e-11, abs=0)
+    assert values[Z, Y, X] == pytest.approx(-exact, rel=1e-11, abs=0)
 
 
 @pytest.mark.parametrize(("D", "mu", "v"), [(1.0, 2.0, 1.0), (-0.7, 1.1, 0.5), (0.04, 0.06, 2.0)])
@@ -220,7 +220,7 @@ def test_figure_1b():
     # <sigma/2> per m^2 and (V/m)^2: angstrom^0/eV^2 = 1/V^2 has the value 1 m^-2/(V/m)^2
     assert si[DRUDE].unit == "<sigma/2> m^-2 per (V/m)^2"
     exact = 0.04 * (0.06**2 - 0.04**2) / (16 * PI * 0.06**3) * (0.5e-12 / 6.582119569e-16) ** 2
-    assert -si[DRUDE].component("zxx")[0][0, 0] == pytest.approx(exact, rel=1e-11)
+    assert -si[DRUDE].component("zxx")[0][0, 0] == pytest.approx(exact, rel=1e-11, abs=0)
 
 
 def test_scan_is_the_same_as_single_points():
@@ -239,7 +239,7 @@ def test_warm_goes_to_cold():
     found = warm[INTRINSIC].values[0, 0, Z, X, X] - exact(mu)
     h = 1e-2
     curvature = (exact(mu + h) - 2 * exact(mu) + exact(mu - h)) / h**2
-    assert found == pytest.approx(PI**2 / 6 * kT**2 * curvature, rel=1e-3)  # the next order: (kT/mu)^2, and h^2
+    assert found == pytest.approx(PI**2 / 6 * kT**2 * curvature, rel=1e-3, abs=0)  # the next order: (kT/mu)^2, and h^2
 
 
 @pytest.mark.parametrize("gap", [1e-3, 5e-6, 1e-6, 0.0])
@@ -248,7 +248,7 @@ def test_fermi_line_far_above_the_gap(gap):
     mu = 0.06
     result = compute(models.massive_dirac(gap=gap), "edelstein", grid=(24, 16), mu=mu, temperature=0, blocks="L1surf")
     found = result["edelstein"].at(combination={"L1surf": 1}).values[0, 0, 0, 0]
-    assert found == pytest.approx(-(mu**2 - gap**2) / (8 * np.pi * mu), rel=1e-10)
+    assert found == pytest.approx(-(mu**2 - gap**2) / (8 * np.pi * mu), rel=1e-10, abs=0)
 
 
 def test_divergence_with_the_cutoff_is_told():

@@ -189,7 +189,7 @@ def test_an_observable_from_an_operator_of_the_user(registry, tmp_path):
     assert np.abs(adaptive["spin_orbit_torque"].values).max() > 0
     options = {"mu": 0.2, "temperature": SETTINGS["temperature"], "units": "SI"}
     at_k = response_map(model, k_mesh((3, 3, 3)), name, "xy", **options)
-    assert at_k.values.sum(axis=-1).mean() == pytest.approx(found.values[0, 0, 0, 1], rel=1e-9)
+    assert at_k.values.sum(axis=-1).mean() == pytest.approx(found.values[0, 0, 0, 1], rel=1e-9, abs=0)
 
 
 def test_wrong_operators_are_refused():

@@ -246,7 +246,7 @@ def test_converted_operator(dft, tmp_path):
     text = (tmp_path / "X_r.upf").read_text()
     assert np.abs(upf_section(text, "PP_LOCAL") - 2 * data["local"]).max() < 1e-12
     assert np.abs(upf_section(text, "PP_NLCC") - data["core"] / (4 * np.pi)).max() < 1e-12
-    assert upf_section(text, "PP_RHOATOM").sum() * 0.1 == pytest.approx(5.0, rel=1e-12)
+    assert upf_section(text, "PP_RHOATOM").sum() * 0.1 == pytest.approx(5.0, rel=1e-12, abs=0)
     channels = [(int(m[1]), float(m[2])) for m in re.finditer(r'lll="(\d)" jjj="([\d.]+)"', text)]
     betas = np.array([upf_section(text, f"PP_BETA.{i}") for i in range(1, len(channels) + 1)])
     D = upf_section(text, "PP_DIJ").reshape(len(channels), -1)
