@@ -53,11 +53,11 @@ def plus_adjoint(X: Complex, Y: Complex) -> Complex:
     return _with_adjoint(1.0, (X, Y))
 
 
-def hermitian_part(X: Complex) -> Complex:
-    """(X + X^+)/2: (k, ..., n, n)."""
+def hermitian_part(X: Complex, factor: float = 1.0) -> Complex:
+    """(X + X^+)/2, times a factor: (k, ..., n, n)."""
     between = _interleaved(X)
     own = between.copy() if np.may_share_memory(between, X) else between
-    _plus_own_adjoint(own, 0.5)
+    _plus_own_adjoint(own, 0.5 * factor)
     return _components(own, X.shape[1:-2])
 
 
@@ -106,9 +106,9 @@ def _products(X: Complex, Y: Complex) -> Complex:
 
 
 def _interleaved(X: Complex) -> Complex:
-    """(k,...,n,m) -> (k,n,(...),m), contiguous; a copy only where it is not laid out like that."""
+    """(k,...,n,m) -> (k,n,(...),m); a copy only where the components do not stand between n and m, as part of a stack or alone."""
     k, n, m = len(X), *X.shape[-2:]
-    return rows(X).reshape(k, n, -1, m)
+    return X.transpose(0, X.ndim - 2, *range(1, X.ndim - 2), X.ndim - 1).reshape(k, n, -1, m)
 
 
 def _components(X: Complex, shape: tuple[int, ...]) -> Complex:

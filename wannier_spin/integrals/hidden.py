@@ -11,6 +11,7 @@ q.A.q < gap^2. What the point says of its cell is subtracted, and what the point
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -211,9 +212,12 @@ def _between(velocity: NDArray[np.complex128], axis_vectors: Real, first: Intege
         for j in range(int(above[edge].max(initial=0))):
             states = slice(i, len(last) - j)
             counts = (edge & (below > i) & (above > j))[:, states]
-            w = velocity.diagonal(1 + i + j, 2, 3) * counts[:, None]  # last - i, last + 1 + j: (k, a, states)
-            x, y = w.real.swapaxes(0, 1), w.imag.swapaxes(0, 1)
-            products[..., states] += x[:, None] * x + y[:, None] * y
+            w = velocity.diagonal(1 + i + j, 2, 3).swapaxes(0, 1) * counts  # last - i, last + 1 + j: (a, k, states)
+            x, y = (np.ascontiguousarray(part) for part in (w.real, w.imag))
+            for a, b in itertools.combinations_with_replacement(range(3), 2):
+                products[a, b, :, states] += x[a] * x[b] + y[a] * y[b]
+    for a, b in itertools.combinations(range(3), 2):
+        products[b, a] = products[a, b]
     products /= np.sqrt(below * above)
     axes = axis_vectors if axis_vectors.ndim == 2 else axis_vectors[:, None]
     return np.asarray(axes @ np.moveaxis(products, (0, 1), (2, 3)) @ axes.swapaxes(-1, -2))

@@ -64,7 +64,11 @@ class Groups:
 def ryoo(bloch: Bloch) -> Complex:
     """B_ac of Ryoo, eV angstrom: (k,a,c,n,m)."""
     S, R, L = _matrices(bloch)
-    return times(S[:, None], bloch.gradient[:, :, None]) - 1j * (times(R, bloch.hamiltonian[:, None, None]) - L)
+    total = times(R, bloch.hamiltonian[:, None, None])
+    total -= L
+    total *= -1j
+    total += times(S[:, None], bloch.gradient[:, :, None])
+    return total
 
 
 def ryoo_derivative(bloch: Bloch) -> Complex:
@@ -141,7 +145,7 @@ def _register(
 
 
 def _half_real(B: Complex) -> Complex:
-    return 0.5 * hermitian_part(B)
+    return hermitian_part(B, 0.5)
 
 
 SIMPLE = register(
