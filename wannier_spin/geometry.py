@@ -117,6 +117,10 @@ class BandGeometry:
         record = self.record(which)
         return self.keep(("derivative", record), lambda: record.derivative(self))
 
+    def has_derivative(self, which: str | Observable) -> bool:
+        """Whether `observable_derivative` of it has been made."""
+        return ("derivative", self.record(which)) in self._kept
+
     def record(self, which: str | Observable) -> Observable:
         """The record of an observable, of the spin current in the chosen definition."""
         if isinstance(which, Observable):

@@ -28,6 +28,7 @@ def test_explicit_derivatives_from_factors_and_from_matrices(tolerance: float) -
         size = np.abs(expected).max()
         assert size > 0.1
         for pairs in (factors, whole):
+            assert pairs.geometry.has_derivative("spin_current") == (pairs is whole)
             of_groups = np.einsum("knm,km...->kn...", inside[:, 0, 0], getattr(pairs, name)() - expected)
             assert np.abs(of_groups).max() < 1e-13 * size
 

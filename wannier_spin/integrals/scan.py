@@ -92,6 +92,8 @@ class ByEnergy:
         _add_filled(total[:1], factors * (energies < self.edges[0]), sea)
         inside = np.flatnonzero((energies >= self.edges[0]) & (energies < self.edges[-1]) & (factors != 0))
         window = np.searchsorted(self.edges, energies[inside], side="right") - 1
+        order = np.argsort(window, kind="stable")  # what goes to the same rows comes together
+        inside, window = inside[order], window[order]
         low, high = self.edges[window], self.edges[window + 1]
         x = (2 * energies[inside] - low - high) / (high - low)
         add = compiled(_add_moments)
@@ -178,12 +180,17 @@ def _add_filled(total: Real, factors: Real, sea: Real) -> None:
 def _add_moments(
     total: Real, start: int, states: NDArray[np.int64], window: NDArray[np.int64], x: Real, factors: Real, X: Real
 ) -> None:  # pragma: no cover  (compiled)
-    """total[1 + ORDER i + m, start:] += T_m(x_s) factor_s X_s for all states s in window i."""
-    channels = X.shape[1]
-    for number in range(len(states)):
-        s, row = states[number], 1 + ORDER * window[number]
-        now, last = factors[s], factors[s] * x[number]  # T_0, T_-1
+    """total[1 + ORDER i + m, start:] += T_m(x_s) factor_s X_s for all states s in window i, states of a window side by side."""
+    channels, first = X.shape[1], 0
+    while first < len(states):
+        row, stop = 1 + ORDER * window[first], first + 1
+        while stop < len(states) and window[stop] == window[first]:
+            stop += 1
+        now, last = factors[states[first:stop]], factors[states[first:stop]] * x[first:stop]  # T_0, T_-1
         for m in range(ORDER):
-            for c in range(channels):
-                total[row + m, start + c] += now * X[s, c]
-            now, last = 2.0 * x[number] * now - last, now
+            for number in range(stop - first):
+                weight, s = now[number], states[first + number]
+                for c in range(channels):
+                    total[row + m, start + c] += weight * X[s, c]
+                now[number], last[number] = 2.0 * x[first + number] * weight - last[number], weight
+        first = stop

@@ -140,28 +140,32 @@ class BandPairs:
 
     def direct(self) -> Real:
         """<D_b O>_nn, the explicit derivative of the observables: (k,n,b,o)."""
-        if self._derivative_is_made:
-            return np.moveaxis(diagonal(self.DO), 3, 1)
-        return np.concatenate([self._diagonal(name) for name in self.observables], axis=-1)
-
-    def _diagonal(self, which: str | Observable) -> Real:
-        """(D_b O)_nn of one observable: (k,n,b,o)."""
-        of_diagonal = self.geometry.record(which).derivative_diagonal
-        return self._direct(which, rows) if of_diagonal is None else np.moveaxis(of_diagonal(self.geometry), 3, 1)
+        return self._each(self._diagonal)
 
     def velocity_times_direct(self) -> Real:
         """Tr[v^d_NN (D_b O)_NN] band by band: (k,n,b,d,o)."""
-        if self._derivative_is_made:
-            (k, n), o = self.geometry.energies.shape, self.n_components
-            result = np.zeros((k, n, 3, 3, o))
-            compiled(_add_inside)(result, self.v, np.moveaxis(self.DO, 3, 1), self.geometry.group)
-            return result
-        return np.concatenate([self._direct(name, self._weighed) for name in self.observables], axis=-1)
+        return self._each(self._inside_velocity)
 
-    @property
-    def _derivative_is_made(self) -> bool:
-        """Whether `DO` is there: traces without it take less than it does."""
-        return "DO" in vars(self)
+    def _each(self, of: Callable[[str | Observable], Real]) -> Real:
+        """Densities (k,n,...,o) of one observable after the other."""
+        return np.concatenate([of(name) for name in self.observables], axis=-1)
+
+    def _diagonal(self, which: str | Observable) -> Real:
+        """(D_b O)_nn of one observable: (k,n,b,o). Where D_b O is not there, it is not made for that."""
+        g, of_diagonal = self.geometry, self.geometry.record(which).derivative_diagonal
+        if g.has_derivative(which):
+            return np.moveaxis(diagonal(g.observable_derivative(which)), 3, 1)
+        return self._direct(which, rows) if of_diagonal is None else np.moveaxis(of_diagonal(g), 3, 1)
+
+    def _inside_velocity(self, which: str | Observable) -> Real:
+        """Tr[v^d_NN (D_b O)_NN] of one observable: (k,n,b,d,o)."""
+        g = self.geometry
+        if not g.has_derivative(which):
+            return self._direct(which, self._weighed)
+        DO = rows(g.observable_derivative(which))
+        result = np.zeros((*DO.shape[:3], 3, DO.shape[3]))
+        compiled(_add_inside)(result, self.v, DO, g.group)
+        return result
 
     def _weighed(self, X: Complex) -> Complex:
         """v^d_NN X: (k,x,n,m) -> (k,n,d,x,m)."""
@@ -207,7 +211,8 @@ class BandPairs:
     @cached_property
     def direct_with_velocity(self) -> Real:
         """sum_m Re[(D_b O)_nm v^d_mn + (D_d O)_nm v^b_mn]/eps_nm^3, see `broadened`: (k,n,b,d,o)."""
-        return self.with_velocity(self.DO, self.broadened(3))
+        kernel = self.broadened(3)
+        return self._each(lambda name: self.with_velocity(self.geometry.observable_derivative(name), kernel))
 
     def mixing(self) -> Complex:
         """[Y, v^b]_nm with Y_nm = O_nm/eps_nm, zero inside a group: how O mixes the bands into v^b. (k,b,o,n,m)."""

@@ -96,7 +96,7 @@ ROWS = (
     Row("spin Hall, spin current of Ryoo", ("spin_hall",), {**_HALL, "spin_current": "ryoo"}, 6, _spin_hall("ryoo")),
     Row("Edelstein, 100 mu", ("edelstein",), _HALL, 4, _edelstein),
     Row("ten static, full form, 200 mu x 3 T", TEN, _STATIC, 18, _ten, heavy=True),
-    Row("ten static, printed form", TEN, {**_STATIC, "form": "paper"}, 12, _ten, heavy=True),
+    Row("ten static, printed form", TEN, {**_STATIC, "form": "paper"}, 12, heavy=True),
     Row("ten static with the group", TEN, _STATIC, 6, symmetric=True),
     Row("ten static, 2000 (mu, T)", TEN, {"mu": scan(1000), "temperature": [200, 300]}, heavy=True),
     Row("displacement, 1 omega", ("displacement_spin_current",), _in_light(1)),

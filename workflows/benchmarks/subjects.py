@@ -19,7 +19,7 @@ def platinum() -> Subject:
     """18 functions, with the matrices of every spin current."""
     seed = EXAMPLES / "Pt" / "Pt"
     model = ws.read_wannier90(seed, spin_current=["simple", "ryoo"])
-    meshes = ((10, 24), (12, 18), (12, 36))
+    meshes = ((12, 24), (16, 20), (36, 72))
     return Subject("Pt", model, 22.4839, meshes, ws.read_structure(seed.with_suffix(".win")), to_system_R(model))
 
 
@@ -32,7 +32,7 @@ def mn2au() -> Subject:
         model = ws.load_model(EXAMPLES / "Mn2Au" / "Mn2Au.model.h5")
     moments = [(2.4975, 2.4975, 0), (-2.4975, -2.4975, 0), (0, 0, 0)]
     structure = ws.read_structure(EXAMPLES / "Mn2Au" / "Mn2Au.win", moments)
-    return Subject("Mn2Au", model, 16.5032, ((4, 8), (2, 5), (6, 12)), structure, to_system_R(model))
+    return Subject("Mn2Au", model, 16.5032, ((4, 8), (3, 6), (8, 16)), structure, to_system_R(model))
 
 
 def random(n: int) -> Subject:
