@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wannier_spin.box_means import box_means, fermi_integrals
+from wannier_spin.box_means import COMPILED_FROM, box_means, fermi_integrals
 
 
 @pytest.mark.parametrize(("widest", "bound"), [(9.0, 1e-9), (20.0, 2e-5), (200.0, 3e-4), (1e7, 9e-4)])  # in kT
@@ -30,3 +30,17 @@ def test_integrals_vanish_far_below(d):
     assert 0 < np.abs(slope).max() < 2e-17
     assert not value[80:].any()
     assert not slope[80:].any()
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+def test_machine_code_and_numpy_agree(d: int) -> None:
+    """Across the table, at its ends, and beyond; what is no number stays none."""
+    ends = [-40.0, 40.0, 40 - 1 / 32, np.nextafter(40 - 1 / 32, 50), -np.inf, np.nextafter(-40.0, -50), 60.0]
+    x = np.concatenate([np.random.default_rng(d).uniform(-45, 45, COMPILED_FROM), ends])
+    at_once = np.array(fermi_integrals(d, x))
+    singly = np.concatenate([np.array(fermi_integrals(d, part)) for part in np.array_split(x, 4)], axis=1)
+    assert len(x) // 4 + 1 < COMPILED_FROM < len(x)
+    assert np.abs(at_once).max() > 10
+    np.testing.assert_allclose(at_once, singly, rtol=1e-13, atol=1e-17)
+    assert (at_once[:, x < -40] == 0).all()
+    assert np.isnan(fermi_integrals(d, np.full(COMPILED_FROM, np.nan))).all()
