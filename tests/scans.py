@@ -19,18 +19,32 @@ def scan(**options: Any) -> ws.ResultSet:
     names = ("spin_hall", "edelstein", "nonlinear_drude_spin_magnetization", "displacement_spin_current")
     standard: dict[str, Any] = {"temperature": (1000.0,), "omega": (0.1, 0.3, 0.7), "broadening": 0.1, "mu": (-2.2,)}
     found = {name: list(x) if isinstance(x, tuple) else x for name, x in (standard | options).items()}
+    return made_up(computed(ws.models.rashba_exchange(exchange=SKEW), names, grid=(6, 6, 1), **found))
+
+
+def computed(model: Any, responses: Any, **options: Any) -> ws.ResultSet:
+    """Without warnings: it is coarse."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = ws.compute(ws.models.rashba_exchange(exchange=SKEW), names, grid=(6, 6, 1), **found)
-    tensors = {name: replace(tensor, block_errors=bars(tensor), block_harmonics=None) for name, tensor in result.items()}
-    return replace(result, tensors=tensors, warnings=("the mesh is coarse " * 12,)).with_facts(
-        fermi_energy=-2.3, finished="then", versions={}, wall_seconds=2.5
-    )
+        return ws.compute(model, responses, **options)
+
+
+def made_up(result: ws.ResultSet) -> ws.ResultSet:
+    """With bars, a warning and facts that do not change from run to run."""
+    found = replace(result, tensors={name: with_bars(tensor) for name, tensor in result.items()})
+    known = {"fermi_energy": -2.3, "finished": "then", "versions": {}, "wall_seconds": 2.5}
+    return replace(found, warnings=("the mesh is coarse " * 12,)).with_facts(**known)
+
+
+def with_bars(tensor: ws.ResponseTensor) -> ws.ResponseTensor:
+    sites = {name: with_bars(one) for name, one in tensor.sites.items()}
+    return replace(tensor, block_errors=bars(tensor), block_harmonics=None, sites=sites)
 
 
 def bars(tensor: ws.ResponseTensor) -> dict[str, np.ndarray]:
     """Some percent of each number and of the largest; along the first axis one is far larger."""
-    found = {name: 0.03 * np.abs(block) + 0.003 * np.abs(block).max() for name, block in tensor.blocks.items()}
+    part = 0.03 * (1 + len(tensor.name) / 50)  # so that no two responses have equal bars
+    found = {name: part * np.abs(block) + 0.1 * part * np.abs(block).max() for name, block in tensor.blocks.items()}
     for error in found.values():
         error[1:2] *= 60.0
     return found
@@ -38,3 +52,18 @@ def bars(tensor: ws.ResponseTensor) -> dict[str, np.ndarray]:
 
 def against_mu() -> ws.ResultSet:
     return scan(mu=tuple(MU), temperature=(300.0, 1000.0), tau=(5.0, 20.0, 80.0), units="SI")
+
+
+def doped() -> ws.ResultSet:
+    """Against numbers of carriers, to both drives."""
+    names = ["edelstein", "thermal_edelstein", "spin_hall", "spin_nernst"]
+    carriers = ws.Carriers([0.05, 0.3, 0.6], electrons=0)
+    options: dict[str, Any] = {"temperature": [900.0, 1200.0], "units": "SI", "tau": 7.0, "grid": (8, 8, 1)}
+    return made_up(computed(ws.models.rashba_exchange(exchange=SKEW), names, carriers=carriers, **options))
+
+
+def at_sites() -> ws.ResultSet:
+    """Of two sublattices, in a layer of known thickness."""
+    model = replace(ws.models.kane_mele(rashba=0.1, exchange=(0.05, 0.0, 0.2)), thickness=3.35)
+    options: dict[str, Any] = {"mu": [-0.7, 0.1], "temperature": 900.0, "units": "SI", "sites": {"A": [0, 1], "B": [2, 3]}}
+    return made_up(computed(model, ["edelstein", "intrinsic_spin_magnetization"], grid=(6, 6, 1), **options))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scans import MU, SKEW, against_mu, scan
+from scans import MU, SKEW, against_mu, at_sites, doped, scan
 from stored import check, differences, digest
 
 import wannier_spin as ws
@@ -90,7 +90,12 @@ def collection(one: Any) -> dict[str, Any]:
     def of_each(values: Any) -> list[Any]:
         return digest(np.asarray(values)[order] if len(paths) == len(values) else values)
 
-    told: dict[str, Any] = {"kind": type(one).__name__, "alpha": one.get_alpha(), "zorder": float(one.get_zorder())}
+    told: dict[str, Any] = {
+        "kind": type(one).__name__,
+        "alpha": one.get_alpha(),
+        "zorder": float(one.get_zorder()),
+        "rasterized": one.get_rasterized(),
+    }
     told |= {
         "paths": len(paths),
         "widths": digest(one.get_linewidths()),
@@ -173,6 +178,8 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "with data": lambda: ws.plot(
         against_mu(), responses="edelstein", components="yx", look=Look("Mine", (5.0, 4.0), (-1, 1), (-1e10, 2e10), (DATA,))
     ),
+    "against carriers": lambda: ws.plot(doped(), responses=["thermal_edelstein", "spin_hall"]),
+    "sheet of a layer": lambda: ws.summary_sheet(at_sites()),
     "sheet": lambda: ws.summary_sheet(against_mu(), title="run 7"),
     "no estimate of errors": lambda: ws.plot(unknown(against_mu()["spin_hall"]), components=["xy;z"]),
     "sheet of points": lambda: ws.summary_sheet(scan(omega=0.1)),

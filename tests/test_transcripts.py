@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import Command, entry_point
-from scans import SKEW, against_mu, scan
+from scans import SKEW, against_mu, at_sites, doped, scan
 from stored import check, differences
 
 import wannier_spin as ws
@@ -67,7 +67,10 @@ def files(tmp_path_factory: pytest.TempPathFactory, example_inputs: Path) -> Pat
     ws.models.rashba_exchange(exchange=SKEW).save(folder / "model.h5")
     against_mu().save(folder / "scan.h5")
     scan(omega=0.1).save(folder / "point.h5")
+    (folder / "full.toml").write_text(INPUT.replace("mu = [-2.6, -2.2]", "carriers = { values = 3.5, electrons = 1 }"))
     scan(mu=(-2.6, -2.2), temperature=(300.0, 1000.0), broadening=0.2).save(folder / "other.h5")
+    doped().save(folder / "doped.h5")
+    at_sites().save(folder / "sites.h5")
     (folder / "in.toml").write_text(INPUT)
     for name in ("Fe/Fe.model.h5", "Fe/Fe.win", "Mn2Au/Mn2Au.win", "Mn2Au/Mn2Au.model.h5", "GaAs/GaAs.model.h5", "GaAs/GaAs.win"):
         (folder / Path(name).name).symlink_to(example_inputs / name)
@@ -91,6 +94,14 @@ COMMANDS = {
     "show one point": "show point.h5",
     "show as JSON": "show point.h5 -r spin_hall --json",
     "show printed form": "show scan.h5 --form paper -r nonlinear_drude_spin_magnetization",
+    "show doped": "show doped.h5",
+    "show a component doped": "show doped.h5 -r thermal_edelstein -c yx",
+    "show of a layer": "show sites.h5 -r edelstein -c yx --unit 'mu_B nm/V'",
+    "show a site": "show sites.h5 --site B",
+    "show what is staggered": "show sites.h5 --staggered A B",
+    "show a site that is not there": "show sites.h5 --site C",
+    "compare doped": "compare doped.h5 doped.h5 -r spin_nernst",
+    "too many carriers": "run full.toml -o no.h5",
     "compare": "compare scan.h5 point.h5",
     "compare with another": "compare scan.h5 other.h5",
     "compare with itself": "compare scan.h5 scan.h5",
