@@ -9,7 +9,7 @@ import pytest
 
 import wannier_spin as ws
 from wannier_spin.calculation import symmetry_report
-from wannier_spin.described import of_value
+from wannier_spin.described import _shortened, of_value
 from wannier_spin.symmetry import magnetic_group
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse
@@ -84,3 +84,10 @@ def test_values() -> None:
     assert of_value(np.array([1.0, 2.5])) == "[1. , 2.5]"
     assert of_value(list(range(40))) == "(0, 1, 2, 3, 4, 5, … 40 in all)"
     assert len(of_value("x" * 5000)) < 200
+
+
+@pytest.mark.parametrize(("letters", "shown"), [(139, 139), (140, 140), (141, 140), (500, 140)])
+def test_texts_are_shortened_to_so_many_letters(letters: int, shown: int) -> None:
+    found = _shortened("x" * letters)
+    assert len(found) == shown
+    assert found.endswith("…") == (letters > shown)

@@ -133,20 +133,20 @@ def path(quantity: str, component: str) -> Any:
 
 
 @cache
-def plane(corners: str, shape: tuple[int, int] = (9, 7)) -> Any:
-    return ws.k_plane(ws.models.kane_mele(rashba=0.1, exchange=(0.0, 0.0, 0.2)), corners, shape)
+def plane(corners: str, marks: str = "") -> Any:
+    return ws.k_plane(ws.models.kane_mele(rashba=0.1, exchange=(0.0, 0.0, 0.2)), corners, (9, 7), marks)
 
 
 def unknown(tensor: ws.ResponseTensor) -> ws.ResponseTensor:
     return replace(tensor, block_errors={name: np.nan * block for name, block in tensor.blocks.items()})
 
 
-def map_on(corners: str, quantity: str = "spin_berry_curvature", component: str = "xy;z") -> Any:
-    return ws.band_map(ws.models.kane_mele(rashba=0.1, exchange=(0.0, 0.0, 0.2)), plane(corners), quantity, component)
+def map_on(corners: str, quantity: str = "spin_berry_curvature", component: str = "xy;z", marks: str = "") -> Any:
+    return ws.band_map(ws.models.kane_mele(rashba=0.1, exchange=(0.0, 0.0, 0.2)), plane(corners, marks), quantity, component)
 
 
-def convergence(*values: float) -> Convergence:
-    errors = np.array([0.3, 0.1, 0.02]) * max(map(abs, values))
+def convergence(*values: float, first: float = 0.3) -> Convergence:
+    errors = np.array([first, 0.1, 0.02]) * max(map(abs, values))
     return Convergence(
         "spin_hall",
         "spin Hall effect",
@@ -188,6 +188,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "bands, velocity": lambda: ws.plot_bands(path("velocity", "x"), fermi_energy=-2.0, look=Look("Mine", references=(DATA,))),
     "bands of a response": lambda: ws.plot_bands(response(path("spin", "z").k)),
     "period": lambda: ws.plot_plane(map_on(PERIOD), fermi_energy=-0.7),
+    "marks in a period": lambda: ws.plot_plane(map_on(PERIOD, marks="G 0 0 0; M 1/2 0 0"), band=1),
     "part of a plane": lambda: ws.plot_plane(map_on(PART), band=2, fermi_energy=-0.7, scale="linear"),
     "plane of a response": lambda: ws.plot_plane(response(square()), arrows=np.tile([0.3, -0.6], (len(square().points), 1))),
     "surface": lambda: ws.plot_fermi_surface(surface("spin_berry_curvature", "xy;z"), scale="linear"),
@@ -196,6 +197,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "comparison of one": lambda: comparison(components=["xy;z"], fermi_energy=-2.3),
     "comparison of the same": lambda: comparison(other=False),
     "convergence": lambda: plot_convergence([convergence(1.0, 1.3, 1.2), convergence(-2e5, -1e5, -1.5e5)]),
+    "convergence with a bar that is cut": lambda: plot_convergence([convergence(1.0, 1.3, 1.2, first=9.0)]),
     "ranking": lambda: plot_ranking(["a", "b", "c"], np.array([3e4, -2e3, 1e2]), np.array([1e3, 1e5, np.nan]), "spin Hall", "S/cm"),
     "ranking of what is resolved": lambda: plot_ranking(["a", "b"], np.array([3.0, -2.0]), np.array([0.1, 0.2]), "ratio"),
 }

@@ -48,7 +48,17 @@ def test_what_is_of_one_response_is_refused_for_two(result: ws.ResultSet) -> Non
     assert len(ws.plot(result, look=Look(x=(-3.0, -2.0))).axes) == 2
 
 
-@pytest.mark.parametrize("wrong", [{"x": (1.0, 0.0)}, {"y": (0.0, np.inf)}, {"size": (0.1, 3.0)}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"x": (1.0, 0.0)},
+        {"y": (0.0, np.inf)},
+        {"size": (0.1, 3.0)},
+        {"size": (3.0, 60.0)},
+        {"size": (np.nan, 3.0)},
+        {"x": (0.0, 0.0)},
+    ],
+)
 def test_limits_and_sizes(wrong: dict[str, tuple[float, float]]) -> None:
     with pytest.raises(ws.InputError, match="expected"):
         Look(**wrong)

@@ -8,7 +8,7 @@ import pytest
 from wannier_spin import AccuracyWarning, InputError, models
 from wannier_spin.geometry import band_geometry
 from wannier_spin.models.hoppings import S0, SX, SZ
-from wannier_spin.nonorthogonal import OverlappingBasis, orthogonalized
+from wannier_spin.nonorthogonal import OverlappingBasis, _without_small, orthogonalized
 
 LATTICE = np.array([[3.0, 0.2, 0.0], [-0.4, 3.5, 0.1], [0.3, 0.2, 4.0]])
 
@@ -171,3 +171,13 @@ def test_overlaps_that_mix_spins_are_refused():
         models.from_hoppings(
             lattice=np.eye(3), sites=[[0, 0, 0]], hoppings={(0, 0, (1, 0, 0)): S0}, overlaps={(0, 0, (1, 0, 0)): 0.1 * SX}
         )
+
+
+def test_vectors_where_nothing_is_are_left_out():
+    """But for R = 0, and for those whose opposite has something."""
+    R = np.array([[-1, 0, 0], [0, -1, 0], [0, 0, 0], [0, 1, 0], [1, 0, 0]])
+    matrices = {"H": np.zeros((5, 2, 2), complex), "S": np.zeros((5, 2, 2), complex)}
+    matrices["H"][4, 0, 1] = 0.1
+    kept, found = _without_small(R, matrices, 1e-3)
+    assert kept.tolist() == [[-1, 0, 0], [0, 0, 0], [1, 0, 0]]
+    assert np.array_equal(found["H"], matrices["H"][[0, 2, 4]])

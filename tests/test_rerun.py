@@ -72,6 +72,16 @@ def test_another_number_is_seen(result: Path) -> None:
     assert done.changes[1].in_bars > 0
 
 
+def test_what_was_zero_has_moved_by_what_it_is(result: Path) -> None:
+    stored = ws.load(result)
+    tensor = stored["edelstein"]
+    blocks = {name: 0 * block for name, block in tensor.blocks.items()}
+    changed = replace(stored, tensors={**stored.tensors, "edelstein": replace(tensor, blocks=blocks)})
+    moved = rerun(changed, "weyl.h5", result.parent, SERIAL).changes[1].relative
+    assert moved == pytest.approx(np.abs(tensor.values).max(), rel=1e-9, abs=0)
+    assert moved > 0
+
+
 def test_another_version_is_named(result: Path) -> None:
     stored = ws.load(result)
     older = stored.with_facts(versions={**stored.facts.versions, "numpy": "1.0"})

@@ -6,7 +6,7 @@ import pytest
 import wannier_spin as ws
 from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import geometry_of
-from wannier_spin.integrals.hidden import NearestGaps, mesh_axes
+from wannier_spin.integrals.hidden import NearestGaps, _between, mesh_axes
 from wannier_spin.integration.rules import tensor_rule
 from wannier_spin.occupation import Occupation
 
@@ -124,3 +124,20 @@ def test_axes_of_a_mesh(points):
     turns += [R @ np.diag([-1.0, -1, 1]) for R in (np.eye(3), cyclic, cyclic @ cyclic)]
     size = np.sqrt(np.trace(spacings.T @ spacings) / 3)
     assert mesh_axes(spacings, turns) == pytest.approx(size * np.eye(3), abs=1e-12)
+
+
+def test_couplings_of_groups_are_sums_over_their_states():
+    """By hand, for groups of one to three bands."""
+    rng = np.random.default_rng(3)
+    group = np.array([[0, 0, 1, 2, 2, 2, 3], [0, 1, 1, 1, 2, 3, 3]])
+    v = rng.normal(size=(2, 3, 7, 7)) + 1j * rng.normal(size=(2, 3, 7, 7))
+    axes = rng.normal(size=(3, 3))
+    first = np.array([[np.flatnonzero(g == x)[0] for x in g] for g in group])
+    after = np.array([[np.flatnonzero(g == x)[-1] + 1 for x in g] for g in group])
+    found = _between(v, axes, first, after)
+    for k, n in np.ndindex(2, 6):
+        lower, upper = (np.flatnonzero(group[k] == group[k, i]) for i in (n, n + 1))
+        w = np.einsum("ia,anm->inm", axes, v[k][:, lower][:, :, upper])
+        one = np.einsum("inm,jnm->ij", w, w.conj()).real / np.sqrt(len(lower) * len(upper))
+        expected = one if group[k, n] != group[k, n + 1] else np.zeros((3, 3))
+        np.testing.assert_allclose(found[k, n], expected, rtol=1e-12, atol=1e-12)

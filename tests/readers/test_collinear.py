@@ -151,6 +151,16 @@ def test_channels_that_do_not_belong_together(tmp_path: Path, up: dict, down: di
         read_collinear(first, second)
 
 
+def test_one_atom_on_another_place(tmp_path: Path) -> None:
+    """Of several: 1.2 angstrom away, the other one where it was."""
+    paths = _tb(tmp_path, "X_up", 0.5, lattice=4.0), _tb(tmp_path, "X_dn", -0.5, lattice=4.0)
+    for path, place in zip(paths, (0.5, 0.8), strict=True):
+        text = WIN.format(keys="", atom=f"Mn 0 0 0\nMn 0.5 {place} 0")
+        path.with_suffix(".win").write_text(text.replace("1 0 0\n0 1 0\n0 0 1", "4 0 0\n0 4 0\n0 0 4"))
+    with pytest.raises(InputError, match="different atoms"):
+        read_collinear(*paths)
+
+
 def test_functions_on_other_places(tmp_path: Path) -> None:
     up, down = _tb(tmp_path, "X_up", 0.5, lattice=3.0), _tb(tmp_path, "X_dn", -0.5, lattice=3.0, centre=1.2)
     for name in ("X_up", "X_dn"):
@@ -170,6 +180,10 @@ def test_other_refusals(channels, tmp_path: Path) -> None:
         compute(join_channels(up, down), "spin_hall", spin_current="ryoo", **HOW)
     with pytest.raises(InputError, match="does not conserve the spin along"):
         replace(models.altermagnet(rashba=0.1), spin_axis=np.array([0, 0, 1.0]))
+    between = models.altermagnet().spin_R.copy()
+    between[models.altermagnet().R_vectors.any(axis=1)] += 1e-3
+    with pytest.raises(InputError, match="does not conserve the spin along"):
+        replace(models.altermagnet(), spin_R=between, spin_axis=np.array([0, 0, 1.0]))
     with pytest.raises(InputError, match="spin_axis is"):
         replace(models.altermagnet(), spin_axis=np.zeros(3))
 

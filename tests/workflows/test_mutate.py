@@ -110,6 +110,14 @@ def test_which_tests_are_taken(small, tools):
     assert choice.of(module, line) == ["tests/a.py::slow", "tests/b.py::other"]
 
 
+def test_a_mutant_that_no_test_runs_is_not_killed(small, tools, tmp_path):
+    module, _ = small
+    trials = tools["mutate"].Trials([], tools["mutate"].Choice({}, {}, 5.0), tmp_path / "log")
+    number = next(i for i, one in enumerate(module.mutants) if one.before == "max")
+    fate = trials._fate(None, tools["mutants"].Running("small_package"), module, number)
+    assert (fate.fate, fate.test) == ("unreached", "")
+
+
 def test_fates_are_counted_by_room(small, tools):
     module, _ = small
     fates = tools["fates"]

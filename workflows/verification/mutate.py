@@ -201,10 +201,10 @@ class Trials:
                 say("same" if done is None else "import")
                 os._exit(0)
             items = [self.items[name] for name in tests]
-            for i, (item, following) in enumerate(zip(items, [*items[1:], None], strict=True)):
+            for i, item in enumerate(items):  # of none at all nothing dies
                 say(i)
                 signal.setitimer(signal.ITIMER_VIRTUAL, SLOWER * self.choice.tests[item.nodeid] + MORE)
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=items[i + 1] if i + 1 < len(items) else None)
                 if session.testsfailed:
                     say("killed")
                     os._exit(0)
