@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from wannier_spin.integration.decay import (
+    CELLS,
+    FEW,
     HOTTEST,
-    MOST,
     about,
     at_shortest,
     decay_per_octave,
-    lift,
+    expected,
     mixed,
     octaves_to,
     thermal,
@@ -70,7 +71,9 @@ def test_how_hot_a_mesh_is():
     step, kT = 0.5, np.array([0.0, 0.01, 0.02, 10.0])
     found = at_shortest(kT, step)
     assert found[2] == pytest.approx(2 * found[1]) and found[0] == 0
-    assert found[3] == HOTTEST == at_shortest(kT, 0.0)[3]
+    edge = kT[1] * HOTTEST / found[1]  # from there on windows know of the fall
+    assert at_shortest(edge * np.array([0.5, 1.0, 2.0, 4.0]), step) == pytest.approx(HOTTEST * np.array([0.5, 1, 0.5, 0.25]))
+    assert found[3] < 0.1 and at_shortest(kT, 0.0)[3] < 1e-6
 
 
 def test_farther_vectors():
@@ -81,13 +84,30 @@ def test_farther_vectors():
     assert 1 < hot < 1.01
 
 
-def test_pinches_are_lifted_and_gaps_are_not():
+def test_pinches_are_raised_and_gaps_are_not():
     size = np.ones((21, 1))
     size[4], size[10:] = 0.2, 1e-9
-    found = lift(size, MU, 0.25)
-    assert found[4] == pytest.approx(0.2**-0.8)  # to the geometric mean of five
-    assert (found[:10] <= MOST).all() and found[0] == 1
-    assert (found[13:] == 1).all()
+    many, crossed = np.full((21, 1), 1e6), np.where(MU < -1e-9, 1e6, 0.0)[:, None]
+    found = expected(size, MU, 0.25, many, crossed)
+    assert found[4] == pytest.approx(0.2**0.2, rel=1e-4)  # the geometric mean of five
+    assert found[0] == pytest.approx(1, rel=1e-4)
+    assert not found[10:].any()
+    tail = expected(size, MU, 0.25, many, np.full((21, 1), CELLS / 16))
+    assert tail[4] == pytest.approx(found[4] / 4)
+
+
+def test_what_no_point_has_seen_is_as_large_as_what_points_see():
+    """A Fermi surface between the points at most mu of a scan: what is small there is not known to be small, be it zero."""
+    size, seen, crossed = np.full((21, 1), 1e-7), np.zeros((21, 1)), np.full((21, 1), 30.0)
+    size[[5, 15]], seen[[5, 15]] = [[1.0], [3.0]], 100.0
+    size[8:13] = 0
+    found = expected(size, MU, 1.0, seen, crossed)[:, 0]
+    mean = np.sqrt((1 + 9) / 2)
+    assert found[10] == pytest.approx(np.sqrt(2) * mean, rel=0.01)  # twice the square
+    assert found[0] == pytest.approx(np.sqrt(2), rel=0.01)  # the other one is farther than a step
+    known = np.exp((np.log(1) + np.log(9)) / 4)  # where points see it, the geometric mean
+    assert known < found[5] < known * (mean / known) ** (FEW / 100) * (1 + FEW / 100)
+    assert not expected(size[8:13], MU[8:13], 0.1, seen[8:13], crossed[8:13]).any()  # nobody knows
 
 
 def test_mixed_rows_have_the_mean_square_of_those_about():

@@ -296,7 +296,7 @@ def supercell(model):
 
 
 def test_a_temperature_that_the_mesh_cannot_resolve_is_told():
-    """Bands cross mu, no point of the mesh is near it: Fermi-surface terms are zero, and so is their error."""
+    """Bands cross mu, no point of the mesh is near it: Fermi-surface terms are zero, and with no other mu so is their error."""
     options = {"grid": (6, 6, 1), "shift": (0.3, 0.1, 0), "mu": 0.3}
     with pytest.warns(AccuracyWarning, match="no state of the mesh lies within"):
         cold = compute(MODEL, "nonlinear_drude_spin_current", temperature=1e-3, **options)["nonlinear_drude_spin_current"]

@@ -78,12 +78,21 @@ def _about_energies(model: Model, plan: Plan, occupation: Occupation, m: Minima,
             f"to {m.highest:.4f} eV: outside of them the model has no states; is the Fermi energy right?"
         )
     coldest, unseen = float(occupation.kT.min()), m.unseen(occupation)
+    crossed = occupation.mu[occupation.crossed(*m.band_ranges)]  # gaps are in the bars, see `hidden`
+    unknown = np.zeros(0) if sums.rows is None else np.intersect1d(sums.rows.mu_unknown, crossed)
     if plan.has_surface and unseen.any() and sums.on_points:
         yield (
             f"at {unseen.sum()} of {len(unseen)} values of mu no state of the mesh lies within {NEAR_FERMI:g} kT "
             f"({coldest:.2g} eV at the lowest temperature) though "
-            "bands cross mu: Fermi-surface terms are missed there, and so is their error; take a "
-            "denser mesh or a higher temperature"
+            "bands cross mu: Fermi-surface terms are missed there, and their error bars are "
+            f"{'zero or' if len(unknown) else 'made of'} those of other mu; take a denser mesh or a higher temperature"
+        )
+    elif sums.rows is not None and len(unknown):
+        yield (
+            f"bands cross mu between the points of the mesh ({unknown[0]:.4f} eV, {len(unknown)} values of mu), and no state at a "
+            f"point is near any mu within {sums.rows.step:.2g} eV, by which energies change from one point to the next: neither "
+            "the numbers nor their error bars know of that Fermi surface; take a denser mesh, a tolerance, a higher "
+            "temperature, or more values of mu about it"
         )
 
 

@@ -22,12 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.arrays import add_product
+from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.channels import Channels, combinations, make_channels, whole
+from wannier_spin.integrals.fermi_points import FermiPoints, half_changes
 from wannier_spin.integrals.hidden import Beside, NearestGaps, mesh_axes
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.adaptive import DOUBT
-from wannier_spin.integration.decay import NEIGHBOURS, about, at_shortest, lift, mixed
+from wannier_spin.integration.decay import NEIGHBOURS, about, at_shortest, expected, mixed, unknown
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.stars import Stars, stars
 from wannier_spin.model import TightBindingModel
@@ -37,13 +39,14 @@ from wannier_spin.symmetry import Operation, SiteGroup
 
 Real = NDArray[np.float64]
 ENOUGH, LEAST_SCAN = 8, 12  # values of mu: a scan of fewer is made so long by further ones within the window, which may differ much
-LEAST_SAMPLE = 24  # points of a sample
+LEAST_SAMPLE = 48  # points of a sample
 AUXILIARY = 0.6 * CUTOFF  # in kT: how far they are from mu; their tails are still inside the window
 AFFORDABLE = 9  # times n_bands^2: channels times points of a sample, a twentieth of what the geometry costs
 PROFILE, TEMPERATURES = 256, 4  # points of a profile, and temperatures
 DENSE = 2.0  # in kT: distances of mu below which nothing lies between
 PROBES = 2  # combinations of each response
 BESIDE = 3.0**0.5  # times the rows of the mu about each one, which are at most as large as its own
+MOST = 1e3  # times its own size: an estimate is raised at most so far, what is farther is in the rows of the mu about it
 SEED = 14
 
 
@@ -73,13 +76,14 @@ class Judged:
 class Bars:
     """What a mesh sums for its bars: Fourier sums, and what small gaps between its points may hide.
 
-    spacings, axes : of the mesh, and of what a point of it stands for, see `hidden.mesh_axes`. step : what an energy changes by
-    from one point to the next, eV (root mean square). invariant : coordinates of what the group leaves; None: no group.
+    spacings, axes, n_points : of the mesh, and of what a point of it stands for, see `hidden.mesh_axes`. step : what an energy
+    changes by from one point to the next, eV (root mean square). invariant : coordinates of what the group leaves; None: no group.
     """
 
     stars: Stars
     spacings: Real
     axes: Real
+    n_points: int
     step: float
     plan: Plan
     judged: Judged
@@ -100,11 +104,11 @@ class Bars:
             return None
         spacings = mesh.spacings(model.lattice)
         axes = mesh_axes(spacings, [op.rotation for op in judged.operations])
-        found_for = (found, spacings, axes, _step(model, axes), plan, judged)
+        found_for = (found, spacings, axes, mesh.n_points, _step(model, axes), plan, judged)
         most = max(AFFORDABLE * model.n_bands**2 // max(plan.n_channels, 1), LEAST_SAMPLE)
         if scan.n_points <= most:
             return cls(*found_for, subset(scan, scan.n_points, scan.shape[1]), None, invariant)
-        sample = subset(scan, most, max(most // max(scan.shape[0], LEAST_SCAN), 1))
+        sample = subset(scan, most, max(most // LEAST_SCAN, 1))  # what is seen of a Fermi surface depends on T
         if sample.dense(DENSE) and len(sample.temperatures) == scan.shape[1]:
             return cls(*found_for, sample, None, invariant)
         return cls(*found_for, sample, subset(scan, PROFILE, TEMPERATURES, sample), invariant)
@@ -139,7 +143,26 @@ class Bars:
 
     @property
     def size(self) -> int:
-        return sum(math.prod(shape) for shape in self.shapes)
+        return sum(math.prod(shape) for shape in self.shapes) + sum(one.size for one in self._fermi_points)
+
+    @cached_property
+    def _fermi_points(self) -> tuple[FermiPoints, ...]:
+        """Of the sample, and of the profile."""
+        scans = (self.at_sample,) if self.at_profile is None else (self.at_sample, self.at_profile)
+        return tuple(FermiPoints(scan, self.step) for scan in scans)
+
+    def _parts(self, total: Real) -> tuple[Real, Real, list[Real]]:
+        """Views of sums (size,): of the sample and of the profile (`shapes`), and counts (2, w) of both."""
+        of_sample, of_profile = self.shapes
+        ends = np.cumsum([math.prod(of_sample), math.prod(of_profile), *(one.size for one in self._fermi_points)])
+        sample, profile, *counts = np.split(total, ends[:-1])
+        return sample.reshape(of_sample), profile.reshape(of_profile), [one.reshape(2, -1) for one in counts]
+
+    def count(self, total: Real, geometry: BandGeometry, weights: Real) -> None:
+        """Add to the sums (size,) how many of these points are near mu, with their weights (k,)."""
+        halves = half_changes(geometry, self.axes)
+        for points, counts in zip(self._fermi_points, self._parts(total)[2], strict=True):
+            counts += points.counted(geometry.group_energies, halves, weights)
 
     @cached_property
     def _probes(self) -> tuple[Real, Real]:
@@ -176,25 +199,25 @@ class Bars:
         """Add points to the sums (size,): phases of the stars times weights (rows,k), what hides beside them, energies (k,n),
         densities (k,n,c_sea), (k,n,c_surface). Returns the sums over bands at each of them (k, points of the sample, channels).
         """
-        of_sample, of_profile = self.shapes
+        sums, profile, _ = self._parts(total)
         by_point = self.at_sample.sums_by_point(energies, sea, surface)
-        sums = total[: math.prod(of_sample)].reshape(of_sample)
         add_product(sums[:-1].reshape(len(phases), -1), phases, by_point.reshape(len(by_point), -1))
         sums[-1, :, : sea.shape[-1]] += beside.sum
         if self.at_profile is None:
             return by_point
         probes = self._probes
         both = self.at_profile.sums_by_point(energies, sea @ probes[0], surface @ probes[1])
-        probed = both[..., : of_profile[2]]
+        n_probes = profile.shape[2]
+        probed = both[..., :n_probes]
         if surface.shape[2]:
-            probed = probed + both[..., of_profile[2] :]
-        total[math.prod(of_sample) :] += (phases @ probed.reshape(len(probed), -1)).ravel()
+            probed = probed + both[..., n_probes:]
+        profile += (phases @ probed.reshape(len(probed), -1)).reshape(profile.shape)
         return by_point
 
     def rows(self, means: Real, density: float) -> Rows:
         """From the means over the mesh (size,)."""
-        of_sample, of_profile = self.shapes
-        sums = means[: math.prod(of_sample)].reshape(of_sample) * density
+        means_of_sample, means_of_profile, counts = self._parts(means)
+        sums = means_of_sample * density
         if self._reduced is not None:
             sums = self._reduced.expand(sums)
         elif self.invariant is not None:
@@ -203,53 +226,78 @@ class Bars:
         by_mu = outer.reshape(len(outer), *self.at_sample.shape, -1)
         around = self.at_sample.along_mu(partial(mixed, by_mu, reach=self.step, seed=SEED)).reshape(outer.shape)
         of_around = self._combined(around)
-        at_profile = means[math.prod(of_sample) :].reshape(of_profile) * density
+        at_profile = means_of_profile * density
         factors, halves = {}, {}
         for number, (name, components) in enumerate(self._combined(sums[:-1]).items()):
             fall = Fall.of(self, self.at_sample, name, components)
             size, beside = (_size(x, fall.factors) for x in (components[self.stars.outer_rows], of_around[name]))
-            lifted = self._lifted(self.at_sample, size)
-            if self.profile is None:
-                growth, raised, halves[name] = np.ones(len(point)), lifted[point], fall.of_half[point]
-            else:
-                probes = at_profile[..., number * PROBES : (number + 1) * PROBES]
-                growth, raised, halves[name] = self._to_scan(name, probes)
-            share = BESIDE * np.minimum(1 / lifted, np.divide(size, beside, out=np.zeros_like(size), where=beside > 0))
-            own, shared = ((fall.factors * x)[:, point] * raised for x in (np.ones_like(share), share))
-            factors[name] = np.concatenate([own, shared, DOUBT * growth[None]])
-        return Rows(np.concatenate([outer, around, sums[-1:]])[:, :n], point, factors, halves)
+            found = Sizes(size, self._expected(self.at_sample, size, counts[0]), fall.of_half)
+            here = of_sample = found[point]
+            if self.profile is not None:
+                here, of_sample = self._at_scan(name, at_profile[..., number * PROBES : (number + 1) * PROBES], counts[1])
+            share = BESIDE * np.minimum(_ratio(found.expected, beside)[point], 1) * _ratio(here.expected, of_sample.expected)
+            raised = np.minimum(_ratio(here.expected, of_sample.size), MOST)
+            doubt = DOUBT * _ratio(here.size, of_sample.size)
+            factors[name] = np.concatenate([*(fall.factors[:, point] * x for x in (raised, share)), doubt[None]])
+            halves[name] = here.of_half
+        where = self._mu_unknown(*((self.at_sample, counts[0]) if self.at_profile is None else (self.at_profile, counts[1])))
+        return Rows(np.concatenate([outer, around, sums[-1:]])[:, :n], point, factors, halves, where, self.step)
 
-    def _lifted(self, scan: Occupation, size: Real) -> Real:
-        """Factors of `lift`: (w,) -> (w,)."""
-        return scan.along_mu(partial(lift, size.reshape(scan.shape), step=self.step)).ravel()
+    def _expected(self, scan: Occupation, size: Real, counts: Real) -> Real:
+        """At least the size, and what `expected` says: (w,). counts : (2, w) means over the mesh."""
+        found = partial(expected, size.reshape(scan.shape), step=self.step, **self._counts(scan, counts))
+        return np.maximum(size, scan.along_mu(found).ravel())
+
+    def _mu_unknown(self, scan: Occupation, counts: Real) -> Real:
+        """Values of mu of the scan itself at which, at some temperature, bars know nothing of a Fermi surface: (u,)."""
+        found = unknown(scan.mu, self.step, **self._counts(scan, counts)).any(axis=1)
+        return scan.mu[found & np.isin(scan.mu, self.sample.scan.mu)]
+
+    def _counts(self, scan: Occupation, counts: Real) -> dict[str, Real]:
+        """Points of the mesh (mu, T) from their means (2, w)."""
+        seen, crossed = np.maximum(self.n_points * counts, 0.0).reshape(2, *scan.shape)
+        return {"seen": seen, "crossed": crossed}
 
     def _combined(self, rows: Real) -> dict[str, Real]:
         """Components of every response from rows (..., points, channels): (..., points, components)."""
         found = combinations(self.plan, rows.reshape(-1, rows.shape[-1]), self.judged.relaxation, self.judged.tau)
         return {name: x.reshape(*rows.shape[:-1], -1) for name, x in found.items()}
 
-    def _to_scan(self, name: str, probes: Real) -> tuple[Real, Real, Real]:
-        """By how much the bar of a response is larger at the points of the scan than at those of the sample that they have, without
-        and with what `lift` adds, and `Fall.of_half`: (w,) each. probes : (rows, points, PROBES) of the profile.
+    def _at_scan(self, name: str, probes: Real, counts: Real) -> tuple[Sizes, Sizes]:
+        """Of a response at the points of the scan, and at those of the sample that stand for them.
 
-        Between two points of the profile the larger one counts.
+        probes : (rows, points, PROBES) of the profile; counts : (2, points) of it. Between two points of the profile the larger
+        one counts.
         """
         assert self.profile is not None
         profile, sample = self.profile, self.sample
         fall = Fall.of(self, profile.occupation, name, probes)
         size = _size(probes[self.stars.outer_rows], fall.factors)
+        found = Sizes(size, self._expected(profile.occupation, size, counts), fall.of_half)
         colder = profile.temperatures.below(profile.scan.kT)
         before, after = (profile.position(levels, colder) for levels in profile.levels.around)
         at_sample = profile.position(
             np.searchsorted(profile.levels.own, sample.levels.own),
             np.searchsorted(profile.temperatures.own, sample.temperatures.own),
         )
-        reference = size[at_sample][sample.standing_for]
-        lifted = size * self._lifted(profile.occupation, size)
-        one = np.ones_like(reference)
-        larger = [np.maximum(x[before], x[after]) for x in (size, lifted, fall.of_half)]
-        growth, raised = (np.divide(x, reference, out=one.copy(), where=reference > 0) for x in larger[:2])
-        return growth, raised, larger[2]
+        return found[before].or_larger(found[after]), found[at_sample][sample.standing_for]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of all rows of a response at some points (w,): as they are, what is expected of them at least, and `Fall.of_half`."""
+
+    size: Real
+    expected: Real
+    of_half: Real
+
+    def __getitem__(self, points: NDArray[np.int64]) -> Sizes:
+        return Sizes(self.size[points], self.expected[points], self.of_half[points])
+
+    def or_larger(self, other: Sizes) -> Sizes:
+        """The larger of both, point by point."""
+        pairs = ((self.size, other.size), (self.expected, other.expected), (self.of_half, other.of_half))
+        return Sizes(*(np.maximum(*pair) for pair in pairs))
 
 
 @dataclass(frozen=True)
@@ -275,6 +323,11 @@ class Fall:
 def _size(components: Real, factors: Real) -> Real:
     """Root of the sum of squares over rows and components: (J, points, components), (J, points) -> (points,)."""
     return np.sqrt(((components * factors[..., None]) ** 2).sum(axis=(0, 2)))
+
+
+def _ratio(numbers: Real, others: Real) -> Real:
+    """One where there is nothing to compare with."""
+    return np.divide(numbers, others, out=np.ones_like(numbers), where=others > 0)
 
 
 def _step(model: TightBindingModel, axes: Real) -> float:

@@ -270,6 +270,7 @@ class _MeshSums:
                     phases = self.bars.stars.phases(batch, self.source.axes) * weights
                     beside = self._beside(k, batch.weights, geometry, sea)
                     by_point = self.bars.add(further[: self.bars.size], phases, beside, geometry.group_energies, sea, surface)
+                    self.bars.count(further[: self.bars.size], geometry, weights)
                     if self.profile is not None:
                         self.profile.add(further[self.bars.size :], phases, geometry)
                     if self.watch is not None:

@@ -29,13 +29,16 @@ NEAR_FERMI = 5.0  # in kT: states that a Fermi-surface term sees
 class Rows:
     """Contributions to the errors of a mesh, see `bars`: rows (J, points, channels) of a sample of the scan; for every point of
     the scan which of them it has; by response its factors (J, w), and what its difference from the mesh of half the density counts
-    (w,), none where that is not one of its rows.
+    (w,), none where that is not one of its rows. mu_unknown : (u,) eV, at which a Fermi surface lies between the points and nothing
+    within `step`, by which energies change from one point to the next, tells of it.
     """
 
     sample: Real
     of_point: NDArray[np.int64]
     factors: dict[str, Real]
     halves: dict[str, Real] = field(default_factory=dict)
+    mu_unknown: Real = field(default_factory=lambda: np.zeros(0))
+    step: float = 0.0
 
 
 @dataclass(frozen=True)

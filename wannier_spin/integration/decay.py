@@ -20,8 +20,10 @@ NEIGHBOURS = 5  # values of mu that tell a decay at least, be they ever so far
 NEGLIGIBLE = 1e-6  # of the largest amplitude: its decay says nothing
 MEASURED = 0.5  # of the power, where it is less than that of a Fermi surface: the rest is the latter
 FAST = 2.0  # times the root mean square of velocities: what is fastest falls off last
-HOTTEST = 4.0  # x at D: for larger ones the fall is not believed
-MOST = 10.0  # an estimate is lifted at most by so much
+HOTTEST = 4.0  # x at D: where it is larger the windows know of the fall, and what they do not show is not there
+FEW = 3.0  # points near mu: fewer do not tell how large coefficients are
+CELLS = 4.0  # that mu crosses: fewer are the tail of a gap
+UNSEEN = 1e-3  # of what a point near mu counts: one whose cell mu crosses, where there is no other
 _TINY = np.finfo(float).tiny
 
 
@@ -55,10 +57,13 @@ def thermal(x: Real) -> Real:
 
 
 def at_shortest(kT: Real, step: float) -> Real:
-    """x of `thermal` at the shortest D, pi kT |D|/v: (m,). kT (m,) and step, what an energy changes by from one point of a mesh to
-    the next, in eV.
+    """x of `thermal` at the shortest D, pi kT |D|/v, as far as the windows do not show what it makes of amplitudes: (m,).
+
+    kT (m,) and step, what an energy changes by from one point of a mesh to the next, in eV. Above HOTTEST less and less is left:
+    amplitudes that go on like a power there are those of crossings of bands, not of a Fermi surface.
     """
-    return np.minimum(2 * np.pi**2 * kT / max(FAST * step, 1e-12), HOTTEST)
+    x = 2 * np.pi**2 * kT / max(FAST * step, 1e-12)
+    return np.minimum(x, HOTTEST**2 / np.maximum(x, HOTTEST))
 
 
 def octaves_to(octaves: float, decay: Real, power: float, x: Real) -> Real:
@@ -85,18 +90,33 @@ def with_farther(lengths: Real, kept: Real, power: float, x: Real) -> Real:
     return np.sqrt(np.maximum(squares(lengths) / squares(kept), 1.0))
 
 
-def lift(size: Real, energies: Real, step: float) -> Real:
-    """Factors that keep estimates from pinching to zero where Fourier coefficients change their sign between two values of mu.
+def expected(size: Real, energies: Real, step: float, seen: Real, crossed: Real) -> Real:
+    """How large estimates are at least, by those at the mu within a step of energies from one point to the next: (m, T).
 
-    Along the scan they oscillate with a period of about the step of energies from one point of the mesh to the next, `step`, and
-    the error with another phase. An estimate is at least the geometric mean of all within that distance, but no more than MOST
-    times itself: what is smaller is not so by a pinch, but by a gap. size : (mu, T); energies : the values of mu.
+    Along a scan Fourier coefficients oscillate with a period of about that step, and the error with another phase: an estimate that
+    pinches is not known to be small, and is at least the geometric mean of those about it. Where the Fermi surface lies between the
+    points, an estimate says nothing: each one counts as much as points have seen of its own Fermi surface. The fewer a mu has of
+    its own, the more their mean square counts in place of the geometric mean, and the more it has to be, up to twice.
+
+    size : (m, T). energies : the values of mu. seen, crossed : (m, T), of points of the mesh, see `integrals.fermi_points`: without
+    cells that mu crosses there is a gap, and nothing is expected.
     """
     counts = size > NEGLIGIBLE * size.max(axis=0)
-    logarithm = np.log(np.where(counts, size, 1.0))
     near = (np.abs(energies[:, None] - energies) <= step).astype(float)
-    typical = np.exp(near @ logarithm / np.maximum(near @ counts, 1))
-    return np.clip(np.divide(typical, size, out=np.ones_like(size), where=counts), 1.0, MOST)
+    weights = np.where(counts, seen + UNSEEN * crossed, 0.0)
+    number = np.maximum(near @ weights, _TINY)
+    squares = np.where(counts, size, 1.0) ** 2
+    geometric = near @ (weights * np.log(squares)) / number
+    mean = np.log(np.maximum(near @ (weights * squares) / number, _TINY))
+    blind = FEW / (FEW + seen)
+    found = np.exp((1 - blind) * geometric + blind * mean) * (1 + blind) * np.minimum(crossed / CELLS, 1.0)
+    return np.asarray(np.sqrt(np.where(near @ weights > 0, found, 0.0)))
+
+
+def unknown(energies: Real, step: float, seen: Real, crossed: Real) -> NDArray[np.bool_]:
+    """Where bands cross mu and no point is near any mu within a step: `expected` knows nothing there. (m, T), see there."""
+    near = (np.abs(energies[:, None] - energies) <= step).astype(float)
+    return np.asarray((crossed >= CELLS) & (near @ seen < 1))
 
 
 def mixed(rows: Real, energies: Real, reach: float, seed: int) -> Real:

@@ -1,0 +1,54 @@
+"""How many points of a mesh are near a Fermi surface, and how many cells it crosses; bars where it lies between the points."""
+
+import numpy as np
+import pytest
+
+import wannier_spin as ws
+from wannier_spin.integrals.fermi_points import NEAR, NEAR_COLD, FermiPoints
+from wannier_spin.occupation import Occupation
+
+pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse meshes
+
+
+def counted(mu, kT, step, energies, halves, weights):
+    found = FermiPoints(Occupation(np.array(mu), np.array(kT)), step).counted(energies, halves, weights)
+    return found.reshape(2, len(mu), len(kT))
+
+
+def test_counts_one_by_one():
+    random = np.random.default_rng(4)
+    energies, halves, weights = random.normal(size=(50, 3)), random.uniform(0, 0.3, (50, 3)), random.uniform(size=50)
+    mu, kT, step = [0.4, -0.3, 0.1], [0.02, 0.0], 0.5
+    found = counted(mu, kT, step, energies, halves, weights)
+    for i, x in enumerate(mu):
+        for j, t in enumerate(kT):
+            near, distance = max(NEAR * t, NEAR_COLD * step), np.abs(energies - x)
+            expected = [(weights[:, None] * (distance < reach)).sum() for reach in (near, halves + NEAR * t)]
+            assert expected[1] > 0 and (expected[0] > 0 or not t)
+            assert found[:, i, j] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_linear_band_is_crossed_once_and_a_gap_never():
+    """v k on N points: one cell holds mu wherever it is; 4 kT N/v points are near it."""
+    n, v, kT = 1000, 2.0, 0.05
+    k = (np.arange(n) + 0.3) / n
+    bands = np.stack([v * k, v * k + 3], axis=1)
+    found = counted([0.7, 1.234, 2.5], [kT, 0.0], v / n, bands, np.full((n, 2), v / n / 2), np.ones(n))
+    assert found[1, :2, 1] == pytest.approx(1)
+    assert found[0, :2, 0] == pytest.approx(2 * NEAR * kT * n / v, abs=1)
+    assert not found[:, 2].any()
+
+
+@pytest.mark.parametrize("name", ["spin_hall", "nonlinear_extrinsic_spin_magnetization"])
+def test_bars_of_a_fermi_surface_between_the_points(name):
+    """Spheres about Weyl nodes that no point of the mesh is near: sums see nothing there, f' is zero, and bars are not."""
+    model, mu = ws.models.weyl(), np.linspace(0.1, 0.5, 9)
+    coarse, fine = (ws.compute(model, name, grid=(n, n, n), mu=mu, temperature=30.0)[name] for n in (12, 26))
+    pocket = mu < 0.24
+    largest, bars = np.abs(fine.values).max(), coarse.error[pocket, 0]
+    error = np.abs(coarse.values - fine.values)[pocket, 0]
+    known = np.abs(fine.values).max(axis=(0, 1)) > 1e-3 * largest
+    assert known.any() and error.max() > 1e-3 * largest
+    if name.startswith("nonlinear"):
+        assert np.abs(coarse.values[pocket]).max() < 1e-12 * largest
+    assert (bars.reshape(len(bars), -1).max(axis=1) > 0.1 * np.abs(fine.values)[pocket].max()).all()
