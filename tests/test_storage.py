@@ -14,6 +14,7 @@ import wannier_spin as ws
 from wannier_spin.errors import InputError
 from wannier_spin.results import KIND
 from wannier_spin.storage import check_writable, read_tree, write_tree
+from wannier_spin.storage.schema import Array, Each, Schema, Value, check_tree
 
 
 def same(a: object, b: object) -> bool:
@@ -255,3 +256,47 @@ def test_unknown_response_names_what_is_there(result: ws.ResultSet) -> None:
         result["edelstien"]
     assert "edelstien" not in result
     assert len(result) == 4
+
+
+# --- what a tree is held against -------------------------------------------------------------------------------------------
+
+SCHEMA = Schema(
+    {
+        "x": Array("f", (("n", 3),), finite=True),
+        "w": Array("iu", (("n",), ()), optional=True),
+        "name": Value((str,)),
+        "parts": Each(Array("f", ((2,),)), least=2),
+    },
+    exact=True,
+)
+TREE = {"x": np.ones((4, 3)), "w": np.arange(4), "name": "a", "parts": {"one": np.zeros(2), "two": np.full(2, np.nan)}}
+X = np.ones((4, 3))
+X[2, 1] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({}, None),
+        ({"w": np.int64(3)}, None),
+        ({"x": X}, "'x' has NaN or infinity"),  # one number of many
+        ({"x": np.ones((4, 2))}, r"'x' has the shape \(4, 2\), expected"),
+        ({"x": np.ones((4, 3), int)}, "'x' has whole numbers, expected real numbers"),
+        ({"w": np.arange(3)}, r"'w' has the shape \(3,\), expected"),  # not as many as x
+        ({"x": [1.0]}, "'x' is no array"),
+        ({"x": None}, "'x' is missing"),
+        ({"w": None}, None),
+        ({"more": 1}, "'more' is unknown"),
+        ({"parts": {"one": np.zeros(2)}}, "'parts' has 1 members, expected at least 2"),
+        ({"parts": {"one": np.zeros(2), "two": np.zeros(3)}}, r"'parts/two' has the shape \(3,\), expected \(2"),
+        ({"parts": 3}, "'parts' is no group"),
+        ({"name": 3}, "'name'"),
+    ],
+)
+def test_what_is_wrong_with_a_tree_is_named(change: dict[str, object], fault: str | None) -> None:
+    tree = {name: value for name, value in (TREE | change).items() if value is not None}
+    if fault is None:
+        check_tree("a file", tree, SCHEMA, "make it again")
+        return
+    with pytest.raises(InputError, match=f"^a file: {fault}.*; make it again$"):
+        check_tree("a file", tree, SCHEMA, "make it again")

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from wannier_spin.errors import Interrupted
 from wannier_spin.integrals.algorithm import Control, Execution, Integral, Round
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.mesh import OnMesh
-from wannier_spin.integrals.meshes import GROWTH, first_mesh, length_of, mesh_of, next_mesh
+from wannier_spin.integrals.meshes import FIRST_POWER, GROWTH, POWERS, _power, first_mesh, length_of, mesh_of, next_mesh
 from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.stages import Stage
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.integration.superlattice import Superlattice
 from wannier_spin.occupation import Occupation
@@ -265,3 +267,19 @@ def test_resuming_with_skewed_meshes(tmp_path: Path) -> None:
 def integral(model: ws.TightBindingModel, group: Sequence[Operation] = ()) -> Integral:
     plan = Plan((ws.responses.get("spin_hall"),), "spin", (), "full")
     return Integral(model, plan, Occupation(np.array([0.1]), np.array([0.1])), 1e-4, "adiabatic", 1.0, {"spin_hall": 1.0}, group)
+
+
+def test_the_power_is_that_of_the_last_meshes() -> None:
+    """Three of them; of several bars the one that decreases most slowly."""
+    integral = SimpleNamespace(model=ws.models.rashba_exchange())
+
+    def stage(n: int, *bars: float) -> Stage:
+        return Stage(Superlattice((n, n, 1)), n * n, 0.0, np.array(bars))
+
+    stages = [stage(10, 9.0, 9.0), *(stage(n, n**-2.0, n**-3.5) for n in (20, 30, 44))]
+    assert _power(integral, stages[:1]) == FIRST_POWER
+    for several in (stages, stages[1:], stages[2:]):
+        assert _power(integral, several) == pytest.approx(2.0, rel=1e-9, abs=0)
+    assert _power(integral, [stage(10, 1.0), stage(20, 2.0)]) == POWERS[0]
+    assert _power(integral, [stage(10, 1.0), stage(20, 1e-9)]) == POWERS[1]
+    assert _power(integral, [stage(10, np.nan, 1.0), stage(20, 1.0, 1 / 8)]) == pytest.approx(3.0, rel=1e-9, abs=0)
