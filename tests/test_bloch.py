@@ -324,3 +324,21 @@ def test_hoppings_along_one_axis(axis):
     expected = np.linalg.eigvalsh((phases[:, :, None, None] * model.hamiltonian_R).sum(axis=1))
     assert np.ptp(expected, axis=0).max() > 0.005
     assert np.abs(energies_at(model, k) - expected).max() < 1e-12
+
+
+@pytest.mark.parametrize("position", [True, False])
+@pytest.mark.parametrize("second_order", [True, False])
+def test_batches_one_after_the_other(position, second_order):
+    """Joined they are the whole; what is done to each array is done to all, and what is not there stays so."""
+    k = np.random.default_rng(2).random((6, 3))
+    source = BlochSum(random_model(position=position), second_order=second_order)
+    whole = matrices(source.at_points(k))
+    parts = [source.at_points(k[i:j]) for i, j in ((0, 3), (3, 4), (4, 6))]
+    found = matrices(BlochMatrices.joined(parts))
+    assert found.keys() == whole.keys() == matrices(parts[0].each(lambda X: 2 * X)).keys()
+    for name, X in whole.items():
+        assert same(found[name], X), name
+        assert np.array_equal(matrices(parts[0].each(lambda X: 2 * X))[name], 2 * matrices(parts[0])[name])
+        assert np.abs(X).max() > 0
+    assert BlochMatrices.joined(parts[:1]) is parts[0]
+    assert len(list(parts[0].arrays())) == len(whole)

@@ -44,3 +44,13 @@ def test_machine_code_and_numpy_agree(d: int) -> None:
     np.testing.assert_allclose(at_once, singly, rtol=1e-13, atol=1e-17)
     assert (at_once[:, x < -40] == 0).all()
     assert np.isnan(fermi_integrals(d, np.full(COMPILED_FROM, np.nan))).all()
+
+
+def test_boxes_without_width_at_zero_temperature():
+    """A step, half of it at the step itself, where -f' is infinite; beside one with widths."""
+    distance, spread = np.array([[-0.3, 0.0, 0.4, 0.0]]), np.array([[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.2, 0.1]])
+    x, share, density = box_means(distance, 0.0, spread, fermi_integrals)
+    assert x[0] * 0.2 == pytest.approx(distance[0], abs=1e-15)
+    assert share[0].tolist() == [0.0, 0.5, 0.0, 0.5]
+    assert density[0, :3].tolist() == [0.0, np.inf, 0.0]
+    assert density[0, 3] == pytest.approx(1 / 0.4, rel=1e-12, abs=0)  # a box of half widths 0.2 and 0.1: flat in the middle

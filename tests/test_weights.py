@@ -144,3 +144,12 @@ def test_checkpoints_of_two_weights(tmp_path):
     again = compute(SHEET, names, tolerance=0.3, mu=0.1, temperature=T, control=replace(control, resume=True))
     for name in names:
         assert np.array_equal(first[name].values, again[name].values)
+
+
+def test_entropy_of_states():
+    """-k_B (f ln f + (1 - f) ln (1 - f)), zero without temperature."""
+    occupation, energies = Entropy(np.array([0.1]), np.array([0.02, 0.0])), np.array([0.05, 0.1, 0.17])
+    f = 1 / (1 + np.exp((energies - 0.1) / 0.02))
+    found = occupation.fermi(energies)
+    assert found[0] == pytest.approx(-BOLTZMANN * (f * np.log(f) + (1 - f) * np.log(1 - f)), rel=1e-9, abs=0)
+    assert found[1].tolist() == [0.0, 0.0, 0.0]
