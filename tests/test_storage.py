@@ -260,7 +260,7 @@ def test_unknown_response_names_what_is_there(result: ws.ResultSet) -> None:
 
 # --- what a tree is held against -------------------------------------------------------------------------------------------
 
-SCHEMA = Schema(
+ASKED = Schema(
     {
         "x": Array("f", (("n", 3),), finite=True),
         "w": Array("iu", (("n",), ()), optional=True),
@@ -269,9 +269,9 @@ SCHEMA = Schema(
     },
     exact=True,
 )
-TREE = {"x": np.ones((4, 3)), "w": np.arange(4), "name": "a", "parts": {"one": np.zeros(2), "two": np.full(2, np.nan)}}
-X = np.ones((4, 3))
-X[2, 1] = np.nan
+HELD = {"x": np.ones((4, 3)), "w": np.arange(4), "name": "a", "parts": {"one": np.zeros(2), "two": np.full(2, np.nan)}}
+WITH_NAN = np.ones((4, 3))
+WITH_NAN[2, 1] = np.nan
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ X[2, 1] = np.nan
     [
         ({}, None),
         ({"w": np.int64(3)}, None),
-        ({"x": X}, "'x' has NaN or infinity"),  # one number of many
+        ({"x": WITH_NAN}, "'x' has NaN or infinity"),  # one number of many
         ({"x": np.ones((4, 2))}, r"'x' has the shape \(4, 2\), expected"),
         ({"x": np.ones((4, 3), int)}, "'x' has whole numbers, expected real numbers"),
         ({"w": np.arange(3)}, r"'w' has the shape \(3,\), expected"),  # not as many as x
@@ -294,9 +294,9 @@ X[2, 1] = np.nan
     ],
 )
 def test_what_is_wrong_with_a_tree_is_named(change: dict[str, object], fault: str | None) -> None:
-    tree = {name: value for name, value in (TREE | change).items() if value is not None}
+    tree = {name: value for name, value in (HELD | change).items() if value is not None}
     if fault is None:
-        check_tree("a file", tree, SCHEMA, "make it again")
+        check_tree("a file", tree, ASKED, "make it again")
         return
     with pytest.raises(InputError, match=f"^a file: {fault}.*; make it again$"):
-        check_tree("a file", tree, SCHEMA, "make it again")
+        check_tree("a file", tree, ASKED, "make it again")
