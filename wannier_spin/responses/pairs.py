@@ -239,15 +239,15 @@ class BandPairs:
 
     def re_of_velocity(self, X: Complex, kernel: Real) -> Real:
         """Re sum_m X^d_mn v^b_nm kernel_nm of a Hermitian X: (k,n,d,o,m), (k,n,1,m) -> (k,n,b,d,o)."""
-        return np.moveaxis(row_trace(X, kernel * self.v), -1, 2)
+        return row_trace(kernel * self.v, X)
 
     def im_of_velocity(self, X: Complex, kernel: Real) -> Real:
         """Im sum_m X^d_mn v^b_nm kernel_nm of a Hermitian X: (k,n,d,o,m), (k,n,1,m) -> (k,n,b,d,o)."""
-        return np.moveaxis(row_trace(X, -1j * kernel * self.v), -1, 2)
+        return row_trace(-1j * kernel * self.v, X)
 
     def with_velocity(self, X: Complex, kernel: Real) -> Real:
         """sum_m Re[X^b_nm v^d_mn + X^d_nm v^b_mn] kernel_nm: (k,b,o,n,m), (k,n,1,m) -> (k,n,b,d,o)."""
-        half = np.moveaxis(row_trace(rows(X), self.v * kernel), -1, 3)
+        half = row_trace(self.v * kernel, rows(X))  # v^d_mn X^b_nm: (k,n,d,b,o)
         return np.asarray(half + half.swapaxes(2, 3))
 
     def _direct(self, which: str | Observable, right: Callable[[Complex], Complex]) -> Real:
