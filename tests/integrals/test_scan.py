@@ -74,6 +74,9 @@ def test_a_table_is_made_where_it_is_worth_while() -> None:
     many = Occupation(np.linspace(-1, 1, WORTH), np.array([0.1]))
     assert isinstance(make_scan(many, 10**6), ByEnergy)
     assert isinstance(make_scan(many, 10), ByState)  # too few points in k
+    least = ByEnergy(many, windows(many, 10**6)).least_run
+    assert isinstance(make_scan(many, int(0.9 * least), 10**4), ByState)  # many densities: the size of the table counts
+    assert isinstance(make_scan(many, least // 20, 1), ByEnergy)  # one: the weights do
     for kT in (0.03, 0.1):
         few = Occupation(np.linspace(-1, 1, WORTH - 1), np.array([kT]))
         assert isinstance(make_scan(few, 10**6), ByState)

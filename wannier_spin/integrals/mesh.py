@@ -83,7 +83,8 @@ class OnMesh:
         oriented = mesh.transposed(source.axes)
         source.planes.expect(oriented.first_axis)
         bars = Bars.of(model, mesh, dense, judged, invariant, occupation) if self.bars else None
-        scan, density, watch = make_scan(occupation, most), 1 / cell_volume(model), None
+        summed_channels = dense.n_channels if channels is None else channels.sea.shape[1] + channels.surface.shape[1]
+        scan, density, watch = make_scan(occupation, most, summed_channels), 1 / cell_volume(model), None
         if wanted is not None and bars is not None and spectrum is None:
             watch = Watch.of(integral.channels(wanted), density / mesh.n_points, bars.sample.occupation.n_points)
         weigh = (lambda k: outside(self.bumps, k)) if self.bumps else None

@@ -22,7 +22,8 @@ Real = NDArray[np.float64]
 ORDER = 16  # coefficients of a window
 WORTH = 3 * ORDER  # (mu, T) points from which a table is cheaper than weights
 LARGEST = 8  # rows of a table for each (mu, T) point, at most: it shall not be larger than what it is made for
-COSTS = 32  # points in k: what adding one more row to a sum costs, in weights of one (mu, T) point
+COSTS = 32  # points in k: what adding one more row to a sum costs, in sums of one (mu, T) point
+WEIGHT = 100  # channels: what a weight of a state costs besides, in additions of one density
 PIECE = 64  # windows at once
 _ANGLES = (np.arange(ORDER) + 0.5) * np.pi / ORDER
 
@@ -73,11 +74,12 @@ class ByState:
 class ByEnergy:
     """Chebyshev moments in windows of energy; the first row is the sum over all states below the first window.
 
-    edges : (windows + 1,), ascending.
+    edges : (windows + 1,), ascending. channels : how many densities are summed; None: many.
     """
 
     occupation: Occupation
     edges: Real
+    channels: int | None = None
 
     @property
     def rows(self) -> int:
@@ -85,7 +87,8 @@ class ByEnergy:
 
     @property
     def least_run(self) -> int:
-        return COSTS * self.rows // self.occupation.n_points
+        share = 1.0 if self.channels is None else self.channels / (self.channels + WEIGHT)
+        return int(COSTS * share * self.rows) // self.occupation.n_points
 
     def add(self, total: Real, energies: Real, factors: Real, sea: Real, surface: Real) -> None:
         """See `Scan`."""
@@ -126,15 +129,15 @@ def series(values: NDArray[Any], edges: Real) -> NDArray[Any]:
     return np.asarray(values.reshape(-1, len(edges) - 1, ORDER) @ to_series.T).reshape(len(values), -1)
 
 
-def make_scan(occupation: Occupation, longest_run: int) -> ByState | ByEnergy:
-    """The cheaper way for an occupation, and sums over runs of at most so many points in k."""
+def make_scan(occupation: Occupation, longest_run: int, channels: int | None = None) -> ByState | ByEnergy:
+    """The cheaper way for an occupation, and sums of so many densities over runs of at most so many points in k."""
     by_state = ByState(occupation)
     if occupation.n_points < WORTH or not occupation.kT.min() > 0:
         return by_state
     edges = windows(occupation, LARGEST * occupation.n_points // ORDER)
     if edges is None:
         return by_state
-    by_energy = ByEnergy(occupation, edges)
+    by_energy = ByEnergy(occupation, edges, channels)
     return by_energy if by_energy.least_run <= longest_run else by_state
 
 
