@@ -89,3 +89,17 @@ def test_forbidden_responses_are_exact_zeros(example_inputs: Path) -> None:
     assert np.abs(used["spin_hall"].values - every["spin_hall"].values).max() < 1e-2 * size  # the model has the group to 1e-3
     for name in names[1:]:
         assert not used[name].values.any() and not used[name].error.any()
+
+
+def test_a_selection_takes_the_memory_of_what_is_left() -> None:
+    """What a batch is sized by: of everything the plan's numbers, of one block fewer."""
+    names = ("spin_hall", "edelstein", "nonlinear_intrinsic_spin_current")
+    plan = Plan(tuple(RESPONSES[name] for name in names), "spin", ())
+    whole = Selection.of(plan)
+    for name in ("n_components", "n_channels", "has_surface", "derivatives", "held"):
+        assert getattr(whole, name) == getattr(plan, name)
+    columns = np.zeros((plan.n_channels, 1))
+    columns[plan.places["L0"].start] = 1.0  # the first component of the spin current or of the spin
+    few = Selection.of(plan, columns)
+    assert (few.n_components, few.n_channels) in {(9, 27), (3, 9)}
+    assert not few.has_surface and not few.derivatives and not few.held

@@ -241,7 +241,8 @@ class _MeshSums:
         summed = sums * self.n_sums + self.n_further
         held = 3 * summed + 4 * self.occupation.n_points * self.plan.n_channels
         by_point = 0 if self.bars is None else sum(points * channels for _, points, channels in self.bars.shapes)
-        return batch_size(self.source, self.plan, self.occupation, memory, held, by_point)
+        work = self.plan if self.channels is None else self.channels.selection
+        return batch_size(self.source, work, self.occupation, memory, held, by_point)
 
     def mean(self, mesh: Mesh, most: int, execution: Execution) -> MeshMean:
         """Mean over the mesh, in batches of at most so many points."""

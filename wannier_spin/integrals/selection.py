@@ -57,6 +57,25 @@ class Selection:
     def derivatives(self) -> bool:
         return any(block(name).derivatives for name in self.wanted)
 
+    @property
+    def has_surface(self) -> bool:
+        return any(_at_surface(name) for name in self.wanted)
+
+    @property
+    def held(self) -> set[str]:
+        """The stacks of matrices (k,n,d,o,m) that the densities keep."""
+        return {block(name).holds for name in self.wanted} - {""}
+
+    @property
+    def n_components(self) -> int:
+        """Of all observables that are computed."""
+        return sum(o.n_components for o in dict.fromkeys(o for found in self.wanted.values() for o in found))
+
+    @property
+    def n_channels(self) -> int:
+        """Of what `densities` returns."""
+        return len(self.positions)
+
     def bloch_sum(self, model: TightBindingModel, basis: NDArray[np.int64] | None = None, most_bytes: float = np.inf) -> BlochSum:
         """The sums over R that are needed. basis : (3, 3), and most_bytes: see `BlochSum`."""
         needed = dict.fromkeys(o for found in self.wanted.values() for o in found)

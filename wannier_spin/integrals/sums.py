@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
-from wannier_spin.integrals.plan import Plan
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
 
@@ -158,7 +157,27 @@ class Load(Protocol):
         """Memory that is filled however few the points are."""
 
 
-def batch_size(source: Load, plan: Plan, occupation: Occupation, memory: float, held: int | None = None, by_point: int = 0) -> int:
+class Work(Protocol):
+    """What is computed of a point, and how much memory that takes: a `Plan`, or a `Selection` of one."""
+
+    @property
+    def n_components(self) -> int:
+        """Matrices (n, n) of all observables."""
+
+    @property
+    def n_channels(self) -> int:
+        """Densities of a state."""
+
+    @property
+    def has_surface(self) -> bool: ...
+    @property
+    def derivatives(self) -> bool: ...
+    @property
+    def held(self) -> set[str]:
+        """The stacks of matrices (k,n,d,o,m) that the densities keep."""
+
+
+def batch_size(source: Load, plan: Work, occupation: Occupation, memory: float, held: int | None = None, by_point: int = 0) -> int:
     """Points per batch that fit into the memory (GiB), at most what keeps the working set near the cache.
 
     held : numbers that are kept all the time; None: some sums of all channels. by_point : further numbers for each point.
