@@ -133,6 +133,8 @@ def test_the_difference_of_two_forms_is_there_where_all_its_blocks_are():
         assert edelstein.recipes(form, ("L1surf",))[SEA_MINUS_SURFACE] == edelstein.sea_minus_surface
         assert SEA_MINUS_SURFACE not in edelstein.recipes(form)
         assert SEA_MINUS_SURFACE not in hall.recipes(form, ("L1surf",))
+    assert edelstein.blocks("paper") == ("L1",)  # nothing else is computed for the printed form alone
+    assert edelstein.blocks("paper", ("L1surf",)) == ("L1", "L1dir")
     assert hall.direct == ()
     thermal = edelstein.thermal_record()
     assert (thermal.name, thermal.law, thermal.thermal) == ("thermal_edelstein", "M_a = alpha_ab d_b T", None)

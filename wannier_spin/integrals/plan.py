@@ -57,7 +57,7 @@ class Plan:
 
     def blocks_of(self, response: Response) -> tuple[str, ...]:
         """What is computed for a response; further blocks where their order in field and tau is the response's."""
-        own = response.blocks(self.form)
+        own = response.blocks(self.form, self.extra)
         extra = [BLOCKS[name] for name in self.extra] if any(name in BLOCKS for name in own) else []
         order, powers = response.tensor.field_order, response.tau_powers
         fitting = (block.name for block in extra if len(block.fields) == order and block.tau_power in powers)

@@ -160,9 +160,14 @@ class Response(Effect):
         difference = {name: full.get(name, 0.0) - self.surface.get(name, 0.0) for name in names}
         return {name: factor for name, factor in difference.items() if factor}
 
-    def blocks(self, form: Form) -> tuple[str, ...]:
-        """What is computed: for the paper's form its own blocks and the direct ones, else all."""
-        names = (*self.paper, *self.direct) if form == "paper" else (*self.paper, *(self.full or {}), *self.companions)
+    def blocks(self, form: Form, extra: Sequence[str] = ()) -> tuple[str, ...]:
+        """What is computed: for the paper's form its own blocks, and the direct ones where `extra` has those of `surface`, with
+        which the two forms are compared; else all.
+        """
+        names = (*self.paper, *(self.full or {}), *self.companions)
+        if form == "paper":
+            compared = self.surface is not None and set(self.surface) <= {*self.paper, *extra}
+            names = (*self.paper, *(self.direct if compared else ()))
         return tuple(dict.fromkeys(names))
 
     def recipes(self, form: Form, extra: Sequence[str] = ()) -> dict[str, dict[str, float]]:
@@ -175,7 +180,7 @@ class Response(Effect):
             for name, relaxation in RELAXATIONS.items():
                 if relaxation.tau2 is not None or self.tau_powers == (0,):
                     recipes[f"full {name}"] = relaxation.combine(self.full or self.paper)
-        if self.surface and set(self.sea_minus_surface) <= {*self.blocks(form), *extra}:
+        if self.surface and set(self.sea_minus_surface) <= {*self.blocks(form, extra), *extra}:
             recipes[SEA_MINUS_SURFACE] = self.sea_minus_surface
         return recipes
 
