@@ -241,8 +241,9 @@ class _MeshSums:
         summed = sums * self.n_sums + self.n_further
         held = 3 * summed + 4 * self.occupation.n_points * self.plan.n_channels
         by_point = 0 if self.bars is None else sum(points * channels for _, points, channels in self.bars.shapes)
-        work = self.plan if self.channels is None else self.channels.selection
-        return batch_size(self.source, work, self.occupation, memory, held, by_point)
+        works = (self.plan,) if self.channels is None else (self.plan, self.channels.selection)
+        sizes = [batch_size(self.source, work, self.occupation, memory, held, by_point) for work in works]
+        return sizes[-1]  # the memory must be enough for the plan all the same: what is tried out without bars takes all of it
 
     def mean(self, mesh: Mesh, most: int, execution: Execution) -> MeshMean:
         """Mean over the mesh, in batches of at most so many points."""

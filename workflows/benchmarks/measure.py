@@ -23,6 +23,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # before anything imports numpy
@@ -42,7 +43,7 @@ EIGH_SECONDS = 0.1  # of `eigh` beside every run
 class Measured:
     """One row of one model. eigh : CPU microseconds of it for a k-point; ours, theirs : in eigh, for a k-point (None: not there).
 
-    start : CPU seconds that ours takes besides. spread : largest over smallest ratio of the rounds.
+    start : CPU seconds that ours takes besides. spread : largest over smallest ratio of the rounds, of which there were so many.
     """
 
     model: str
@@ -54,6 +55,7 @@ class Measured:
     theirs: float | None
     start: float
     spread: float
+    rounds: int
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ def measured(subject: Subject, row: Row, rounds: int, alone: bool) -> Measured |
         statistics.median(ratio for _, _, ratio in found if ratio is not None) if peer else None,
         statistics.median(own.start for _, own, _ in found),
         max(ratios) / min(ratios),
+        rounds,
     )
 
 
@@ -183,11 +186,13 @@ def machine() -> dict[str, str]:
     }
 
 
-def keep(found: Sequence[dict[str, object]], rounds: int, postw90: float | None) -> None:
-    """Write rows beside those of other models and rows that are there."""
+def keep(found: Sequence[dict[str, Any]], postw90: float | None) -> None:
+    """Write rows beside those of other models and rows that are there, in the order of the tables."""
+    models, names = list(SUBJECTS), [row.name for row in ROWS]
     others = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     rows = [row for row in others if (row["model"], row["row"]) not in {(one["model"], one["row"]) for one in found}]
-    kept = {"machine": machine(), "rounds": rounds, "rows": [*rows, *found], "postw90": postw90}
+    ordered = sorted([*rows, *found], key=lambda row: (models.index(row["model"]), names.index(row["row"])))
+    kept = {"machine": machine(), "rows": ordered, "postw90": postw90}
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
 
 
@@ -205,7 +210,7 @@ def main(arguments: Sequence[str]) -> int:
     for row in table(asked.models, asked.rows, asked.rounds, asked.alone):
         found.append(asdict(row))
         if asked.keep:  # what was measured stays, whatever ends the rest
-            keep(found, asked.rounds, postw90)
+            keep(found, postw90)
     return 0
 
 

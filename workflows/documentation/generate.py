@@ -446,7 +446,8 @@ def speed() -> str:
         functions, eigh = rows[0]["functions"], sorted(row["eigh"] for row in rows)[len(rows) // 2]
         parts.append(f"**{model}**, {functions} functions, `eigh` {eigh:.0f} microseconds")
         parts.append(table(["", "eigh per k-point", "aim", "wannierberri"], cells))
-    where = f"{kept['machine']['processor']}; numpy {kept['machine']['numpy']}; rounds: {kept['rounds']}."
+    rounds = [row["rounds"] for row in kept["rows"]]
+    where = f"{kept['machine']['processor']}; numpy {kept['machine']['numpy']}; rounds: {min(rounds)} to {max(rounds)}."
     return "\n\n".join([f"Measured on {where}", *parts])
 
 
