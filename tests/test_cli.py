@@ -592,15 +592,6 @@ def test_check_a_saved_model(wannier_spin: Command, folder: Path) -> None:
     assert re.search(r"^ok +handedness of spin", done.out, flags=re.MULTILINE)
 
 
-def test_check_platinum(example_inputs: Path) -> None:
-    done = in_process_of_its_own("check", example_inputs / "Pt" / "Pt", "--fermi-energy", "22.4839")
-    assert done.code == 0, done.err
-    assert "FAIL" not in done.out
-    assert re.search(r"^info +spreads +0\.\d+ to \d\.\d+ angstrom\^2", done.out, flags=re.MULTILINE)
-    assert re.search(r"^fit for use: all \d\d tests .* next: wannier-spin init ", done.out, flags=re.MULTILINE)
-    assert re.search(r"^ok +bands against \.eig", done.out, flags=re.MULTILINE)
-
-
 def test_commands_use_one_blas_thread(wannier_spin: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a node of many cores the reading of a small run took five times its work."""
     seen: list[int] = []

@@ -137,8 +137,12 @@ def plane(corners: str, marks: str = "") -> Any:
     return ws.k_plane(ws.models.kane_mele(rashba=0.1, exchange=(0.0, 0.0, 0.2)), corners, (9, 7), marks)
 
 
-def unknown(tensor: ws.ResponseTensor) -> ws.ResponseTensor:
-    return replace(tensor, block_errors={name: np.nan * block for name, block in tensor.blocks.items()})
+def unknown(tensor: ws.ResponseTensor, first: int = 0) -> ws.ResponseTensor:
+    """Without bars from a mu on."""
+    errors = {name: block.copy() for name, block in tensor.block_errors.items()}
+    for block in errors.values():
+        block[first:] = np.nan
+    return replace(tensor, block_errors=errors)
 
 
 def map_on(corners: str, quantity: str = "spin_berry_curvature", component: str = "xy;z", marks: str = "") -> Any:
@@ -181,6 +185,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "against carriers": lambda: ws.plot(doped(), responses=["thermal_edelstein", "spin_hall"]),
     "sheet of a layer": lambda: ws.summary_sheet(at_sites()),
     "sheet": lambda: ws.summary_sheet(against_mu(), title="run 7"),
+    "an estimate of some errors": lambda: ws.plot(unknown(against_mu()["spin_hall"], 2), components=["xy;z"]),
     "no estimate of errors": lambda: ws.plot(unknown(against_mu()["spin_hall"]), components=["xy;z"]),
     "sheet of points": lambda: ws.summary_sheet(scan(omega=0.1)),
     "bands": lambda: ws.plot_bands(path("spin", "z")),
@@ -190,7 +195,8 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "period": lambda: ws.plot_plane(map_on(PERIOD), fermi_energy=-0.7),
     "marks in a period": lambda: ws.plot_plane(map_on(PERIOD, marks="G 0 0 0; M 1/2 0 0"), band=1),
     "part of a plane": lambda: ws.plot_plane(map_on(PART), band=2, fermi_energy=-0.7, scale="linear"),
-    "plane of a response": lambda: ws.plot_plane(response(square()), arrows=np.tile([0.3, -0.6], (len(square().points), 1))),
+    "plane of a response": lambda: ws.plot_plane(response(square()), arrows=slanted(81)),
+    "arrows of a fine plane": lambda: ws.plot_plane(response(square(37, 25)), arrows=slanted(37 * 25)),
     "surface": lambda: ws.plot_fermi_surface(surface("spin_berry_curvature", "xy;z"), scale="linear"),
     "surface without colour": lambda: ws.plot_fermi_surface(surface(), view=(30.0, 20.0)),
     "comparison": comparison,
@@ -204,8 +210,12 @@ FIGURES: dict[str, Callable[[], Any]] = {
 
 
 @cache
-def square() -> Any:
-    return ws.k_plane(ws.models.rashba_exchange(exchange=SKEW), ". -1/2 -1/2 0; . 1/2 -1/2 0; . -1/2 1/2 0", (9, 9))
+def square(n1: int = 9, n2: int = 9) -> Any:
+    return ws.k_plane(ws.models.rashba_exchange(exchange=SKEW), ". -1/2 -1/2 0; . 1/2 -1/2 0; . -1/2 1/2 0", (n1, n2))
+
+
+def slanted(number: int) -> np.ndarray:
+    return np.stack([0.3 + 0.001 * np.arange(number), np.full(number, -0.6)], axis=1)
 
 
 def response(where: Any) -> Any:

@@ -72,8 +72,10 @@ def files(tmp_path_factory: pytest.TempPathFactory, example_inputs: Path) -> Pat
     doped().save(folder / "doped.h5")
     at_sites().save(folder / "sites.h5")
     (folder / "in.toml").write_text(INPUT)
-    for name in ("Fe/Fe.model.h5", "Fe/Fe.win", "Mn2Au/Mn2Au.win", "Mn2Au/Mn2Au.model.h5", "GaAs/GaAs.model.h5", "GaAs/GaAs.win"):
+    for name in ("Fe/Fe.model.h5", "Fe/Fe.win", "Mn2Au/Mn2Au.win", "GaAs/GaAs.model.h5", "GaAs/GaAs.win"):
         (folder / Path(name).name).symlink_to(example_inputs / name)
+    for path in (example_inputs / "Pt").glob("Pt*"):
+        (folder / path.name).symlink_to(path)
     return folder
 
 
@@ -111,6 +113,7 @@ COMMANDS = {
     "decompose a quantity": "decompose in.toml -q spin_berry_curvature -c xy;z --grid 4 4 1",
     "check": "check Fe.model.h5",
     "check with facts": "check Fe.model.h5 --fermi-energy 17.6 --structure Fe.win --magmom '0 0 2.2'",
+    "check Wannier90 files": "check Pt --fermi-energy 22.4839 --structure Pt.win",
     "check GaAs": "check GaAs.model.h5 --structure GaAs.win",
     "symmetry": "symmetry Fe.win --magmom '0 0 2.2'",
     "symmetry of sites": "symmetry Mn2Au.win --sites --magmom '4 0 0; -4 0 0; 0 0 0'",

@@ -16,6 +16,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel, load_model
 from wannier_spin.readers import berri_input, read_wannier90
 from wannier_spin.readers.bloch_data import BlochData
+from wannier_spin.readers.checkpoint import check_mesh
 from wannier_spin.readers.energy_tests import kinetic_energies
 from wannier_spin.readers.files import FortranRecords, find_file, read_bytes, sha256
 from wannier_spin.readers.wannier90 import read_bloch_data, resolve_seed
@@ -270,3 +271,21 @@ def test_kinetic_sum_rule_holds_for_pt(pt: Path) -> None:
     """k.p theory: what the check of .eig relies on. Pt: 1.17 eV expected, nonlocal potentials and missing bands apart."""
     values, expected = kinetic_energies(read_bloch_data(pt, None))
     assert 0.7 * expected < np.nanmedian(values) < 1.1 * expected
+
+
+@pytest.mark.parametrize("mesh", [(2, 3, 1), (1, 1, 1), (3, 1, 2)])
+def test_meshes_of_one_point_along_an_axis(mesh):
+    """A layer has one; one point less, one twice, or half a step aside is no mesh."""
+    mesh, path = np.array(mesh), Path("x.chk")
+    k = np.indices(mesh).reshape(3, -1).T / mesh
+    check_mesh(k, mesh, path)
+    check_mesh(k + np.array([1.0, -2.0, 0.0]), mesh, path)  # the same points in other cells
+    with pytest.raises(InputError, match=f"= {len(k)} points"):
+        check_mesh(k[1:], mesh, path)
+    with pytest.raises(InputError, match=r"shifted off Gamma by \(.*0.5.*\) of a step"):
+        check_mesh(k + np.array([0.5 / mesh[0], 0, 0]), mesh, path)
+    with pytest.raises(InputError, match="= 0 points"):
+        check_mesh(k, mesh * [1, 1, 0], path)
+    if len(k) > 1:
+        with pytest.raises(InputError, match="each point once"):
+            check_mesh(np.concatenate([k[:-1], k[:1]]), mesh, path)
