@@ -15,9 +15,23 @@ from wannier_spin.errors import Interrupted
 from wannier_spin.integrals.algorithm import Control, Execution, Integral, Round
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.mesh import OnMesh
-from wannier_spin.integrals.meshes import FIRST_POWER, GROWTH, POWERS, _power, first_mesh, length_of, mesh_of, next_mesh
+from wannier_spin.integrals.meshes import (
+    AIM,
+    APART,
+    FIRST_POWER,
+    GROWTH,
+    NEAR,
+    POWERS,
+    _power,
+    first_mesh,
+    growth_for,
+    length_of,
+    mesh_of,
+    next_mesh,
+)
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.stages import Stage
+from wannier_spin.integrals.standing import needed
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.integration.superlattice import Superlattice
 from wannier_spin.occupation import Occupation
@@ -59,6 +73,27 @@ def test_errors_are_inside_of_the_bars(whole: tuple[ws.ResultSet, list[Round]], 
     assert [list(round_.mesh) for round_ in rounds] == meshes
     assert max(rounds[-1].excess.values()) <= 1 < max(rounds[0].excess.values())
     assert result.facts.how() == f"tolerance 0.01, mesh {'x'.join(map(str, meshes[-1]))}"
+
+
+def test_the_mean_of_meshes_is_what_is_known_best() -> None:
+    """Values are those of the meshes with their weights; the bar is smaller than that of the last one."""
+    options = {"model": ws.models.rashba_exchange(), "mu": [0.3, 0.7], "temperature": 600.0, "names": "spin_hall"}
+    result = compute(1e-2, **options)
+    weights = result.facts.notes["weights_of_meshes"]
+    used = [(w, mesh) for w, mesh in zip(weights, result.facts.meshes, strict=True) if w]
+    assert len(used) > 1
+    assert sum(weights) == pytest.approx(1.0)
+    alone = [
+        ws.compute(options["model"], "spin_hall", grid=mesh, mu=[0.3, 0.7], temperature=600.0)["spin_hall"] for _, mesh in used
+    ]
+    mean = sum(w * tensor.values for (w, _), tensor in zip(used, alone, strict=True))
+    largest = np.abs(mean).max()
+    assert largest > 1e-6
+    assert np.abs(result["spin_hall"].values - mean).max() < 1e-12 * largest
+    assert np.abs(alone[-1].values - mean).max() > 1e-5 * largest
+    assert result["spin_hall"].converged
+    assert alone[-1].error.max() > 1e-2 * np.abs(alone[-1].values).max()
+    assert result.facts.how().endswith("meshes " + " and ".join("x".join(map(str, mesh)) for _, mesh in used))
 
 
 def test_two_meshes_at_least() -> None:
@@ -192,21 +227,51 @@ def assert_same(found: ws.ResultSet, expected: ws.ResultSet) -> None:
 
 
 def test_points_of_meshes() -> None:
-    """Twice a prime, alike in all periodic directions, denser about as the limits of growth say."""
+    """Twice a number without divisors 2 and 3, alike in all periodic directions, denser about as the limits of growth say."""
     sheet = integral(ws.models.rashba_exchange())
     assert first_mesh(sheet) == Superlattice((14, 14, 1))
-    for excess in (0.1, 1.0, 1.5, 3.0, 1e9):
-        n, m, one = next_mesh(sheet, Superlattice((22, 22, 1)), excess, 2.0).points
+    for growth in (0.1, 1.0, 1.3, 1.5, 1e9):
+        n, m, one = next_mesh(sheet, [Superlattice((22, 22, 1))], growth).points
         assert n == m
         assert one == 1
-        assert 22 * GROWTH[0] <= n <= 22 * GROWTH[1] + 4
-        assert n % 2 == 0
-        assert all(n // 2 % divisor for divisor in range(2, n // 2))
+        wanted = 22 * min(max(growth, GROWTH[0]), GROWTH[1])
+        assert NEAR * wanted <= n <= wanted + 8
+        assert n % 4 == 2
+        assert n % 3
+        assert n % 11
     _, structure, _ = symmetric_models()["rashba 4m'm'"]
     long = replace(ws.models.rashba_exchange(), lattice=np.diag([1.0, 2.0, 1.0]) @ ws.models.rashba_exchange().lattice)
     length = 44 * float(np.linalg.norm(long.lattice[0]))
     assert mesh_of(integral(long), length) == Superlattice((46, 22, 1))
     assert mesh_of(integral(long, magnetic_group(structure).point_operations), length) == Superlattice((46, 46, 1))
+
+
+def test_meshes_in_a_row_have_few_points_in_common() -> None:
+    """None but those of time reversal with the last two, however close they are asked to be."""
+    sheet = integral(ws.models.rashba_exchange())
+    meshes = [first_mesh(sheet)]
+    for _ in range(8):
+        meshes.append(next_mesh(sheet, meshes, 1.0))
+    points = [mesh.points[0] for mesh in meshes]
+    assert any(not is_prime(n // 2) for n in points)
+    for i, n in enumerate(points[1:], 1):
+        for before in points[max(i - APART, 0) : i]:
+            assert before < n < 1.6 * points[i - 1]
+            assert np.gcd(n, before) == 2
+
+
+def is_prime(n: int) -> bool:
+    return all(n % divisor for divisor in range(2, n))
+
+
+def test_growth() -> None:
+    """With a mesh that follows the power law the mean of both is at the aim; where one more of the same is enough, none denser."""
+    for own, power in ((3.0, 2.0), (1.5, 1.0)):
+        following = own * growth_for(own, own, power) ** -power
+        assert following == pytest.approx(needed(own, AIM))
+    assert 1 < growth_for(4.0, 2.0, 2.0) < growth_for(4.0, 4.0, 2.0)
+    assert growth_for(1.1, 1.1, 2.0) == growth_for(0.3, 0.3, 2.0) == 1.0
+    assert growth_for(np.inf, np.inf, 2.0) == np.inf
 
 
 def test_meshes_of_a_long_cell_are_nearly_isotropic() -> None:

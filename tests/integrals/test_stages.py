@@ -64,6 +64,33 @@ def test_kept(tmp_path: Path, moved: np.ndarray | None, spots: int) -> None:
         assert found.sums.spread is None
 
 
+def test_a_mean_is_kept(tmp_path: Path) -> None:
+    assert REACHED.sums is not None
+    rows = Rows(RANDOM.normal(size=(5, 3, CHANNELS)), ROWS.of_point, {"a": RANDOM.normal(size=(5, SCAN))})
+    stages = (*STAGED[:2], replace(STAGED[2], spots=2))
+    reached = replace(REACHED, stages=stages, mean=replace(REACHED.sums, fine=MOVED, rows=rows), weights=(0.0, 0.25, 0.75))
+    found = stored(reached, tmp_path)
+    assert found.weights == (0.0, 0.25, 0.75)
+    assert [stage.spots for stage in found.stages] == [0, 0, 2]
+    assert found.mean is not None
+    assert found.mean.rows is not None
+    assert np.array_equal(found.mean.fine, MOVED)
+    assert np.array_equal(found.mean.minima, REACHED.sums.minima)
+    assert np.array_equal(found.mean.rows.sample, rows.sample)
+    assert np.array_equal(found.mean.rows.of_point, rows.of_point)
+    assert np.array_equal(found.mean.rows.factors["a"], rows.factors["a"])
+    assert found.sums is not None
+    assert np.array_equal(found.sums.fine, FINE)
+    assert stored(REACHED, tmp_path).mean is None
+
+
+def test_a_checkpoint_without_spots_of_stages() -> None:
+    """As it was written before means were taken."""
+    tree = {name: value for name, value in REACHED.as_tree().items() if name != "spots"}
+    check_tree("stages", tree, STAGES, "")
+    assert [stage.spots for stage in Reached.of((tree, False)).stages] == [0, 0, 0]
+
+
 def test_given_up_without_a_spot(tmp_path: Path) -> None:
     assert stored(replace(REACHED, cut=Cut(given_up=True)), tmp_path).cut.given_up
 

@@ -9,7 +9,7 @@ from wannier_spin import models
 from wannier_spin.calculation.integrate import Task, integral_of
 from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.channels import NOISE, Tolerance, combinations
-from wannier_spin.integrals.standing import Standing, component_bars, floored, standing
+from wannier_spin.integrals.standing import ALIKE, LEAST_SHARE, Pair, Standing, component_bars, floored, needed, standing
 from wannier_spin.integrals.sums import Rows, Sums
 from wannier_spin.prepared import prepare
 from wannier_spin.request import Request
@@ -111,6 +111,50 @@ def test_a_surface_that_no_point_sees_is_not_known() -> None:
         assert partly.bars[0] == expected
         second = replace(WANTED, window=(0.0, 0.2))
         assert standing(given, second, Sums(np.ones((3, channels)), None, near, 1, rows=rows), None).bars[0] == 0
+
+
+def test_the_mean_of_two_meshes() -> None:
+    """Its stars add in quadrature, and a little more; the last rows are those of the last mesh, as they are."""
+    star, hidden, before, fine, earlier = RANDOM.normal(size=(5, CHANNELS))
+    last, pair = sums_of(np.tile(fine, (3, 1)), 2 * star, hidden, factor=0.5), Pair(1.2, 1.0)
+    share, factor = pair.share, pair.factor
+    found = pair.mean(last, sums_of(np.tile(earlier, (3, 1)), before), shared=1)
+    assert 0.3 < share < 0.5
+    assert 1.04 < factor < (1 + ALIKE) ** 0.5
+    assert found.fine == pytest.approx(np.tile((1 - share) * fine + share * earlier, (3, 1)))
+    bars = component_bars(SEA, found)
+    for name, expected in of(SEA, np.array([factor * (1 - share) * star, 0.5 * hidden, factor * share * before])).items():
+        assert np.abs(expected).max() > 0.1
+        assert bars[name] == pytest.approx(np.tile(np.sqrt((expected**2).sum(axis=0)), (3, 1)))
+    assert last.rows is not None
+    assert len(last.rows.sample) == 2
+    assert found.minima is last.minima
+    assert found.evaluations == last.evaluations
+
+
+def correlated(share: float, before: float, last: float) -> float:
+    """Bar of the mean."""
+    earlier, own = share * before, (1 - share) * last
+    return float(np.sqrt(earlier**2 + own**2 + 2 * ALIKE * earlier * own))
+
+
+def test_shares() -> None:
+    """The mean has the smallest bar with them; none of what is too far off, or not known."""
+    for before, last in ((1.0, 1.0), (2.0, 1.0), (1.0, 2.0)):
+        pair = Pair(before, last)
+        smallest = min(correlated(x, before, last) for x in np.linspace(0, 1, 1001))
+        assert correlated(pair.share, before, last) == pytest.approx(smallest, rel=1e-5)
+        bar = pair.factor * np.hypot(pair.share * before, (1 - pair.share) * last)
+        assert bar == pytest.approx(correlated(pair.share, before, last))
+    assert Pair(5.0, 1.0).share == 0 < LEAST_SHARE < Pair(2.0, 1.0).share
+    assert Pair(np.inf, 1.0).share == Pair(1.0, np.inf).share == Pair(0.0, 0.0).share == 0
+
+
+def test_the_next_mesh_that_is_needed() -> None:
+    for excess in (1.2, 2.0, 3.0):
+        pair = Pair(excess, needed(excess, 0.95))
+        assert pair.share > 0
+        assert correlated(pair.share, pair.before, pair.last) == pytest.approx(0.95)
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-6])

@@ -61,6 +61,11 @@ class Cut:
         """Root of the sum of squared differences of all boxes: (w, C)."""
         return None if self.inside is None else self.inside.spread
 
+    @property
+    def rows(self) -> int:
+        """How many `joined` adds to those of a mesh."""
+        return 0 if self.inside is None else 1
+
     def with_spot(self, spot: Spot, inside: Inside) -> Cut:
         """One more."""
         counted = replace(spot, evaluations=inside.evaluations)

@@ -1,17 +1,19 @@
-"""Meshes within a tolerance: each one denser as the bar of the last one predicts; boxes where they are cheaper.
+"""Meshes within a tolerance: each one denser as the bars of the last ones predict; boxes where they are cheaper.
 
 On what is smooth on the scale of kT a mesh needs up to four times fewer points than boxes (a trapezoid needs two points for a
 wave, Gauss needs pi, along every direction), and its points cost half. On what is sharp, boxes win. So meshes begin, since they
 are cheap at first, and say after each how many points the last one will take. Where that is much more than what boxes begin with,
-boxes are tried with a part of it, and go on if they are on a better way.
+boxes are tried, and go on as long as they are on a better way.
 
-A run ends with a mesh whose largest bar over the scan is within the tolerance (the decay of its Fourier coefficients and what may
-hide between its points, see `bars`), where the mesh before agrees within both bars.
+What comes out is the mean of the last meshes, with the weights that make its bar smallest: their errors have little in common, and
+bars that scatter from mesh to mesh decide less. A run ends where the largest bar of the mean over the scan (the decay of Fourier
+coefficients and what may hide between the points, see `bars`) is within the tolerance, and the last two meshes agree within both.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -30,23 +32,25 @@ from wannier_spin.integrals.cut import Cut
 from wannier_spin.integrals.cutting import Cutting
 from wannier_spin.integrals.mesh import OnMesh, Summed
 from wannier_spin.integrals.stages import Reached, Stage
-from wannier_spin.integrals.standing import Standing, floored, standing
+from wannier_spin.integrals.standing import Pair, Standing, floored, needed, standing
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.integration.parallel import together
-from wannier_spin.integration.superlattice import Shapes, Superlattice, primes_from
+from wannier_spin.integration.superlattice import Shapes, Superlattice, factors_from
 from wannier_spin.model import TightBindingModel
 from wannier_spin.symmetry import mesh_operations
 
 Real = NDArray[np.float64]
 FIRST, FEWEST, MOST = 45.0, 6, 14  # angstrom: shortest superlattice vector of the first mesh; in shortest lattice vectors
-GROWTH = (1.2, 1.6)  # of the shortest superlattice vector, from one mesh to the next
-AIM = 0.8  # of the tolerance: what the next mesh is meant to reach
-POWERS = (1.0, 6.0)  # of 1/length of the superlattice with which bars decrease
+GROWTH = (1.1, 1.8)  # of the shortest superlattice vector, from one mesh to the next
+NEAR = 0.97  # of this length: there may be a mesh just below
+AIM = 0.95  # of the tolerance: what the next mesh is meant to reach, together with the last one
+POWERS = (1.5, 6.0)  # of 1/length of the superlattice with which bars decrease
 FIRST_POWER = 2.0  # before there are two meshes
-POOLED = 3  # meshes, the last ones, that tell the power: single bars are as uncertain as they are large
-TRIAL = 0.25  # of the points that the last mesh is predicted to have: boxes are tried with as many
-LEAST_TRIAL = 4  # times the points of the first boxes: with less they cannot be judged
-SMOOTH, PATIENCE = 2.0, 10  # from this power on boxes are tried for so many times dearer meshes only
+APART = 2  # meshes, the last ones, that a denser one has few points in common with
+POOLED = 4  # meshes, the last ones, that tell the power: single bars are as uncertain as they are large
+TRIAL = 0.0625  # of the points that the last mesh is predicted to have: boxes are tried where their first ones are fewer
+JUDGED, UNSURE = 0.25, 2.0  # of these points: with fewer in boxes their prediction may be so many times too large
+SMOOTH, PATIENCE = 2.0, 3  # from this power on boxes are tried for so many times dearer meshes only
 WORTH = 0.8  # of the points: what a skewed mesh must save
 LESS = 0.97  # of the length of a superlattice that the limits do not allow
 DEARER = 2.0  # times: a point of a box, compared to one of a mesh
@@ -102,18 +106,31 @@ class _Run:
 
     def sums(self) -> Sums:
         """From the first mesh, or from a checkpoint, to the last one."""
-        reached = self._stored()
-        if reached.on_boxes:
-            return self._on_boxes(reached, np.inf, resume=True)
-        while (step := self._next(reached)) is not None:
-            if not step.to_boxes:
-                reached = self._on_mesh(reached, step.mesh)
-                continue
+        reached, done = self._stored(), None
+        while done is None:
+            reached, done = self._further(reached)
+        return done
+
+    def _further(self, reached: Reached) -> tuple[Reached, Sums | None]:
+        """One mesh more, or boxes, which may be given up; the sums at the end."""
+        step = self._next(reached)
+        if reached.on_boxes or (step is not None and step.to_boxes):
+            trial = step is not None and step.to_boxes and not reached.of_boxes
             try:
-                return self._on_boxes(reached, np.inf if reached.of_boxes else step.whole)
+                return reached, self._on_boxes(reached, step.whole if step is not None and trial else np.inf)
             except _Dearer as found:
-                reached = replace(reached, spent=reached.spent + found.evaluations, of_boxes=found.predicted)
-        return self._finished(reached)
+                spent = reached.spent + found.evaluations
+                return self._kept(replace(reached, spent=spent, of_boxes=found.predicted, on_boxes=False)), None
+        if step is None:
+            return reached, self._finished(reached)
+        return self._on_mesh(reached, step.mesh), None
+
+    def _kept(self, reached: Reached) -> Reached:
+        """In the checkpoint, if there is one."""
+        checkpoint, comm = self._checkpoint, self.execution.comm
+        if checkpoint is not None:
+            together(comm, lambda: checkpoint.write_meshes(reached.as_tree()) if comm.rank == 0 else None)
+        return reached
 
     def _stored(self) -> Reached:
         """What a checkpoint has, where the run goes on from one."""
@@ -134,25 +151,32 @@ class _Run:
         """None: it is done, or limits do not allow more."""
         if not reached.stages:
             return Step(self._first(), False, 0.0)
-        excess = self._excess(reached)
+        excess, last = self._excess(reached), reached.stages[-1]
         if excess <= 1 and len(reached.stages) > 1:
             return None
-        last, power = reached.stages[-1], _power(self.integral, reached.stages)
-        mesh = next_mesh(self.integral, last.superlattice, excess, power)
-        whole = self._predicted(last.evaluations, excess, power)
-        least = LEAST_TRIAL * first_evaluations(self.integral)
-        if reached.of_boxes:
-            to_boxes = whole > DEARER * reached.of_boxes
-        else:  # meshes that are cheaper than a trial say more about those that follow
-            to_boxes = TRIAL * whole > least * (PATIENCE if power >= SMOOTH else 1) and self._evaluations(mesh) > least
-        if to_boxes and reached.spent + least < self.wanted.max_evaluations:
+        power = _power(self.integral, reached.stages)
+        growth = growth_for(self._own(reached), excess, power)
+        mesh = next_mesh(self.integral, _meshes(reached), growth)
+        whole = self._points(last.evaluations, growth)
+        if self._to_boxes(reached, mesh, whole, power):
             return Step(mesh, True, whole)
         affordable = self._affordable(mesh, reached)
         return None if affordable is None else Step(affordable, False, whole)
 
-    def _predicted(self, evaluations: int, excess: float, power: float) -> float:
-        """Points of the mesh that is within the tolerance, from those of one whose bars are so many tolerances."""
-        return float(evaluations * max(excess / AIM, 1.0) ** (self.integral.model.dimension / power))
+    def _to_boxes(self, reached: Reached, mesh: Superlattice, whole: float, power: float) -> bool:
+        """Whether boxes are tried before the next mesh, or taken where they were; whole, power : of meshes."""
+        first = first_evaluations(self.integral)
+        if reached.spent + first >= self.wanted.max_evaluations:
+            return False
+        if reached.of_boxes:
+            return whole > DEARER * reached.of_boxes
+        if len(reached.stages) < 2 or self._evaluations(mesh) < DEARER * first:  # cheap meshes say more about those that follow
+            return False
+        return TRIAL * whole > first * (PATIENCE if power >= SMOOTH else 1)
+
+    def _points(self, evaluations: int, growth: float) -> float:
+        """Of a mesh that is so many times finer than one of these."""
+        return float(evaluations * max(growth, 1.0) ** self.integral.model.dimension)
 
     @property
     def _seconds_left(self) -> float:
@@ -180,16 +204,41 @@ class _Run:
             if self._evaluations(mesh) <= left:
                 return mesh
             length *= LESS
-            mesh = mesh_of(self.integral, length)
+            mesh = mesh_of(self.integral, length, _meshes(reached))
         return None
 
     def _excess(self, reached: Reached) -> float:
-        """Of the last mesh, as far as its digits do not depend on rounding."""
-        return float(f"{self._standing(reached).excess(_before(reached.stages)).max(initial=0.0):.6g}")
+        """Of what there is, as far as its digits do not depend on rounding."""
+        found = self._standing(reached, self._sums(reached))
+        return _rounded(found.excess(_before(reached.stages)).max(initial=0.0))
 
-    def _standing(self, reached: Reached) -> Standing:
+    def _own(self, reached: Reached) -> float:
+        """The same of the last mesh alone."""
         assert reached.sums is not None
-        return standing(self.integral, self.wanted, reached.sums, reached.moved)
+        return _rounded(self._standing(reached, reached.sums).excess(_before(reached.stages)).max(initial=0.0))
+
+    def _standing(self, reached: Reached, sums: Sums) -> Standing:
+        return standing(self.integral, self.wanted, sums, reached.moved)
+
+    def _sums(self, reached: Reached) -> Sums:
+        """Of the last mesh, or the mean of several where that is known better."""
+        sums = reached.sums if reached.mean is None else reached.mean
+        assert sums is not None
+        return sums
+
+    def _mean(self, reached: Reached, sums: Sums, cut: Cut) -> tuple[Sums | None, tuple[float, ...]]:
+        """Of the next mesh and what there is, with the weights of all meshes; none where other spots are cut out."""
+        if reached.sums is None or len(cut.spots) != len(reached.cut.spots):
+            return None, ()
+        earlier = self._sums(reached)
+        last, before = (standing(self.integral, self.wanted, one, None) for one in (sums, earlier))
+        pair = Pair(*(_rounded((one.bars / last.allowed).max(initial=0.0)) for one in (before, last)))
+        share = pair.share
+        if not share:
+            return None, ()
+        n = len(reached.stages)
+        weights = reached.weights or (0.0,) * (n - 1) + (1.0,)
+        return pair.mean(sums, earlier, cut.rows + 1), (*(share * w for w in weights), 1 - share)
 
     def _on_mesh(self, reached: Reached, mesh: Superlattice) -> Reached:
         """One more mesh: kept, and reported."""
@@ -206,14 +255,13 @@ class _Run:
         sums = cut.joined(summed.sums())
         moved = None if reached.sums is None else sums.fine - reached.sums.fine
         found = standing(self.integral, self.wanted, sums, moved)
-        stage = Stage(mesh, summed.mesh.n_evaluated, time.monotonic() - start, found.bars)
+        stage = Stage(mesh, summed.mesh.n_evaluated, time.monotonic() - start, found.bars, len(cut.spots))
         of_spots = sum(spot.evaluations for spot in cut.spots[len(reached.cut.spots) :])
         stages, spent = (*reached.stages, stage), reached.spent + summed.evaluations + of_spots + wasted
-        after = replace(reached, stages=stages, sums=sums, moved=moved, spent=spent, cut=cut)
-        checkpoint, comm = self._checkpoint, self.execution.comm
-        if checkpoint is not None:
-            together(comm, lambda: checkpoint.write_meshes(after.as_tree()) if comm.rank == 0 else None)
-        excess = found.excess(_before(stages))
+        mean, weights = self._mean(reached, sums, cut)
+        reached = replace(reached, stages=stages, sums=sums, moved=moved, mean=mean, weights=weights)
+        after = self._kept(replace(reached, spent=spent, cut=cut))
+        excess = self._standing(after, self._sums(after)).excess(_before(stages))
         control.report(Round(0, len(stages), 0, spent, dict(zip(found.names, excess.tolist(), strict=True)), mesh.points))
         return after
 
@@ -224,29 +272,29 @@ class _Run:
             return summed, reached.cut, 0
 
         def predicted(bars: Real, allowed: Real) -> float:
-            power = _power(self.integral, (*reached.stages, Stage(mesh, n, 0.0, bars)))
+            power = _power(self.integral, (*reached.stages, Stage(mesh, n, 0.0, bars, len(reached.cut.spots))))
             excess = float((bars / allowed).max(initial=0.0))
-            return self._predicted(n, excess, power) if np.isfinite(excess) else np.inf
+            return self._points(n, growth_for(excess, excess, power)) if np.isfinite(excess) else np.inf
 
         left = self.wanted.max_evaluations - reached.spent - summed.evaluations
         quiet = replace(self.execution, progress=lambda done, total: None)
         return Cutting(self.integral, self.wanted, quiet, predicted, left, self._seconds_left).cut(summed, reached.cut)
 
-    def _on_boxes(self, reached: Reached, whole: float, resume: bool = False) -> Sums:
+    def _on_boxes(self, reached: Reached, whole: float) -> Sums:
         """Boxes take over. whole : points that meshes are predicted to take; raises _Dearer once boxes are not on a better way."""
         control, spent = self.execution.control, reached.spent
 
         def report(round_: Round) -> None:
             control.report(replace(round_, evaluations=spent + round_.evaluations))
             predicted = round_.evaluations * max(round_.excess.values(), default=0.0)
-            if round_.evaluations > TRIAL * whole and DEARER * predicted > whole:
+            if DEARER * predicted > whole * (1.0 if round_.evaluations > JUDGED * whole else UNSURE):
                 raise _Dearer(round_.evaluations, max(predicted, round_.evaluations))
 
         limited = replace(
             self.wanted, max_evaluations=self.wanted.max_evaluations - spent, max_seconds=max(self._seconds_left, 1e-9)
         )
         before = reached.as_tree() if reached.stages else {}
-        how = replace(self.execution, control=replace(control, resume=resume, report=report, before=before))
+        how = replace(self.execution, control=replace(control, resume=reached.on_boxes, report=report, before=before))
         found = replace(self.boxes, wanted=limited).sums(self.integral, how)
         reached_by_boxes = max(found.notes["error_over_tolerance"].values(), default=0.0)
         if reached.stages and reached_by_boxes > max(1.0, self._excess(reached)):  # limits have ended them: the mesh knows more
@@ -254,29 +302,40 @@ class _Run:
         return replace(found, evaluations=spent + found.evaluations, notes={**found.notes, **reached.notes()})
 
     def _finished(self, reached: Reached) -> Sums:
-        """The last mesh, with what the one before it says of its error."""
-        assert reached.sums is not None
-        found = self._standing(reached)
+        """The last mesh or the mean of the last two, with what they say of the error."""
+        sums = self._sums(reached)
+        found = self._standing(reached, sums)
         excess = found.excess(_before(reached.stages))
         several = len(reached.stages) > 1
         by_name = dict(zip(found.names, excess.tolist(), strict=True))
-        sums = reached.sums
         if reached.moved is not None:
             sums = floored(self.integral, sums, found, reached.moved, bool((excess <= 1).all()))
         converged = {name: bool(x <= 1) and several for name, x in by_name.items()}
-        notes = {**reached.notes(), "error_over_tolerance": by_name}
+        weights = {"weights_of_meshes": list(reached.weights)} if reached.weights else {}
+        notes = {**reached.notes(), **weights, "error_over_tolerance": by_name}
         return replace(sums, evaluations=reached.spent, converged=converged, notes=notes)
+
+
+def _meshes(reached: Reached) -> list[Superlattice]:
+    return [stage.superlattice for stage in reached.stages]
 
 
 def _before(stages: Sequence[Stage]) -> Real | None:
     return stages[-2].bars if len(stages) > 1 else None
 
 
+def _rounded(excess: float) -> float:
+    """As far as its digits do not depend on rounding."""
+    return float(f"{excess:.6g}")
+
+
 def _power(integral: Integral, stages: Sequence[Stage]) -> float:
-    """With which bars decrease, from the last meshes."""
-    if len(stages) < 2:
+    """With which bars decrease, from the last meshes that have the same spots cut out."""
+    last = stages[-1]
+    alike = [stage for stage in stages[-POOLED:] if stage.spots == last.spots]
+    if len(alike) < 2:
         return FIRST_POWER
-    before, last = stages[-POOLED:][0], stages[-1]
+    before = alike[0]
     ratio = length_of(integral, last.superlattice) / length_of(integral, before.superlattice)
     finite = np.isfinite(before.bars) & np.isfinite(last.bars) & (last.bars > 0)
     if not finite.any():
@@ -285,15 +344,24 @@ def _power(integral: Integral, stages: Sequence[Stage]) -> float:
     return float(np.clip(slowest / np.log(ratio), *POWERS))
 
 
+def growth_for(own: float, excess: float, power: float) -> float:
+    """Of the length, for a mesh with which the mean is within the tolerance. own, excess : tolerances of the last mesh, and of the
+    mean so far.
+    """
+    if excess <= AIM:
+        return 1.0
+    return float((own / min(needed(excess, AIM), excess)) ** (1 / power))
+
+
 def first_mesh(integral: Integral) -> Superlattice:
     """Shortest superlattice vector FIRST, but not too few or too many times the shortest lattice vector."""
     shortest = length_of(integral, Superlattice((1, 1, 1)))
     return mesh_of(integral, float(np.clip(FIRST, FEWEST * shortest, MOST * shortest)))
 
 
-def next_mesh(integral: Integral, last: Superlattice, excess: float, power: float) -> Superlattice:
-    """A denser mesh that is predicted to be within the tolerance, as far as GROWTH allows."""
-    return mesh_of(integral, length_of(integral, last) * float(np.clip((excess / AIM) ** (1 / power), *GROWTH)))
+def next_mesh(integral: Integral, before: Sequence[Superlattice], growth: float) -> Superlattice:
+    """A denser one, as far as GROWTH allows. before : the meshes so far."""
+    return mesh_of(integral, NEAR * length_of(integral, before[-1]) * float(np.clip(growth, *GROWTH)), before)
 
 
 def length_of(integral: Integral, mesh: Superlattice) -> float:
@@ -303,30 +371,32 @@ def length_of(integral: Integral, mesh: Superlattice) -> float:
     return mesh.shortest(model.lattice, model.periodic)
 
 
-def mesh_of(integral: Integral, length: float) -> Superlattice:
+def mesh_of(integral: Integral, length: float, before: Sequence[Superlattice] = ()) -> Superlattice:
     """The mesh with fewest points whose shortest superlattice vector is at least so long, angstrom.
 
     In a crystal that is periodic in all directions any superlattice that has the symmetries that k-points are reduced with, where
-    it saves points: along the lattice vectors all points are twice a prime, so that two meshes have few points in common, and a
-    narrow feature at a rational point (7/16 of a reciprocal vector in platinum) is met by none of them, where others meet it again
-    and again.
+    it saves points. Along the lattice vectors all points are twice a number without a divisor 2 or 3, and without one of those of
+    the last APART meshes `before`: two in a row have few points in common, and a narrow feature at a rational point (7/16 of a
+    reciprocal vector in platinum) is met by one of them at most, where others meet it again and again.
     """
     model = integral.model
     assert isinstance(model, TightBindingModel)
-    straight = _along_vectors(integral, model, length)
+    apart = math.lcm(*(mesh.order for mesh in before[-APART:]))
+    straight = _along_vectors(integral, model, length, apart)
     if not all(model.periodic):
         return straight
     rotations = {op.reduced.tobytes(): op.reduced for op in integral.reducing}
-    skewed = _shapes(model.lattice.tobytes(), tuple(rotations)).fewest(length)
+    skewed = _shapes(model.lattice.tobytes(), tuple(rotations)).fewest(length, apart)
     return skewed if skewed.n_points < WORTH * straight.n_points else straight
 
 
-def _along_vectors(integral: Integral, model: TightBindingModel, length: float) -> Superlattice:
-    """In proportion to the reciprocal vectors, as many along all of them where that breaks a symmetry; twice a prime."""
+def _along_vectors(integral: Integral, model: TightBindingModel, length: float, apart: int) -> Superlattice:
+    """In proportion to the reciprocal vectors, as many along all of them where that breaks a symmetry; see `mesh_of`."""
     found = []
     for wanted in (alike(model, 1.0), np.array(model.periodic, float)):
         across = np.linalg.norm(_steps(model) @ (wanted[:, None] * model.lattice), axis=1).min()
-        n1, n2, n3 = (_twice_a_prime(n * length / across) if n else 1 for n in wanted)
+        factors = factors_from(wanted * length / (2 * across) - 1e-6, apart)
+        n1, n2, n3 = (2 * int(p) if n else 1 for p, n in zip(factors, wanted, strict=True))
         found.append(Superlattice((n1, n2, n3)))
     kept = [len(mesh_operations(integral.reducing, mesh.points, (0.0, 0.0, 0.0))) for mesh in found]
     return found[0] if kept[0] == kept[1] else found[1]
@@ -348,7 +418,3 @@ def alike(model: TightBindingModel, longest: float) -> Real:
     """So much along the longest reciprocal vector and in proportion along the others, zero without periodicity: (3,)."""
     lengths = np.linalg.norm(np.linalg.inv(model.lattice), axis=0) * np.array(model.periodic)
     return np.asarray(longest * lengths / lengths.max())
-
-
-def _twice_a_prime(least: float) -> int:
-    return 2 * int(primes_from(np.array([least / 2 - 1e-6]))[0])

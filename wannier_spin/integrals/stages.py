@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ STAGES = Schema(
         "evaluations": Array("i", (("stages",),)),
         "seconds": Array("f", (("stages",),)),
         "bars": Array("f", (("stages", "responses"),)),
+        "spots": Array("i", (("stages",),), optional=True),
         "spent": Value((int,)),
         "of_boxes": Value((float, int)),
         **{name: Array("f", (("scan", "channels"),), finite=True) for name in ("fine", "difference")},
@@ -32,6 +33,15 @@ STAGES = Schema(
         "of_point": Array("i", (("scan",),)),
         "factors": Each(Array("f", (("rows", "scan"),), finite=True), least=1),
         "halves": Each(Array("f", (("scan",),), finite=True), optional=True),
+        "weights": Array("f", (("stages",),), optional=True),
+        "mean": Schema(
+            {
+                "fine": Array("f", (("scan", "channels"),), finite=True),
+                "sample": Array("f", (("all rows", "sample", "channels"),), finite=True),
+                "factors": Each(Array("f", (("all rows", "scan"),), finite=True), least=1),
+            },
+            optional=True,
+        ),
         "cut": CUT,
     },
     optional=True,
@@ -41,20 +51,22 @@ _OF_STAGES = ("evaluations", "seconds", "bars")
 
 @dataclass(frozen=True)
 class Stage:
-    """A mesh: evaluated k-points, seconds, and the largest bar of each response (r,) in its unit."""
+    """A mesh: evaluated k-points, seconds, the largest bar of each response (r,) in its unit, and how many spots are cut out."""
 
     superlattice: Superlattice
     evaluations: int
     seconds: float
     bars: Real
+    spots: int = 0
 
 
 @dataclass(frozen=True)
 class Reached:
-    """All meshes so far, the sums of the last one, and by how much they have moved since the one before.
+    """All meshes so far, the sums of the last one, by how much they have moved since the one before, and the mean of several.
 
     spent : k-points, with those of boxes that were tried. of_boxes : how many boxes were predicted to take when they were given up;
     0: not tried. on_boxes : whether boxes have taken over. cut : the hot spots that are cut out of the meshes.
+    weights : of the meshes in the mean (stages,); none where the last one is best alone.
     """
 
     stages: tuple[Stage, ...] = ()
@@ -64,6 +76,8 @@ class Reached:
     of_boxes: float = 0.0
     on_boxes: bool = False
     cut: Cut = Cut()  # noqa: RUF009  (frozen)
+    mean: Sums | None = None
+    weights: tuple[float, ...] = ()
 
     def notes(self) -> dict[str, Any]:
         """For the result."""
@@ -92,6 +106,11 @@ class Reached:
         tree |= {name: getattr(sums, name) for name in ("fine", "difference", "minima")}
         tree |= {"sample": sums.rows.sample, "of_point": sums.rows.of_point, "factors": dict(sums.rows.factors)}
         tree |= {"halves": dict(sums.rows.halves)} if sums.rows.halves else {}
+        tree |= {"spots": np.array([stage.spots for stage in self.stages])}
+        if self.mean is not None and self.mean.rows is not None:
+            of_mean = self.mean.rows
+            tree |= {"mean": {"fine": self.mean.fine, "sample": of_mean.sample, "factors": dict(of_mean.factors)}}
+            tree |= {"weights": np.array(self.weights)}
         tree |= {"cut": self.cut.as_tree()} if self.cut.spots or self.cut.given_up else {}
         return tree if self.moved is None else tree | {"moved": self.moved}
 
@@ -103,9 +122,14 @@ class Reached:
             return cls(on_boxes=on_boxes)
         written = zip(*(tree[name] for name in ("points", "below", "basis")), strict=True)
         meshes = [Superlattice(numbers(points), Skew(numbers(below), rows_of(basis))) for points, below, basis in written]
-        columns = zip(meshes, *(tree[name] for name in _OF_STAGES), strict=True)
-        stages = tuple(Stage(mesh, int(k), float(t), np.asarray(b)) for mesh, k, t, b in columns)
+        columns = zip(meshes, *(tree[name] for name in _OF_STAGES), tree.get("spots", np.zeros(len(meshes))), strict=True)
+        stages = tuple(Stage(mesh, int(k), float(t), np.asarray(b), int(n)) for mesh, k, t, b, n in columns)
         rows = Rows(tree["sample"], tree["of_point"], dict(tree["factors"]), dict(tree.get("halves", {})))
         cut = Cut.of(tree.get("cut", {}))
         sums = Sums(tree["fine"], tree["difference"], tree["minima"], stages[-1].evaluations, rows=rows, spread=cut.spread)
-        return cls(stages, sums, tree.get("moved"), int(tree["spent"]), float(tree["of_boxes"]), on_boxes, cut)
+        several: tuple[Sums | None, tuple[float, ...]] = (None, ())
+        if "mean" in tree:
+            of_mean = Rows(tree["mean"]["sample"], rows.of_point, dict(tree["mean"]["factors"]))
+            several = replace(sums, fine=tree["mean"]["fine"], rows=of_mean), tuple(tree["weights"].tolist())
+        counted = int(tree["spent"]), float(tree["of_boxes"])
+        return cls(stages, sums, tree.get("moved"), *counted, on_boxes, cut, *several)

@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.channels import NOISE, Tolerance, combinations, whole
-from wannier_spin.integrals.sums import Minima, Sums
+from wannier_spin.integrals.sums import Minima, Rows, Sums
 from wannier_spin.results import SPREAD
 
 Real = NDArray[np.float64]
+LEAST_SHARE = 0.05  # of earlier meshes: with less they are left out
+ALIKE = (
+    0.1  # correlation of the errors of two meshes where they decay slowly (as much as that in the median of nine models at 30 K)
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,51 @@ def standing(integral: Integral, wanted: Tolerance, sums: Sums, moved: Real | No
         rows.append((max(wanted.allowed(name, largest), noise), np.inf if (unseen & judged).any() else bar, change))
     allowed, largest_bars, changed = np.array(rows).reshape(-1, 3).T
     return Standing(tuple(values), allowed, largest_bars, changed)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Earlier meshes and the last one. before, last : largest bars of both, over what is allowed."""
+
+    before: float
+    last: float
+
+    @property
+    def share(self) -> float:
+        """Of the earlier meshes in the mean whose bar is smallest; 0 where that is too little, or a bar is not known."""
+        if not (np.isfinite(self.before) and np.isfinite(self.last)) or self.before <= 0:
+            return 0.0
+        both = ALIKE * self.before * self.last
+        share = (self.last**2 - both) / (self.before**2 + self.last**2 - 2 * both)
+        return share if share >= LEAST_SHARE else 0.0
+
+    @property
+    def factor(self) -> float:
+        """By how much the bar of the mean is larger than if their errors had nothing in common."""
+        earlier, last = self.share * self.before, (1 - self.share) * self.last
+        return float(np.sqrt(1 + 2 * ALIKE * earlier * last / (earlier**2 + last**2)))
+
+    def mean(self, last: Sums, earlier: Sums, shared: int) -> Sums:
+        """Of the last mesh and earlier ones.
+
+        Their errors are sums of Fourier coefficients at other distances: they add in quadrature, but for what they have in common.
+        What hides from the last mesh may hide from all, and boxes of spots are the same in all: so count its last rows, as many as
+        `shared`.
+        """
+        rows, before, share = last.rows, earlier.rows, self.share
+        assert rows is not None
+        assert before is not None
+        own = np.full((len(rows.sample), 1), (1 - share) * self.factor)
+        own[len(own) - shared :] = 1.0
+        weighted = {name: (own * f, share * self.factor * before.factors[name]) for name, f in rows.factors.items()}
+        factors = {name: np.concatenate(both) for name, both in weighted.items()}
+        both = Rows(np.concatenate([rows.sample, before.sample]), rows.of_point, factors)
+        return replace(last, fine=(1 - share) * last.fine + share * earlier.fine, rows=both)
+
+
+def needed(excess: float, aim: float) -> float:
+    """Tolerances of the next mesh with which the mean has the aim. excess : of the mean so far, larger than the aim."""
+    return aim / (ALIKE * aim / excess + float(np.sqrt((1 - ALIKE**2) * (1 - (aim / excess) ** 2))))
 
 
 def component_bars(integral: Integral, sums: Sums) -> dict[str, Real]:

@@ -3,7 +3,7 @@
 A mesh integrates without error what has no Fourier coefficient on its superlattice; so the length of the shortest superlattice
 vector says how fine it is, and its points are as many as the superlattice has cells. N x N x N points of a skewed or a long cell
 are far from the best: 1.8 times too many in body-centred tetragonal Mn2Au, 2.6 times in a tetragonal cell of 4 x 4 x 7
-angstrom. Compared are all superlattices 2 p M with a prime p and M from the few of small index that the group leaves invariant.
+angstrom. Compared are all superlattices 2 p M, p of `factors_from`, with the few M of small index that the group leaves invariant.
 
 The points k of the superlattice H U (rows in lattice vectors; U whole numbers with determinant 1 or -1, H lower triangular) are
 those for which H x is whole, x = U k: n1 values of x1; for each of them n2 of x2, which begin elsewhere; and n3 of x3.
@@ -75,6 +75,12 @@ class Superlattice:
     @property
     def n_points(self) -> int:
         return math.prod(self.points)
+
+    @property
+    def order(self) -> int:
+        """The smallest n for which n k is whole at all points. Points that two meshes share are of a common divisor of both."""
+        adjugate = np.round(np.linalg.det(self.matrix) * np.linalg.inv(self.matrix)).astype(np.int64)
+        return self.n_points // int(np.gcd.reduce(adjugate, axis=None))
 
     @property
     def matrix(self) -> Integer:
@@ -173,9 +179,12 @@ class Shapes:
             M, np.linalg.norm(_minkowski(M @ lattice), axis=2).min(axis=1), np.prod(np.einsum("cii->ci", M), axis=1), lattice
         )
 
-    def fewest(self, length: float) -> Superlattice:
-        """The one with fewest points of those whose shortest vectors are at least so long, angstrom; of equal ones the finest."""
-        p = primes_from(length / (2 * self.shortest) * (1 - 1e-9))
+    def fewest(self, length: float, apart: int = 1) -> Superlattice:
+        """The one with fewest points of those whose shortest vectors are at least so long, angstrom; of equal ones the finest.
+
+        apart : see `factors_from`.
+        """
+        p = factors_from(length / (2 * self.shortest) * (1 - 1e-9), apart)
         points, fineness = 8 * p**3 * self.index, np.round(p * self.shortest, 6)
         best = int(np.lexsort((np.arange(len(p)), -fineness, points))[0])
         return Superlattice.of(2 * p[best] * self.matrices[best], self.lattice)
@@ -204,15 +213,16 @@ def _invariant(M: Integer, rotations: Sequence[Integer]) -> Integer:
     return M
 
 
-def primes_from(least: Real) -> Integer:
-    """For each of (c,) the smallest prime that is not below it: (c,)."""
-    most = 2 * max(int(least.max()), 2) + 1  # there is one before
-    sieve = np.ones(most + 1, bool)
-    sieve[:2] = False
-    for n in range(2, int(most**0.5) + 1):
-        sieve[n * n :: n] = False
-    primes = np.flatnonzero(sieve)
-    return primes[np.searchsorted(primes, least)]
+def factors_from(least: Real, apart: int = 1) -> Integer:
+    """For each of (c,) the smallest factor that is not below it: (c,).
+
+    Factors are primes, and what has no divisor 2 or 3, of which the denominators of symmetric points are made; without a divisor
+    in common with `apart`.
+    """
+    found = np.arange(2, max(int(np.ceil(least.max())), 2) + 64 * apart.bit_length())
+    plain = (found < 4) | ((found % 2 > 0) & (found % 3 > 0))
+    usable = found[plain & (np.gcd(found, apart) == 1)]
+    return usable[np.searchsorted(usable, least)]
 
 
 def _basis(vectors: Integer, lattice: Real) -> Integer:

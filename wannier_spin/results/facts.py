@@ -186,7 +186,10 @@ class RunFacts:
         if self.tolerance is not None and self.meshes:
             n = len(self.notes.get("hot_spots", ()))
             spots = f", {n} hot spot{'s' * (n > 1)}" if n else ""
-            return f"{self.tolerance}, mesh {'x'.join(map(str, self.meshes[-1]))}{spots}"
+            weights = self.notes.get("weights_of_meshes", ())
+            used = [mesh for mesh, weight in zip(self.meshes, weights, strict=True) if weight] if len(weights) else self.meshes[-1:]
+            meshes = " and ".join("x".join(map(str, mesh)) for mesh in used)
+            return f"{self.tolerance}, mesh{'es' * (len(used) > 1)} {meshes}{spots}"
         return "grid not known" if self.sampling is None else str(self.sampling)
 
     def as_mapping(self) -> dict[str, Any]:
