@@ -335,15 +335,16 @@ def integral(model: ws.TightBindingModel, group: Sequence[Operation] = ()) -> In
 
 
 def test_the_power_is_that_of_the_last_meshes() -> None:
-    """Three of them; of several bars the one that decreases most slowly."""
+    """Four of them with the same spots cut out; of several bars the one that decreases most slowly."""
     integral = SimpleNamespace(model=ws.models.rashba_exchange())
 
     def stage(n: int, *bars: float) -> Stage:
         return Stage(Superlattice((n, n, 1)), n * n, 0.0, np.array(bars))
 
-    stages = [stage(10, 9.0, 9.0), *(stage(n, n**-2.0, n**-3.5) for n in (20, 30, 44))]
+    stages = [stage(10, 9.0, 9.0), *(stage(n, n**-2.0, n**-3.5) for n in (20, 30, 44, 50))]
     assert _power(integral, stages[:1]) == FIRST_POWER
-    for several in (stages, stages[1:], stages[2:]):
+    assert _power(integral, [*stages[:4], replace(stages[4], spots=1)]) == FIRST_POWER
+    for several in (stages, stages[1:], stages[3:], [replace(stages[1], spots=1), *stages[2:]]):
         assert _power(integral, several) == pytest.approx(2.0, rel=1e-9, abs=0)
     assert _power(integral, [stage(10, 1.0), stage(20, 2.0)]) == POWERS[0]
     assert _power(integral, [stage(10, 1.0), stage(20, 1e-9)]) == POWERS[1]

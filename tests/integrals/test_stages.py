@@ -15,7 +15,9 @@ from wannier_spin.storage import check_tree, read_tree, write_tree
 
 RANDOM = np.random.default_rng(8)
 SCAN, CHANNELS = 4, 3
-ROWS = Rows(RANDOM.normal(size=(2, 3, CHANNELS)), np.array([0, 1, 2, 2]), {"a": RANDOM.normal(size=(2, SCAN))})
+ROWS = Rows(
+    RANDOM.normal(size=(2, 3, CHANNELS)), np.array([0, 1, 2, 2]), {"a": RANDOM.normal(size=(2, SCAN))}, {}, np.array([0.5]), 0.25
+)
 FINE, DIFFERENCE, MOVED = RANDOM.normal(size=(3, SCAN, CHANNELS))
 SKEWED = Superlattice((9, 10, 2), Skew((1, -2, 3), ((1, 1, 0), (0, 1, 0), (0, -1, 1))))
 STAGED = (
@@ -54,6 +56,7 @@ def test_kept(tmp_path: Path, moved: np.ndarray | None, spots: int) -> None:
     assert np.array_equal(found.sums.rows.sample, ROWS.sample)
     assert np.array_equal(found.sums.rows.of_point, ROWS.of_point)
     assert np.array_equal(found.sums.rows.factors["a"], ROWS.factors["a"])
+    assert (found.sums.rows.mu_unknown.tolist(), found.sums.rows.step) == ([0.5], 0.25)
     assert (found.moved is None) == (moved is None)
     assert moved is None or np.array_equal(found.moved, moved)  # type: ignore[arg-type]
     assert len(found.cut.spots) == spots
@@ -85,8 +88,8 @@ def test_a_mean_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_without_spots_of_stages() -> None:
-    """As it was written before means were taken."""
-    tree = {name: value for name, value in REACHED.as_tree().items() if name != "spots"}
+    """As it was written before means were taken, and before it was known what no point sees."""
+    tree = {name: value for name, value in REACHED.as_tree().items() if name not in {"spots", "mu_unknown", "step"}}
     check_tree("stages", tree, STAGES, "")
     assert [stage.spots for stage in Reached.of((tree, False)).stages] == [0, 0, 0]
 

@@ -42,6 +42,8 @@ STAGES = Schema(
             },
             optional=True,
         ),
+        "mu_unknown": Array("f", (("unknown",),), optional=True),
+        "step": Value((float,), optional=True),
         "cut": CUT,
     },
     optional=True,
@@ -106,6 +108,7 @@ class Reached:
         tree |= {name: getattr(sums, name) for name in ("fine", "difference", "minima")}
         tree |= {"sample": sums.rows.sample, "of_point": sums.rows.of_point, "factors": dict(sums.rows.factors)}
         tree |= {"halves": dict(sums.rows.halves)} if sums.rows.halves else {}
+        tree |= {"mu_unknown": sums.rows.mu_unknown, "step": float(sums.rows.step)}
         tree |= {"spots": np.array([stage.spots for stage in self.stages])}
         if self.mean is not None and self.mean.rows is not None:
             of_mean = self.mean.rows
@@ -125,11 +128,12 @@ class Reached:
         columns = zip(meshes, *(tree[name] for name in _OF_STAGES), tree.get("spots", np.zeros(len(meshes))), strict=True)
         stages = tuple(Stage(mesh, int(k), float(t), np.asarray(b), int(n)) for mesh, k, t, b, n in columns)
         rows = Rows(tree["sample"], tree["of_point"], dict(tree["factors"]), dict(tree.get("halves", {})))
+        rows = replace(rows, mu_unknown=tree.get("mu_unknown", np.zeros(0)), step=float(tree.get("step", 0.0)))
         cut = Cut.of(tree.get("cut", {}))
         sums = Sums(tree["fine"], tree["difference"], tree["minima"], stages[-1].evaluations, rows=rows, spread=cut.spread)
         several: tuple[Sums | None, tuple[float, ...]] = (None, ())
         if "mean" in tree:
-            of_mean = Rows(tree["mean"]["sample"], rows.of_point, dict(tree["mean"]["factors"]))
+            of_mean = replace(rows, sample=tree["mean"]["sample"], factors=dict(tree["mean"]["factors"]), halves={})
             several = replace(sums, fine=tree["mean"]["fine"], rows=of_mean), tuple(tree["weights"].tolist())
         counted = int(tree["spent"]), float(tree["of_boxes"])
         return cls(stages, sums, tree.get("moved"), *counted, on_boxes, cut, *several)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.channels import NOISE, Tolerance, combinations, whole
-from wannier_spin.integrals.sums import Minima, Rows, Sums
+from wannier_spin.integrals.sums import Minima, Sums
 from wannier_spin.results import SPREAD
 
 Real = NDArray[np.float64]
@@ -93,8 +93,8 @@ class Pair:
         own = np.full((len(rows.sample), 1), (1 - share) * self.factor)
         own[len(own) - shared :] = 1.0
         weighted = {name: (own * f, share * self.factor * before.factors[name]) for name, f in rows.factors.items()}
-        factors = {name: np.concatenate(both) for name, both in weighted.items()}
-        both = Rows(np.concatenate([rows.sample, before.sample]), rows.of_point, factors)
+        factors = {name: np.concatenate(pieces) for name, pieces in weighted.items()}
+        both = replace(rows, sample=np.concatenate([rows.sample, before.sample]), factors=factors)
         return replace(last, fine=(1 - share) * last.fine + share * earlier.fine, rows=both)
 
 
