@@ -12,6 +12,7 @@ from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
 from wannier_spin.errors import Interrupted
+from wannier_spin.integrals import meshes
 from wannier_spin.integrals.algorithm import Control, Execution, Integral, Round
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.mesh import OnMesh
@@ -67,12 +68,12 @@ def test_errors_are_inside_of_the_bars(whole: tuple[ws.ResultSet, list[Round]], 
         assert tensor.converged
         assert 0 < tensor.error.max() <= 1e-2 * np.abs(tensor.values).max() * (1 + 1e-9)
         assert (np.abs(tensor.values - dense[name].values) <= tensor.error + dense[name].error + 1e-13 * largest).all()
-    meshes, points = result.facts.notes["meshes"], result.facts.notes["k_points_of_meshes"]
-    assert len(meshes) == len(rounds) > 1
-    assert result.facts.k_points == sum(points) == sum(a * b * c for a, b, c in meshes)
-    assert [list(round_.mesh) for round_ in rounds] == meshes
+    taken, points = result.facts.notes["meshes"], result.facts.notes["k_points_of_meshes"]
+    assert len(taken) == len(rounds) > 1
+    assert result.facts.k_points == sum(points) == sum(a * b * c for a, b, c in taken)
+    assert [list(round_.mesh) for round_ in rounds] == taken
     assert max(rounds[-1].excess.values()) <= 1 < max(rounds[0].excess.values())
-    assert result.facts.how() == f"tolerance 0.01, mesh {'x'.join(map(str, meshes[-1]))}"
+    assert result.facts.how() == f"tolerance 0.01, mesh {'x'.join(map(str, taken[-1]))}"
 
 
 def test_the_mean_of_meshes_is_what_is_known_best() -> None:
@@ -175,6 +176,27 @@ def test_boxes_take_over_what_is_sharp(tmp_path: Path) -> None:
     resumed = compute(0.015, control=Control(tmp_path / "c.h5", True), **options)
     assert_same(resumed, result)
     assert resumed.facts.notes["meshes"] == result.facts.notes["meshes"]
+
+
+def test_an_interrupted_trial_of_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boxes that were stopped while they were tried are given up as they would have been, and meshes go on."""
+    for name, value in {"TRIAL": 1.0, "PATIENCE": 1, "JUDGED": 0.1, "UNSURE": np.inf}.items():
+        monkeypatch.setattr(meshes, name, value)
+    options = {"model": ws.models.rashba_exchange(), "mu": 0.3, "temperature": 300.0, "names": "spin_hall"}
+    rounds: list[Round] = []
+    whole = compute(1e-2, control=Control(report=rounds.append), **options)
+    on_meshes = [bool(round_.mesh) for round_ in rounds]
+    first, n_boxes = on_meshes.index(False), on_meshes.count(False)
+    assert n_boxes > 1
+    assert all(on_meshes[first + n_boxes :])
+    assert rounds[first + n_boxes].evaluations > rounds[first + n_boxes - 1].evaluations
+    assert whole.facts.boxes == 0
+    stopped: list[Round] = []
+    path = tmp_path / "c.h5"
+    with pytest.raises(Interrupted):
+        compute(1e-2, control=Control(path, False, stopped.append, lambda: len(stopped) == first + 1), **options)
+    assert not stopped[-1].mesh
+    assert_same(compute(1e-2, control=Control(path, True), **options), whole)
 
 
 def test_spectra() -> None:
