@@ -13,6 +13,8 @@ from wannier_spin.readers import check_model
 from wannier_spin.readers.bloch_data import BlochData, without_excluded
 from wannier_spin.readers.checkpoint import _check_cell, _one
 from wannier_spin.readers.files import FortranRecords, check_finite
+from wannier_spin.readers.overlap_tests import _in_order_of
+from wannier_spin.readers.packages import is_system_folder
 from wannier_spin.readers.quality import _spectrum
 from wannier_spin.readers.wannier90_files import _check_spin_diagonal
 
@@ -92,3 +94,23 @@ def test_spectrum_of_spin_matrices(largest, outside):
 def test_handedness_of_whole_pauli_matrices_is_one():
     found = {check.name: check for check in check_model(models.kane_mele())}
     assert found["handedness of spin"].value == "1.000"
+
+
+def test_recorded_overlaps_in_another_order_of_neighbours() -> None:
+    """Put in that of .mmn, k-point by k-point; where no order fits they stay as they are."""
+    rng = np.random.default_rng(5)
+    M = rng.normal(size=(3, 4, 2, 2)) + 1j * rng.normal(size=(3, 4, 2, 2))
+    orders = np.array([[2, 0, 3, 1], [0, 1, 2, 3], [3, 2, 1, 0]])
+    recorded = np.stack([X[order] for X, order in zip(M, orders, strict=True)])
+    assert np.array_equal(_in_order_of(recorded, M), M)
+    assert _in_order_of(M, M) is M
+    other = np.broadcast_to(recorded[:, :1], recorded.shape)
+    assert np.array_equal(_in_order_of(other, M), other)
+
+
+def test_a_folder_of_wannierberri_has_its_lattice(tmp_path: Path) -> None:
+    """Any other folder, and a file, is none."""
+    assert not is_system_folder(tmp_path)
+    (tmp_path / "real_lattice.npz").touch()
+    assert is_system_folder(tmp_path)
+    assert not is_system_folder(tmp_path / "real_lattice.npz")

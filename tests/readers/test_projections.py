@@ -5,7 +5,7 @@ import pytest
 
 from wannier_spin.errors import InputError
 from wannier_spin.orbitals import HARMONICS
-from wannier_spin.readers.projections import read_projections
+from wannier_spin.readers.projections import _states, read_projections
 
 CELL = """
 begin unit_cell_cart
@@ -100,3 +100,18 @@ def test_more_is_refused(tmp_path):
         read_projections(write(tmp_path, "As:s", extra="num_wann = 6"))
     with pytest.raises(InputError, match="does not exist"):
         read_projections(tmp_path / "y.win")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("l=0", [(0, 0)]),
+        ("l=1", [(1, 0), (1, 1), (1, 2)]),
+        ("l=2", [(2, m) for m in range(5)]),
+        ("l=3;l=0", [(0, 0), *((3, m) for m in range(7))]),
+        ("l=2,mr=5,1", [(2, 0), (2, 4)]),
+    ],
+)
+def test_numbers_of_angular_momentum(text, expected):
+    """All of an l, or those that mr names, counted from 1."""
+    assert _states(None, "", text) == expected
