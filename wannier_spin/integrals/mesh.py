@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -242,8 +242,13 @@ class _MeshSums:
         held = 3 * summed + 4 * self.occupation.n_points * self.plan.n_channels
         by_point = 0 if self.bars is None else sum(points * channels for _, points, channels in self.bars.shapes)
         works = (self.plan,) if self.channels is None else (self.plan, self.channels.selection)
-        sizes = [batch_size(self.source, work, self.occupation, memory, held, by_point) for work in works]
-        return sizes[-1]  # the memory must be enough for the plan all the same: what is tried out without bars takes all of it
+        # the memory must be enough for the plan all the same: what is tried out without bars takes all of it
+        fitting = [partial(batch_size, self.source, work, self.occupation, memory, held, by_point) for work in works]
+        try:
+            return [size() for size in fitting][-1]
+        except InputError:
+            self.source.most_bytes = 0.0  # then nothing is kept of sums over R: what is said to be the least is enough
+            return [size() for size in fitting][-1]
 
     def mean(self, mesh: Mesh, most: int, execution: Execution) -> MeshMean:
         """Mean over the mesh, in batches of at most so many points."""
