@@ -188,6 +188,8 @@ def add_product(total: Real, A: Real, B: Real) -> None:
     """total += A B, without the product as an array of its own: (i,j), (i,k), (k,j), all contiguous."""
     from scipy.linalg.blas import dgemm
 
+    if not (total.size and B.size):  # symmetry may leave no channel: BLAS refuses what is empty
+        return
     found = dgemm(1.0, B.T, A.T, 1.0, total.T, overwrite_c=1)  # Fortran's order: of the transposed ones
     if not np.may_share_memory(found, total):  # a copy was made
         total[...] = found.T
