@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
-from wannier_spin.integrals.fermi_points import NEAR, NEAR_COLD, FermiPoints
+from wannier_spin.integrals.fermi_points import NEAR, NEAR_COLD, FermiPoints, half_changes
 from wannier_spin.occupation import Occupation
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse meshes
@@ -37,6 +37,17 @@ def test_a_linear_band_is_crossed_once_and_a_gap_never():
     assert found[1, :2, 1] == pytest.approx(1)
     assert found[0, :2, 0] == pytest.approx(2 * NEAR * kT * n / v, abs=1)
     assert not found[:, 2].any()
+
+
+def test_bands_that_touch_leave_with_velocities_of_their_own():
+    """Weyl nodes: their mean is the tilt; away from them every band has its own."""
+    model, axes = ws.models.weyl(tilt=(0.2, 0.0, 0.3)), 0.1 * np.eye(3)
+    geometry = ws.band_geometry(model, np.array([[0, 0, 0.25], [0.1, 0.05, 0.2]]))
+    found = half_changes(geometry, axes)
+    assert geometry.has_degeneracies
+    assert found[0] == pytest.approx(0.05 * np.sqrt(1 + 0.2**2 + 1 + 1 + 0.3**2))
+    assert found[1] == pytest.approx(0.05 * np.linalg.norm(geometry.group_velocity[1], axis=0))
+    assert found[1, 0] != pytest.approx(found[1, 1])
 
 
 @pytest.mark.parametrize("name", ["spin_hall", "nonlinear_extrinsic_spin_magnetization"])

@@ -8,6 +8,7 @@ within the cell in k that a point stands for all energies within half of what it
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,9 +57,11 @@ def half_changes(geometry: BandGeometry, axes: Real) -> Real:
     """
     if not geometry.has_degeneracies:
         return np.asarray(np.linalg.norm(axes @ geometry.group_velocity, axis=1) / 2)
-    inside = geometry.velocity * geometry.same_group[:, None]
-    changes = (axes @ inside.reshape(*inside.shape[:2], -1)).reshape(inside.shape)
-    return np.asarray(np.sqrt(geometry.group_mean((np.abs(changes) ** 2).sum(axis=(1, 2)))) / 2)
+    k, n, m = np.nonzero(geometry.same_group)  # few of all pairs
+    squares: Real = (np.abs(geometry.velocity[k, :, n, m] @ axes.T) ** 2).sum(axis=1)
+    shape = geometry.group.shape
+    of_states = np.asarray(np.bincount(k * shape[1] + n, squares, math.prod(shape)), float).reshape(shape)
+    return np.asarray(np.sqrt(geometry.group_mean(of_states)) / 2)
 
 
 def _below(energies: Real, weights: Real, limits: Real) -> Real:

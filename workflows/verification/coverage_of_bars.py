@@ -16,10 +16,11 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import hold_outs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,11 +90,6 @@ def material(name: str, moments: Any = None, structure: str = "") -> Callable[[]
 
 def crystal(build: Callable[[], ws.TightBindingModel]) -> Callable[[], Opened]:
     return lambda: (build(), None)
-
-
-def sheared() -> ws.TightBindingModel:
-    """Another lattice for the same hoppings: no direction of it is as another."""
-    return replace(ws.models.rashba_exchange(), lattice=np.array([[1, 0, 0], [0.35, 0.9, 0], [0, 0, 1]]))
 
 
 PLANE, SPACE = (16, 24, 32, 48, 64), (12, 16, 24, 32)
@@ -196,7 +192,7 @@ CASES = (
         np.linspace(8.95, 10.45, 21),
         SPACE,
         (80, 72),
-        True,
+        False,  # these two showed what a Fermi surface between the points does
         (),
     ),
     Case(
@@ -206,7 +202,7 @@ CASES = (
         np.linspace(-0.5, 0.5, 21),
         SPACE,
         (64, 56),
-        True,
+        False,
         (1e-1,),
     ),
     Case(
@@ -218,7 +214,44 @@ CASES = (
         (320, 280),
         True,
     ),
-    Case("sheared Rashba", crystal(sheared), ("spin_hall", "edelstein"), np.linspace(-1.5, 1.5, 31), PLANE, (320, 280), True),
+    Case(
+        "sheared Rashba",
+        crystal(hold_outs.sheared),
+        ("spin_hall", "edelstein"),
+        np.linspace(-1.5, 1.5, 31),
+        PLANE,
+        (320, 280),
+        True,
+    ),
+    Case(
+        "tilted Dirac sheet",
+        crystal(hold_outs.tilted_dirac),
+        ("spin_hall", "edelstein"),
+        np.linspace(-0.5, 0.5, 21),
+        PLANE,
+        (320, 280),
+        True,
+    ),
+    Case(
+        "random P*T magnet",
+        crystal(hold_outs.random_magnet),
+        ("spin_hall", "intrinsic_spin_magnetization"),
+        np.linspace(-1, 1, 21),
+        (8, 12, 16, 20),
+        (40, 36),
+        True,
+        (1e-1,),
+    ),
+    Case(
+        "helices",
+        crystal(hold_outs.helices),
+        ("spin_hall", "edelstein"),
+        np.linspace(-1, 1, 21),
+        (8, 12, 16, 20),
+        (40, 36),
+        True,
+        (1e-1,),
+    ),
 )
 
 
