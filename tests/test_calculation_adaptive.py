@@ -77,7 +77,8 @@ def test_weyl_nodes():
     values, error, evaluations = weyl(0.03, tolerance=1e-2)
     mesh, mesh_error, _ = weyl_mesh(0.03, 100)
     assert np.abs(mesh).max() > 1e-3
-    assert (np.abs(values - mesh) <= error + mesh_error).all()
+    rounding = 1e-13 * np.abs(mesh).max()  # components that a mirror forbids
+    assert (np.abs(values - mesh) <= error + mesh_error + rounding).all()
     assert error.max() <= 1e-2 * np.abs(values).max() < 0.1 * mesh_error.max()  # a fifth of the points, an 18th of the bar
     assert 0.5 * 216_500 < evaluations < 1.5 * 216_500
 
