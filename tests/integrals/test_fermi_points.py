@@ -25,7 +25,7 @@ def test_counts_one_by_one():
             near, distance = max(NEAR * t, NEAR_COLD * step), np.abs(energies - x)
             expected = [(weights[:, None] * (distance < reach)).sum() for reach in (near, halves + NEAR * t)]
             assert expected[1] > 0 and (expected[0] > 0 or not t)
-            assert found[:, i, j] == pytest.approx(expected, rel=1e-12)
+            assert found[:, i, j] == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 def test_a_linear_band_is_crossed_once_and_a_gap_never():

@@ -143,7 +143,7 @@ def test_shares() -> None:
     for before, last in ((1.0, 1.0), (2.0, 1.0), (1.0, 2.0)):
         pair = Pair(before, last)
         smallest = min(correlated(x, before, last) for x in np.linspace(0, 1, 1001))
-        assert correlated(pair.share, before, last) == pytest.approx(smallest, rel=1e-5)
+        assert correlated(pair.share, before, last) == pytest.approx(smallest, rel=1e-5, abs=0)
         bar = pair.factor * np.hypot(pair.share * before, (1 - pair.share) * last)
         assert bar == pytest.approx(correlated(pair.share, before, last))
     assert Pair(5.0, 1.0).share == 0 < LEAST_SHARE < Pair(2.0, 1.0).share

@@ -89,8 +89,8 @@ def test_pinches_are_raised_and_gaps_are_not():
     size[4], size[10:] = 0.2, 1e-9
     many, crossed = np.full((21, 1), 1e6), np.where(MU < -1e-9, 1e6, 0.0)[:, None]
     found = expected(size, MU, 0.25, many, crossed)
-    assert found[4] == pytest.approx(0.2**0.2, rel=1e-4)  # the geometric mean of five
-    assert found[0] == pytest.approx(1, rel=1e-4)
+    assert found[4] == pytest.approx(0.2**0.2, rel=1e-4, abs=0)  # the geometric mean of five
+    assert found[0] == pytest.approx(1, rel=1e-4, abs=0)
     assert not found[10:].any()
     tail = expected(size, MU, 0.25, many, np.full((21, 1), CELLS / 16))
     assert tail[4] == pytest.approx(found[4] / 4)
@@ -103,8 +103,8 @@ def test_what_no_point_has_seen_is_as_large_as_what_points_see():
     size[8:13] = 0
     found = expected(size, MU, 1.0, seen, crossed)[:, 0]
     mean = np.sqrt((1 + 9) / 2)
-    assert found[10] == pytest.approx(np.sqrt(2) * mean, rel=0.01)  # twice the square
-    assert found[0] == pytest.approx(np.sqrt(2), rel=0.01)  # the other one is farther than a step
+    assert found[10] == pytest.approx(np.sqrt(2) * mean, rel=0.01, abs=0)  # twice the square
+    assert found[0] == pytest.approx(np.sqrt(2), rel=0.01, abs=0)  # the other one is farther than a step
     known = np.exp((np.log(1) + np.log(9)) / 4)  # where points see it, the geometric mean
     assert known < found[5] < known * (mean / known) ** (FEW / 100) * (1 + FEW / 100)
     assert not expected(size[8:13], MU[8:13], 0.1, seen[8:13], crossed[8:13]).any()  # nobody knows
