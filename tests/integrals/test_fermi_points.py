@@ -28,6 +28,14 @@ def test_counts_one_by_one():
             assert found[:, i, j] == pytest.approx(expected, rel=1e-12, abs=0)
 
 
+def test_rounding_does_not_decide_at_round_distances():
+    """An irreducible mesh and the whole one have the same bars: energies that symmetry makes equal differ by rounding."""
+    mu, kT, halves = 0.3, 0.3, np.array([[0.1, 0.1]])
+    edges = np.array([[mu - 2 * kT, mu + 2 * kT]])
+    totals = [counted([mu], [kT], 0.1, edges * (1 + x), halves, np.ones(1)).ravel().tolist() for x in (-1e-14, 0.0, 1e-14)]
+    assert totals == [[2.0, 2.0]] * 3
+
+
 def test_a_linear_band_is_crossed_once_and_a_gap_never():
     """v k on N points: one cell holds mu wherever it is; 4 kT N/v points are near it."""
     n, v, kT = 1000, 2.0, 0.05

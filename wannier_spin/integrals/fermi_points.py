@@ -18,7 +18,7 @@ from wannier_spin.geometry import BandGeometry
 from wannier_spin.occupation import Occupation
 
 Real = NDArray[np.float64]
-NEAR = 2.0  # in kT: -f' is 1/(4 kT) at its highest, and its integral is 1
+NEAR = 2.0 * (1 + 1e-7)  # in kT: -f' is 1/(4 kT) at its highest, and its integral is 1; rounding decides nothing at round distances
 NEAR_COLD = 0.01  # of the step of energies between points, where kT is less: f is then a step for all that the mesh resolves
 
 
