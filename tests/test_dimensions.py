@@ -90,10 +90,12 @@ RUNS: dict[str, tuple[Any, ...]] = {
 }
 
 
-LEFT_OUT = {("meshes", "length"), ("replicas", "length")}  # the first mesh is 45 angstrom wide; others take long
+BY_LENGTH = ("everything on a mesh", "a spectrum", "boxes", "boxes at zero temperature", "a disk", "boxes in a disk")
+CASES = [(run, "energy") for run in RUNS] + [(run, "length") for run in BY_LENGTH]
+LONG = ("boxes in a box", "energy")
 
 
-@pytest.mark.parametrize(("run", "of"), [(run, of) for run in RUNS for of in TIMES if (run, of) not in LEFT_OUT])
+@pytest.mark.parametrize(("run", "of"), [pytest.param(*x, marks=[pytest.mark.slow] if x == LONG else []) for x in CASES])
 def test_numbers_change_by_their_units(run: str, of: str) -> None:
     before, after = as_it_is(run), computed(run, *TIMES[of])
     assert after.facts.k_points == before.facts.k_points

@@ -132,7 +132,6 @@ def spoiled(folder: Path, **changes: Callable[[np.ndarray], np.ndarray]) -> None
 
 
 FAULTS: dict[str, dict[str, Callable[[np.ndarray], np.ndarray]]] = {
-    "half of the spin": {"spin_R": lambda S: 0.5 * S},
     "left-handed spin": {"spin_R": lambda S: S * np.array([1, -1, 1])},
 }
 
