@@ -15,21 +15,9 @@ from wannier_spin.errors import Interrupted
 from wannier_spin.integrals import meshes
 from wannier_spin.integrals.algorithm import Control, Execution, Integral, Round
 from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.denser import APART, GROWTH, NEAR, first_mesh, length_of, mesh_of, next_mesh
 from wannier_spin.integrals.mesh import OnMesh
-from wannier_spin.integrals.meshes import (
-    AIM,
-    APART,
-    FIRST_POWER,
-    GROWTH,
-    NEAR,
-    POWERS,
-    _power,
-    first_mesh,
-    growth_for,
-    length_of,
-    mesh_of,
-    next_mesh,
-)
+from wannier_spin.integrals.meshes import AIM, FIRST_POWER, POWERS, _power, growth_for
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.stages import Stage
 from wannier_spin.integrals.standing import needed

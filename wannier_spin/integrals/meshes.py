@@ -12,12 +12,10 @@ coefficients and what may hide between the points, see `bars`) is within the tol
 
 from __future__ import annotations
 
-import itertools
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,28 +28,22 @@ from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.checkpoint import Checkpoint
 from wannier_spin.integrals.cut import Cut
 from wannier_spin.integrals.cutting import Cutting
+from wannier_spin.integrals.denser import first_mesh, length_of, mesh_of, next_mesh
 from wannier_spin.integrals.mesh import OnMesh, Summed
 from wannier_spin.integrals.stages import Reached, Stage
 from wannier_spin.integrals.standing import Pair, Standing, floored, needed, standing
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.integration.parallel import together
-from wannier_spin.integration.superlattice import Shapes, Superlattice, factors_from
-from wannier_spin.model import TightBindingModel
-from wannier_spin.symmetry import mesh_operations
+from wannier_spin.integration.superlattice import Superlattice
 
 Real = NDArray[np.float64]
-FIRST, FEWEST, MOST = 45.0, 6, 14  # angstrom: shortest superlattice vector of the first mesh; in shortest lattice vectors
-GROWTH = (1.1, 1.8)  # of the shortest superlattice vector, from one mesh to the next
-NEAR = 0.97  # of this length: there may be a mesh just below
 AIM = 0.95  # of the tolerance: what the next mesh is meant to reach, together with the last one
 POWERS = (1.5, 6.0)  # of 1/length of the superlattice with which bars decrease
 FIRST_POWER = 2.0  # before there are two meshes
-APART = 2  # meshes, the last ones, that a denser one has few points in common with
 POOLED = 4  # meshes, the last ones, that tell the power: single bars are as uncertain as they are large
 TRIAL = 0.1  # of the points that the last mesh is predicted to have: boxes are tried where their first ones are fewer
 JUDGED, UNSURE = 0.25, 2.0  # of these points: with fewer in boxes their prediction may be so many times too large
 SMOOTH, PATIENCE = 2.0, 3  # from this power on boxes are tried for so many times dearer meshes only
-WORTH = 0.8  # of the points: what a skewed mesh must save
 LESS = 0.97  # of the length of a superlattice that the limits do not allow
 DEARER = 2.0  # times: a point of a box, compared to one of a mesh
 
@@ -351,70 +343,3 @@ def growth_for(own: float, excess: float, power: float) -> float:
     if excess <= AIM:
         return 1.0
     return float((own / min(needed(excess, AIM), excess)) ** (1 / power))
-
-
-def first_mesh(integral: Integral) -> Superlattice:
-    """Shortest superlattice vector FIRST, but not too few or too many times the shortest lattice vector."""
-    shortest = length_of(integral, Superlattice((1, 1, 1)))
-    return mesh_of(integral, float(np.clip(FIRST, FEWEST * shortest, MOST * shortest)))
-
-
-def next_mesh(integral: Integral, before: Sequence[Superlattice], growth: float) -> Superlattice:
-    """A denser one, as far as GROWTH allows. before : the meshes so far."""
-    return mesh_of(integral, NEAR * length_of(integral, before[-1]) * float(np.clip(growth, *GROWTH)), before)
-
-
-def length_of(integral: Integral, mesh: Superlattice) -> float:
-    """Its shortest superlattice vector, angstrom."""
-    model = integral.model
-    assert isinstance(model, TightBindingModel)
-    return mesh.shortest(model.lattice, model.periodic)
-
-
-def mesh_of(integral: Integral, length: float, before: Sequence[Superlattice] = ()) -> Superlattice:
-    """The mesh with fewest points whose shortest superlattice vector is at least so long, angstrom.
-
-    In a crystal that is periodic in all directions any superlattice that has the symmetries that k-points are reduced with, where
-    it saves points. Along the lattice vectors all points are twice a number without a divisor 2 or 3, and without one of those of
-    the last APART meshes `before`: two in a row have few points in common, and a narrow feature at a rational point (7/16 of a
-    reciprocal vector in platinum) is met by one of them at most, where others meet it again and again.
-    """
-    model = integral.model
-    assert isinstance(model, TightBindingModel)
-    apart = math.lcm(*(mesh.order for mesh in before[-APART:]))
-    straight = _along_vectors(integral, model, length, apart)
-    if not all(model.periodic):
-        return straight
-    rotations = {op.reduced.tobytes(): op.reduced for op in integral.reducing}
-    skewed = _shapes(model.lattice.tobytes(), tuple(rotations)).fewest(length, apart)
-    return skewed if skewed.n_points < WORTH * straight.n_points else straight
-
-
-def _along_vectors(integral: Integral, model: TightBindingModel, length: float, apart: int) -> Superlattice:
-    """In proportion to the reciprocal vectors, as many along all of them where that breaks a symmetry; see `mesh_of`."""
-    found = []
-    for wanted in (alike(model, 1.0), np.array(model.periodic, float)):
-        across = np.linalg.norm(_steps(model) @ (wanted[:, None] * model.lattice), axis=1).min()
-        factors = factors_from(wanted * length / (2 * across) - 1e-6, apart)
-        n1, n2, n3 = (2 * int(p) if n else 1 for p, n in zip(factors, wanted, strict=True))
-        found.append(Superlattice((n1, n2, n3)))
-    kept = [len(mesh_operations(integral.reducing, mesh.points, (0.0, 0.0, 0.0))) for mesh in found]
-    return found[0] if kept[0] == kept[1] else found[1]
-
-
-@lru_cache(maxsize=8)
-def _shapes(lattice: bytes, rotations: tuple[bytes, ...]) -> Shapes:
-    """Of a lattice (3, 3) and rotations of reduced coordinates (3, 3), each as bytes."""
-    return Shapes.of(np.frombuffer(lattice).reshape(3, 3), [np.frombuffer(W, np.int64).reshape(3, 3) for W in rotations])
-
-
-def _steps(model: TightBindingModel) -> Real:
-    """Short vectors of any lattice in the periodic directions, in its basis: (s, 3)."""
-    steps = np.array([s for s in itertools.product((-1, 0, 1), repeat=3) if any(s)])
-    return steps[(steps[:, ~np.array(model.periodic)] == 0).all(axis=1)]
-
-
-def alike(model: TightBindingModel, longest: float) -> Real:
-    """So much along the longest reciprocal vector and in proportion along the others, zero without periodicity: (3,)."""
-    lengths = np.linalg.norm(np.linalg.inv(model.lattice), axis=0) * np.array(model.periodic)
-    return np.asarray(longest * lengths / lengths.max())
