@@ -151,6 +151,7 @@ def test_what_check_says_of_a_fault(wannier_spin: Command, folder: Path, fault: 
     spoiled(folder, **FAULTS[fault])
     done = wannier_spin("check", "bad.h5")
     assert "NOT fit for use" in done.out
+    assert done.code == 2  # as `run` says
     check("transcripts.json", fault, {"code": done.code, "out": lines_of(done.out), "err": lines_of(done.err)})
 
 

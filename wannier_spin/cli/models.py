@@ -36,7 +36,7 @@ def check(
     magmom: Annotated[str | None, typer.Option(help="Moments in mu_B, Cartesian, by atom: '0 0 2.2; 0 0 -2.2'.")] = None,
     **options: Any,
 ) -> None:
-    """Say whether Wannier90 output is fit for use: the last line does. The exit code is 0 also where a check fails."""
+    """Say whether Wannier90 output is fit for use: the last line does. Exit code 2 where it is not, and `run` refuses it."""
     from wannier_spin.calculation.open_model import Inputs
     from wannier_spin.readers import UnfitError, check_model, read_structure
 
@@ -61,6 +61,8 @@ def check(
         if c.ok is False:
             say(f"{c.name}: {c.advice}")
     say(_verdict(checks, seedname))
+    if any(c.ok is False and c.certain for c in checks):
+        raise typer.Exit(2)
 
 
 @app.command(
