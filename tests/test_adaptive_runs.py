@@ -245,11 +245,13 @@ def test_kill_9_and_resume(wannier_spin: Command, whole: Whole, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_kill_9_at_many_moments(wannier_spin: Command, whole: Whole, tmp_path: Path) -> None:
-    killed = 0
-    for seed in range(100, 120):
+    """Until ten have no result yet: how many of the others there are depends on what else the machine does."""
+    killed, seed = 0, 100
+    while killed < 10:
+        assert seed < 160
         (tmp_path / str(seed)).mkdir()
         killed += killed_and_resumed(wannier_spin, prepare(tmp_path / str(seed)), whole, seed)
-    assert killed >= 10
+        seed += 1
 
 
 def test_killed_twice(wannier_spin: Command, whole: Whole, folder: Path) -> None:
