@@ -68,20 +68,18 @@ class _Made:
 def _distributed(comm: Communicator, size: int, parts: Sequence[tuple[int, Bytes]]) -> Bytes:
     """So many bytes on all ranks: the parts, with where they start, of rank 0."""
     nodes = nodes_of(comm)
-    try:
-        memory = _mapped(comm, nodes, size)
-        if memory is None:
-            memory, senders = np.empty(size, np.uint8), comm
-        else:
-            senders = nodes.leaders
-        for start, part in parts:
-            memory[start : start + len(part)] = part
-        if nodes.leads or senders is comm:
-            for first in range(0, size, PIECE):
-                senders.Bcast(memory[first : first + PIECE])  # type: ignore[attr-defined]
-        nodes.node.Barrier()
-    finally:
-        nodes.free()
+    memory = _mapped(comm, nodes, size)
+    if memory is None:
+        memory, senders = np.empty(size, np.uint8), comm
+    else:
+        senders = nodes.leaders
+    for start, part in parts:
+        memory[start : start + len(part)] = part
+    if nodes.leads or senders is comm:
+        for first in range(0, size, PIECE):
+            senders.Bcast(memory[first : first + PIECE])  # type: ignore[attr-defined]
+    nodes.node.Barrier()
+    nodes.free()  # not where a rank has failed: it would wait for the others
     return memory
 
 
