@@ -405,7 +405,7 @@ def test_hashes_of_the_files(tmp_path: Path) -> None:
 
 def test_warnings_are_given_and_kept(sheet: ws.TightBindingModel) -> None:
     with pytest.warns(ws.AccuracyWarning, match="outside of them the model has no states") as caught:
-        result = ws.compute(sheet, "spin_hall", grid=(2, 2, 1), mu=[0, 99], temperature=500)
+        result = ws.compute(sheet, "spin_hall", grid=(2, 2, 1), mu=[0, 99], temperature=5000)
     assert [str(w.message) for w in caught] == list(result.warnings)
     assert len(result.warnings) == 1
     assert "'random_model'" in result.warnings[0]

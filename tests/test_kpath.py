@@ -179,6 +179,7 @@ def test_sum_over_a_mesh_is_the_spin_hall_conductivity(example_inputs: Path) -> 
     assert found == pytest.approx(expected, rel=1e-8, abs=0)
 
 
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # a coarse mesh at 10 K: an identity
 def test_sum_over_a_mesh_is_the_edelstein_response_in_paper_form() -> None:
     """(5): -(tau/2) int_k sum_n f_n Obar^{ba}_n, in a gap."""
     model, points = ws.models.get(NO_BLOCKS), (6, 6, 1)

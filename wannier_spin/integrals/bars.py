@@ -240,7 +240,7 @@ class Bars:
             doubt = DOUBT * _ratio(here.size, of_sample.size)
             factors[name] = np.concatenate([*(fall.factors[:, point] * x for x in (raised, share)), doubt[None]])
             halves[name] = here.of_half
-        where = self._mu_unknown(*((self.at_sample, counts[0]) if self.at_profile is None else (self.at_profile, counts[1])))
+        where = self._levels_unknown(*((self.at_sample, counts[0]) if self.at_profile is None else (self.at_profile, counts[1])))
         return Rows(np.concatenate([outer, around, sums[-1:]])[:, :n], point, factors, halves, where, self.step)
 
     def _expected(self, scan: Occupation, size: Real, counts: Real) -> Real:
@@ -248,10 +248,11 @@ class Bars:
         found = partial(expected, size.reshape(scan.shape), step=self.step, **self._counts(scan, counts))
         return np.maximum(size, scan.along_mu(found).ravel())
 
-    def _mu_unknown(self, scan: Occupation, counts: Real) -> Real:
+    def _levels_unknown(self, scan: Occupation, counts: Real) -> Real:
         """Values of mu of the scan itself at which, at some temperature, bars know nothing of a Fermi surface: (u,)."""
-        found = unknown(scan.mu, self.step, **self._counts(scan, counts)).any(axis=1)
-        return scan.mu[found & np.isin(scan.mu, self.sample.scan.mu)]
+        points = self._counts(scan, counts)
+        found = scan.along_mu(lambda energies: energies[unknown(energies, self.step, **points).any(axis=1)])
+        return self.sample.scan.along_mu(partial(np.intersect1d, found))
 
     def _counts(self, scan: Occupation, counts: Real) -> dict[str, Real]:
         """Points of the mesh (mu, T) from their means (2, w)."""

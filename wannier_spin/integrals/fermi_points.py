@@ -39,13 +39,13 @@ class FermiPoints:
 
         energies (k, n) and halves (k, n) : half of what each one changes by over the cell of its point, eV. weights : (k,).
         """
-        mu, kT = self.scan.points
+        level, kT = self.scan.points
         near = np.maximum(NEAR * kT, NEAR_COLD * self.step)
         (low, high), widest = self.scan.span, near.max()
         used = (energies + halves > low - widest) & (energies - halves < high + widest)
         E, half, w = energies[used], halves[used], np.broadcast_to(weights[:, None], energies.shape)[used]
-        seen = _below(E, w, mu + near) - _below(E, w, mu - near)
-        crossed = _below(E - half, w, mu + NEAR * kT) - _below(E + half, w, mu - NEAR * kT)
+        seen = _below(E, w, level + near) - _below(E, w, level - near)
+        crossed = _below(E - half, w, level + NEAR * kT) - _below(E + half, w, level - NEAR * kT)
         return np.stack([seen, crossed])
 
 
