@@ -78,9 +78,7 @@ def _about_energies(model: Model, plan: Plan, occupation: Occupation, m: Minima,
             f"to {m.highest:.4f} eV: outside of them the model has no states; is the Fermi energy right?"
         )
     coldest, unseen = float(occupation.kT.min()), m.unseen(occupation)
-    crossed = occupation.along_mu(
-        lambda energies: energies[occupation.crossed(*m.band_ranges)]
-    )  # gaps are in the bars, see `hidden`
+    crossed = occupation.along_mu(lambda energies: energies[occupation.crossed(*m.band_ranges)])  # not in gaps
     unknown = np.zeros(0) if sums.rows is None else np.intersect1d(sums.rows.mu_unknown, crossed)
     if plan.has_surface and unseen.any() and sums.on_points:
         yield (

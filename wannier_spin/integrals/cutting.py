@@ -19,7 +19,7 @@ from wannier_spin.integrals.spots import Spot, integrate, spot_integrand
 from wannier_spin.integrals.standing import Standing, standing
 from wannier_spin.integration.adaptive import Limits
 from wannier_spin.integration.bumps import Bump
-from wannier_spin.integration.parallel import together
+from wannier_spin.integration.shared import from_first
 from wannier_spin.model import TightBindingModel
 
 Real = NDArray[np.float64]
@@ -69,21 +69,17 @@ class Cutting:
 
     def _found(self, summed: Summed, allowed: Real, cut: Cut) -> list[tuple[Bump, Gap]] | None:
         """Bumps about what is too large, as rank 0 finds them."""
-        integral, comm = self.integral, self.execution.comm
-        peaks, bars = summed.mean.peaks, summed.how.bars
+        integral, peaks, bars = self.integral, summed.mean.peaks, summed.how.bars
         if peaks is None or bars is None:
             return None
 
-        def found() -> list[tuple[Bump, Gap]] | None:
-            if comm.rank:
-                return None
+        def found() -> list[tuple[Bump, Gap]]:
             sample = bars.sample
             held = sample.among(self.wanted.judged(integral.occupation))
             hot = hot_points(peaks, allowed, sample.occupation, held)
             return bumps_at(integral, hot, bars.spacings, bars.step, self._room(cut))
 
-        bumps: list[tuple[Bump, Gap]] | None = comm.bcast(together(comm, found))
-        return bumps
+        return from_first(self.execution.comm, found)
 
     def _room(self, cut: Cut) -> Room:
         """What others have left."""

@@ -57,6 +57,11 @@ class Selection:
     def derivatives(self) -> bool:
         return any(block(name).derivatives for name in self.wanted)
 
+    @cached_property
+    def _needed(self) -> tuple[Observable, ...]:
+        """All observables that any block is computed for."""
+        return tuple(dict.fromkeys(o for found in self.wanted.values() for o in found))
+
     @property
     def has_surface(self) -> bool:
         return any(_at_surface(name) for name in self.wanted)
@@ -69,7 +74,7 @@ class Selection:
     @property
     def n_components(self) -> int:
         """Of all observables that are computed."""
-        return sum(o.n_components for o in dict.fromkeys(o for found in self.wanted.values() for o in found))
+        return sum(o.n_components for o in self._needed)
 
     @property
     def n_channels(self) -> int:
@@ -78,9 +83,8 @@ class Selection:
 
     def bloch_sum(self, model: TightBindingModel, basis: NDArray[np.int64] | None = None, most_bytes: float = np.inf) -> BlochSum:
         """The sums over R that are needed. basis : (3, 3), and most_bytes: see `BlochSum`."""
-        needed = dict.fromkeys(o for found in self.wanted.values() for o in found)
         of_velocity = any(o.of_velocity for name, found in self.wanted.items() if block(name).derivatives for o in found)
-        return BlochSum(model, self.derivatives, observables.operators_of(tuple(needed)), basis, of_velocity, most_bytes)
+        return BlochSum(model, self.derivatives, observables.operators_of(self._needed), basis, of_velocity, most_bytes)
 
     @cached_property
     def positions(self) -> NDArray[np.int64]:

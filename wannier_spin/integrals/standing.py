@@ -14,9 +14,7 @@ from wannier_spin.results import SPREAD
 
 Real = NDArray[np.float64]
 LEAST_SHARE = 0.05  # of earlier meshes: with less they are left out
-ALIKE = (
-    0.1  # correlation of the errors of two meshes where they decay slowly (as much as that in the median of nine models at 30 K)
-)
+ALIKE = 0.1  # correlation of the errors of two meshes where they decay slowly: the median of nine models at 30 K
 
 
 @dataclass(frozen=True)
