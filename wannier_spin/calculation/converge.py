@@ -18,6 +18,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.integration.parallel import SERIAL, Communicator
 from wannier_spin.results import ResultSet
 from wannier_spin.results.arrays import fermi_position
+from wannier_spin.results.choose import first_largest
 from wannier_spin.results.show import GOOD, Entry, entries, entry
 
 Real = NDArray[np.float64]
@@ -135,7 +136,7 @@ def _settings(inputs: Inputs) -> Settings:
 def _largest(result: ResultSet, name: str) -> list[Entry]:
     """The largest of what is printed of a response; none where it is forbidden."""
     found = entries(result[name], result.facts)
-    return [max(found, key=lambda e: abs(e.value))] if found else []
+    return [found[first_largest([abs(e.value) for e in found])]] if found else []
 
 
 def _named(result: ResultSet, name: str, components: Sequence[str]) -> list[Entry]:

@@ -18,6 +18,7 @@ from wannier_spin.integration.parallel import Communicator
 from wannier_spin.integration.shared import from_first
 from wannier_spin.model import TightBindingModel
 from wannier_spin.results import ResponseTensor
+from wannier_spin.results.choose import first_largest
 from wannier_spin.results.numbers import with_bar
 
 Real = NDArray[np.float64]
@@ -48,7 +49,7 @@ def kept_open(
 def _largest_bar(integral: Integral, near: _NearGaps | None, tensor: ResponseTensor, held: NDArray[np.bool_]) -> str:
     """near : None for a model without a mesh. held : (mu,) which of them are held to the tolerance."""
     error = np.where(held.reshape(-1, *(1,) * (tensor.error.ndim - 1)), np.nan_to_num(tensor.error), -1.0)
-    index = np.unravel_index(int(np.argmax(error)), error.shape)
+    index = np.unravel_index(first_largest(error), error.shape)
     place = tuple(int(i) for i in index)
     mu, temperature = float(tensor.mu[place[0]]), float(tensor.temperature[place[1]])
     number = with_bar(float(tensor.values[place]), float(tensor.error[place]))

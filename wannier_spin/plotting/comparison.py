@@ -14,6 +14,7 @@ from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, check_ending, n
 from wannier_spin.plotting.look import AS_IS, Look, finish
 from wannier_spin.plotting.words import math_unit, power_of_ten
 from wannier_spin.results import ResponseTensor
+from wannier_spin.results.choose import first_largest
 from wannier_spin.results.compare import Comparison
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _is_zero(c: Comparison) -> bool:
 def _components(c: Comparison, wanted: Sequence[str]) -> list[str]:
     if not wanted:
         tensor = c.tensors[0]
-        place = np.unravel_index(int(np.nanargmax(np.abs(tensor.values))), tensor.values.shape)
+        place = np.unravel_index(first_largest(np.abs(tensor.values)), tensor.values.shape)
         return [tensor.component_name(tuple(int(i) for i in place)).partition(" ")[0]]
     return [name for name in wanted if has_component(c.tensors[0], name)]
 

@@ -6,7 +6,7 @@ Components that are the same number up to a sign form one `Group`, so that they 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from wannier_spin.components import AllowedTensor, Group, component_names, sum_of
 from wannier_spin.results.facts import RunFacts
@@ -15,6 +15,14 @@ from wannier_spin.results.tensor import ResponseTensor
 Real = NDArray[np.float64]
 SAME = 5e-3  # of the largest component: curves closer than this cannot be told apart in a figure
 NEGLIGIBLE = 1e-2  # of the largest component
+EQUAL = 1e-6  # of the largest: what symmetry makes equal differs by rounding
+
+
+def first_largest(sizes: ArrayLike) -> int:
+    """Position, in the flat array, of the first of the largest ones: rounding does not choose between what is equal."""
+    flat = np.nan_to_num(np.ravel(np.asarray(sizes, float)), nan=-np.inf)
+    top = float(flat.max())
+    return int(np.argmax(flat >= top - EQUAL * abs(top)))
 
 
 def form_of(tensor: ResponseTensor, facts: RunFacts, part: int = 0) -> AllowedTensor | None:
@@ -53,7 +61,8 @@ def largest(tensor: ResponseTensor, part: int = 0) -> tuple[Group, ...]:
     names = component_names(tensor)
     size = np.abs(columns).max(axis=0)
     found: list[tuple[int, list[str]]] = []
-    for i in (int(i) for i in np.argsort(-size, kind="stable") if size[i] > NEGLIGIBLE * top):
+    while size[i := first_largest(size)] > NEGLIGIBLE * top:
+        size[i] = -1.0  # is taken
         for head, others in found:
             sign = _same_up_to_sign(columns[:, i], columns[:, head], SAME * top)
             if sign:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
+from wannier_spin.results.choose import first_largest
 from wannier_spin.results.set import ResultSet
 from wannier_spin.results.show import Entry, entry
 from wannier_spin.results.tensor import ResponseTensor
@@ -76,7 +77,7 @@ def _compared(a: ResponseTensor, b: ResponseTensor) -> Comparison:
     distance, bars = np.abs(a.values - b.values), a.error + b.error
     scale = max(float(np.abs(a.values).max()), float(np.abs(b.values).max()))
     furthest = distance if np.nanmax(distance) > ROUNDING * scale else np.abs(a.values)  # of the same the largest is shown
-    index = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(furthest)), furthest.shape))
+    index = tuple(int(i) for i in np.unravel_index(first_largest(furthest), furthest.shape))
     counts = distance > ROUNDING * scale
     with np.errstate(divide="ignore", invalid="ignore"):
         in_bars = np.where(counts, distance / bars, 0.0)

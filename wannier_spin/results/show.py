@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.components import Group, component_index
 from wannier_spin.results.arrays import fermi_position, from_fermi
-from wannier_spin.results.choose import groups, independent, is_forbidden
+from wannier_spin.results.choose import first_largest, groups, independent, is_forbidden
 from wannier_spin.results.facts import RunFacts
 from wannier_spin.results.numbers import NO_ESTIMATE, with_bar
 from wannier_spin.results.set import ResultSet
@@ -75,7 +75,7 @@ def _entries(tensor: ResponseTensor, facts: RunFacts, place: tuple[int, int]) ->
         found = independent(tensor, facts, part)
         for group in _largest(tensor, groups(tensor, facts, part), place, part) if found is None else found:
             along: Any = (*place, slice(None), part, *group.index)
-            omega = int(np.argmax(np.nan_to_num(np.abs(tensor.values[along]), posinf=0.0)))
+            omega = first_largest(np.nan_to_num(np.abs(tensor.values[along]), posinf=0.0))
             found_entries.append(entry(tensor, (*place, omega, part, *group.index), group))
     return tuple(found_entries)
 
@@ -95,7 +95,7 @@ def _largest(tensor: ResponseTensor, found: Sequence[Group], place: tuple[int, i
         index: Any = (*place, *((slice(None), part) if len(tensor.omega) else ()), *group.index)
         return float(np.abs(np.nan_to_num(tensor.values[index], posinf=0.0, neginf=0.0)).max())
 
-    return (max(found, key=size),) if found else ()
+    return (found[first_largest([size(group) for group in found])],) if found else ()
 
 
 def entry(tensor: ResponseTensor, index: tuple[int, ...], group: Group | None = None) -> Entry:
@@ -156,7 +156,7 @@ def advice(result: ResultSet) -> str:
     large = {name: bar for name, bar in bars.items() if bar > GOOD}
     if not large:
         return f"converged within {100 * GOOD:g} %: all bars are smaller than that, relative to the largest value of the scan"
-    worst = max(large, key=lambda name: large[name])
+    worst = list(large)[first_largest(list(large.values()))]
     about = f"bars up to {_percent(large[worst])} of its largest value{_where_large(result[worst], result.facts)}"
     return (
         f"NOT converged within {100 * GOOD:g} %: {_listed(list(large))} ({f'{worst}: ' if len(large) > 1 else ''}{about}); take a "
@@ -175,7 +175,7 @@ def _where_large(tensor: ResponseTensor, facts: RunFacts) -> str:
         return ""
     error, values = np.nan_to_num(tensor.error), np.nan_to_num(np.abs(tensor.values), posinf=0.0)
     bars = error.reshape(len(error), -1).max(axis=1) / values.max()
-    place = int(bars.argmax())
+    place = first_largest(bars)
     distance = from_fermi(tensor, facts) if tensor.carriers is None else None
     at = place_text(tensor, place) if distance is None else f"mu - E_F = {distance[place]:+.3g} eV"
     return f", at {at}; {int((bars > GOOD).sum())} of {len(bars)} mu have more than {100 * GOOD:g} %"
@@ -265,4 +265,5 @@ def result_text(result: ResultSet) -> str:
 
 
 def _top(numbers: Iterable[Entry]) -> Entry:
-    return max(numbers, key=lambda e: abs(e.value) if np.isfinite(e.value) else 0.0)
+    found = list(numbers)
+    return found[first_largest([abs(e.value) if np.isfinite(e.value) else 0.0 for e in found])]

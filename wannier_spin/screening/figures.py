@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.results import ResponseTensor, ResultSet
+from wannier_spin.results.choose import first_largest
 
 Cell = str | float | None
 Row = dict[str, Cell]
@@ -36,7 +37,7 @@ COUNTERPARTS = {
 COLUMNS = ("", ".component", ".error", ".unit", ".mu")
 PEAK = (".peak", ".peak.component", ".peak.error", ".peak.mu")
 ANGLE = "spin_hall_angle"
-EQUAL = 1e-9  # relative: symmetry-equivalent components differ by rounding
+EQUAL = 1e-9  # of the largest value: less is rounding
 FORBIDDEN = "forbidden"
 
 
@@ -95,10 +96,10 @@ def largest(tensor: ResponseTensor, rows: Sequence[int]) -> tuple[int, ...]:
     resolved = size > np.maximum(np.nan_to_num(errors, nan=0.0, posinf=np.inf), EQUAL * size.max())  # rounding is no number
     size = np.where(resolved, size, 0.0) if resolved.any() else size
     scan = tuple(range(size.ndim - len(tensor.labels)))
-    component = np.unravel_index(int(np.argmax(size.max(axis=scan) >= (1 - EQUAL) * size.max())), (3,) * len(tensor.labels))
+    component = np.unravel_index(first_largest(size.max(axis=scan)), (3,) * len(tensor.labels))
     everywhere: Any = (..., *component)
     of_component = size[everywhere]
-    place = np.unravel_index(int(np.argmax(of_component)), of_component.shape)
+    place = np.unravel_index(first_largest(of_component), of_component.shape)
     return (int(rows[int(place[0])]), 0, *(int(i) for i in place[1:]), *(int(i) for i in component))
 
 

@@ -1,0 +1,73 @@
+"""Of what symmetry makes equal the first is named, on every processor: rounding chooses nothing that is printed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import wannier_spin as ws
+from wannier_spin.results.choose import EQUAL, first_largest, largest
+from wannier_spin.results.show import advice, entries
+
+ROUNDING = 1e-3 * EQUAL
+
+
+@pytest.mark.parametrize(
+    ("sizes", "place"),
+    [
+        ([1.0, 3.0, 2.0], 1),
+        ([1.0, 3.0, 3.0 * (1 + ROUNDING)], 1),
+        ([1.0, 3.0 * (1 + ROUNDING), 3.0], 1),
+        ([1.0, 3.0, 3.0 * (1 + 10 * EQUAL)], 2),
+        ([[0.0, 0.0], [0.0, 4.0]], 3),
+        ([np.nan, 2.0, 1.0], 1),
+        ([2.0, np.inf, np.inf], 1),
+        ([np.nan, np.nan], 0),
+        ([-1.0, -3.0, -1.0], 0),
+        ([0.0, 0.0], 0),
+    ],
+)
+def test_first_of_the_largest(sizes: list[float], place: int) -> None:
+    assert first_largest(sizes) == place
+
+
+@pytest.fixture(scope="module")
+def square() -> ws.ResultSet:
+    """A square lattice with Rashba splitting: of the Edelstein effect xy = -yx."""
+    model = ws.models.rashba_exchange(t2=0, dresselhaus=0, exchange=(0, 0, 0))
+    return ws.compute(model, ["edelstein", "spin_hall"], mu=[-1.0, 1.0], temperature=3000, grid=(12, 12, 1))
+
+
+def test_rounding_chooses_no_component(square: ws.ResultSet) -> None:
+    tensor = square["edelstein"]
+    xy, yx = tensor.component("xy")[0], tensor.component("yx")[0]
+    assert np.abs(xy).min() > 1e-3
+    np.testing.assert_allclose(xy, -yx, rtol=1e-9)
+    for change in (1 + ROUNDING, 1 - ROUNDING):
+        blocks = {name: block.copy() for name, block in tensor.blocks.items()}
+        for block in blocks.values():
+            block[..., 1, 0] *= change
+        changed = replace(tensor, blocks=blocks)
+        assert [(group.name, group.others) for group in largest(changed)] == [("xy", ("-yx",))]
+        assert [e.short_name for e in entries(changed, square.facts)] == [e.short_name for e in entries(tensor, square.facts)]
+
+
+def test_rounding_chooses_no_response_and_no_mu(square: ws.ResultSet) -> None:
+    """That bars are worst of two responses and at two mu alike is said of the first of them."""
+
+    def said(of_edelstein: float, of_second_mu: float) -> str:
+        changed = {}
+        for name, tensor in square.items():
+            blocks = {block: values[[0, 0]] for block, values in tensor.blocks.items()}  # the same at both mu
+            bars = (of_edelstein if name == "edelstein" else 1.0) * np.array([1.0, of_second_mu])
+            errors = {block: values * bars.reshape(2, *(1,) * (values.ndim - 1)) for block, values in blocks.items()}
+            changed[name] = replace(tensor, blocks=blocks, block_errors=errors, block_harmonics=None)
+        return advice(ws.ResultSet(changed, square.facts))
+
+    alike = said(1.0, 1.0)
+    assert "edelstein: bars up to 100 % of its largest value, at mu = -1" in alike
+    for change in (1 + ROUNDING, 1 - ROUNDING):
+        assert said(change, 1.0) == alike
+        assert said(1.0, change) == alike
+    assert "spin_hall: bars" in said(0.5, 1.0)
+    assert "at mu = 1" in said(1.0, 1.5)
