@@ -1,6 +1,7 @@
 """Input and output of pw.x."""
 
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -267,6 +268,22 @@ def test_output_of_a_relaxation_of_the_cell(tmp_path: Path) -> None:
         np.testing.assert_allclose(structure.lattice, 5 * BOHR * np.diag([1, 1, 1.6]))
         np.testing.assert_allclose(structure.positions, [[0, 0, 0], [0.5, 0.5, 0.5]], atol=1e-9)
         np.testing.assert_allclose(structure.magnetic_moments, [[0, 0, 2.1], [0, 0, -2.1]])
+
+
+def test_output_of_a_relaxation_that_was_stopped(tmp_path: Path) -> None:
+    """The last list of positions is not whole: those of the step before count. A list with a label lost is none."""
+    step = "ATOMIC_POSITIONS (crystal)\nFe1 0.1 0.0 0.0\nFe2 0.5 0.5 0.4\n\n"
+    for rest in ("ATOMIC_POSITIONS (crystal)\nFe1 0.2 0.0 0.0\n", "ATOMIC_POSITIONS (crystal)\n0.2 0.0 0.0\nFe2 0.5 0.5 0.4\n"):
+        np.testing.assert_allclose(_read(tmp_path, HEAD + COLLINEAR + step + rest).positions, [[0.1, 0, 0], [0.5, 0.5, 0.4]])
+
+
+@pytest.mark.parametrize("flat", ["CELL_PARAMETERS {angstrom}\n 1 0 0\n 0 1 0\n 1 1 0\n", "a(3) = (   1.0   1.0   0.0 )"])
+def test_lattice_vectors_that_span_nothing(tmp_path: Path, flat: str) -> None:
+    text = HEAD.replace("a(3) = (   0.000000   0.000000   1.500000 )", flat)
+    if flat.startswith("CELL"):
+        text = re.sub(r"CELL_PARAMETERS(.*\n){4}", flat, FE)
+    with pytest.raises(InputError, match="span a volume of .* they are no cell"):
+        _read(tmp_path, text)
 
 
 def test_output_without_moments(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ CARDS: tuple[str, ...] = (
     "ATOMIC_VELOCITIES",
 )
 CARDS += ("ATOMIC_FORCES", "ADDITIONAL_K_POINTS", "SOLVENTS", "HUBBARD")
+SMALLEST_CELL = 1e-3  # angstrom^3
 NUMBER = r"[-+]?\d*\.?\d+(?:[eEdD][-+]?\d+)?"
 QUOTED = r"'[^'\n]*'|\"[^\"\n]*\""
 THREE = rf"\(?\s*({NUMBER})\s+({NUMBER})\s+({NUMBER})\s*\)?"
@@ -163,8 +164,16 @@ def _cell(found: _Input) -> tuple[Real, float]:
     unit = _unit(option, ("bohr", "angstrom", "alat")) or ("alat" if celldm[0] else "bohr")  # pw.x passes over other words
     if unit == "alat" and not celldm[0]:
         raise InputError(f"'{path}': CELL_PARAMETERS alat needs celldm(1) or A in &system, which are missing")
-    lattice = np.array(rows) * {"alat": celldm[0], "bohr": BOHR, "angstrom": 1.0}[unit]
+    lattice = _spanning(np.array(rows) * {"alat": celldm[0], "bohr": BOHR, "angstrom": 1.0}[unit], path)
     return lattice, float(celldm[0] or np.linalg.norm(lattice[0]))
+
+
+def _spanning(lattice: Real, path: Path) -> Real:
+    """Lattice vectors, if they are three. Raises InputError."""
+    volume = abs(np.linalg.det(lattice))
+    if not volume >= SMALLEST_CELL:
+        raise InputError(f"'{path}': the lattice vectors span a volume of {volume:.3g} angstrom^3; they are no cell")
+    return lattice
 
 
 def _reduced(values: Real, unit: str, lattice: Real, alat: float, path: Path) -> Real:
@@ -248,7 +257,7 @@ def read_pw_output(path: Path) -> Crystal:
     if alat is None or len(axes) < 3:
         raise InputError(f"'{path}' has no 'lattice parameter (alat)' with 'crystal axes' after it: is it a whole output of pw.x?")
     scale = float(alat[1]) * BOHR
-    lattice = np.array(axes[:3], float) * scale
+    lattice = _spanning(np.array(axes[:3], float) * scale, path)
     listed = re.split(r"positions \((?:alat|a_0) units\)", last, maxsplit=1)[-1]
     listed = listed.partition("Crystallographic axes")[0]  # of verbose runs: the same list in reduced coordinates
     sites = re.findall(rf"^\s*\d+\s+(\S+)\s+tau\(\s*\d+\)\s*=\s*{THREE}", listed, re.M)
@@ -267,13 +276,14 @@ def _last_geometry(text: str, lattice: Real, alat: float, positions: Real, path:
     if cells:
         unit, own, rows = cells[-1][:3]
         scale = {"angstrom": 1.0, "bohr": BOHR}.get(unit, float(own) * BOHR if own else alat)
-        lattice = scale * np.array(rows.split()[:9], float).reshape(3, 3)
-    lists = re.findall(rf"ATOMIC_POSITIONS\s*[({{]?\s*(\w+)\s*[)}}]?\s*\n((?:\s*[^\s=]+{row}[ \t01]*\n)+)", text)
-    if lists:
-        unit, rows = lists[-1]
-        values = np.array([line.split()[1:4] for line in rows.strip().splitlines()], float)
-        if len(values) == len(positions):
-            positions = _reduced(values, unit.lower(), lattice, alat, path)
+        lattice = _spanning(scale * np.array(rows.split()[:9], float).reshape(3, 3), path)
+    row = rf"[ \t]+{NUMBER}[ \t]+{NUMBER}[ \t]+{NUMBER}"  # on one line with its label, which may be missing
+    lists = re.findall(rf"ATOMIC_POSITIONS\s*[({{]?\s*(\w+)\s*[)}}]?\s*\n((?:[ \t]*[A-Za-z][^\s=]*{row}[ \t01]*\n)+)", text)
+    whole = [(unit, rows.strip().splitlines()) for unit, rows in lists if len(rows.strip().splitlines()) == len(positions)]
+    if whole:
+        unit, atoms = whole[-1]  # a run that was stopped may end within a list
+        values = np.array([line.split()[1:4] for line in atoms], float)
+        positions = _reduced(values, unit.lower(), lattice, alat, path)
     return lattice, positions
 
 

@@ -197,7 +197,9 @@ def with_position(table: RawTable, path: Path) -> RawTable:
     n_R, n = len(table.R_vectors), table.hamiltonian.shape[-1]
     size = n_R * n * n * 11
     head = len(values) - size
-    if head not in (1, 2) or not values[0] == n:
+    if head in (1, 2) and values[0] != n:
+        raise InputError(f"'{path}' begins with {values[0]:g}, expected {n}, the number of Wannier functions of _hr.dat")
+    if head not in (1, 2):
         raise InputError(
             f"'{path}' is truncated or of another run: {len(values) // 11} lines, expected {size // 11} for {n} "
             f"Wannier functions and the {n_R} R vectors of _hr.dat; run wannier90.x again"
