@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
 from wannier_spin.integrals import bars
@@ -48,3 +49,19 @@ def test_a_short_scan_has_all_rows() -> None:
         short = ws.compute(model, "spin_hall", mu=MU[:12], **settings)["spin_hall"]
     assert long.error.max() > 0
     assert np.array_equal(long.error, short.error)
+
+
+def test_responses_that_the_group_forbids_have_no_probes() -> None:
+    """Their bars vanish, and those of the others are what they are with probes of all."""
+    model, structure = symmetric_models()["zincblende -43m1'"][:2]
+    found = []
+    for least in (bars.CANCELLED, -1.0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bars, "AFFORDABLE", 0)
+            patch.setattr(bars, "CANCELLED", least)
+            found.append(ws.compute(model, RESPONSES, grid=(4, 4, 4), mu=MU, temperature=TEMPERATURES, symmetry=structure))
+    few, every = found
+    size = every["spin_hall"].error.max()
+    assert size > 0 and np.abs(few["spin_hall"].error - every["spin_hall"].error).max() < 1e-12 * size
+    assert np.abs(every["edelstein"].values).max() < 1e-12
+    assert not few["edelstein"].error.any()

@@ -46,6 +46,7 @@ PROFILE, TEMPERATURES = 256, 4  # points of a profile, and temperatures
 DENSE = 2.0  # in kT: distances of mu below which nothing lies between
 PROBES = 2  # combinations of each response
 BESIDE = 3.0**0.5  # times the rows of the mu about each one, which are at most as large as its own
+CANCELLED = 1e-12  # of signs: a sum of which no more is left is rounding
 MOST = 1e3  # times its own size: an estimate is raised at most so far, what is farther is in the rows of the mu about it
 SEED = 14
 
@@ -132,7 +133,7 @@ class Bars:
         """
         reduced, profile = self._reduced, self.at_profile
         channels = self.plan.n_channels if reduced is None else reduced.sea.shape[1] + reduced.surface.shape[1]
-        of_profile = (0, 0, 0) if profile is None else (self.stars.n_rows, profile.n_points, self._probes[0].shape[1])
+        of_profile = (0, 0, 0) if profile is None else (self.stars.n_rows, profile.n_points, len(self._probes.columns))
         return (self.stars.n_rows + 1, self.at_sample.n_points, channels), of_profile
 
     @cached_property
@@ -165,8 +166,7 @@ class Bars:
             counts += points.counted(geometry.group_energies, halves, weights)
 
     @cached_property
-    def _probes(self) -> tuple[Real, Real]:
-        """Random signs of the components of each response, as columns over sea and surface channels: (C, responses * PROBES)."""
+    def _probes(self) -> Probes:
         plan, random, signs = self.plan, np.random.default_rng(SEED), dict[str, Real]()
         C, signed = plan.n_channels, []
         for first in range(0, C, 256):
@@ -178,10 +178,13 @@ class Bars:
         n_sea = C - plan.n_surface_channels
         whole = np.concatenate(signed)
         sea, surface = whole[:n_sea], whole[n_sea:]
-        if self.invariant is None:
-            return sea, surface
-        sea, surface = self.invariant.sea.T @ sea, self.invariant.surface.T @ surface
-        return (sea, surface) if self.judged.reduced else (self.invariant.sea @ sea, self.invariant.surface @ surface)
+        if self.invariant is not None:
+            sea, surface = self.invariant.sea.T @ sea, self.invariant.surface.T @ surface
+            if not self.judged.reduced:
+                sea, surface = self.invariant.sea @ sea, self.invariant.surface @ surface
+        left = np.maximum(np.abs(sea).max(axis=0, initial=0), np.abs(surface).max(axis=0, initial=0))
+        columns = np.flatnonzero(left > CANCELLED * np.abs(whole).max(axis=0, initial=0))
+        return Probes(sea[:, columns], surface[:, columns], columns, whole.shape[1])
 
     def beside(self, gaps: NearestGaps, weights: Real, sea: Real) -> Beside:
         """What may hide next to points: weights (k, n-1) of their gaps, densities (k, n, c_sea)."""
@@ -206,7 +209,7 @@ class Bars:
         if self.at_profile is None:
             return by_point
         probes = self._probes
-        both = self.at_profile.sums_by_point(energies, sea @ probes[0], surface @ probes[1])
+        both = self.at_profile.sums_by_point(energies, sea @ probes.sea, surface @ probes.surface)
         n_probes = profile.shape[2]
         probed = both[..., :n_probes]
         if surface.shape[2]:
@@ -226,7 +229,7 @@ class Bars:
         by_mu = outer.reshape(len(outer), *self.at_sample.shape, -1)
         around = self.at_sample.along_mu(partial(mixed, by_mu, reach=self.step, seed=SEED)).reshape(outer.shape)
         of_around = self._combined(around)
-        at_profile = means_of_profile * density
+        at_profile = self._probes.expanded(means_of_profile * density) if self.profile is not None else means_of_profile
         factors, halves = {}, {}
         for number, (name, components) in enumerate(self._combined(sums[:-1]).items()):
             fall = Fall.of(self, self.at_sample, name, components)
@@ -282,6 +285,25 @@ class Bars:
             np.searchsorted(profile.temperatures.own, sample.temperatures.own),
         )
         return found[before].or_larger(found[after]), found[at_sample][sample.standing_for]
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Random signs of the components of each response, as columns (c_sea, p), (c_surface, p) over what is summed of both.
+
+    columns : (p,) which of all responses * PROBES these are; the others belong to responses that the group forbids.
+    """
+
+    sea: Real
+    surface: Real
+    columns: NDArray[np.int64]
+    count: int
+
+    def expanded(self, sums: Real) -> Real:
+        """All of them, of sums (..., p)."""
+        found = np.zeros((*sums.shape[:-1], self.count))
+        found[..., self.columns] = sums
+        return found
 
 
 @dataclass(frozen=True)
