@@ -7,6 +7,7 @@ stores anew what the tests see now; the change of the file shows what has change
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ FOLDER = Path(__file__).parent / "reference"
 STORING = "WANNIER_SPIN_STORE" in os.environ
 CLOSE = 2e-4  # of the largest number of a list, or of a number
 ROUNDING = 1e-9  # what is shown is of the order of one, or larger
+VOLATILE = (
+    (r"\b\d+(\.\d+)? (s|min|h|ms)\b", "# s"),
+    (r"\d\d\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?\S*", "then"),
+    (r'"(wannier[-_]spin|numpy|scipy|python|h5py|spglib|numba)": "[^"]*"', "version"),
+    (r"wannier_spin \d\S*", "wannier_spin #"),
+)
+NUMBER = re.compile(r"(?<![\w.^])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])")
+NOISE = 1e-7  # what is printed of rounding
 
 
 def check(file: str, name: str, seen: object) -> None:
@@ -80,3 +89,21 @@ def digest(values: Any) -> list[Any]:
     weighted = finite @ np.cos(1.7 * np.arange(len(finite))) / len(finite)
     some = (finite[0], finite[len(finite) // 3], finite[-1], finite.mean(), np.abs(finite).mean(), weighted, np.abs(finite).max())
     return [list(array.shape), len(finite), [float(f"{x:.5g}") for x in some]]
+
+
+def lines_of(text: str) -> list[list[Any]]:
+    """Of each line its words, with # for numbers, and the numbers as they are written."""
+    for pattern, plain in VOLATILE:
+        text = re.sub(pattern, plain, text)
+    found = []
+    for line in text.splitlines():
+        numbers = [rounded(word) for word in NUMBER.findall(line)]
+        found.append([re.sub(r"\s+", " ", NUMBER.sub("#", line)).strip(), *numbers])
+    return found
+
+
+def rounded(word: str) -> Any:
+    """A whole number as it is; others as floats, zero where they are rounding."""
+    if re.fullmatch(r"[-+]?\d+", word):
+        return int(word)
+    return 0.0 if abs(float(word)) < NOISE else float(word)

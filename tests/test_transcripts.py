@@ -4,51 +4,21 @@ What a run takes (seconds, memory, processors) and how its bars are estimated is
 made up, and numbers that differ from run to run are left out.
 """
 
-import re
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from command_line import Command, entry_point
 from scans import SKEW, against_mu, at_sites, doped, scan
-from stored import check, differences
+from stored import check, differences, lines_of
 
 import wannier_spin as ws
 
 wannier_spin = pytest.fixture(entry_point)
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse
-VOLATILE = (
-    (r"\b\d+(\.\d+)? (s|min|h|ms)\b", "# s"),
-    (r"\d\d\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?\S*", "then"),
-    (r'"(wannier[-_]spin|numpy|scipy|python|h5py|spglib|numba)": "[^"]*"', "version"),
-    (r"wannier_spin \d\S*", "wannier_spin #"),
-)
-NUMBER = re.compile(r"(?<![\w.^])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])")
-NOISE = 1e-7  # what is printed of rounding
-
-
-def lines_of(text: str) -> list[list[Any]]:
-    """Of each line its words, with # for numbers, and the numbers as they are written."""
-    for pattern, plain in VOLATILE:
-        text = re.sub(pattern, plain, text)
-    found = []
-    for line in text.splitlines():
-        numbers = [rounded(word) for word in NUMBER.findall(line)]
-        found.append([re.sub(r"\s+", " ", NUMBER.sub("#", line)).strip(), *numbers])
-    return found
-
-
-def rounded(word: str) -> Any:
-    """A whole number as it is; others as floats, zero where they are rounding."""
-    if re.fullmatch(r"[-+]?\d+", word):
-        return int(word)
-    return 0.0 if abs(float(word)) < NOISE else float(word)
-
-
 INPUT = """
 seedname = "model.h5"
 responses = ["spin_hall", "edelstein"]
