@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
-from wannier_spin.integrals.fermi_points import NEAR, NEAR_COLD, FermiPoints, half_changes
+from wannier_spin.integrals import fermi_points
+from wannier_spin.integrals.fermi_points import NEAR, NEAR_COLD, FermiPoints
+from wannier_spin.integrals.slopes import Slopes
 from wannier_spin.occupation import Occupation
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse meshes
@@ -26,6 +28,20 @@ def test_counts_one_by_one():
             expected = [(weights[:, None] * (distance < reach)).sum() for reach in (near, halves + NEAR * t)]
             assert expected[1] > 0 and (expected[0] > 0 or not t)
             assert found[:, i, j] == pytest.approx(expected, rel=1e-12, abs=0)
+
+
+def test_machine_code_counts_alike():
+    """Many mu in any order, 0 K among the temperatures."""
+    random = np.random.default_rng(5)
+    energies, halves, weights = random.normal(size=(40, 6)), random.uniform(0, 0.3, (40, 6)), random.uniform(size=40)
+    given = (random.normal(size=30), [0.02, 0.0, 0.1], 0.5, energies, halves, weights)
+    found = []
+    for least in (10**9, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fermi_points, "COMPILED_FROM", least)
+            found.append(counted(*given))
+    assert (found[0].max(axis=1) > 0).all()
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-12, atol=1e-12)
 
 
 def test_rounding_does_not_decide_at_round_distances():
@@ -51,7 +67,7 @@ def test_bands_that_touch_leave_with_velocities_of_their_own():
     """Weyl nodes: their mean is the tilt; away from them every band has its own."""
     model, axes = ws.models.weyl(tilt=(0.2, 0.0, 0.3)), 0.1 * np.eye(3)
     geometry = ws.band_geometry(model, np.array([[0, 0, 0.25], [0.1, 0.05, 0.2]]))
-    found = half_changes(geometry, axes)
+    found = Slopes.of(geometry, axes).half
     assert geometry.has_degeneracies
     assert found[0] == pytest.approx(0.05 * np.sqrt(1 + 0.2**2 + 1 + 1 + 0.3**2))
     assert found[1] == pytest.approx(0.05 * np.linalg.norm(geometry.group_velocity[1], axis=0))

@@ -6,7 +6,9 @@ import pytest
 import wannier_spin as ws
 from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import geometry_of
-from wannier_spin.integrals.hidden import NearestGaps, _between, mesh_axes
+from wannier_spin.integrals import hidden as hidden_gaps
+from wannier_spin.integrals import slopes
+from wannier_spin.integrals.hidden import NearestGaps, _between, mesh_axes, mesh_margin
 from wannier_spin.integration.rules import tensor_rule
 from wannier_spin.occupation import Occupation
 
@@ -106,6 +108,68 @@ def test_broadened_gaps_hide_less():
     assert columns.all()
     assert alone is gaps
     assert not rest
+
+
+@pytest.fixture(params=[False, True])
+def several_bands(request):
+    """Groups of one to three bands at 7 points, and axes of all points or of each."""
+    rng = np.random.default_rng(8)
+    geometry = geometry_of(
+        BlochSum(ws.models.random_model(n=9, seed=2), second_order=False).at_points(rng.uniform(size=(7, 3))), 1.5
+    )
+    sizes = np.bincount((geometry.group + 9 * np.arange(7)[:, None]).ravel())
+    assert {1, 2, 3} <= set(sizes)
+    return geometry, 0.2 * rng.normal(size=(7, 3, 3) if request.param else (3, 3))
+
+
+def in_both_ways(make):
+    """What numpy makes, and what machine code does."""
+    found = []
+    for least in (10**9, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hidden_gaps, "COMPILED_FROM", least)
+            patch.setattr(slopes, "COMPILED_FROM", least)
+            found.append(make())
+    return found
+
+
+def test_machine_code_makes_the_same_gaps(several_bands):
+    geometry, axes = several_bands
+    one, other = in_both_ways(lambda: NearestGaps.of(geometry, axes))
+    finite = np.isfinite(one.now)
+    assert finite.any() and not finite.all() and np.abs(one.where).max() > 0.1
+    assert np.array_equal(one.now, other.now)
+    assert np.array_equal(one.below, other.below) and np.array_equal(one.above, other.above)
+    for name in ("least", "where", "steepness", "energy"):
+        x, y = (np.where(finite, np.moveaxis(getattr(gaps, name), (0, 1), (-2, -1)), 0) for gaps in (one, other))
+        np.testing.assert_allclose(y, x, rtol=1e-7, atol=1e-9 * np.abs(x).max())
+
+
+def test_machine_code_makes_the_same_slopes(several_bands):
+    one, other = in_both_ways(lambda: slopes.Slopes.of(*several_bands))
+    assert np.abs(one.mean).max() > 0.1 and one.half.min() > 0
+    np.testing.assert_allclose(other.mean, one.mean, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(other.half, one.half, rtol=1e-12, atol=1e-12)
+
+
+def test_gaps_that_are_left_out_hide_nothing():
+    """Only pairs that may come near mu are looked at: the same is found to hide, and of most pairs nothing is made."""
+    rng, axes = np.random.default_rng(1), 0.5 * np.eye(3)
+    geometry = geometry_of(
+        BlochSum(ws.models.random_model(n=9, seed=2), second_order=False).at_points(rng.uniform(size=(150, 3))), 0.1
+    )
+    occupation, weights, sea = (
+        Occupation(np.array([-0.2, 0.1]), np.array([1e-3, 2e-2])),
+        np.ones((150, 8)),
+        rng.normal(size=(150, 9, 2)),
+    )
+    margin = mesh_margin(occupation)
+    whole, near = in_both_ways(lambda: NearestGaps.of(geometry, axes, None, (-0.2 - margin, 0.1 + margin)))
+    found = [gaps.beside(occupation, weights, sea) for gaps in (whole, near)]
+    assert len(found[0].point) > 3 and np.abs(found[0].sum).max() > 1e-2
+    assert np.isfinite(near.now).sum() < 0.7 * np.isfinite(whole.now).sum()
+    assert np.array_equal(found[0].point, found[1].point)
+    np.testing.assert_allclose(found[1].sum, found[0].sum, rtol=1e-8, atol=1e-12)
 
 
 @pytest.mark.parametrize("points", [(6, 4, 5), (6, 1, 5), (1, 1, 3)])

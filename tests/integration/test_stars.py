@@ -1,6 +1,7 @@
 """Stars of a mesh: their geometry, their phases, and bars of functions whose mesh errors are known exactly."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,6 +61,29 @@ def test_phases_are_sums_of_cosines(shift):
     assert np.abs(expected).max() > 1
     assert found.n_rows == len(expected)
     assert np.abs(found.phases(batch, axes) - expected).max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    "mesh",
+    [
+        Mesh((4, 30, 20), (0.0, 0.2, 0.5), (np.arange(2400) % 23 == 5).reshape(4, 30, 20).astype(int)),
+        Mesh(
+            (4, 10, 14),
+            NO_SHIFT,
+            (np.arange(560) % 17 == 5).reshape(4, 10, 14) * 3,
+            Skew((2, 4, 6), ((1, 1, 0), (0, 1, 0), (0, -1, 1))),
+        ),
+    ],
+)
+def test_phases_at_few_points_are_those_among_all(mesh):
+    """An irreducible mesh has few points in a product of lines and columns: the same numbers as where all are used."""
+    found, every = stars(mesh, TRICLINIC, ALL), replace(mesh, weights=None)
+    for few, all_of_them in zip(mesh.batches(10**6), every.batches(10**6), strict=True):
+        lines = np.isin(all_of_them.k2, few.k2)
+        whole = found.phases(all_of_them, (0, 1, 2)).reshape(found.n_rows, len(all_of_them.k2), -1)[:, lines]
+        assert few.used is not None and 8 * few.used.sum() < few.used.size
+        assert np.abs(whole).max() > 1
+        assert np.abs(found.phases(few, (0, 1, 2)) - whole[:, few.used]).max() < 1e-12
 
 
 def bar_and_error(function, exact, points, dimension):

@@ -13,6 +13,7 @@ lower temperature), times how much larger the profile is here; and where the sam
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,9 +25,10 @@ from numpy.typing import NDArray
 from wannier_spin.arrays import add_product
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.channels import Channels, combinations, make_channels, whole
-from wannier_spin.integrals.fermi_points import FermiPoints, half_changes
-from wannier_spin.integrals.hidden import Beside, NearestGaps, mesh_axes
+from wannier_spin.integrals.fermi_points import FermiPoints
+from wannier_spin.integrals.hidden import Beside, NearestGaps, mesh_axes, mesh_margin
 from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.slopes import Slopes
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.adaptive import DOUBT
 from wannier_spin.integration.decay import NEIGHBOURS, about, at_shortest, expected, mixed, unknown
@@ -122,6 +124,11 @@ class Bars:
     def at_profile(self) -> Occupation | None:
         return None if self.profile is None else self.profile.occupation
 
+    @cached_property
+    def whole(self) -> NDArray[np.int64] | None:
+        """Of every point of the scan which one of the sample it is; None where not all of them are."""
+        return self.sample.standing_for if self.sample.occupation.n_points == self.sample.scan.n_points else None
+
     @property
     def _reduced(self) -> Channels | None:
         return self.invariant if self.judged.reduced else None
@@ -144,7 +151,8 @@ class Bars:
 
     @property
     def size(self) -> int:
-        return sum(math.prod(shape) for shape in self.shapes) + sum(one.size for one in self._fermi_points)
+        """Numbers in all sums."""
+        return int(self._places[-1].stop)
 
     @cached_property
     def _fermi_points(self) -> tuple[FermiPoints, ...]:
@@ -154,16 +162,19 @@ class Bars:
 
     def _parts(self, total: Real) -> tuple[Real, Real, list[Real]]:
         """Views of sums (size,): of the sample and of the profile (`shapes`), and counts (2, w) of both."""
-        of_sample, of_profile = self.shapes
-        ends = np.cumsum([math.prod(of_sample), math.prod(of_profile), *(one.size for one in self._fermi_points)])
-        sample, profile, *counts = np.split(total, ends[:-1])
-        return sample.reshape(of_sample), profile.reshape(of_profile), [one.reshape(2, -1) for one in counts]
+        sample, profile, *counts = (total[part] for part in self._places)
+        return sample.reshape(self.shapes[0]), profile.reshape(self.shapes[1]), [one.reshape(2, -1) for one in counts]
 
-    def count(self, total: Real, geometry: BandGeometry, weights: Real) -> None:
-        """Add to the sums (size,) how many of these points are near mu, with their weights (k,)."""
-        halves = half_changes(geometry, self.axes)
+    @cached_property
+    def _places(self) -> list[slice]:
+        """Of the sample, of the profile, and of the counts of both."""
+        ends = np.cumsum([0, *map(math.prod, self.shapes), *(one.size for one in self._fermi_points)])
+        return [slice(*pair) for pair in itertools.pairwise(ends)]
+
+    def count(self, total: Real, energies: Real, halves: Real, weights: Real) -> None:
+        """Add to the sums (size,) how many states of these points are near mu: energies (k,n), `Slopes.half`, weights (k,)."""
         for points, counts in zip(self._fermi_points, self._parts(total)[2], strict=True):
-            counts += points.counted(geometry.group_energies, halves, weights)
+            counts += points.counted(energies, halves, weights)
 
     @cached_property
     def _probes(self) -> Probes:
@@ -185,6 +196,16 @@ class Bars:
         left = np.maximum(np.abs(sea).max(axis=0, initial=0), np.abs(surface).max(axis=0, initial=0))
         columns = np.flatnonzero(left > CANCELLED * np.abs(whole).max(axis=0, initial=0))
         return Probes(sea[:, columns], surface[:, columns], columns, whole.shape[1])
+
+    def gaps(self, geometry: BandGeometry, slopes: Slopes) -> NearestGaps:
+        """Those that may hide something. slopes : along the axes."""
+        return NearestGaps.of(geometry, self.axes, slopes, self._near_gaps)
+
+    @cached_property
+    def _near_gaps(self) -> tuple[float, float]:
+        reach = mesh_margin(self.at_sample) + self.plan.gap_broadening
+        low, high = self.at_sample.span
+        return low - reach, high + reach
 
     def beside(self, gaps: NearestGaps, weights: Real, sea: Real) -> Beside:
         """What may hide next to points: weights (k, n-1) of their gaps, densities (k, n, c_sea)."""

@@ -8,13 +8,14 @@ within the cell in k that a point stands for all energies within half of what it
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.geometry import BandGeometry
+from wannier_spin.compiled import compiled
+from wannier_spin.integrals.nearest import COMPILED_FROM
 from wannier_spin.occupation import Occupation
 
 Real = NDArray[np.float64]
@@ -39,6 +40,8 @@ class FermiPoints:
 
         energies (k, n) and halves (k, n) : half of what each one changes by over the cell of its point, eV. weights : (k,).
         """
+        if 3 * energies.size * energies.shape[1] >= COMPILED_FROM:
+            return self._counted_compiled(energies, halves, weights)
         level, kT = self.scan.points
         near = np.maximum(NEAR * kT, NEAR_COLD * self.step)
         (low, high), widest = self.scan.span, near.max()
@@ -48,20 +51,48 @@ class FermiPoints:
         crossed = _below(E - half, w, level + NEAR * kT) - _below(E + half, w, level - NEAR * kT)
         return np.stack([seen, crossed])
 
+    def _counted_compiled(self, energies: Real, halves: Real, weights: Real) -> Real:
+        """The same in one pass over the states."""
+        counts = np.zeros((2, *self._limits.shape[2:]))
+        compiled(_count)(counts, self._limits, *(np.ascontiguousarray(x) for x in (energies, halves, weights)))
+        return counts[..., self._place].swapaxes(1, 2).reshape(2, -1)
 
-def half_changes(geometry: BandGeometry, axes: Real) -> Real:
-    """Half of what every band changes by over the cell of its point, eV: (k, n).
+    @cached_property
+    def _place(self) -> NDArray[np.int64]:
+        """Of every mu among all of them in order: (m,)."""
+        return np.argsort(np.argsort(self.scan.mu, kind="stable"), kind="stable")
 
-    axes : rows that span the cell, Cartesian, 1/angstrom. Bands that touch at a point leave it with different velocities: of a
-    group it is the root mean square.
-    """
-    if not geometry.has_degeneracies:
-        return np.asarray(np.linalg.norm(axes @ geometry.group_velocity, axis=1) / 2)
-    k, n, m = np.nonzero(geometry.same_group)  # few of all pairs
-    squares: Real = (np.abs(geometry.velocity[k, :, n, m] @ axes.T) ** 2).sum(axis=1)
-    shape = geometry.group.shape
-    of_states = np.asarray(np.bincount(k * shape[1] + n, squares, math.prod(shape)), float).reshape(shape)
-    return np.asarray(np.sqrt(geometry.group_mean(of_states)) / 2)
+    @cached_property
+    def _limits(self) -> Real:
+        """For what is seen and what is crossed, the ends of all that is near each mu, in order: (2, lower or upper, T, m)."""
+        mu, kT = np.sort(self.scan.mu), self.scan.kT[:, None]
+        reach = np.stack([np.maximum(NEAR * kT, NEAR_COLD * self.step), NEAR * kT])
+        return np.stack([mu - reach, mu + reach], axis=1)
+
+
+def _count(counts: Real, limits: Real, energies: Real, halves: Real, weights: Real) -> None:  # pragma: no cover  (compiled)
+    """To counts (2,T,m) the weights (k,) of states (k,n) that are near each mu, and of those whose cells it crosses."""
+    _, _, temperatures, levels = limits.shape
+    steps = np.zeros((2, temperatures, levels + 1))
+    for k in range(len(energies)):
+        for n in range(energies.shape[1]):
+            for kind in range(2):
+                half = halves[k, n] if kind else 0.0
+                for t in range(temperatures):
+                    lower, upper = limits[kind, 0, t], limits[kind, 1, t]
+                    if energies[k, n] + half < lower[0] or energies[k, n] - half >= upper[-1]:
+                        continue
+                    first = np.searchsorted(upper, energies[k, n] - half, side="right")
+                    after = np.searchsorted(lower, energies[k, n] + half, side="right")
+                    if first < after:
+                        steps[kind, t, first] += weights[k]
+                        steps[kind, t, after] -= weights[k]
+    for kind in range(2):
+        for t in range(temperatures):
+            total = 0.0
+            for i in range(levels):
+                total += steps[kind, t, i]
+                counts[kind, t, i] += total
 
 
 def _below(energies: Real, weights: Real, limits: Real) -> Real:

@@ -18,7 +18,11 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.arrays import rows
+from wannier_spin.compiled import compiled
 from wannier_spin.geometry import BandGeometry
+from wannier_spin.integrals.nearest import COMPILED_FROM, LEAST, ROUNDING, SINGULAR, UNCOUPLED, couple, minimize, select
+from wannier_spin.integrals.slopes import Slopes
 from wannier_spin.integrals.sums import NEAR_FERMI
 from wannier_spin.integration.rules import Quadrature
 from wannier_spin.occupation import Occupation
@@ -34,8 +38,7 @@ NEIGHBOUR = 0.4  # of the spacing: Gaussians of this width about all points of a
 MESH_RATE = np.pi  # decay of sums over a mesh
 RATE = 2.0  # decay of Gauss sums over boxes with the width of a feature, per half width of a point's cell
 BOX_DOUBT = 3.0  # times what is predicted of boxes: without it 3 of 20 sheets ended outside of their bars, for 1 % fewer points
-UNCOUPLED = 1e-10  # bands with less than this of A between them cross (of two spins without spin-orbit coupling): nothing is sharp
-_TINY = 1e-12
+EVERYWHERE = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,18 @@ class NearestGaps:
     above: Integer
 
     @classmethod
-    def of(cls, geometry: BandGeometry, axis_vectors: Real) -> NearestGaps:
-        """At the points of a geometry. axis_vectors : d k/d x_i, Cartesian, (i, a) or at each point (k, i, a)."""
-        energies, group = geometry.group_energies, geometry.group
-        each = "k" if axis_vectors.ndim == 3 else ""
-        velocity = np.einsum(f"kan,{each}ia->kni", geometry.group_velocity, axis_vectors)
+    def of(
+        cls, geometry: BandGeometry, axis_vectors: Real, slopes: Slopes | None = None, near: tuple[float, float] = EVERYWHERE
+    ) -> NearestGaps:
+        """At the points of a geometry. axis_vectors : d k/d x_i, Cartesian, (i, a) or at each point (k, i, a).
+
+        slopes : along them; None: they are made. near : pairs whose middle does not come between these energies (eV) as far as a
+        mesh looks from its points may be left out; they have infinite gaps.
+        """
+        slopes = Slopes.of(geometry, axis_vectors) if slopes is None else slopes
+        if geometry.velocity.size >= COMPILED_FROM:
+            return cls._compiled(geometry, axis_vectors, slopes.mean, near)
+        energies, group, velocity = geometry.group_energies, geometry.group, slopes.mean
         first, after = _ends(group)
         step = np.diff(velocity, axis=1)
         coupling = 4 * _between(geometry.velocity, axis_vectors, first, after)
@@ -68,13 +78,25 @@ class NearestGaps:
         meet = np.trace(coupling, axis1=-2, axis2=-1) > UNCOUPLED * np.trace(A, axis1=-2, axis2=-1)
         now = np.where((group[:, 1:] != group[:, :-1]) & meet, np.diff(energies, axis=1), np.inf)
         finite = np.where(np.isfinite(now), now, 0.0)
-        rounding = _TINY * (velocity**2).sum(axis=(1, 2))[:, None]
-        singular = np.maximum(1e-6 * np.trace(A, axis1=-2, axis2=-1), rounding)[..., None, None] + np.finfo(float).tiny
+        rounding = ROUNDING * (velocity**2).sum(axis=(1, 2))[:, None]
+        singular = np.maximum(SINGULAR * np.trace(A, axis1=-2, axis2=-1), rounding)[..., None, None] + LEAST
         where = -finite[..., None] * np.linalg.solve(A + singular * np.eye(3), step[..., None])[..., 0]
-        least = np.sqrt(np.maximum(finite**2 + finite * np.einsum("kni,kni->kn", step, where), (_TINY * finite) ** 2))
+        least = np.sqrt(np.maximum(finite**2 + finite * np.einsum("kni,kni->kn", step, where), (ROUNDING * finite) ** 2))
         middle = (energies[:, 1:] + energies[:, :-1]) / 2
         middle = middle + np.einsum("kni,kni->kn", (velocity[:, 1:] + velocity[:, :-1]) / 2, where)
         return cls(now, np.where(np.isfinite(now), least, np.inf), where, A, middle, first[:, :-1], after[:, 1:])
+
+    @classmethod
+    def _compiled(cls, geometry: BandGeometry, axis_vectors: Real, slopes: Real, near: tuple[float, float]) -> NearestGaps:
+        """The same from machine code."""
+        (k, n), axes = geometry.group.shape, np.ascontiguousarray(axis_vectors).reshape(-1, 3, 3)
+        energies, group = np.ascontiguousarray(geometry.group_energies), geometry.group
+        gaps, where, A = np.full((3, k, n - 1), np.inf), np.zeros((k, n - 1, 3)), np.zeros((k, n - 1, 3, 3))
+        pairs, ends = np.empty((k, 2), np.int64), np.empty((2, k, n - 1), np.int64)
+        compiled(select)(pairs, ends, energies, slopes, group, np.array(near))
+        compiled(couple)(A, rows(geometry.velocity), group, axes, pairs, ends)
+        compiled(minimize)(gaps, where, A, energies, slopes, group, pairs)
+        return cls(gaps[0], gaps[1], where, A, gaps[2], ends[0], ends[1])
 
     def __getitem__(self, index: slice) -> NearestGaps:
         return NearestGaps(*(getattr(self, field.name)[index] for field in fields(self)))
@@ -97,7 +119,7 @@ class NearestGaps:
         See `_growth`. Gaps away from all mu do not count.
         """
         half, centre = rule.halves * size, rule.centres * size
-        counts = np.isfinite(self.now) & (np.abs(self.where - centre[:, None]) <= REACH * half[:, None] + _TINY).all(axis=-1)
+        counts = np.isfinite(self.now) & (np.abs(self.where - centre[:, None]) <= REACH * half[:, None] + ROUNDING).all(axis=-1)
         margin = self.margin + NEAR_FERMI * occupation.kT.max()
         low, high = occupation.span
         counts &= (self.energy < high + margin) & (self.energy > low - margin)
@@ -127,7 +149,7 @@ class NearestGaps:
         """
         share = np.exp(-(self.where**2).sum(axis=-1) / (2 * NEIGHBOUR**2)) - 0.01  # edges are soft: rounding must not decide
         counts = np.isfinite(self.now) & (share > 0)
-        margin = 2 * (self.margin + NEAR_FERMI * occupation.kT.max())
+        margin = 2 * self.margin + mesh_margin(occupation)
         low, high = occupation.span
         counts &= (self.energy < high + margin) & (self.energy > low - margin)
         if not counts.any():
@@ -137,7 +159,7 @@ class NearestGaps:
         centre, kT = occupation.points
         least, away = self.least[counts][:, None], np.abs(self.energy[counts][:, None] - centre)
         reach = self.margin[counts][:, None] + NEAR_FERMI * kT
-        filled = _filled(least, kT) * np.clip(2 - away / np.maximum(reach, np.finfo(float).tiny), 0, 1)
+        filled = _filled(least, kT) * np.clip(2 - away / np.maximum(reach, LEAST), 0, 1)
         return Beside(point, growth[:, None] * filled, self.across(sea, point, band))
 
     @property
@@ -162,7 +184,7 @@ class NearestGaps:
         now = self.now[counts]
         least = np.maximum(self.least[counts], SURE * now)
         scaled = half[:, :, None] * self.steepness[counts] * half[:, None, :]
-        changes = np.sqrt(np.maximum(np.linalg.eigvalsh(scaled), least[:, None] ** 2 * _TINY))
+        changes = np.sqrt(np.maximum(np.linalg.eigvalsh(scaled), least[:, None] ** 2 * ROUNDING))
         share = np.minimum(least[:, None] / changes, 1).prod(axis=1)  # of the cell, at most all of it
         resolved = np.exp(-rate * least / changes.max(axis=1))
         return np.maximum(CORE * (now / least) ** POWER * share - 1, 0) * resolved * (self._closest[counts] / now) ** 2
@@ -225,7 +247,12 @@ def _between(velocity: NDArray[np.complex128], axis_vectors: Real, first: Intege
 
 def _filled(gap: Real, kT: Real) -> Real:
     """The difference of f across a gap in the middle of which mu lies."""
-    return np.asarray(np.tanh(gap / (4 * np.maximum(kT, np.finfo(float).tiny))))
+    return np.asarray(np.tanh(gap / (4 * np.maximum(kT, LEAST))))
+
+
+def mesh_margin(occupation: Occupation) -> float:
+    """How far from mu the middle of a pair may lie for a mesh, besides the gap at the point, eV."""
+    return float(2 * NEAR_FERMI * occupation.kT.max())
 
 
 def mesh_axes(spacings: Real, rotations: Sequence[Real]) -> Real:

@@ -23,7 +23,8 @@ from wannier_spin.integrals.channels import Channels, Tolerance
 from wannier_spin.integrals.hidden import Beside, NearestGaps
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.profile import FrequencyProfile
-from wannier_spin.integrals.scan import Scan, make_scan
+from wannier_spin.integrals.scan import ByState, Scan, make_scan
+from wannier_spin.integrals.slopes import Slopes
 from wannier_spin.integrals.spectrum import Spectrum
 from wannier_spin.integrals.sums import GIB, SUMS_OVER_R, Rows, Sums, batch_size, cell_volume, fewer, minima_of, not_finite
 from wannier_spin.integrals.watch import Watch
@@ -84,7 +85,9 @@ class OnMesh:
         source.planes.expect(oriented.first_axis)
         bars = Bars.of(model, mesh, dense, judged, invariant, occupation) if self.bars else None
         summed_channels = dense.n_channels if channels is None else channels.sea.shape[1] + channels.surface.shape[1]
-        scan, density, watch = make_scan(occupation, most, summed_channels), 1 / cell_volume(model), None
+        summed_with_bars = bars is not None and bars.whole is not None
+        scan = ByState(occupation) if summed_with_bars else make_scan(occupation, most, summed_channels)
+        density, watch = 1 / cell_volume(model), None
         if wanted is not None and bars is not None and spectrum is None:
             watch = Watch.of(integral.channels(wanted), density / mesh.n_points, bars.sample.occupation.n_points)
         weigh = (lambda k: outside(self.bumps, k)) if self.bumps else None
@@ -273,26 +276,28 @@ class _MeshSums:
                 geometry, sea, surface = self._densities(batch)
                 k = self._points(batch)
                 weights = batch.weights if self.weigh is None else batch.weights * self.weigh(k)
-                self._add(totals, replace(batch, weights=weights), geometry, sea, surface)
+                by_point = None
                 if self.bars is not None:
+                    own = further[: self.bars.size]
                     phases = self.bars.stars.phases(batch, self.source.axes) * weights
-                    beside = self._beside(k, batch.weights, geometry, sea)
-                    by_point = self.bars.add(further[: self.bars.size], phases, beside, geometry.group_energies, sea, surface)
-                    self.bars.count(further[: self.bars.size], geometry, weights)
+                    slopes = Slopes.of(geometry, self.bars.axes)
+                    beside = self._beside(k, batch.weights, self.bars.gaps(geometry, slopes), sea)
+                    by_point = self.bars.add(own, phases, beside, geometry.group_energies, sea, surface)
+                    self.bars.count(own, geometry.group_energies, slopes.half, weights)
                     if self.profile is not None:
                         self.profile.add(further[self.bars.size :], phases, geometry)
                     if self.watch is not None:
                         found = self.watch.peaks(k, weights, by_point, beside)
                         peaks = found if peaks is None else peaks.merged(found)
+                self._add(totals, replace(batch, weights=weights), geometry, sea, surface, by_point)
                 minima = np.minimum(minima, minima_of(geometry.group_energies, geometry.group, self.occupation))
         if not np.isfinite(totals).all():
             raise self._not_finite(run)
         return Partial(totals, minima, further, peaks)
 
-    def _beside(self, k: Real, weights: Real, geometry: BandGeometry, sea: Real) -> Beside:
+    def _beside(self, k: Real, weights: Real, gaps: NearestGaps, sea: Real) -> Beside:
         """What may hide next to the points, as far as it is not cut out there. weights : of the points alone."""
         assert self.bars is not None
-        gaps = NearestGaps.of(geometry, self.bars.axes)
         of_gaps = np.broadcast_to(weights[:, None], gaps.now.shape)
         if self.weigh is not None:
             there = k[:, None] + gaps.where @ self.bars.axes @ self.source.model.lattice.T / (2 * np.pi)
@@ -311,13 +316,18 @@ class _MeshSums:
             return geometry, *self.channels.densities(geometry, window)
         return geometry, *self.plan.densities(resp.BandPairs(geometry, self.plan.observables, window))
 
-    def _add(self, totals: Real, batch: Batch, geometry: BandGeometry, sea: Real, surface: Real) -> None:
+    def _add(self, totals: Real, batch: Batch, geometry: BandGeometry, sea: Real, surface: Real, by_point: Real | None) -> None:
+        """by_point : what `Bars.add` has made at each of the points."""
         energies = geometry.group_energies
         states = [X.reshape(energies.size, X.shape[-1]) for X in (sea, surface)]
         used = [(total, batch.weights * mask) for total, mask in zip(totals, batch.masks, strict=True) if mask.any()]
+        whole = None if self.bars is None else self.bars.whole
         for total, factors in used:
             dense = total[: self.n_dense].reshape(self.scan.rows, -1)
-            self.scan.add(dense, energies.ravel(), np.repeat(factors, energies.shape[1]), *states)
+            if by_point is None or whole is None:
+                self.scan.add(dense, energies.ravel(), np.repeat(factors, energies.shape[1]), *states)
+            else:
+                dense += (factors @ by_point.reshape(len(factors), -1)).reshape(-1, self.n_channels)[whole]
         if self.spectrum is not None:
             self.spectrum.add([total[self.n_dense :] for total, _ in used], geometry, [factors for _, factors in used])
 

@@ -22,10 +22,12 @@ from wannier_spin.integration.grid import Batch, Mesh
 from wannier_spin.integration.superlattice import reduced
 
 Real = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 Integer = NDArray[np.int64]
 NEAR = 1.8  # of the shortest vector: three shells are too few in low symmetry, see `_shells`
 SHELLS = 4  # at most: of nearly equal lengths they are made one
 WINDOW, SAMPLES = (0.6, 1.0), 4  # of the way to the boundary of the Wigner-Seitz cell, and how many vectors in it
+FEW = 8  # times the points of a batch: in a larger product of lines and columns they are taken one by one
 FARTHEST = 6  # times the basis of the superlattice: vectors that are summed as if all were alike
 KAPPA = 0.7  # of the estimate: chosen on the cases that docs/bars.md does not call hold-outs
 
@@ -56,6 +58,14 @@ class Shell:
     def octaves(self) -> float:
         """From the middle of the outer window to D."""
         return float(-np.log2(np.mean(WINDOW) * self.reach.mean()))
+
+
+def _waves(R: Integer, k: Real) -> Complex:
+    """exp(2 pi i R k), (...), (k,) -> (..., k): powers of one another, of which few are different."""
+    powers = np.ones((int(np.abs(R).max()) + 1, len(k)), complex)
+    powers[1:] = np.exp(2j * np.pi * k)
+    np.multiply.accumulate(powers, out=powers)
+    return np.asarray(np.concatenate([powers, powers[:0:-1].conj()])[R])
 
 
 def _inwards(x: Real) -> Integer:
@@ -100,14 +110,26 @@ class Stars:
 
     def phases(self, batch: Batch, axes: tuple[int, int, int]) -> Real:
         """Sums of cosines at the points of a batch, whose coordinates are those along `axes`: (rows, points)."""
-        R, used = 2j * np.pi * self.vectors[..., axes], batch.used
-        first = self.factors * np.exp(R[..., 0] * batch.k1)
-        second, third = np.exp(R[:, None, :, 1] * batch.k2[None, :, None]), np.exp(R[..., 2, None] * batch.k3)
-        if batch.lean is not None:
-            second *= np.exp(R[:, None, :, 2] * batch.lean[None, :, None])
+        R, used = self.vectors[..., axes], batch.used
+        first = self.factors * np.exp(2j * np.pi * R[..., 0] * batch.k1)
         turned = [first] if self.angles is None else [first, first * np.exp(-1j * self.angles)]
-        sums = np.concatenate([(factor[:, None, :] * second @ third).real for factor in turned])  # (rows, k2, k3)
+        if used is not None and FEW * np.count_nonzero(used) < used.size:
+            return self._at_few(turned, R, batch, used)
+        second, third = _waves(R[..., 1], batch.k2), _waves(R[..., 2], batch.k3)
+        if batch.lean is not None:
+            second *= _waves(R[..., 2], batch.lean)
+        sums = np.concatenate([((x[..., None] * second).swapaxes(1, 2) @ third).real for x in turned])  # (rows, k2, k3)
         return np.ascontiguousarray(sums.reshape(len(sums), -1) if used is None else sums[:, used])
+
+    def _at_few(self, turned: Sequence[Complex], R: Integer, batch: Batch, used: NDArray[np.bool_]) -> Real:
+        """The same one by one, for a mask (k2, k3) of few points. turned : what stars have along the first axis, (j,D) each."""
+        some = self.factors > 0
+        lines, columns = np.nonzero(used)
+        k3 = batch.k3[columns] if batch.lean is None else batch.k3[columns] + batch.lean[lines]
+        waves = _waves(R[some, 1], batch.k2[lines])
+        waves *= _waves(R[some, 2], k3)
+        starts = np.concatenate([[0], some.sum(axis=1).cumsum()[:-1]])
+        return np.concatenate([np.add.reduceat((x[some, None] * waves).real, starts, axis=0) for x in turned])
 
     def decay(self, sums: Real, weights: Real) -> Real:
         """Per octave, mean over the shells: (m,). sums : (rows, m, components) means of F times `phases`. weights : of `about`."""
