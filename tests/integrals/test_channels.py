@@ -6,15 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 from outside import with_random_operators
+from scipy.linalg import block_diag
 from symmetry.structures import symmetric_models
 
 from wannier_spin import InputError, Request, Tolerance
+from wannier_spin.integrals import dynamic
 from wannier_spin.integrals.channels import CANCELLED, NOISE, ROUNDING, Channels, combinations, make_channels, variants_name
 from wannier_spin.integrals.kinds import block_kind
+from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.integration.adaptive import Totals
 from wannier_spin.occupation import Occupation
 from wannier_spin.prepared import Prepared, prepare
+from wannier_spin.responses import RESPONSES as RESPONSES_OF_THE_PAPER
 from wannier_spin.responses import BandPairs
 from wannier_spin.results import SPREAD
 from wannier_spin.sites import atomic_sites
@@ -192,6 +196,34 @@ def test_coordinates_span_what_symmetry_leaves():
             assert plan.sites_tensor(kept, block, record)[0] == pytest.approx(each, abs=1e-13)
             sizes[block] = np.abs(each).max()
     assert min(sizes.values()) > 0.05
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_coordinates_of_light(monkeypatch, symmetric):
+    """Each polarization has half of the components in the fields, and what is made in them at once are the densities."""
+    monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)
+    model, structure = symmetric_models()["zincblende -43m1'"][:2]
+    group = magnetic_group(structure).point_operations if symmetric else ()
+    names = ("shift_spin_current", "spin_hall", "injection_spin_magnetization")
+    plan = Plan(tuple(RESPONSES_OF_THE_PAPER[name] for name in names), "spin", (0.3 + 0.1j, 2.0 + 0.2j))
+    whole, halves = (make_channels(plan, "adiabatic", dict.fromkeys(names, 1.0), 3.0, group, None, each) for each in (False, True))
+    g = plan.geometry(plan.bloch_sum(model).at_points(np.array([[0.1, 0.23, 0], [0.4, 0.2, 0.3]])), 1e-4)
+    window = (-np.inf, np.inf)
+    every = np.concatenate(plan.densities(BandPairs(g, plan.observables, window)), axis=-1)
+    light = np.zeros(plan.n_channels, bool)
+    for block in ("SH1", "SH2", "INJ1", "INJ2"):
+        light[plan.places[block]] = True
+    for found in (whole, halves):
+        ours = np.concatenate(found.densities(g, window), axis=-1)
+        columns = block_diag(found.sea, found.surface)
+        assert np.abs(ours[..., np.abs(columns[light]).max(axis=0) > 0]).max() > 1e-4
+        assert np.abs(ours - every @ columns).max() < 1e-12 * np.abs(every).max()
+        assert np.abs(columns.T @ columns - np.eye(columns.shape[1])).max() < 1e-12
+    of_light = [np.abs(found.sea[light]).max(axis=0) > 0 for found in (whole, halves)]
+    assert halves.sea.shape[1] - of_light[1].sum() == whole.sea.shape[1] - of_light[0].sum()
+    if not symmetric:
+        assert 2 * of_light[1].sum() == of_light[0].sum() == light.sum()
+        assert np.abs(halves.expand(every @ block_diag(halves.sea, halves.surface)) - every).max() < 1e-13 * np.abs(every).max()
 
 
 @dataclass(frozen=True)

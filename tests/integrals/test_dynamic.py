@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
-from wannier_spin.integrals import dynamic
+from wannier_spin.integrals import bars, dynamic
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.selection import Selection
 from wannier_spin.responses import DYNAMIC_BLOCKS, RESPONSES, BandPairs
@@ -73,3 +73,18 @@ def test_partners(monkeypatch, plan, geometry) -> None:
     expected = plan.densities(pairs)[0]
     monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)
     assert np.array_equal(plan.densities(pairs)[0], expected) and np.abs(expected.sum(axis=1)).max() > 1e-3
+
+
+@pytest.mark.parametrize("omega", [np.linspace(0.2, 2.0, 2), np.linspace(0.2, 2.0, 12)])
+def test_a_mesh_in_coordinates_of_polarizations(monkeypatch, omega) -> None:
+    """Sums and bars are those of all components, with tables over the energy and without."""
+    monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)
+    model, names = ws.models.random_model(n=3, seed=2), ["shift_spin_current", "injection_spin_magnetization", "spin_hall"]
+    asked = {"omega": omega, "broadening": 0.1, "temperature": 1500.0, "mu": [0.1], "grid": (4, 4, 2)}
+    found = ws.compute(model, names, **asked)
+    monkeypatch.setattr(bars, "has_polarizations", lambda plan: False)
+    expected = ws.compute(model, names, **asked)
+    for name in names:
+        for one, other in ((found[name].values, expected[name].values), (found[name].error, expected[name].error)):
+            size = np.abs(other).max()
+            assert size > 1e-6 and np.abs(one - other).max() < 1e-11 * size

@@ -96,13 +96,19 @@ def test_a_table_knows_every_frequency(monkeypatch, name) -> None:
 
 
 def test_what_columns_leave_of_a_block() -> None:
-    """Of the components what lies in the space of the columns, at every frequency."""
+    """Of the components of each part what lies in the space of the columns, at every frequency."""
     rng = np.random.default_rng(2)
-    Q = np.linalg.qr(rng.normal(size=(6, 2)))[0]
-    inside, other = rng.normal(size=(3, 4, 2)) @ Q.T, rng.normal(size=(3, 4, 6))
-    other -= other @ Q @ Q.T
-    found = spectrum._projected((inside + other).reshape(3, 4, 2, 3), np.concatenate([Q, 9 * Q]), 6)
-    assert np.abs(found.reshape(3, 4, 6) - inside).max() < 1e-12
+    parts = [np.linalg.qr(rng.normal(size=(6, size)))[0] for size in (2, 1)]
+    inside, other = (np.stack([rng.normal(size=(3, 4, 6)) for _ in parts], axis=2) for _ in range(2))
+    for part, Q in enumerate(parts):
+        inside[:, :, part] = inside[:, :, part] @ Q @ Q.T
+        other[:, :, part] -= other[:, :, part] @ Q @ Q.T
+    columns = np.zeros((24, 3))  # of two frequencies
+    columns[:6, :2], columns[6:12, 2:] = parts
+    columns[12:] = 9 * columns[:12]
+    found = spectrum._projected((inside + other).reshape(3, 4, 2, 2, 3), columns)
+    assert min(np.abs(inside).max(), np.abs(other).max()) > 0.1
+    assert np.abs(found.reshape(inside.shape) - inside).max() < 1e-12
 
 
 def made(omega, eta=0.1, points=1, run=10**5, names=("displacement_spin_current",)) -> Spectrum | None:

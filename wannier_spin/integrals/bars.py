@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.arrays import add_product
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.integrals.channels import Channels, combinations, make_channels, whole
+from wannier_spin.integrals.channels import Channels, combinations, has_polarizations, make_channels, whole
 from wannier_spin.integrals.fermi_points import FermiPoints
 from wannier_spin.integrals.hidden import Beside, NearestGaps, mesh_axes, mesh_margin
 from wannier_spin.integrals.plan import Plan
@@ -58,7 +58,8 @@ class Judged:
     """What the error bars of a mesh are judged by: the responses with this relaxation and tau (hbar/eV).
 
     operations : of the group that the responses are projected on, none without symmetry; sites : how it permutes the sites of the
-    plan. reduced : whether the mesh has irreducible points only.
+    plan. reduced : whether coordinates of `channels` are summed, and not all densities: on irreducible points, and without a group.
+    by_polarization : see `make_channels`.
     """
 
     relaxation: str
@@ -66,13 +67,15 @@ class Judged:
     operations: Sequence[Operation] = ()
     sites: SiteGroup | None = None
     reduced: bool = False
+    by_polarization: bool = False
 
     def channels(self, plan: Plan) -> Channels | None:
-        """Coordinates of what the group leaves invariant; None without symmetry."""
-        if not self.operations:
+        """Coordinates of what the group leaves invariant, and in light of what polarizations have; None without either."""
+        light = self.by_polarization and has_polarizations(plan)
+        if not (self.operations or light):
             return None
         scale = dict.fromkeys((r.name for r in plan.responses), 1.0)
-        return make_channels(plan, self.relaxation, scale, self.tau, self.operations, self.sites)
+        return make_channels(plan, self.relaxation, scale, self.tau, self.operations, self.sites, light)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from wannier_spin import responses as resp
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
+from wannier_spin.integrals.dynamic import DynamicCoordinates
 from wannier_spin.integrals.kinds import block_kind
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.selection import Selection
@@ -26,12 +27,13 @@ from wannier_spin.integration.adaptive import Totals, Verdict
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import SPREAD, intraband_factor
-from wannier_spin.symmetry import Operation, SiteGroup, invariant_basis
+from wannier_spin.symmetry import Operation, SiteGroup, TensorKind, basis_of, invariant_basis
 from wannier_spin.tensors import symmetrized
 
 Real = NDArray[np.float64]
 NOISE = 1e-12  # natural units: smaller responses are rounding
 SITES, DEFINITIONS = "@sites", "@definitions"  # behind the name of a response: what it is at sites, by definition
+MOST_FOR_COLUMNS = 2**12  # channels: a matrix of so many rows and half as many columns takes 64 MiB
 ROUNDING = 1e-9  # eV: of mu that is counted from a Fermi energy
 CANCELLED = 1e-4  # of what boxes contribute: a response of which less is left is zero, as far as a relative tolerance goes
 
@@ -106,7 +108,7 @@ class Channels:
     """sea (C_sea, c_sea), surface (C_surface, c_surface) : orthonormal columns, from densities to coordinates.
 
     responses : for each response (c, components), from coordinates to the asked form in its own unit. names : theirs.
-    selection : what of the plan occurs in any column, and is computed.
+    selection : what of the plan occurs in any column, and is computed. dynamic : what is made of its dynamic blocks at once.
     """
 
     sea: Real
@@ -115,11 +117,27 @@ class Channels:
     responses: tuple[Real, ...]
     selection: Selection
     judged: NDArray[np.bool_] | None = None
+    dynamic: DynamicCoordinates | None = None
 
     def densities(self, geometry: BandGeometry, window: tuple[float, float]) -> tuple[Real, Real]:
         """Coordinates of sea and surface densities, (k, n, c) each. window : see `BandPairs`."""
-        sea, surface = self.selection.densities(geometry, window)
-        return _coordinates(sea, self._computed[0]), _coordinates(surface, self._computed[1])
+        if self.dynamic is None or not self.dynamic.worth_while(geometry.energies.shape, self.selection.n_channels):
+            sea, surface = self.selection.densities(geometry, window)
+            return _coordinates(sea, self._computed[0]), _coordinates(surface, self._computed[1])
+        pairs, (columns, places) = self.selection.pairs(geometry, window), self._static
+        sea, surface = self.selection.static.densities_of(pairs, geometry.energies.shape)
+        coordinates = np.zeros((*geometry.energies.shape, self.sea.shape[1]))
+        coordinates[..., places] = _coordinates(sea, columns)
+        self.dynamic.add(coordinates, pairs)
+        return coordinates, _coordinates(surface, self._computed[1])
+
+    @cached_property
+    def _static(self) -> tuple[Real | None, NDArray[np.int64]]:
+        """Of the static densities that are computed their columns as in `_computed`, and which of all columns these are."""
+        places = self.selection.static.positions
+        rows = self.sea[places[places < len(self.sea)]]
+        used = np.flatnonzero(np.abs(rows).max(axis=0, initial=0.0))
+        return _unless_unit(rows[:, used]), used
 
     def broadened(self, plan: Plan) -> NDArray[np.bool_]:
         """Columns of sea densities whose gaps are broadened: (c_sea,)."""
@@ -208,21 +226,53 @@ def make_channels(
     tau: float,
     group: Sequence[Operation],
     sites: SiteGroup | None = None,
+    by_polarization: bool = False,
 ) -> Channels:
     """Channels of a plan.
 
     relaxation : of the full form. scale : response -> factor of its unit, tau included. tau : hbar/eV, for intraband terms at
     finite frequency. group : operations of the magnetic point group; none: every component is a channel. sites : how the
-    magnetic space group permutes the sites of the plan.
+    magnetic space group permutes the sites of the plan. by_polarization : of light only what is symmetric in the fields in the
+    linear part, and antisymmetric in the circular one, as it is in any case.
     """
     n, n_sea = plan.n_channels, plan.n_channels - plan.n_surface_channels
-    columns = np.concatenate([*_invariant(plan, group, sites), np.zeros((n, 0))], axis=1) if group else np.eye(n)
+    if group:
+        columns = np.concatenate([*_invariant(plan, group, sites, by_polarization), np.zeros((n, 0))], axis=1)
+    else:
+        columns = _polarizations(plan) if by_polarization else np.eye(n)
     surface = np.abs(columns[n_sea:]).max(axis=0, initial=0.0) > 0
     columns = np.concatenate([columns[:, ~surface], columns[:, surface]], axis=1)
     n_reduced = int((~surface).sum())
     selection = Selection.of(plan, columns if group else None)
     combined = {name: scale[whole(name)] * Q for name, Q in combinations(plan, columns.T, relaxation, tau).items()}
-    return Channels(columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:], tuple(combined), tuple(combined.values()), selection)
+    sea, at_surface = columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:]
+    dynamic = selection.dynamic_coordinates(sea)
+    return Channels(sea, at_surface, tuple(combined), tuple(combined.values()), selection, dynamic=dynamic)
+
+
+def has_polarizations(plan: Plan) -> bool:
+    """Whether there is light in it, and not so much that columns over all of its channels would take much memory."""
+    return any(_is_light(block.name) for block in plan.dynamic_blocks) and plan.n_channels <= MOST_FOR_COLUMNS
+
+
+def _polarizations(plan: Plan) -> Real:
+    """Columns (C, c) in the order of the channels: units, of light what is symmetric and antisymmetric in the fields."""
+    pairs = np.eye(9).reshape(9, 3, 3)
+    symmetric, antisymmetric = (basis_of((pairs + sign * pairs.swapaxes(1, 2)).reshape(9, 9) / 2) for sign in (1, -1))
+    parts = np.zeros((18, 9))  # of (part, b, d)
+    parts[:9, :6], parts[9:, 6:] = symmetric.T, antisymmetric.T
+    found = [np.zeros((plan.n_channels, 0))]
+    for name, place in plan.places.items():
+        shape, size = plan.shapes[name], place.stop - place.start
+        own = np.kron(np.eye(shape[0]), np.kron(parts, np.eye(shape[-1]))) if _is_light(name) else np.eye(size)
+        found.append(np.zeros((plan.n_channels, own.shape[1])))
+        found[-1][place] = own
+    return np.concatenate(found, axis=1)
+
+
+def _is_light(block: str) -> bool:
+    """Whether it is a dynamic block of two fields, with their polarizations."""
+    return block in resp.DYNAMIC_BLOCKS and len(resp.DYNAMIC_BLOCKS[block].fields) == 2
 
 
 def combinations(plan: Plan, sums: Real, relaxation: str, tau: float) -> dict[str, Real]:
@@ -239,7 +289,7 @@ def combinations(plan: Plan, sums: Real, relaxation: str, tau: float) -> dict[st
     return found
 
 
-def _invariant(plan: Plan, group: Sequence[Operation], sites: SiteGroup | None) -> Iterator[Real]:
+def _invariant(plan: Plan, group: Sequence[Operation], sites: SiteGroup | None, by_polarization: bool) -> Iterator[Real]:
     """For each block and observable, orthonormal columns (C, invariant tensors)."""
     done = set()
     for record in plan.responses:
@@ -251,19 +301,28 @@ def _invariant(plan: Plan, group: Sequence[Operation], sites: SiteGroup | None) 
             kind = block_kind(record, plan.channel, block)
             place = plan.places[block]
             units = np.eye(place.stop - place.start, plan.n_channels, place.start)  # other channels are not of the block
+            light = by_polarization and _is_light(block)
             for variant in (None, *range(len(plan.definitions_of(record)))):
-                tensor = plan.block_tensor(units, block, record, variant)
-                yield _placed(plan, place, tensor, tensor.ndim - kind.rank, invariant_basis(kind, group))
+                tensor, basis = plan.block_tensor(units, block, record, variant), invariant_basis(kind, group)
+                yield _placed(plan, place, tensor, _of_each_part(basis, kind) if light else [basis])
             if sites is not None and plan.sites_of(record):
                 tensor = plan.sites_tensor(units, block, record)  # (C, s, omega, part, tensor)
-                beside = np.moveaxis(tensor, 1, tensor.ndim - kind.rank - 1)
-                yield _placed(plan, place, beside, tensor.ndim - kind.rank - 1, sites.invariant_basis(kind))
+                beside, basis = np.moveaxis(tensor, 1, tensor.ndim - kind.rank - 1), sites.invariant_basis(kind)
+                yield _placed(plan, place, beside, _of_each_part(basis, kind) if light else [basis])
 
 
-def _placed(plan: Plan, place: slice, tensor: Real, first: int, basis: Real) -> Real:
-    """Columns (C, ...) from what the channels of a block are in a tensor, whose axes from `first` on a basis spans."""
-    columns = np.zeros((plan.n_channels, math.prod(tensor.shape[1:first]) * len(basis)))
-    columns[place] = (tensor.reshape(*tensor.shape[:first], -1) @ basis.T).reshape(len(tensor), -1)
+def _of_each_part(basis: Real, kind: TensorKind) -> list[Real]:
+    """Of a basis (i, ...) what is symmetric in the two fields, second and third index of a tensor, and what is antisymmetric."""
+    exchanged = basis.reshape(-1, *(3,) * kind.rank).swapaxes(2, 3).reshape(basis.shape)
+    return [basis_of(basis.T @ (basis + sign * exchanged) / 2) for sign in (1, -1)]
+
+
+def _placed(plan: Plan, place: slice, tensor: Real, bases: Sequence[Real]) -> Real:
+    """Columns (C, c) from what the channels of a block are in a tensor, whose last axes a basis spans, the same or one by part."""
+    flat = tensor.reshape(len(tensor), -1, len(bases), bases[0].shape[1])
+    found = np.concatenate([flat[:, :, part] @ basis.T for part, basis in enumerate(bases)], axis=-1)
+    columns = np.zeros((plan.n_channels, math.prod(found.shape[1:])))
+    columns[place] = found.reshape(len(found), -1)
     return columns
 
 

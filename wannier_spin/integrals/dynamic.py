@@ -4,11 +4,15 @@
 
 Each pair eps_n > eps_m gives its term to n, and minus it to m (see `responses.transitions`). Blocks with the same matrix X share
 the products X_mn v^b_nm. `DynamicBlock.density` says the same block by block, and is used where there is little to do.
+
+What is made of N is linear in it: all components, or coordinates in the space of what symmetry allows, which light's two
+polarizations have as well (symmetric and antisymmetric in the fields). They are taken of N, pair by pair, before any frequency.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,153 +21,212 @@ from numpy.typing import NDArray
 
 from wannier_spin.arrays import Real, to_power
 from wannier_spin.compiled import compiled
+from wannier_spin.observables import Observable
 from wannier_spin.responses.pairs import BandPairs
 from wannier_spin.responses.registry import DynamicBlock
 from wannier_spin.responses.vertices import Vertices
 
+Complex = NDArray[np.complex128]
 Integers = NDArray[np.int64]
 COMPILED_FROM = 2**17  # numbers: machine code is loaded in 0.7 s
-CHUNK = 8  # points in k at once: what they have stays in the cache
+ROUNDING = 1e-14  # of coefficients of order one
+Pairs = tuple[Complex, Complex, int, Integers, Integers, Integers, Real]  # v, X, first_n, ends, n, m, kernels: see `_add_terms`
+Rows = tuple[Integers, Integers, Integers, tuple[Integers, Integers, Integers, Real]]  # starts, imaginary, ends, runs
+Targets = tuple[Integers, Integers, Integers, Integers, Real]  # source, place, length, step, sign
 
 
 @dataclass(frozen=True)
-class _Fold:
-    """What stands in a block with Re K, or with Im K: rows of a matrix (part * fields, fields) on N, each once up to its sign.
+class Outputs:
+    """What is made of a block: real, imaginary (t, fields * o), rows over N, with Re K and with Im K.
 
-    unique : (r, fields), in light what is symmetric (6 rows) or antisymmetric (3) in the fields. source, sign : (part * fields,),
-    every row of the matrix is a sign, or 0, times that of `unique`.
+    place : (t,) where each one stands among the densities at the first frequency, and how far it is from one to the next: step.
     """
 
-    unique: Real
-    source: Integers
-    sign: Real
+    real: Real
+    imaginary: Real
+    place: Integers
+    step: int
 
     @classmethod
-    def of(cls, block: DynamicBlock) -> tuple[_Fold, _Fold]:
-        """For Re K and for Im K."""
-        size, fields = 3 ** len(block.fields), (3,) * len(block.fields)
-        one = np.eye(size).reshape(size, *fields, 1)
-        both = (block.transitions.parts(one, 0 * one), block.transitions.parts(0 * one, one))
-        return cls._split(np.asarray(both[0]).reshape(size, -1).T), cls._split(np.asarray(both[1]).reshape(size, -1).T)
+    def all_of(cls, block: DynamicBlock, n_components: int, start: int) -> Outputs:
+        """All components, (part, fields, o), from `start` on."""
+        real, imaginary = (np.asarray(np.kron(X, np.eye(n_components)), float) for X in _parts(block))
+        return cls(real, imaginary, start + np.arange(len(real)), len(real))
 
     @classmethod
-    def _split(cls, matrix: Real) -> _Fold:
-        unique: list[Real] = []
-        source, sign = np.zeros(len(matrix), np.int64), np.zeros(len(matrix))
-        for i, row in enumerate(matrix):
-            if row.any():
-                known = [j for j, one in enumerate(unique) if np.array_equal(row, one) or np.array_equal(row, -one)]
-                if not known:
-                    unique.append(row)
-                source[i] = known[0] if known else len(unique) - 1
-                sign[i] = np.sign(unique[source[i]] @ row)
-        return cls(np.array(unique).reshape(len(unique), matrix.shape[1]), source, sign)
+    def coordinates(cls, block: DynamicBlock, columns: Real, place: Integers, step: int) -> Outputs:
+        """In columns (part * fields, o, t)."""
+        found = (np.einsum("pot,pf->tfo", columns, X).reshape(columns.shape[2], -1) for X in _parts(block))
+        real, imaginary = (np.where(np.abs(X) < ROUNDING, 0.0, X) for X in found)
+        return cls(real, imaginary, place, step)
 
 
-@cache
-def _folds(blocks: tuple[DynamicBlock, ...]) -> list[_Fold]:
-    """Of several blocks side by side, for Re K and for Im K: (block, r, fields) with zeros behind, (block, part * fields) twice."""
-    found = []
-    for folds in zip(*map(_Fold.of, blocks), strict=True):
-        most = max(len(fold.unique) for fold in folds)
-        unique = [np.pad(fold.unique, ((0, most - len(fold.unique)), (0, 0))) for fold in folds]
-        found.append(_Fold(np.stack(unique), np.stack([fold.source for fold in folds]), np.stack([fold.sign for fold in folds])))
-    return found
+def _parts(block: DynamicBlock) -> tuple[Real, Real]:
+    """What stands in a block with Re K, and with Im K: (part * fields, fields) on N."""
+    size, fields = 3 ** len(block.fields), (3,) * len(block.fields)
+    one = np.eye(size).reshape(size, *fields, 1)
+    both = (block.transitions.parts(one, 0 * one), block.transitions.parts(0 * one, one))
+    real, imaginary = (np.asarray(X).reshape(size, -1).T for X in both)
+    return real, imaginary
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Rows over N of several blocks with the same X, each once up to its sign, and the outputs that are made of them.
+
+    rows : of every block first those with Re K, then those with Im K, such a set being a segment: where each segment starts
+    (segments + 1,), whether it takes Im N (segments,), where its runs end (segments + 1,), and the runs of all of them: rows that
+    have one after the other the same number in one column after the other, see `_runs`. targets : runs of outputs that have one
+    after the other one row after the other: its number, place, how many, the step to the next frequency, and the sign.
+    """
+
+    blocks: tuple[DynamicBlock, ...]
+    rows: Rows
+    targets: Targets
+
+    @classmethod
+    def of(cls, blocks: Sequence[DynamicBlock], outputs: Sequence[Outputs]) -> Terms:
+        starts, ends, runs, targets = [0], [0], [], []
+        for out in outputs:
+            for rows in (out.real, out.imaginary):
+                used = np.flatnonzero(rows.any(axis=1))
+                sign = np.sign(rows[used, (rows[used] != 0).argmax(axis=1)])
+                unique, source = _distinct(rows[used] * sign[:, None])
+                runs.append(_runs(unique, starts[-1]))
+                targets.append(_target_runs(starts[-1] + source, out.place[used], out.step, sign))
+                starts.append(starts[-1] + len(unique))
+                ends.append(ends[-1] + len(runs[-1][0]))
+        imaginary = np.repeat([int(block.transitions.imaginary) for block in blocks], 2)
+        row, column, length, value = (np.concatenate(X) for X in zip(*runs, strict=True))
+        source, place, count, step, signs = (np.concatenate(X) for X in zip(*targets, strict=True))
+        every = (np.array(starts), imaginary, np.array(ends), (row, column, length, value))
+        return cls(tuple(blocks), every, (source, place, count, step, signs))
+
+
+def _distinct(rows: Real) -> tuple[Real, Integers]:
+    """Different rows in the order in which they come, and which of them each row is."""
+    _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return rows[first[order]], np.argsort(order)[inverse.ravel()]
+
+
+def _runs(rows: Real, start: int) -> tuple[Integers, Integers, Integers, Real]:
+    """A matrix as runs along its diagonals: row (from `start` on) and column where each one starts, its length, and its number."""
+    left, found = rows.copy(), []
+    for r, c in np.argwhere(rows):
+        value, length = left[r, c], 0
+        while value and r + length < len(left) and c + length < left.shape[1] and left[r + length, c + length] == value:
+            left[r + length, c + length] = 0.0
+            length += 1
+        if length:
+            found.append((start + r, c, length, value))
+    row, column, count, values = np.array(found).reshape(-1, 4).T
+    return row.astype(np.int64), column.astype(np.int64), count.astype(np.int64), values.copy()
+
+
+def _target_runs(source: Integers, place: Integers, step: int, sign: Real) -> Targets:
+    """Outputs whose rows and places follow one another, and whose signs are alike, together."""
+    new = np.concatenate([[True], (np.diff(source) != 1) | (np.diff(place) != 1) | (np.diff(sign) != 0)])[: len(source)]
+    first = np.flatnonzero(new)
+    length = np.diff(np.append(first, len(source)))
+    return source[first], place[first], length, np.full(len(first), step), sign[first]
 
 
 def dynamic_densities(chosen: Sequence[tuple[DynamicBlock, BandPairs]], frequencies: Sequence[complex]) -> Real:
     """Of blocks one after the other, each with its own observables: (k, n, channels), a block's (omega, part, fields, o)."""
     k, n = chosen[0][1].geometry.energies.shape
     sizes = [2 * 3 ** len(block.fields) * p.n_components * len(frequencies) for block, p in chosen]
-    starts = np.cumsum([0, *sizes])
+    starts = np.cumsum([0, *sizes]).tolist()
     if k * n * starts[-1] < COMPILED_FROM or any(p.partners is not None for _, p in chosen):
         found = [block.density(p, z).reshape(k, n, -1) for block, p in chosen for z in frequencies]
         return np.concatenate(found, axis=-1)
-    densities = np.zeros((k, n, int(starts[-1])))
+    densities = np.zeros((k, n, starts[-1]))
     alike: dict[tuple[str, int], list[int]] = {}
     for i, (block, p) in enumerate(chosen):
         alike.setdefault((block.transitions.matrix, id(p)), []).append(i)
     for together in alike.values():
-        _add(densities, [chosen[i][0] for i in together], starts[together], chosen[together[0]][1], frequencies)
+        p = chosen[together[0]][1]
+        terms = _terms_of_all(tuple((chosen[i][0], starts[i]) for i in together), p.n_components)
+        add_terms(densities, terms, p, frequencies)
     return densities
 
 
-def _add(densities: Real, blocks: Sequence[DynamicBlock], starts: Integers, p: BandPairs, frequencies: Sequence[complex]) -> None:
-    """Blocks of one matrix X, to their places among the densities."""
+@cache
+def _terms_of_all(blocks: tuple[tuple[DynamicBlock, int], ...], n_components: int) -> Terms:
+    """All components of blocks, each from a place on."""
+    return Terms.of([block for block, _ in blocks], [Outputs.all_of(block, n_components, start) for block, start in blocks])
+
+
+def add_terms(densities: Real, terms: Terms, p: BandPairs, frequencies: Sequence[complex]) -> None:
+    """Add blocks to densities (k, n, c), contiguous."""
     z, (k, n, m, w) = np.array(frequencies), p.upward
-    kernels = [block.transitions.kernel(w[:, None], z) * to_power(w, block.transitions.power)[:, None] for block in blocks]
-    imaginary = np.array([block.transitions.imaginary for block in blocks], np.int64)
+    kernels = np.empty((len(w), 2 * len(terms.blocks), len(z)))
+    for i, block in enumerate(terms.blocks):
+        K = block.transitions.kernel(w[:, None], z) * to_power(w, block.transitions.power)[:, None]
+        kernels[:, 2 * i], kernels[:, 2 * i + 1] = K.real, K.imag
     vertices, ends = Vertices.of(p), np.searchsorted(k, np.arange(len(densities) + 1))
-    X, kernel, o = vertices.matrices(blocks[0].transitions.matrix), np.stack(kernels, axis=1), p.n_components
-    for first in range(0, len(densities), CHUNK):
-        some, own = slice(first, first + CHUNK), slice(ends[first], ends[min(first + CHUNK, len(densities))])
-        given = (p.v[some], X[some], vertices.first, imaginary, ends[first : first + CHUNK + 1] - own.start, n[own], m[own])
-        for part, fold in zip((np.real, np.imag), _folds(tuple(blocks)), strict=True):
-            sums = np.zeros((*densities[some].shape[:2], len(blocks), len(z), fold.unique.shape[1] * o))
-            compiled(_add_terms)(sums, fold.unique, *given, np.ascontiguousarray(part(kernel[own])))
-            compiled(_place)(densities[some], starts, fold.source, fold.sign, sums, o)
+    X = vertices.matrices(terms.blocks[0].transitions.matrix)
+    compiled(_add_terms)(densities, terms.rows, terms.targets, (p.v, X, vertices.first, ends, n, m, kernels))
 
 
-def _add_terms(
-    sums: Real,
-    unique: Real,
-    v: NDArray[np.complex128],
-    X: NDArray[np.complex128],
-    first_n: int,
-    imaginary: Integers,
-    ends: Integers,
-    of_n: Integers,
-    of_m: Integers,
-    kernels: Real,
-) -> None:  # pragma: no cover  (compiled)
-    """sums[k, n, block, omega, (r, o)] += K (unique N) of all pairs; to m minus that.
+def _add_terms(result: Real, rows: Rows, targets: Targets, pairs: Pairs) -> None:  # pragma: no cover  (compiled)
+    """result[k, n, place + omega step] += sign K (row N) of all pairs, of every output; to m minus that.
 
-    unique (block, r, fields); v (k,n,b,m), X (k,n - first_n,x,m); imaginary (block,) 1 or 0; ends (k+1,): of the pairs of each k;
-    kernels (pairs, block, omega), with the power of eps. The inner loops go from zero along the last axis: such are made fast.
+    v (k,n,b,m), X (k,n - first_n,x,m); ends (k+1,): of the pairs of each k; kernels (pairs, segment, omega), with the power of eps.
+    The inner loops go from zero along the last axis of slices: such are made fast.
     """
-    width, fields = X.shape[2], unique.shape[2]
-    product = np.empty((2, v.shape[2], width))
-    N = product.reshape(2, fields, v.shape[2] * width // fields)
-    now = np.empty((*unique.shape[:2], N.shape[2]))
-    folded = now.reshape(len(now), now.shape[1] * now.shape[2])
-    for k in range(len(sums)):
+    v, X, first_n, ends, of_n, of_m, kernels = pairs
+    starts, imaginary, run_ends, (run_row, run_column, run_length, values) = rows
+    source, place, length, step, sign = targets
+    width, n_omega = X.shape[2], kernels.shape[2]
+    N = np.empty((2, v.shape[2] * width))
+    now = np.empty(starts[-1])
+    sums = np.empty((v.shape[1], n_omega, starts[-1]))
+    for k in range(len(result)):
+        sums[:] = 0.0
         for i in range(ends[k], ends[k + 1]):
             n, m = of_n[i], of_m[i]
             for b in range(v.shape[2]):
                 for x in range(width):
-                    one = v[k, n, b, m] * X[k, n - first_n, x, m].conjugate()
-                    product[0, b, x], product[1, b, x] = one.real, one.imag
+                    left, right = v[k, n, b, m], X[k, n - first_n, x, m]
+                    N[0, b * width + x] = left.real * right.real + left.imag * right.imag
+                    N[1, b * width + x] = left.imag * right.real - left.real * right.imag
             now[:] = 0.0
-            for block in range(len(unique)):
-                for r in range(unique.shape[1]):
-                    for field in range(fields):
-                        factor = unique[block, r, field]
-                        if factor != 0:
-                            for c in range(now.shape[2]):
-                                now[block, r, c] += factor * N[imaginary[block], field, c]
-                for omega in range(kernels.shape[2]):
-                    K = kernels[i, block, omega]
-                    for c in range(folded.shape[1]):
-                        sums[k, n, block, omega, c] += K * folded[block, c]
-                    for c in range(folded.shape[1]):
-                        sums[k, m, block, omega, c] -= K * folded[block, c]
+            for s in range(len(imaginary)):
+                for j in range(run_ends[s], run_ends[s + 1]):
+                    row, column, value = run_row[j], run_column[j], values[j]
+                    into, given = now[row : row + run_length[j]], N[imaginary[s], column : column + run_length[j]]
+                    for c in range(len(into)):
+                        into[c] += value * given[c]
+            for omega in range(n_omega):
+                for s in range(len(imaginary)):
+                    K, own = kernels[i, s, omega], now[starts[s] : starts[s + 1]]
+                    to_n, to_m = sums[n, omega, starts[s] : starts[s + 1]], sums[m, omega, starts[s] : starts[s + 1]]
+                    for c in range(len(own)):
+                        to_n[c] += K * own[c]
+                        to_m[c] -= K * own[c]
+        for n in range(v.shape[1]):
+            for omega in range(n_omega):
+                for t in range(len(source)):
+                    first = place[t] + omega * step[t]
+                    into, given = result[k, n, first : first + length[t]], sums[n, omega, source[t] : source[t] + length[t]]
+                    for c in range(len(into)):
+                        into[c] += sign[t] * given[c]
 
 
-def _place(
-    densities: Real, starts: Integers, source: Integers, sign: Real, sums: Real, o: int
-) -> None:  # pragma: no cover  (compiled)
-    """densities[k, n, start of block + (omega, row, c)] += sign[block, row] sums[k, n, block, omega, (source[block, row], c)]."""
-    blocks, rows = source.shape
-    size = rows * o
-    for k in range(len(densities)):
-        for n in range(densities.shape[1]):
-            for block in range(blocks):
-                for omega in range(sums.shape[3]):
-                    start = starts[block] + omega * size
-                    there = densities[k, n, start : start + size].reshape(rows, o)
-                    found = sums[k, n, block, omega].reshape(sums.shape[4] // o, o)
-                    for row in range(rows):
-                        factor, known = sign[block, row], source[block, row]
-                        if factor != 0:
-                            for c in range(o):
-                                there[row, c] += factor * found[known, c]
+@dataclass(frozen=True)
+class DynamicCoordinates:
+    """Coordinates of the dynamic blocks of a plan: blocks that share X, the observables of each, and what is made of them."""
+
+    alike: tuple[tuple[tuple[Observable, ...], Terms], ...]
+    frequencies: tuple[complex, ...]
+
+    @staticmethod
+    def worth_while(points: tuple[int, ...], channels: int) -> bool:
+        """Whether machine code is, for so many densities at (k, n)."""
+        return math.prod(points) * channels >= COMPILED_FROM
+
+    def add(self, coordinates: Real, pairs: Mapping[tuple[Observable, ...], BandPairs]) -> None:
+        """To coordinates (k, n, c), contiguous. pairs : of all observables that any block has."""
+        for observables, terms in self.alike:
+            add_terms(coordinates, terms, pairs[observables], self.frequencies)

@@ -71,7 +71,8 @@ class OnMesh:
         assert isinstance(model, TightBindingModel)
         check_directions(model, mesh)
         _check_temperature(plan, occupation)
-        judged = Judged(integral.relaxation, integral.tau, integral.group, integral.sites, bool(integral.reducing))
+        in_coordinates = bool(integral.reducing) or not integral.group
+        judged = Judged(integral.relaxation, integral.tau, integral.group, integral.sites, in_coordinates, wanted is None)
         most = -(-mesh.n_evaluated // LEAST_BATCHES)
         spectrum = Spectrum.of(plan, occupation, model, most)
         dense = plan if spectrum is None else spectrum.beside

@@ -18,12 +18,14 @@ from wannier_spin import observables
 from wannier_spin.arrays import Real
 from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.integrals.dynamic import dynamic_densities
+from wannier_spin.integrals.dynamic import DynamicCoordinates, Outputs, Terms, dynamic_densities
 from wannier_spin.integrals.plan import Plan, densities_of, side_by_side
 from wannier_spin.model import TightBindingModel
 from wannier_spin.observables import Observable
 from wannier_spin.responses.pairs import BandPairs
-from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, block
+from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, DynamicBlock, block
+
+Pairs = Mapping[tuple[Observable, ...], BandPairs]
 
 
 @dataclass(frozen=True)
@@ -97,16 +99,45 @@ class Selection:
             start += places.size
         return np.concatenate(found)
 
+    @property
+    def static(self) -> Selection:
+        """Without dynamic blocks."""
+        return Selection(self.plan, {name: found for name, found in self.wanted.items() if name in BLOCKS})
+
+    def pairs(self, geometry: BandGeometry, window: tuple[float, float]) -> Pairs:
+        """By all observables that any block has. window : see `BandPairs`."""
+        return {found: BandPairs(geometry, found, window) for found in dict.fromkeys(self.wanted.values())}
+
     def densities(self, geometry: BandGeometry, window: tuple[float, float]) -> tuple[Real, Real]:
         """Sea and surface densities, (k, n, channels) each. window : see `BandPairs`."""
-        pairs = {found: BandPairs(geometry, found, window) for found in dict.fromkeys(self.wanted.values())}
-        points, names = geometry.energies.shape, [name for name in self.plan.shapes if name in self.wanted]
+        return self.densities_of(self.pairs(geometry, window), geometry.energies.shape)
+
+    def densities_of(self, pairs: Pairs, points: tuple[int, ...]) -> tuple[Real, Real]:
+        """The same, of pairs at (k, n)."""
+        names = [name for name in self.plan.shapes if name in self.wanted]
         static = densities_of({name: pairs[self.wanted[name]] for name in names if name in BLOCKS})
         sea = [X for name, X in static.items() if not _at_surface(name)]
         dynamic = [(DYNAMIC_BLOCKS[name], pairs[self.wanted[name]]) for name in names if name in DYNAMIC_BLOCKS]
         if dynamic:
             sea.append(dynamic_densities(dynamic, self.plan.frequencies))
         return side_by_side(sea, points), side_by_side([X for name, X in static.items() if _at_surface(name)], points)
+
+    def dynamic_coordinates(self, columns: Real) -> DynamicCoordinates | None:
+        """Of the dynamic blocks in the columns (C_sea, c), which are the same at every frequency; None: there are none."""
+        alike: dict[tuple[str, tuple[Observable, ...]], list[tuple[DynamicBlock, Outputs]]] = {}
+        for name, found in self.wanted.items():
+            if name in DYNAMIC_BLOCKS:
+                block, o = DYNAMIC_BLOCKS[name], self.plan.n_components
+                chosen = np.flatnonzero([one in found for one in self.plan.observables for _ in range(one.n_components)])
+                own = columns[self.plan.places[name]].reshape(len(self.plan.frequencies), -1, o, columns.shape[1])
+                places = [np.flatnonzero(np.abs(X).max(axis=(0, 1))) for X in own[:2]]
+                step = int(places[-1][0] - places[0][0])
+                outputs = Outputs.coordinates(block, own[0][:, chosen][..., places[0]], places[0], step)
+                alike.setdefault((block.transitions.matrix, found), []).append((block, outputs))
+        if not alike:
+            return None
+        terms = [(key[1], Terms.of(*zip(*blocks, strict=True))) for key, blocks in alike.items()]
+        return DynamicCoordinates(tuple(terms), self.plan.frequencies)
 
 
 def _at_surface(name: str) -> bool:

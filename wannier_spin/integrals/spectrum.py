@@ -164,7 +164,7 @@ class Spectrum:
                 found = np.zeros((len(few), *self.plan.shapes[name]))
                 found[..., one.places] = self._at_frequencies(one, name, table)
                 if columns is not None:
-                    found = _projected(found, columns[beside[name]], math.prod(found.shape[3:]))
+                    found = _projected(found, columns[beside[name]])
                 result[:, own[name]] = found.reshape(len(few), -1)
         return result
 
@@ -198,10 +198,11 @@ def _numerators(plan: Plan, wanted: Mapping[str, tuple[Observable, ...]]) -> tup
     return tuple(Numerators(tuple(names), key[2], np.concatenate([places[o] for o in key[2]])) for key, names in alike.items())
 
 
-def _projected(found: Real, columns: Real, components: int) -> Real:
-    """What columns leave of the components of a block (..., components): those at the first frequency hold at all."""
-    Q = columns[:components]
-    return np.asarray(found.reshape(-1, components) @ Q @ Q.T).reshape(found.shape)
+def _projected(found: Real, columns: Real) -> Real:
+    """What columns leave of the components of a block (w, omega, part, ...): those at the first frequency hold at all."""
+    flat = found.reshape(*found.shape[:3], -1)
+    own = columns[: math.prod(flat.shape[2:])].reshape(*flat.shape[2:], -1)
+    return np.stack([flat[:, :, part] @ Q @ Q.T for part, Q in enumerate(own)], axis=2).reshape(found.shape)
 
 
 def at_frequencies(kernel: Transitions, z: NDArray[np.complex128], table: Real, edges: Real) -> Real:

@@ -15,6 +15,7 @@ from wannier_spin.symmetry.operations import (
 from wannier_spin.symmetry.projector import (
     TensorKind,
     allowed,
+    basis_of,
     invariant_basis,
     n_independent,
     project,
@@ -73,6 +74,7 @@ __all__ = [
     "Operation",
     "TensorKind",
     "allowed",
+    "basis_of",
     "conventional_cell",
     "distinct",
     "format_table",
