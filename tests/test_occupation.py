@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rounding import same
 
-from wannier_spin import InputError, compute, models
+from wannier_spin import InputError, compute, models, occupation
 from wannier_spin.occupation import CUTOFF, LINEAR, Choice, Occupation, subset
 
 ENERGIES = np.linspace(-1, 1, 401)
@@ -345,6 +345,19 @@ def test_sums_by_point_add_up_to_the_sums() -> None:
     assert np.abs(found.sum(axis=0) - expected).max() < 1e-12 * np.abs(expected).max()
     alone = occupation.sums(energies[3], sea[3], surface[3])
     assert np.abs(found[3] - alone).max() < 1e-12 * np.abs(alone).max()
+
+
+@pytest.mark.parametrize("mu", [np.array([0.3]), np.array([0.5, -1.2, 0.1, 0.10001, 1.9]), np.linspace(-1, 1, 40)])
+def test_machine_code_makes_the_same_sums_by_point(mu: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mu in any order, near to one another and far apart in units of kT; states from far below to far above all of them."""
+    rng, scan = np.random.default_rng(2), Occupation(mu, np.array([0.03, 2e-3, 0.2]))
+    energies, sea, surface = np.sort(rng.uniform(-3, 3, (9, 30)), axis=1), rng.normal(size=(9, 30, 2)), rng.normal(size=(9, 30, 1))
+    found = []
+    for least in (10**9, 0):
+        monkeypatch.setattr(occupation, "COMPILED_FROM", least)
+        found.append(scan.sums_by_point(energies, sea, surface))
+    assert (np.abs(found[0]).max(axis=(0, 1)) > 1).all()
+    assert np.abs(found[0] - found[1]).max() < 1e-13 * np.abs(found[0]).max()
 
 
 @pytest.mark.parametrize("bad", [np.array([0.0, np.nan]), np.array([]), np.array([[0.0]])])

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.box_means import box_means, fermi_integrals
+from wannier_spin.compiled import compiled
 from wannier_spin.errors import InputError
 
 Real = NDArray[np.float64]
@@ -24,6 +25,8 @@ Integer = NDArray[np.int64]
 Element = TypeVar("Element", bound=np.generic)
 LINEAR = 1.0  # in kT: where the energy of a state may change by more over its box, f is averaged over the box
 HOT = 30.0  # in kT: farther from mu, means over boxes are not needed
+COMPILED_FROM = 2**15  # numbers of a batch: machine code is loaded in 0.7 s
+STRETCH = 16.0  # in kT: of mu that share an exponential
 CUTOFF = 40.0  # in kT: exp(-40) = 4e-18, below the last digit of f
 
 
@@ -176,15 +179,24 @@ class Occupation:
         filled, empty = (energies < low).all(axis=0), (energies > high).all(axis=0)
         used = np.flatnonzero(~(filled | empty))
         active = slice(used[0], used[-1] + 1) if len(used) else slice(0)  # energies ascend: no copy of what is between
-        weights = self.fermi(energies[:, active].ravel()).reshape(self.n_points, len(energies), -1)
+        weights = self._fermi_by_point(energies[:, active])
         result = np.empty((len(energies), self.n_points, sea.shape[2] + surface.shape[2]))
-        np.matmul(weights.transpose(1, 0, 2), sea[:, active], out=result[..., : sea.shape[2]])
+        np.matmul(weights, sea[:, active], out=result[..., : sea.shape[2]])
         result[..., : sea.shape[2]] += sea[:, filled].sum(axis=1)[:, None]
         if surface.shape[2]:
             weights *= 1 - weights
-            weights *= self._minus_inverse_kT[:, None, None]
-            np.matmul(weights.transpose(1, 0, 2), surface[:, active], out=result[..., sea.shape[2] :])
+            weights *= self._minus_inverse_kT[:, None]
+            np.matmul(weights, surface[:, active], out=result[..., sea.shape[2] :])
         return result
+
+    def _fermi_by_point(self, energies: Real) -> Real:
+        """f at energies (k, n): (k, w, n)."""
+        if energies.size * self.n_points < COMPILED_FROM or not self.kT.min() > 0:
+            return self.fermi(energies.ravel()).reshape(self.n_points, *energies.shape).swapaxes(0, 1)
+        result = np.empty((len(energies), *self.shape, energies.shape[1]))
+        order = np.argsort(self.mu, kind="stable")
+        compiled(_fill_fermi)(result, np.ascontiguousarray(energies), self.mu[order], order, self.kT)
+        return result.reshape(len(energies), self.n_points, -1)
 
     def sums(self, energies: Real, sea: Real, surface: Real) -> Real:
         """(w, c_sea + c_surface) from energies (s,), sea densities (s, c_sea), surface densities (s, c_surface)."""
@@ -205,6 +217,35 @@ class Occupation:
             weights *= (-1 / self.points[1])[:, None]
             result[:, sea.shape[1] :] = weights @ surface
         return result
+
+
+def _fill_fermi(result: Real, energies: Real, mu: Real, order: Integer, kT: Real) -> None:  # pragma: no cover  (compiled)
+    """f to (k,mu,T,n) at energies (k,n), for ascending mu, which are `order` in the result; kT > 0.
+
+    exp(x) of two factors, each the same for many states or many mu: mu in stretches of a few kT, so that neither loses digits.
+    """
+    levels = len(mu)
+    ends, factors, f = np.empty(levels + 1, np.int64), np.empty(levels), np.empty(levels)
+    for t in range(len(kT)):
+        stretches, ends[0] = 0, 0
+        for i in range(levels):
+            if mu[i] - mu[ends[stretches]] >= STRETCH * kT[t]:
+                stretches += 1
+                ends[stretches] = i
+            factors[i] = np.exp((mu[ends[stretches]] - mu[i]) / kT[t])
+        ends[stretches + 1] = levels
+        for k in range(energies.shape[0]):
+            for n in range(energies.shape[1]):
+                for stretch in range(stretches + 1):
+                    x = (energies[k, n] - mu[ends[stretch]]) / kT[t]
+                    if x < -CUTOFF or x > CUTOFF + STRETCH:
+                        f[ends[stretch] : ends[stretch + 1]] = 1.0 if x < 0 else 0.0
+                        continue
+                    own = np.exp(x)
+                    for i in range(ends[stretch], ends[stretch + 1]):
+                        f[i] = 1.0 / (1.0 + own * factors[i])
+                for i in range(levels):
+                    result[k, order[i], t, n] = f[i]
 
 
 @dataclass(frozen=True)

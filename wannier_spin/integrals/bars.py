@@ -233,7 +233,10 @@ class Bars:
         if self.at_profile is None:
             return by_point
         probes = self._probes
-        both = self.at_profile.sums_by_point(energies, sea @ probes.sea, surface @ probes.surface)
+        of_surface = (
+            surface @ probes.surface if surface.shape[2] else surface
+        )  # no combinations of nothing: they take f' all the same
+        both = self.at_profile.sums_by_point(energies, sea @ probes.sea, of_surface)
         n_probes = profile.shape[2]
         probed = both[..., :n_probes]
         if surface.shape[2]:

@@ -27,6 +27,7 @@ Integer = NDArray[np.int64]
 NEAR = 1.8  # of the shortest vector: three shells are too few in low symmetry, see `_shells`
 SHELLS = 4  # at most: of nearly equal lengths they are made one
 WINDOW, SAMPLES = (0.6, 1.0), 4  # of the way to the boundary of the Wigner-Seitz cell, and how many vectors in it
+SPANNED = 1e-10  # of a square: what is left of a vector that lies in a space
 FEW = 8  # times the points of a batch: in a larger product of lines and columns they are taken one by one
 FARTHEST = 6  # times the basis of the superlattice: vectors that are summed as if all were alike
 KAPPA = 0.7  # of the estimate: chosen on the cases that docs/bars.md does not call hold-outs
@@ -192,8 +193,7 @@ def stars(mesh: Mesh, lattice: Real, periodic: Sequence[bool]) -> Stars | None:
 def _lengths(shells: Sequence[Shell], basis: Integer, lattice: Real) -> tuple[tuple[float, ...], Real, Real]:
     """Over the shortest: mean of each shell, of all vectors of the shells (k,), of all of the superlattice (n,)."""
     of_shells = [np.linalg.norm(shell.vectors @ lattice, axis=1) for shell in shells]
-    steps = np.arange(-FARTHEST, FARTHEST + 1)
-    multiples = np.array(list(itertools.product(steps, repeat=len(basis))))
+    multiples = np.indices((2 * FARTHEST + 1,) * len(basis)).reshape(len(basis), -1).T - FARTHEST
     every = np.linalg.norm(multiples[multiples.any(axis=1)] @ basis @ lattice, axis=1)
     shortest = every.min()
     kept = np.repeat(np.concatenate(of_shells), 2)  # one of each pair is in a shell
@@ -211,14 +211,15 @@ def _shells(basis: Integer, lattice: Real) -> list[Shell]:
     length = np.linalg.norm(D @ lattice, axis=1)
     order = np.argsort(np.round(length / length.min(), 6), kind="stable")
     D, length = D[order], length[order]
-    kept, spanned, limits = [], np.zeros((0, 3)), []
-    for vector, size in zip(D, length, strict=True):
-        ranks = [np.linalg.matrix_rank(np.vstack([spanned[:i], vector[None]])) for i in range(len(spanned) + 1)]
-        level = next((i for i in range(1, len(spanned) + 1) if np.linalg.matrix_rank(spanned[:i]) == ranks[i]), None)
-        if level is None:
-            spanned, level = np.vstack([spanned, vector[None]]), len(spanned) + 1
+    kept, spanned, limits = list[tuple[float, Integer]](), np.zeros((0, 3)), list[float]()  # spanned : orthonormal, Cartesian
+    for vector, size, direction in zip(D, length, D @ lattice / length[:, None], strict=True):
+        rest = 1 - np.cumsum((spanned @ direction) ** 2)  # of its square, behind the first of them, the first two, ...
+        level = int(np.argmax(rest < SPANNED)) if (rest < SPANNED).any() else len(spanned)
+        if level == len(spanned):
+            beyond = direction - (spanned @ direction) @ spanned
+            spanned = np.vstack([spanned, beyond / np.linalg.norm(beyond)])
             limits.append(NEAR * size)
-        if size < limits[level - 1]:
+        if size < limits[level]:
             kept.append((size, vector))
     result: dict[float, list[Integer]] = {}
     for size, vector in kept:
