@@ -592,6 +592,17 @@ def test_check_a_saved_model(wannier_spin: Command, folder: Path) -> None:
     assert re.search(r"^ok +handedness of spin", done.out, flags=re.MULTILINE)
 
 
+def test_check_says_what_run_does_without_spin(wannier_spin: Command, folder: Path) -> None:
+    """No doubt about its fitness: `run` refuses spin responses, and computes orbital ones."""
+    done = wannier_spin("check", folder / "nospin.h5")
+    assert done.code == 0
+    last = (done.out + done.err).strip().splitlines()[-1]
+    assert last.startswith("NOT fit for spin responses (spin matrices: none)")
+    for response, code in (("spin_hall", 2), ("orbital_hall", 0)):
+        settings = edit(folder, ("sheet.h5", "nospin.h5"), ("spin_hall", response), ("8, 8, 1", "4, 4, 4"))
+        assert wannier_spin("run", settings).code == code, response
+
+
 def test_commands_use_one_blas_thread(wannier_spin: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a node of many cores the reading of a small run took five times its work."""
     seen: list[int] = []
@@ -608,7 +619,7 @@ def test_commands_use_one_blas_thread(wannier_spin: Command, monkeypatch: pytest
 
 def test_check_says_what_a_fault_means() -> None:
     def verdict(*checks: Check) -> str:
-        return _verdict([Check("k-points", True, "", ""), *checks], Path("Pt.toml"))
+        return _verdict([Check("k-points", True, "", ""), *checks], Path("Pt.toml"), True)
 
     assert verdict() == "fit for use: all 1 tests that could be made are passed; next: wannier-spin run Pt.toml"
     doubt, fault = Check("frozen window", False, "", ""), Check("Hermiticity", False, "", "", certain=True)

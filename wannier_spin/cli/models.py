@@ -60,7 +60,7 @@ def check(
     for c in checks:
         if c.ok is False:
             say(f"{c.name}: {c.advice}")
-    say(_verdict(checks, seedname))
+    say(_verdict(checks, seedname, model.spin_R is not None))
     if any(c.ok is False and c.certain for c in checks):
         raise typer.Exit(2)
 
@@ -129,12 +129,14 @@ def moments(text: str | None) -> list[list[float]] | None:
     return moments
 
 
-def _verdict(checks: Sequence[Check], seedname: Path) -> str:
+def _verdict(checks: Sequence[Check], seedname: Path, has_spin: bool) -> str:
     """What the table comes to, and the next step."""
     failed = [c for c in checks if c.ok is False]
     certain = [c.name for c in failed if c.certain]
     if certain:
         return f"NOT fit for use ({', '.join(certain)}): `run` refuses this model; mend what is named above, then check again"
+    if not has_spin:
+        return "NOT fit for spin responses (spin matrices: none): `run` refuses them; orbital ones need no spin"
     if failed:
         names = ", ".join(c.name for c in failed)
         return f"fit for use with a doubt ({names}): `run` computes and warns; find out which of the causes named above it is"
