@@ -90,9 +90,8 @@ def test_weyl_nodes_against_meshes(kT, n, gain):
     """True errors within what was asked for, and `gain` times fewer points than a mesh that is less accurate.
 
     The meshes and trials that a tolerance begins with are counted: wider bars of meshes made them dearer (before: 10, 4, 20).
-    What is exact comes from boxes alone, which know nothing of meshes.
     """
-    exact, bar, _ = weyl(kT, tolerance=ws.Tolerance(1e-3, max_evaluations=6_000_000, start=4))
+    exact, bar, _ = weyl(kT, tolerance=ws.Tolerance(1e-3, max_evaluations=6_000_000))
     largest = np.abs(exact).max()
     assert bar.max() <= 1e-3 * largest
     values, _, evaluations = weyl(kT, tolerance=1e-2)

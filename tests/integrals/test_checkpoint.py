@@ -46,7 +46,7 @@ def test_meshes_and_boxes(tmp_path: Path) -> None:
     assert np.array_equal(stored["fine"], meshes["fine"])
     with pytest.raises(InputError, match=r"it has no boxes\); delete it and start again"):
         before.read()
-    replace(before, meshes=meshes).write(states()[:1])
+    replace(before, meshes=lambda: meshes).write(states()[:1])
     stored, on_boxes = before.stored()
     assert on_boxes
     assert stored.keys() == meshes.keys()

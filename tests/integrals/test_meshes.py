@@ -17,7 +17,7 @@ from wannier_spin.integrals.algorithm import Control, Execution, Integral, Round
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.denser import APART, GROWTH, NEAR, first_mesh, length_of, mesh_of, next_mesh
 from wannier_spin.integrals.mesh import OnMesh
-from wannier_spin.integrals.meshes import AIM, FIRST_POWER, POWERS, _power, growth_for
+from wannier_spin.integrals.meshes import AIM, DEARER, FIRST_POWER, POWERS, _power, growth_for
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.stages import Stage
 from wannier_spin.integrals.standing import needed
@@ -166,25 +166,55 @@ def test_boxes_take_over_what_is_sharp(tmp_path: Path) -> None:
     assert resumed.facts.notes["meshes"] == result.facts.notes["meshes"]
 
 
-def test_an_interrupted_trial_of_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+SHARP = {"names": NAMES[1], "mu": 0.3, "temperature": 300.0}  # at 2000 K it is smooth
+
+
+def test_boxes_that_gain_are_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At first their error is 20 times what is allowed, and then falls with the square of their number."""
+    rounds: list[Round] = []
+    wanted = Tolerance(1e-2, max_evaluations=12_000)
+    found = compute(wanted, control=Control(report=rounds.append), **SHARP)
+    assert found.facts.boxes > 0
+    boxes = found[NAMES[1]]
+    first = next(round_ for round_ in rounds if not round_.mesh)
+    assert first.excess[NAMES[1]] > 20
+    assert boxes.converged
+    monkeypatch.setattr(meshes, "TRIAL", 0.0)
+    with pytest.warns(ws.AccuracyWarning, match="not converged"):
+        found = compute(wanted, **SHARP)
+    assert found.facts.boxes == 0
+    on_meshes = found[NAMES[1]]
+    assert on_meshes.error.max() > 2 * boxes.error.max() > 0
+    assert (np.abs(boxes.values - on_meshes.values) <= boxes.error + on_meshes.error).all()
+
+
+def test_what_boxes_may_take() -> None:
+    """Where the last mesh is not allowed, they are not compared with it alone."""
+    assert meshes._worth(1000.0, 2000.0) == 1000.0 / DEARER
+    assert meshes._worth(3000.0, 2000.0) == 2000.0
+    assert meshes._worth(1e9, 2000.0) == 1e9 / DEARER
+
+
+def test_an_interrupted_trial_of_boxes(tmp_path: Path) -> None:
     """Boxes that were stopped while they were tried are given up as they would have been, and meshes go on."""
-    for name, value in {"TRIAL": 1.0, "PATIENCE": 1, "JUDGED": 0.1, "UNSURE": np.inf}.items():
-        monkeypatch.setattr(meshes, name, value)
-    options = {"model": ws.models.rashba_exchange(), "mu": 0.3, "temperature": 300.0, "names": "spin_hall"}
+    options = {"model": ws.models.rashba_exchange(), "mu": 0.3, "temperature": 300.0, "names": "magnetic_spin_hall"}
     rounds: list[Round] = []
     whole = compute(1e-2, control=Control(report=rounds.append), **options)
     on_meshes = [bool(round_.mesh) for round_ in rounds]
     first, n_boxes = on_meshes.index(False), on_meshes.count(False)
-    assert n_boxes > 1
+    assert n_boxes > 3
     assert all(on_meshes[first + n_boxes :])
     assert rounds[first + n_boxes].evaluations > rounds[first + n_boxes - 1].evaluations
     assert whole.facts.boxes == 0
-    stopped: list[Round] = []
     path = tmp_path / "c.h5"
+    stopped: list[Round] = []
     with pytest.raises(Interrupted):
-        compute(1e-2, control=Control(path, False, stopped.append, lambda: len(stopped) == first + 1), **options)
+        control = Control(path, False, stopped.append, lambda: len(stopped) == first + n_boxes - 1)
+        compute(1e-2, control=control, **options)
     assert not stopped[-1].mesh
-    assert_same(compute(1e-2, control=Control(path, True), **options), whole)
+    again: list[Round] = []
+    assert_same(compute(1e-2, control=Control(path, True, again.append), **options), whole)
+    assert again == rounds[first + n_boxes - 2 :]
 
 
 def test_spectra() -> None:

@@ -6,7 +6,7 @@ Which of them a request needs is chosen in one place, `calculation.integrate.alg
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -72,14 +72,14 @@ class Control:
     """How an integral within a tolerance is looked after.
 
     checkpoint : file that is replaced after every round. resume : go on from it. report : called after every round, on all
-    ranks. stop : whether this process was told to stop. before : what is kept in a checkpoint beside the boxes.
+    ranks. stop : whether this process was told to stop. before : tells what is kept in a checkpoint beside the boxes.
     """
 
     checkpoint: Path | None = None
     resume: bool = False
     report: Callable[[Round], None] = lambda round_: None
     stop: Callable[[], bool] = lambda: False
-    before: Mapping[str, Any] = field(default_factory=dict)
+    before: Callable[[], Mapping[str, Any]] = dict
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +37,16 @@ _FILE = Schema({"identity": Value((str,)), "states": Each(Schema({})), "meshes":
 class Checkpoint:
     """Where to write, and what makes the calculation: a checkpoint of another one is refused.
 
-    meshes : what meshes had reached before boxes took over, kept with these.
+    meshes : tells what is kept with boxes: what meshes had reached before these took over.
     """
 
     path: Path
     identity: Mapping[str, str]
-    meshes: Mapping[str, Any] = field(default_factory=dict)
+    meshes: Callable[[], Mapping[str, Any]] = dict
 
     def write(self, states: list[State]) -> None:
         """Write the states of all replicas so far, whole or not at all. Raises InputError (disk full)."""
-        self._write({str(i): state.as_tree() for i, state in enumerate(states)}, self.meshes)
+        self._write({str(i): state.as_tree() for i, state in enumerate(states)}, self.meshes())
 
     def write_meshes(self, meshes: Mapping[str, Any]) -> None:
         """Write what meshes have reached, before there are any boxes. Raises InputError (disk full)."""

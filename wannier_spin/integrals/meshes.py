@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ from wannier_spin.integrals.mesh import OnMesh, Summed
 from wannier_spin.integrals.stages import Reached, Stage
 from wannier_spin.integrals.standing import Pair, Standing, floored, needed, standing
 from wannier_spin.integrals.sums import Sums
+from wannier_spin.integrals.trial import Trial
 from wannier_spin.integration.parallel import together
 from wannier_spin.integration.superlattice import Superlattice
 
@@ -41,15 +43,15 @@ AIM = 0.95  # of the tolerance: what the next mesh is meant to reach, together w
 POWERS = (1.5, 6.0)  # of 1/length of the superlattice with which bars decrease
 FIRST_POWER = 2.0  # before there are two meshes
 POOLED = 4  # meshes, the last ones, that tell the power: single bars are as uncertain as they are large
-TRIAL = 0.1  # of the points that the last mesh is predicted to have: boxes are tried where their first ones are fewer
-JUDGED, UNSURE = 0.25, 2.0  # of these points: with fewer in boxes their prediction may be so many times too large
+TRIAL = 0.2  # of the points that boxes may take: they are tried where their first ones are fewer
+UNSURE = 2.0  # times too large may the prediction of boxes be, before they tell their power
 SMOOTH, PATIENCE = 2.0, 3  # from this power on boxes are tried for so many times dearer meshes only
 LESS = 0.97  # of the length of a superlattice that the limits do not allow
 DEARER = 2.0  # times: a point of a box, compared to one of a mesh
 
 
 class _Dearer(Exception):
-    """Boxes were tried, and would take more than meshes."""
+    """Boxes were tried, and would take more than they are worth."""
 
     def __init__(self, evaluations: int, predicted: float) -> None:
         super().__init__()
@@ -58,11 +60,11 @@ class _Dearer(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """What is done next: a mesh, or boxes. whole : predicted points of the last mesh."""
+    """What is done next: a mesh, or boxes. worth : points that these may take."""
 
     mesh: Superlattice
     to_boxes: bool
-    whole: float
+    worth: float
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,13 @@ class _Run:
         """One mesh more, or boxes, which may be given up; the sums at the end."""
         step = self._next(reached)
         if reached.on_boxes or (step is not None and step.to_boxes):
-            trial = step is not None and step.to_boxes and not reached.of_boxes
+            tried = step is not None and step.to_boxes and not reached.of_boxes
             try:
-                return reached, self._on_boxes(reached, step.whole if step is not None and trial else np.inf)
+                return reached, self._on_boxes(reached, step.worth if step is not None and tried else np.inf)
             except _Dearer as found:
                 spent = reached.spent + found.evaluations
-                return self._kept(replace(reached, spent=spent, of_boxes=found.predicted, on_boxes=False)), None
+                after = replace(reached, spent=spent, of_boxes=found.predicted, on_boxes=False, trial=Trial())
+                return self._kept(after), None
         if step is None:
             return reached, self._finished(reached)
         return self._on_mesh(reached, step.mesh), None
@@ -149,22 +152,23 @@ class _Run:
         power = _power(self.integral, reached.stages)
         growth = growth_for(self._own(reached), excess, power)
         mesh = next_mesh(self.integral, _meshes(reached), growth)
-        whole = self._points(last.evaluations, growth)
-        if self._to_boxes(reached, mesh, whole, power):
-            return Step(mesh, True, whole)
-        affordable = self._affordable(mesh, reached)
-        return None if affordable is None else Step(affordable, False, whole)
+        whole, left = self._points(last.evaluations, growth), self._left(reached)
+        worth = _worth(whole, left)
+        if self._to_boxes(reached, mesh, worth, whole > left or power < SMOOTH):
+            return Step(mesh, True, worth)
+        affordable = self._affordable(mesh, reached, left)
+        return None if affordable is None else Step(affordable, False, worth)
 
-    def _to_boxes(self, reached: Reached, mesh: Superlattice, whole: float, power: float) -> bool:
-        """Whether boxes are tried before the next mesh, or taken where they were; whole, power : of meshes."""
+    def _to_boxes(self, reached: Reached, mesh: Superlattice, worth: float, eager: bool) -> bool:
+        """Whether boxes are tried before the next mesh, or taken where they were. worth : points that they may take."""
         first = first_evaluations(self.integral)
         if reached.spent + first >= self.wanted.max_evaluations:
             return False
         if reached.of_boxes:
-            return whole > DEARER * reached.of_boxes
+            return reached.of_boxes < worth
         if len(reached.stages) < 2 or self._evaluations(mesh) < DEARER * first:  # cheap meshes say more about those that follow
             return False
-        return TRIAL * whole > first * (PATIENCE if power >= SMOOTH else 1)
+        return TRIAL * worth > first * (1 if eager else PATIENCE)
 
     def _points(self, evaluations: int, growth: float) -> float:
         """Of a mesh that is so many times finer than one of these."""
@@ -186,12 +190,15 @@ class _Run:
     def _evaluations(self, mesh: Superlattice) -> int:
         return OnMesh(mesh.points, skew=mesh.skew).mesh(self.integral).n_evaluated
 
-    def _affordable(self, mesh: Superlattice, reached: Reached) -> Superlattice | None:
-        """The mesh, or the largest one that the limits allow; None if the last one was. Rank 0 looks at the clock for all."""
+    def _left(self, reached: Reached) -> float:
+        """Points of meshes that the limits allow. Rank 0 looks at the clock for all."""
         last = reached.stages[-1]
         seconds = self._seconds_left / max(last.seconds, 1e-9) * last.evaluations
-        left = min(self.wanted.max_evaluations - reached.spent, self.execution.comm.bcast(max(seconds, 0.0)))
-        length, before = length_of(self.integral, mesh), length_of(self.integral, last.superlattice)
+        return float(min(self.wanted.max_evaluations - reached.spent, self.execution.comm.bcast(max(seconds, 0.0))))
+
+    def _affordable(self, mesh: Superlattice, reached: Reached, left: float) -> Superlattice | None:
+        """The mesh, or the largest one that has as few points as are left; None if the last one was."""
+        length, before = length_of(self.integral, mesh), length_of(self.integral, reached.stages[-1].superlattice)
         while length > before:
             if self._evaluations(mesh) <= left:
                 return mesh
@@ -272,20 +279,23 @@ class _Run:
         quiet = replace(self.execution, progress=lambda done, total: None)
         return Cutting(self.integral, self.wanted, quiet, predicted, left, self._seconds_left).cut(summed, reached.cut)
 
-    def _on_boxes(self, reached: Reached, whole: float) -> Sums:
-        """Boxes take over. whole : points that meshes are predicted to take; raises _Dearer once boxes are not on a better way."""
-        control, spent = self.execution.control, reached.spent
+    def _on_boxes(self, reached: Reached, worth: float) -> Sums:
+        """Boxes take over. worth : points that they may take; raises _Dearer once they are predicted to take more."""
+        control, spent, trials = self.execution.control, reached.spent, [reached.trial]
 
         def report(round_: Round) -> None:
             control.report(replace(round_, evaluations=spent + round_.evaluations))
-            predicted = round_.evaluations * max(round_.excess.values(), default=0.0)
-            if DEARER * predicted > whole * (1.0 if round_.evaluations > JUDGED * whole else UNSURE):
-                raise _Dearer(round_.evaluations, max(predicted, round_.evaluations))
+            trials.append(trials[-1].after(round_.evaluations, max(round_.excess.values(), default=0.0)))
+            predicted = trials[-1].predicted
+            if predicted - round_.evaluations > worth * (1.0 if trials[-1].grown else UNSURE):  # what is spent is spent
+                raise _Dearer(round_.evaluations, predicted)
+
+        def before() -> dict[str, Any]:
+            return replace(reached, trial=trials[-1]).as_tree() if reached.stages else {}
 
         limited = replace(
             self.wanted, max_evaluations=self.wanted.max_evaluations - spent, max_seconds=max(self._seconds_left, 1e-9)
         )
-        before = reached.as_tree() if reached.stages else {}
         how = replace(self.execution, control=replace(control, resume=reached.on_boxes, report=report, before=before))
         found = replace(self.boxes, wanted=limited).sums(self.integral, how)
         reached_by_boxes = max(found.notes["error_over_tolerance"].values(), default=0.0)
@@ -319,6 +329,11 @@ def _before(stages: Sequence[Stage]) -> Real | None:
 def _rounded(excess: float) -> float:
     """As far as its digits do not depend on rounding."""
     return float(f"{excess:.6g}")
+
+
+def _worth(whole: float, left: float) -> float:
+    """Points that boxes may take. whole : of the last mesh; where these are more than are left, boxes may take all of those."""
+    return max(whole / DEARER, left if whole > left else 0.0)
 
 
 def _power(integral: Integral, stages: Sequence[Stage]) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.integrals.cut import CUT, Cut
 from wannier_spin.integrals.sums import Rows, Sums
+from wannier_spin.integrals.trial import Trial
 from wannier_spin.integration.superlattice import Skew, Superlattice, numbers, rows_of
 from wannier_spin.storage import Array, Each, Schema, Value
 
@@ -34,6 +35,7 @@ STAGES = Schema(
         "factors": Each(Array("f", (("rows", "scan"),), finite=True), least=1),
         "halves": Each(Array("f", (("scan",),), finite=True), optional=True),
         "weights": Array("f", (("stages",),), optional=True),
+        "trial": Schema({"points": Array("i", (("rounds",),)), "excess": Array("f", (("rounds",),))}, optional=True),
         "mean": Schema(
             {
                 "fine": Array("f", (("scan", "channels"),), finite=True),
@@ -67,7 +69,8 @@ class Reached:
     """All meshes so far, the sums of the last one, by how much they have moved since the one before, and the mean of several.
 
     spent : k-points, with those of boxes that were tried. of_boxes : how many boxes were predicted to take when they were given up;
-    0: not tried. on_boxes : whether boxes have taken over. cut : the hot spots that are cut out of the meshes.
+    0: not tried. on_boxes : whether boxes have taken over, trial : what their rounds before the last one have shown. cut : the hot
+    spots that are cut out of the meshes.
     weights : of the meshes in the mean (stages,); none where the last one is best alone.
     """
 
@@ -80,6 +83,7 @@ class Reached:
     cut: Cut = Cut()  # noqa: RUF009  (frozen)
     mean: Sums | None = None
     weights: tuple[float, ...] = ()
+    trial: Trial = Trial()  # noqa: RUF009  (frozen)
 
     def notes(self) -> dict[str, Any]:
         """For the result."""
@@ -114,6 +118,8 @@ class Reached:
             of_mean = self.mean.rows
             tree |= {"mean": {"fine": self.mean.fine, "sample": of_mean.sample, "factors": dict(of_mean.factors)}}
             tree |= {"weights": np.array(self.weights)}
+        if self.trial.points:
+            tree |= {"trial": {"points": np.array(self.trial.points), "excess": np.array(self.trial.excess)}}
         tree |= {"cut": self.cut.as_tree()} if self.cut.spots or self.cut.given_up else {}
         return tree if self.moved is None else tree | {"moved": self.moved}
 
@@ -136,4 +142,5 @@ class Reached:
             of_mean = replace(rows, sample=tree["mean"]["sample"], factors=dict(tree["mean"]["factors"]), halves={})
             several = replace(sums, fine=tree["mean"]["fine"], rows=of_mean), tuple(tree["weights"].tolist())
         counted = int(tree["spent"]), float(tree["of_boxes"])
-        return cls(stages, sums, tree.get("moved"), *counted, on_boxes, cut, *several)
+        trial = Trial(*(tuple(tree["trial"][name].tolist()) for name in ("points", "excess"))) if "trial" in tree else Trial()
+        return cls(stages, sums, tree.get("moved"), *counted, on_boxes, cut, *several, trial)
