@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 from scans import SKEW
+from stored import check, digest, lines_of
 
 import wannier_spin as ws
 
+NOTHING = 1e-5
+ROUNDED = "a disk at zero temperature"  # its bars are of crossings on rays, which rounding moves
 TIMES = {"energy": (4.0, 1.0), "length": (1.0, 2.0)}
 CONE = "A*k2 + v*(kx*sy - ky*sx) + w*(kx**3 - 3*kx*ky**2)*sz + m*sx"
 NODE = "v*(kx*sx + ky*sy + kz*sz) + t*kx + A*kz**2*sx + m*s0"
@@ -93,6 +96,23 @@ RUNS: dict[str, tuple[Any, ...]] = {
 BY_LENGTH = ("everything on a mesh", "a spectrum", "boxes", "boxes at zero temperature", "a disk", "boxes in a disk")
 CASES = [(run, "energy") for run in RUNS] + [(run, "length") for run in BY_LENGTH]
 LONG = ("boxes in a box", "energy")
+COUNTED = ("mesh", "meshes", "k_points_of_meshes", "weights_of_meshes", "error_over_tolerance", "boxes", "replicas", "spots")
+FINE = {  # of meshes alone: what bars are made of
+    "cold": ("sheet", ["edelstein", "spin_hall"], [-2.6, -2.2], {"grid": (16, 16, 1), "temperature": [30, 300]}),
+    "below the points": ("sheet", ["edelstein"], [-4.3, -4.25, -4.2], {"grid": (12, 12, 1), "temperature": [30, 200]}),
+    "a long scan": ("sheet", ["edelstein"], np.linspace(-4.2, -3.6, 30).tolist(), {"grid": (10, 10, 1), "temperature": 100}),
+    "an odd mesh": ("sheet", TWO, SCAN, {"grid": (9, 15, 1)}),
+    "one point": ("sheet", TWO, SCAN, {"grid": (1, 1, 1)}),
+    "a crystal": (
+        "crystal",
+        ["edelstein", "nonlinear_intrinsic_spin_magnetization"],
+        [0.0, 0.3],
+        {"grid": (6, 4, 8), "temperature": [300, 2000]},
+    ),
+    "frequencies": ("crystal", ["ac_spin_current", "edelstein"], [0.1], {"grid": (4, 4, 4), **LIGHT}),
+    "shifted": ("crystal", ["spin_hall"], [0.1], {"grid": (4, 4, 4), "shift": (0.0, 0.5, 0.25)}),
+}
+RUNS |= FINE
 
 
 @pytest.mark.parametrize(("run", "of"), [pytest.param(*x, marks=[pytest.mark.slow] if x == LONG else []) for x in CASES])
@@ -107,6 +127,32 @@ def test_numbers_change_by_their_units(run: str, of: str) -> None:
         for mine, theirs in ((tensor.values, other.values), (tensor.error, other.error)):
             top = times * np.nanmax(np.abs(mine), initial=0.0)
             np.testing.assert_allclose(theirs, times * mine, rtol=1e-6, atol=1e-9 * top, err_msg=name)
+
+
+@pytest.mark.parametrize("run", [pytest.param(x, marks=[pytest.mark.slow] if x == LONG[0] else []) for x in RUNS])
+def test_what_is_found(run: str) -> None:
+    """Points, decisions, warnings, and values and bars to some digits: stored when they had been looked at.
+
+    WANNIER_SPIN_STORE=1 pytest -n 0 tests/test_dimensions.py -k what_is_found
+    """
+    result = as_it_is(run)
+    facts = {name: result.provenance[name] for name in COUNTED if name in result.provenance}
+    if run == ROUNDED:
+        facts.pop("error_over_tolerance")
+    elif "error_over_tolerance" in facts:
+        facts["error_over_tolerance"] = {name: x for name, x in facts["error_over_tolerance"].items() if x > NOTHING}
+    seen: dict[str, Any] = {
+        "k-points": result.facts.k_points,
+        "facts": facts,
+        "warnings": [lines_of(text) for text in result.warnings],
+    }
+    for name, tensor in result.items():
+        top = np.abs(tensor.values).max()
+        assert top > 0
+        assert np.nanmax(tensor.error, initial=0.0) < 100 * top, "more than all that there is: a quotient of rounding"
+        bars = np.where(tensor.error > NOTHING * top, tensor.error, 0.0)  # less is rounding
+        seen[name] = [tensor.converged, digest(tensor.values), [] if run == ROUNDED else digest(bars)]
+    check("runs.json", run, seen)
 
 
 def turned(model: ws.TightBindingModel) -> ws.TightBindingModel:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from wannier_spin.integration.grid import Mesh
-from wannier_spin.integration.stars import KAPPA, stars
+from wannier_spin.integration.stars import KAPPA, WINDOW, Shell, stars
 from wannier_spin.integration.superlattice import Skew, Superlattice
 
 FCC = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2
@@ -158,6 +158,13 @@ def test_phases_of_a_skewed_mesh():
     expected = np.einsum("jd,jkd->jk", found.factors, np.cos(2 * np.pi * np.einsum("jdi,ki->jkd", found.vectors, k)))
     assert np.abs(expected).max() > 1
     assert np.abs(found.phases(batch, (0, 1, 2)) - expected).max() < 1e-12
+
+
+def test_rounding_does_not_take_vectors_off_their_ray():
+    """Half way to D lies a lattice vector, whether the reach came out as a half or a little less."""
+    below, half = (Shell(np.array([[6, 0, 8]]), np.array([reach])) for reach in (np.nextafter(0.5, 0), 0.5))
+    found = below.rays(WINDOW)
+    assert [R.tolist() for R in found] == [R.tolist() for R in half.rays(WINDOW)] == [[[3, 0, 4]]]
 
 
 def test_no_mesh_no_star():

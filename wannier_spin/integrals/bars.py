@@ -267,7 +267,7 @@ class Bars:
                 here, of_sample = self._at_scan(name, at_profile[..., number * PROBES : (number + 1) * PROBES], counts[1])
             share = BESIDE * np.minimum(_ratio(found.expected, beside)[point], 1) * _ratio(here.expected, of_sample.expected)
             raised = np.minimum(_ratio(here.expected, of_sample.size), MOST)
-            doubt = DOUBT * _ratio(here.size, of_sample.size)
+            doubt = DOUBT * np.minimum(_ratio(here.size, of_sample.size), MOST)
             factors[name] = np.concatenate([*(fall.factors[:, point] * x for x in (raised, share)), doubt[None]])
             halves[name] = here.of_half
         where = self._levels_unknown(*((self.at_sample, counts[0]) if self.at_profile is None else (self.at_profile, counts[1])))

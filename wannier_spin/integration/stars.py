@@ -46,7 +46,7 @@ class Shell:
         """Lattice vectors (D, 3) next to the rays at some distances within a window of the reach, each set once."""
         found = {}
         steps = np.gcd.reduce(self.vectors, axis=1, keepdims=True)  # to D on lattice vectors that lie on the ray
-        on_ray, unit = steps * self.reach[:, None] >= 1, self.vectors // steps  # else there is none but D
+        on_ray, unit = steps * self.reach[:, None] >= 1 - 1e-9, self.vectors // steps  # else there is none but D
         for x in np.linspace(*window, SAMPLES):
             along_ray = x * self.reach[:, None]
             along = np.minimum(_inwards(along_ray * steps), np.floor(self.reach[:, None] * steps + 1e-9)).astype(np.int64)
