@@ -160,6 +160,19 @@ def test_phases_of_a_skewed_mesh():
     assert np.abs(found.phases(batch, (0, 1, 2)) - expected).max() < 1e-12
 
 
+@pytest.mark.parametrize("n", [8, 16])
+def test_shells_of_rounding_have_no_vote(n):
+    """Along the diagonal of f(x) + cos(y) there is nothing: rounding there, of whatever kind, does not change how fast it falls."""
+    bars = []
+    for phase in (0.3, 1.1, 2.0):
+        noise = lambda x, y, p=phase: 1e-17 * (np.cos(x + y + p) + p * np.cos(2 * x + 2 * y) + np.cos(3 * x + 3 * y - p))  # noqa: E731
+        bars.append(
+            bar_and_error(lambda x, y, z=noise: 1 / (1.3 - np.cos(x)) + np.cos(y) + z(x, y), 1 / (1.3**2 - 1) ** 0.5, n, 2)[0]
+        )
+    assert bars[0] > 1e-4
+    np.testing.assert_allclose(bars, bars[0], rtol=1e-6)
+
+
 def test_rounding_does_not_take_vectors_off_their_ray():
     """Half way to D lies a lattice vector, whether the reach came out as a half or a little less."""
     below, half = (Shell(np.array([[6, 0, 8]]), np.array([reach])) for reach in (np.nextafter(0.5, 0), 0.5))

@@ -30,6 +30,7 @@ WINDOW, SAMPLES = (0.6, 1.0), 4  # of the way to the boundary of the Wigner-Seit
 SPANNED = 1e-10  # of a square: what is left of a vector that lies in a space
 FEW = 8  # times the points of a batch: in a larger product of lines and columns they are taken one by one
 FARTHEST = 6  # times the basis of the superlattice: vectors that are summed as if all were alike
+CANCELLED = 1e-13  # of the largest sum of cosines: what is smaller is rounding
 KAPPA = 0.7  # of the estimate: chosen on the cases that docs/bars.md does not call hold-outs
 
 
@@ -133,9 +134,14 @@ class Stars:
         return np.concatenate([np.add.reduceat((x[some, None] * waves).real, starts, axis=0) for x in turned])
 
     def decay(self, sums: Real, weights: Real) -> Real:
-        """Per octave, mean over the shells: (m,). sums : (rows, m, components) means of F times `phases`. weights : of `about`."""
-        windows = zip(self.inner, self.outer, strict=True)
-        return np.mean([decay_per_octave(sums[self._doubled(i)], sums[self._doubled(o)], weights) for i, o in windows], axis=0)
+        """Per octave, mean over the shells: (m,). sums : (rows, m, components) means of F times `phases`. weights : of `about`.
+
+        Shells whose sums are nothing but rounding do not count.
+        """
+        windows = [(sums[self._doubled(i)], sums[self._doubled(o)]) for i, o in zip(self.inner, self.outer, strict=True)]
+        rounding = CANCELLED * np.abs(sums).max(initial=0.0)
+        whole = [pair for pair in windows if np.abs(pair[1]).max(initial=0.0) > rounding] or windows
+        return np.mean([decay_per_octave(*pair, weights) for pair in whole], axis=0)
 
     def continued(self, decay: Real, sharp: bool, x: Real) -> Real:
         """Factors of `outer_rows`, which make of them contributions to the error that add in quadrature: (J, m).
