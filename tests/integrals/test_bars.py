@@ -82,3 +82,9 @@ def test_values_that_are_summed_with_the_bars(mu: np.ndarray, points: tuple[int,
         assert np.abs(values).max() > 0
         assert np.abs(values - others).max() < 1e-13 * np.abs(values).max()
         assert np.array_equal(found[0][response].error > 0, found[1][response].error > 0)
+
+
+def test_a_short_scan_of_nothing_but_what_the_group_forbids() -> None:
+    model, structure = symmetric_models()["zincblende -43m1'"][:2]
+    found = ws.compute(model, "edelstein", grid=(4, 4, 4), mu=[0.1, 0.2], temperature=300.0, symmetry=structure)["edelstein"]
+    assert not found.values.any() and not found.error.any() and found.values.size

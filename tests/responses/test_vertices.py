@@ -21,9 +21,8 @@ def test_between_what_may_be_filled_and_empty(which: str, asked, tolerance: floa
     assert geometry.has_degeneracies == (tolerance > 0.1)
     pairs = BandPairs(geometry, asked, (-0.8, 0.5))
     found = Vertices.of(pairs)
-    assert found.first > 0 or found.stop < 6
     n, m = pairs.upward[1:3]
-    assert (n >= found.first).all() and (m < found.stop).all() and len(n) > 10
+    assert 0 < found.first == n.min() and m.max() + 1 == found.stop < 6 and len(n) > 10
     whole = getattr(pairs, which)
     expected = whole.reshape(*whole.shape[:2], -1, 6)[:, found.first :, :, : found.stop]
     between = ~geometry.same_group[:, found.first :, None, : found.stop]
@@ -39,3 +38,9 @@ def test_what_is_made_is_kept_for_others() -> None:
     again = Vertices.of(BandPairs(geometry, ("spin",), (-0.8, 0.5)))
     assert again.matrices("injection_vertex") is spin.matrices("injection_vertex")
     assert spin.matrices("injection_vertex").shape != current.matrices("injection_vertex").shape
+
+
+def test_where_no_pair_can_be_occupied_differently() -> None:
+    geometry = ws.band_geometry(ws.models.random_model(n=6, seed=3), np.array([[0.1, 0.2, 0.3]]), derivatives=True)
+    found = Vertices.of(BandPairs(geometry, ("spin",), (100.0, 101.0)))
+    assert found.matrices("shift_vertex").shape == (1, 1, 9, 1) and (found.first, found.stop) == (5, 1)

@@ -328,7 +328,7 @@ class _MeshSums:
             if by_point is None or whole is None:
                 self.scan.add(dense, energies.ravel(), np.repeat(factors, energies.shape[1]), *states)
             else:
-                dense += (factors @ by_point.reshape(len(factors), -1)).reshape(-1, self.n_channels)[whole]
+                dense += np.tensordot(factors, by_point, 1)[whole]  # also of no channels
         if self.spectrum is not None:
             self.spectrum.add([total[self.n_dense :] for total, _ in used], geometry, [factors for _, factors in used])
 

@@ -30,7 +30,7 @@ class Vertices:
     def of(cls, pairs: BandPairs) -> Vertices:
         """Where the pairs of bands are that can be occupied differently."""
         n, m = pairs.upward[1:3]
-        return cls(pairs, int(n.min(initial=0)), int(m.max(initial=0)) + 1)
+        return cls(pairs, int(n.min(initial=pairs.geometry.energies.shape[1] - 1)), int(m.max(initial=0)) + 1)
 
     def matrices(self, which: str) -> Complex:
         """An attribute of `BandPairs`: the observables (x = o) or a vertex (x = (d,o)); made once, whatever asks for it."""
