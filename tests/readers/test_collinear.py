@@ -104,6 +104,12 @@ def test_channels_of_other_sizes_and_vectors(channels) -> None:
     np.testing.assert_allclose(joined.hamiltonian_R[i], [[0, 0], [0, 0.1]])
 
 
+@pytest.mark.parametrize("axis", [(0, np.nan, 1), (0, 0, 0), (0, 1), (np.inf, 0, 0)])
+def test_an_axis_that_is_none(axis: tuple[float, ...]) -> None:
+    with pytest.raises(InputError, match=r"expected the direction of the moments, three numbers that are not all zero"):
+        ws.read_collinear("up", "down", axis=axis)
+
+
 # --- refusals -------------------------------------------------------------------------------------------------
 
 WIN = (

@@ -108,6 +108,32 @@ postwann
 0.1 0.2 0.3
 1.0
 """
+CHK_WINDOW = """head
+3
+0
+1.0 0.0 0.0 0.0 2.0 0.0 0.0 0.0 3.0
+6.283185307179586 0.0 0.0 0.0 3.141592653589793 0.0 0.0 0.0 2.0943951023931953
+2
+2 1 1
+0.0 0.0 0.0
+0.5 0.0 0.0
+1
+1
+postwann
+1
+0.5
+1 1 1
+0 1 1
+3 2
+0.8 0.0 0.0 0.6 0.0 0.0
+0.0 1.0 0.0 0.0 0.0 0.0
+1.0 0.0
+0.0 1.0
+0.9 0.1
+0.8 0.0
+0.1 0.2 0.3
+1.0
+"""
 TB = "written on x\n1.5 0 0\n0 2.5 0\n0 0 3\n2\n3\n1 1 1\n"
 TB += "".join(
     f"\n{x} 0 0\n" + "".join(f"{i} {j} {0.5 + 0.1 * (i + j) - 0.2 * abs(x):.2f} {0.1 * x:.2f}\n" for j in (1, 2) for i in (1, 2))
@@ -122,7 +148,9 @@ HR = "head\n2\n3\n1 1 1\n" + "".join(
 )
 SPARSE = "by hand\n6\n2\n3\n" + "-1 0 0 1 1 0.5 0.0\n0 0 0 1 1 0.3 0.0\n0 0 0 1 2 0.0 0.2\n0 0 0 2 1 0.0 -0.2\n1 0 0 1 1 0.5 0.0\n"
 SPARSE += "0 0 0 2 2 -0.3 0.0\n"
-BY_HAND = "by hand\n2\n3\n1 1 1\n-1 0 0 1 1 0.5 0.0\n0 0 0 1 2 0.0 0.2\n0 0 0 2 1 0.0 -0.2\n1 0 0 1 1 0.5 0.0\n"
+BY_HAND = (
+    "by hand\n2 ! functions\n3\n1 1 1\n-1 1 -1 1 1 0.5 0.0\n0 0 0 1 2 0.0 0.2 ! comment\n0 0 0 2 1 0.0 -0.2\n1 -1 1 1 1 0.5 0.0\n"
+)
 R_DAT = "head\n2\n3\n" + "".join(
     f"{x} 0 0 {i} {j}{f' {0.1 * i * (i == j and x == 0):.1f} 0.0' * 3}\n" for x in (-1, 0, 1) for j in (1, 2) for i in (1, 2)
 )
@@ -180,7 +208,9 @@ CELL_PARAMETERS {alat}
  0.5 0.5 -0.5
 ATOMIC_POSITIONS (alat)
 Fe 0 0 0
+
 O1 0.25 1/4 0.1*sqrt(2)
+
 """
 PW_TRICLINIC = """&system
  ibrav = 14, A = 4.5, B = 5.0, C = 6.0, cosAB = 0.1, cosAC = 0.2, cosBC = 0.3, nspin = 2
@@ -257,6 +287,36 @@ _atom_site_moment.crystalaxis_y
 _atom_site_moment.crystalaxis_z
 Mn1 0.0 3.6(1) 0.0
 """
+SCREW = """data_test
+_cell_length_a 4.0
+_cell_length_b 4.0
+_cell_length_c 7.0
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+loop_
+_space_group_symop_magn_operation.xyz
+x,y,z,+1
+-y,x+1/2,z+1/4,+1
+-x+1/2,-y+1/2,z+1/2,+1
+y+1/2,-x,z+3/4,+1
+loop_
+_space_group_symop_magn_centering.xyz
+x,y,z,+1
+x+1/2,y+1/2,z+1/2,-1
+loop_
+_atom_site_label
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Fe1 0.1 0.2 0.3
+loop_
+_atom_site_moment.label
+_atom_site_moment.crystalaxis_x
+_atom_site_moment.crystalaxis_y
+_atom_site_moment.crystalaxis_z
+Fe1 1.0 0.5 0.25
+"""
 SCF = "     End of self-consistent calculation\n     the Fermi energy is    2.5 ev\n     number of electrons       =         8.00\n"
 CELLDM = np.array([1.5, 1.2, 1.7, 0.1, 0.2, 0.3])  # a, b/a, c/a, cosines
 GAP = "     highest occupied, lowest unoccupied level (ev):     8.5000    9.5000\n"
@@ -317,6 +377,7 @@ KINDS = {
     "spn": Kind("x.spn", SPN, read_spn),
     "sIu": Kind("x.sIu", SIU, read_spin_neighbours),
     "chk": Kind("x.chk.fmt", CHK, read_chk, most=160),
+    "chk with a window": Kind("x.chk.fmt", CHK_WINDOW, read_chk, most=80),
     "tb": Kind("x_tb.dat", TB, read_tb_table, most=90),
     "tb model": Kind("x_tb.dat", TB, lambda path: what_is_in(read_tb(path, spin="interleaved"))),
     "hr": Kind("x_hr.dat", HR, lambda path: read_hr_table(path, np.eye(3)), most=90),
@@ -339,6 +400,7 @@ KINDS = {
     "OUTCAR": Kind("OUTCAR", OUTCAR, lambda path: outcar_moments(path, 2), most=110),
     "vasprun": Kind("vasprun.xml", VASPRUN, lambda path: vasprun_moments(path, 2), most=30),
     "mcif": Kind("x.mcif", MCIF, read_structure, most=90),
+    "mcif of a screw axis": Kind("x.mcif", SCREW, read_structure, most=90),
     "mcif cell": Kind("x.mcif", MCIF, read_cif, most=40),
     "Fermi energy": Kind("scf.out", SCF, lambda path: find_fermi_energy(path.with_name("x")), (("nscf.out", SCF),)),
     "gap": Kind("scf.out", GAP, lambda path: find_fermi_energy(path.with_name("x"))),

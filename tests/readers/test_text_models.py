@@ -26,7 +26,13 @@ def test_an_exact_model_is_summed_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "win", "route"), [("exact", "", "none"), ("written on 1Jan", "", "distance"), ("exact", "mp_grid 3 3 1", "distance")]
+    ("head", "win", "route"),
+    [
+        ("exact", "", "none"),
+        ("written on 1Jan", "", "distance"),
+        ("exact", "mp_grid 3 3 1", "distance"),
+        ("exact", "mp_grid 3 4 1", "none"),
+    ],
 )
 def test_where_the_box_is_a_wigner_seitz_cell_words_decide(head: str, win: str, route: str, tmp_path: Path) -> None:
     """On a square lattice 3 x 3 vectors may be an exact model or a mesh; Wannier90's own words, or mp_grid, tell."""
