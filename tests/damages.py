@@ -68,7 +68,9 @@ def _outcome(text: str, path: Path, read: Callable[[Path], object]) -> Any:
         return summary(read(path))
     except InputError as error:
         told = str(error).replace(f"{path.parent}/", "").replace(str(path.parent), ".")
-        return re.sub(r"(no whole XML file|^ase cannot read).*", r"\1", told)  # what follows are the words of a library
+        return re.sub(
+            r"(no whole XML file|^ase cannot read|is not valid TOML).*", r"\1", told
+        )  # what follows are the words of a library
 
 
 def summary(value: object) -> list[Any]:
@@ -77,6 +79,8 @@ def summary(value: object) -> list[Any]:
     words: list[str] = []
     _collect(value, numbers, words)
     x = np.array(numbers, float)
+    words += [str(one) for one in x[~np.isfinite(x)]]
+    x = np.where(np.isfinite(x), x, 0.0)
     weighted, size = float(x @ np.cos(1.7 * np.arange(len(x)))), float(np.abs(x).sum())
     return [len(x), [float(f"{weighted:.6g}"), float(f"{size:.6g}")], f"{zlib.crc32(' '.join(words).encode()):08x}"]
 

@@ -248,8 +248,7 @@ def _known(given: Mapping[str, Any]) -> Mapping[str, Any]:
 def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str, Any]:
     """Every value checked, and lists as arrays or tuples. Raises InputError."""
     _check_needed(asked)
-    blocks = asked["blocks"]
-    asked["blocks"] = (blocks,) if isinstance(blocks, str) else tuple(blocks)
+    asked["blocks"] = _texts("blocks", asked["blocks"])
     asked["spin_current"] = _definitions(asked["spin_current"])
     _check_choices(asked)
     if asked["grid"] is not None and asked["tolerance"] is not None:
@@ -304,9 +303,18 @@ def _choice(name: str, value: str, valid: Iterable[str]) -> None:
         raise InputError(f"{name} = '{value}' is not available; choose from {', '.join(known)}")
 
 
+def _texts(name: str, given: str | Iterable[str]) -> tuple[str, ...]:
+    """One name, or several. Raises InputError for anything else."""
+    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (given,)
+    for one in names:
+        if not isinstance(one, str):
+            raise InputError(f"{name} = {given!r}, expected a name or a list of names")
+    return names
+
+
 def _definitions(spin_current: str | Sequence[str]) -> tuple[SpinCurrent, ...]:
     """Definitions of the spin current, each once."""
-    names = (spin_current,) if isinstance(spin_current, str) else tuple(spin_current)
+    names = _texts("spin_current", spin_current)
     if not names:
         raise InputError(f"spin_current names no definition; choose from {', '.join(SPIN_CURRENT_DEFINITIONS)}")
     for name in names:
@@ -315,7 +323,7 @@ def _definitions(spin_current: str | Sequence[str]) -> tuple[SpinCurrent, ...]:
 
 
 def _names(responses: str | Sequence[str]) -> tuple[str, ...]:
-    names = resp.names() if responses == "all" else (responses,) if isinstance(responses, str) else tuple(responses or ())
+    names = resp.names() if isinstance(responses, str) and responses == "all" else _texts("responses", responses)
     if not names:
         raise InputError(f"no response was asked for; choose from {', '.join((*resp.names(), *resp.thermal_names()))}, or 'all'")
     return tuple(resp.get(name).name for name in dict.fromkeys(names))
