@@ -118,3 +118,8 @@ def test_no_result_that_is_not_finite_leaves_unnamed() -> None:
         ws.InputError, match=r"'edelstein' is not a finite number at 1 of 9 places, first at mu = 0.1 eV, T = 300 K"
     ):
         check_finite(replace(result, tensors={**result.tensors, "edelstein": replace(tensor, blocks=blocks)}))
+
+
+def test_sites_are_named_by_words() -> None:
+    with pytest.raises(InputError, match="site"):
+        ws.compute(ws.models.rashba_exchange(), "edelstein", mu=0.1, temperature=1000, grid=(2, 2, 1), sites={1: [0]})  # type: ignore[dict-item]

@@ -268,7 +268,17 @@ def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str,
     _check_responses(asked)
     check_positive("degeneracy_tolerance", asked["degeneracy_tolerance"], "energy in eV")
     _check_energies(asked)
+    _check_switches(asked)
     return asked
+
+
+def _check_switches(asked: Mapping[str, Any]) -> None:
+    """Words such as "false" would be taken for true."""
+    for name in ("reduce_k", "degeneracy_check"):
+        if not isinstance(asked[name], bool | np.bool_) and (asked[name] is not None or DEFAULTS[name] is not None):
+            raise InputError(f"{name} = {asked[name]!r}, expected True or False")
+    if not isinstance(asked["memory"], int | float):
+        raise InputError(f"memory = {asked['memory']!r}, expected a positive number of GiB")
 
 
 def _check_needed(asked: Mapping[str, Any]) -> None:

@@ -40,7 +40,7 @@ class Sites:
     def __post_init__(self) -> None:
         owners: dict[frozenset[int], str] = {}
         for name, functions in self.functions.items():
-            if not NAME.fullmatch(name):
+            if not isinstance(name, str) or not NAME.fullmatch(name):
                 raise InputError(f"site '{name}': a name is made of letters, digits and _ . + -, and starts with a letter or digit")
             if not functions or len(set(functions)) < len(functions):
                 raise InputError(f"site '{name}' has {'no Wannier function' if not functions else 'a Wannier function twice'}")
