@@ -32,7 +32,7 @@ from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, MeshFacts, ToleranceF
 from wannier_spin.sites import SitesLike
 from wannier_spin.tensors import Channel
 from wannier_spin.values import DEFAULT_TAU as DEFAULT_TAU
-from wannier_spin.values import TAU_UNIT, as_tuple, check_positive, numbers, taus_of
+from wannier_spin.values import TAU_UNIT, as_tuple, check_positive, check_switch, numbers, taus_of, texts
 from wannier_spin.weights import Weight
 
 Real = NDArray[np.float64]
@@ -248,7 +248,7 @@ def _known(given: Mapping[str, Any]) -> Mapping[str, Any]:
 def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str, Any]:
     """Every value checked, and lists as arrays or tuples. Raises InputError."""
     _check_needed(asked)
-    asked["blocks"] = _texts("blocks", asked["blocks"])
+    asked["blocks"] = texts("blocks", asked["blocks"])
     asked["spin_current"] = _definitions(asked["spin_current"])
     _check_choices(asked)
     if asked["grid"] is not None and asked["tolerance"] is not None:
@@ -268,17 +268,11 @@ def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str,
     _check_responses(asked)
     check_positive("degeneracy_tolerance", asked["degeneracy_tolerance"], "energy in eV")
     _check_energies(asked)
-    _check_switches(asked)
-    return asked
-
-
-def _check_switches(asked: Mapping[str, Any]) -> None:
-    """Words such as "false" would be taken for true."""
-    for name in ("reduce_k", "degeneracy_check"):
-        if not isinstance(asked[name], bool | np.bool_) and (asked[name] is not None or DEFAULTS[name] is not None):
-            raise InputError(f"{name} = {asked[name]!r}, expected True or False")
+    check_switch("reduce_k", asked["reduce_k"])
+    check_switch("degeneracy_check", False if asked["degeneracy_check"] is None else asked["degeneracy_check"])
     if not isinstance(asked["memory"], int | float):
         raise InputError(f"memory = {asked['memory']!r}, expected a positive number of GiB")
+    return asked
 
 
 def _check_needed(asked: Mapping[str, Any]) -> None:
@@ -313,18 +307,9 @@ def _choice(name: str, value: str, valid: Iterable[str]) -> None:
         raise InputError(f"{name} = '{value}' is not available; choose from {', '.join(known)}")
 
 
-def _texts(name: str, given: str | Iterable[str]) -> tuple[str, ...]:
-    """One name, or several. Raises InputError for anything else."""
-    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (given,)
-    for one in names:
-        if not isinstance(one, str):
-            raise InputError(f"{name} = {given!r}, expected a name or a list of names")
-    return names
-
-
 def _definitions(spin_current: str | Sequence[str]) -> tuple[SpinCurrent, ...]:
     """Definitions of the spin current, each once."""
-    names = _texts("spin_current", spin_current)
+    names = texts("spin_current", spin_current)
     if not names:
         raise InputError(f"spin_current names no definition; choose from {', '.join(SPIN_CURRENT_DEFINITIONS)}")
     for name in names:
@@ -333,7 +318,7 @@ def _definitions(spin_current: str | Sequence[str]) -> tuple[SpinCurrent, ...]:
 
 
 def _names(responses: str | Sequence[str]) -> tuple[str, ...]:
-    names = resp.names() if isinstance(responses, str) and responses == "all" else _texts("responses", responses)
+    names = resp.names() if isinstance(responses, str) and responses == "all" else texts("responses", responses)
     if not names:
         raise InputError(f"no response was asked for; choose from {', '.join((*resp.names(), *resp.thermal_names()))}, or 'all'")
     return tuple(resp.get(name).name for name in dict.fromkeys(names))

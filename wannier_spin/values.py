@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,20 @@ def check_positive(name: str, value: object, what: str) -> None:
     """Raise InputError for what is neither None nor a positive number."""
     if value is not None and (not isinstance(value, int | float) or not 0 < value < np.inf):
         raise InputError(f"{name} = {value}, expected a positive {what}")
+
+
+def check_switch(name: str, value: object) -> None:
+    """Raise InputError for what is neither True nor False: a word such as "false" would be taken for true."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} = {value!r}, expected True or False")
+
+
+def texts(name: str, given: object) -> tuple[str, ...]:
+    """One name, or several. Raises InputError for anything else."""
+    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (given,)
+    if not all(isinstance(one, str) for one in names):
+        raise InputError(f"{name} = {given!r}, expected a name or a list of names")
+    return names
 
 
 def taus_of(given: object, units: un.UnitSystem) -> Real:
