@@ -122,5 +122,5 @@ def test_no_result_that_is_not_finite_leaves_unnamed() -> None:
 
 def test_sites_are_named_by_words() -> None:
     named: Any = {1: [0]}
-    with pytest.raises(InputError, match="site"):
+    with pytest.raises(ws.InputError, match="site"):
         ws.compute(ws.models.rashba_exchange(), "edelstein", mu=0.1, temperature=1000, grid=(2, 2, 1), sites=named)
