@@ -159,7 +159,10 @@ class BlochSum:
         if used is None:
             stack = third @ second  # (k2, k3, op*n*n)
         else:
-            stack = np.concatenate([third[row] @ line for row, line in zip(used, second, strict=True)])
+            ends = np.cumsum([0, *used.sum(axis=1)]).tolist()
+            stack = np.empty((ends[-1], second.shape[-1]), complex)
+            for row, line, first, last in zip(used, second, ends[:-1], ends[1:], strict=True):
+                np.matmul(third[row], line, out=stack[first:last])
         return self._unpack(stack.reshape(-1, self.n_bands, self.n_operators, self.n_bands).swapaxes(1, 2))
 
     def on_cell(self, x1: Real, x2: Real, x3: Real) -> BlochMatrices:

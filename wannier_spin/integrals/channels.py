@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from wannier_spin import responses as resp
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.integrals.dynamic import DynamicCoordinates
+from wannier_spin.integrals.contracted import Contracted
+from wannier_spin.integrals.dynamic import DynamicCoordinates, worth_while
 from wannier_spin.integrals.kinds import block_kind
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.selection import Selection
@@ -108,7 +109,8 @@ class Channels:
     """sea (C_sea, c_sea), surface (C_surface, c_surface) : orthonormal columns, from densities to coordinates.
 
     responses : for each response (c, components), from coordinates to the asked form in its own unit. names : theirs.
-    selection : what of the plan occurs in any column, and is computed. dynamic : what is made of its dynamic blocks at once.
+    selection : what of the plan occurs in any column, and is computed. dynamic, contracted : what is
+        made in coordinates at once, of its dynamic blocks and of others.
     """
 
     sea: Real
@@ -118,23 +120,38 @@ class Channels:
     selection: Selection
     judged: NDArray[np.bool_] | None = None
     dynamic: DynamicCoordinates | None = None
+    contracted: tuple[Contracted, ...] = ()
 
     def densities(self, geometry: BandGeometry, window: tuple[float, float]) -> tuple[Real, Real]:
         """Coordinates of sea and surface densities, (k, n, c) each. window : see `BandPairs`."""
-        if self.dynamic is None or not self.dynamic.worth_while(geometry.energies.shape, self.selection.n_channels):
+        if not self._at_once or not self._worth_while(geometry.energies.shape):
             sea, surface = self.selection.densities(geometry, window)
             return _coordinates(sea, self._computed[0]), _coordinates(surface, self._computed[1])
-        pairs, (columns, places) = self.selection.pairs(geometry, window), self._static
-        sea, surface = self.selection.static.densities_of(pairs, geometry.energies.shape)
+        pairs, (columns, places) = self.selection.pairs(geometry, window), self._others
+        sea, surface = self.selection.without(self._at_once).densities_of(pairs, geometry.energies.shape)
         coordinates = np.zeros((*geometry.energies.shape, self.sea.shape[1]))
         coordinates[..., places] = _coordinates(sea, columns)
-        self.dynamic.add(coordinates, pairs)
+        for one in self.contracted:
+            one.add(coordinates, geometry, window)
+        if self.dynamic is not None:
+            self.dynamic.add(coordinates, pairs)
         return coordinates, _coordinates(surface, self._computed[1])
 
+    def _worth_while(self, points: tuple[int, ...]) -> bool:
+        """Whether there is so much to do at (k, n) that it is made at once."""
+        products = sum(one.observable.n_components for one in self.contracted) * points[1]
+        return worth_while(points, self.selection.n_channels + products)
+
+    @property
+    def _at_once(self) -> set[str]:
+        """Blocks that are made in coordinates, without all components first."""
+        dynamic = set() if self.dynamic is None else set(resp.DYNAMIC_BLOCKS)
+        return dynamic | {one.block.name for one in self.contracted}
+
     @cached_property
-    def _static(self) -> tuple[Real | None, NDArray[np.int64]]:
-        """Of the static densities that are computed their columns as in `_computed`, and which of all columns these are."""
-        places = self.selection.static.positions
+    def _others(self) -> tuple[Real | None, NDArray[np.int64]]:
+        """Of all other densities of the sea their columns as in `_computed`, and which of all columns these are."""
+        places = self.selection.without(self._at_once).positions
         rows = self.sea[places[places < len(self.sea)]]
         used = np.flatnonzero(np.abs(rows).max(axis=0, initial=0.0))
         return _unless_unit(rows[:, used]), used
@@ -246,8 +263,8 @@ def make_channels(
     selection = Selection.of(plan, columns if group else None)
     combined = {name: scale[whole(name)] * Q for name, Q in combinations(plan, columns.T, relaxation, tau).items()}
     sea, at_surface = columns[:n_sea, :n_reduced], columns[n_sea:, n_reduced:]
-    dynamic = selection.dynamic_coordinates(sea)
-    return Channels(sea, at_surface, tuple(combined), tuple(combined.values()), selection, dynamic=dynamic)
+    at_once = (selection.dynamic_coordinates(sea), selection.contracted(sea) if group else ())
+    return Channels(sea, at_surface, tuple(combined), tuple(combined.values()), selection, None, *at_once)
 
 
 def has_polarizations(plan: Plan) -> bool:

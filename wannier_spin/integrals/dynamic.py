@@ -132,12 +132,17 @@ def _target_runs(source: Integers, place: Integers, step: int, sign: Real) -> Ta
     return source[first], place[first], length, np.full(len(first), step), sign[first]
 
 
+def worth_while(points: tuple[int, ...], channels: int) -> bool:
+    """Whether machine code is, for so many densities at (k, n)."""
+    return math.prod(points) * channels >= COMPILED_FROM
+
+
 def dynamic_densities(chosen: Sequence[tuple[DynamicBlock, BandPairs]], frequencies: Sequence[complex]) -> Real:
     """Of blocks one after the other, each with its own observables: (k, n, channels), a block's (omega, part, fields, o)."""
     k, n = chosen[0][1].geometry.energies.shape
     sizes = [2 * 3 ** len(block.fields) * p.n_components * len(frequencies) for block, p in chosen]
     starts = np.cumsum([0, *sizes]).tolist()
-    if k * n * starts[-1] < COMPILED_FROM or any(p.partners is not None for _, p in chosen):
+    if not worth_while((k, n), starts[-1]) or any(p.partners is not None for _, p in chosen):
         found = [block.density(p, z).reshape(k, n, -1) for block, p in chosen for z in frequencies]
         return np.concatenate(found, axis=-1)
     densities = np.zeros((k, n, starts[-1]))
@@ -220,11 +225,6 @@ class DynamicCoordinates:
 
     alike: tuple[tuple[tuple[Observable, ...], Terms], ...]
     frequencies: tuple[complex, ...]
-
-    @staticmethod
-    def worth_while(points: tuple[int, ...], channels: int) -> bool:
-        """Whether machine code is, for so many densities at (k, n)."""
-        return math.prod(points) * channels >= COMPILED_FROM
 
     def add(self, coordinates: Real, pairs: Mapping[tuple[Observable, ...], BandPairs]) -> None:
         """To coordinates (k, n, c), contiguous. pairs : of all observables that any block has."""

@@ -7,7 +7,7 @@ bands, with the operators and the derivatives in k that only such blocks need. I
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from wannier_spin import observables
 from wannier_spin.arrays import Real
 from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import BandGeometry
+from wannier_spin.integrals.contracted import Contracted
 from wannier_spin.integrals.dynamic import DynamicCoordinates, Outputs, Terms, dynamic_densities
 from wannier_spin.integrals.plan import Plan, densities_of, side_by_side
 from wannier_spin.model import TightBindingModel
@@ -99,10 +100,9 @@ class Selection:
             start += places.size
         return np.concatenate(found)
 
-    @property
-    def static(self) -> Selection:
-        """Without dynamic blocks."""
-        return Selection(self.plan, {name: found for name, found in self.wanted.items() if name in BLOCKS})
+    def without(self, names: Collection[str]) -> Selection:
+        """Without blocks of these names."""
+        return Selection(self.plan, {name: found for name, found in self.wanted.items() if name not in names})
 
     def pairs(self, geometry: BandGeometry, window: tuple[float, float]) -> Pairs:
         """By all observables that any block has. window : see `BandPairs`."""
@@ -121,6 +121,17 @@ class Selection:
         if dynamic:
             sea.append(dynamic_densities(dynamic, self.plan.frequencies))
         return side_by_side(sea, points), side_by_side([X for name, X in static.items() if _at_surface(name)], points)
+
+    def contracted(self, columns: Real) -> tuple[Contracted, ...]:
+        """Sea blocks whose traces are better made in the columns (C_sea, c); the observable of one is not needed by any other."""
+        found = []
+        for name, wanted in self.wanted.items():
+            alone = sum(any(o in others for o in wanted) for others in self.wanted.values()) == 1
+            if alone and name in BLOCKS and not _at_surface(name):
+                chosen = [o in wanted for o in self.plan.observables for _ in range(o.n_components)]
+                own = columns[self.plan.places[name]].reshape(-1, len(chosen), columns.shape[1])[:, chosen]
+                found.append(Contracted.of(BLOCKS[name], wanted, own.reshape(-1, columns.shape[1])))
+        return tuple(one for one in found if one is not None)
 
     def dynamic_coordinates(self, columns: Real) -> DynamicCoordinates | None:
         """Of the dynamic blocks in the columns (C_sea, c), which are the same at every frequency; None: there are none."""

@@ -31,7 +31,7 @@ def L1surf(p: BandPairs) -> Real:
 
 
 register(
-    Block("L1", "sea", "b", 1, L1),
+    Block("L1", "sea", "b", 1, L1, traced=True),
     Block("L1dir", "sea", "b", 1, L1dir, derivatives=True, direct=True),
     Block("L1surf", "surface", "b", 1, L1surf),
     Response(

@@ -16,7 +16,7 @@ def L0(p: BandPairs) -> Real:
 
 
 register(
-    Block("L0", "sea", "b", 0, L0),
+    Block("L0", "sea", "b", 0, L0, traced=True),
     Response(
         name="spin_hall",
         title="spin Hall effect",

@@ -61,8 +61,9 @@ class Block:
 
     tau_power: what it is multiplied by. derivatives: needs the covariant derivative of the observable. direct: is nothing but
     that, which the printed forms lack. holds: name of the stack (k,n,d,o,m) of matrices that it keeps in memory, if it has one;
-    blocks with the same name share it. broadened: whether its gaps have the broadening that is asked for. The definition and its
-    unit, [O] being that of the observable, are in the density's docstring.
+    blocks with the same name share it. broadened: whether its gaps have the broadening that is asked for. traced: whether it is
+    one trace with the observable, `BandPairs.re` or `im`, times a number. The definition and its unit, [O] being that of the
+    observable, are in the density's docstring.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Block:
     direct: bool = False
     holds: str = ""
     broadened: bool = False
+    traced: bool = False
 
 
 @dataclass(frozen=True)
