@@ -15,7 +15,7 @@ from wannier_spin.errors import Interrupted
 from wannier_spin.integrals import meshes
 from wannier_spin.integrals.algorithm import Control, Execution, Integral, Round
 from wannier_spin.integrals.channels import Tolerance
-from wannier_spin.integrals.denser import APART, GROWTH, NEAR, first_mesh, length_of, mesh_of, next_mesh
+from wannier_spin.integrals.denser import APART, GROWTH, LEAST, NEAR, SURE, first_mesh, length_of, mesh_of, next_mesh
 from wannier_spin.integrals.mesh import OnMesh
 from wannier_spin.integrals.meshes import AIM, DEARER, FIRST_POWER, POWERS, _power, growth_for
 from wannier_spin.integrals.plan import Plan
@@ -291,7 +291,7 @@ def test_meshes_in_a_row_have_few_points_in_common() -> None:
     sheet = integral(ws.models.rashba_exchange())
     meshes = [first_mesh(sheet)]
     for _ in range(8):
-        meshes.append(next_mesh(sheet, meshes, 1.0))
+        meshes.append(next_mesh(sheet, meshes, GROWTH[0]))
     points = [mesh.points[0] for mesh in meshes]
     assert any(not is_prime(n // 2) for n in points)
     for i, n in enumerate(points[1:], 1):
@@ -300,17 +300,49 @@ def test_meshes_in_a_row_have_few_points_in_common() -> None:
             assert np.gcd(n, before) == 2
 
 
+def test_where_little_is_missing_the_next_mesh_is_coarser() -> None:
+    """Once: apart from all that there are, and then a denser one again. The first SURE meshes are denser and denser."""
+    sheet = integral(ws.models.rashba_exchange())
+    before = [Superlattice((n, n, 1)) for n in (14, 26, 46)]
+    for growth in (0.1, 0.8, 1.0, 1.05):
+        n, m, one = next_mesh(sheet, before, growth).points
+        assert n == m
+        assert one == 1
+        assert NEAR * max(growth, LEAST) * 46 <= n <= 1.05 * 46 + 4
+        assert all(np.gcd(n, mesh.points[0]) == 2 for mesh in before)
+        assert next_mesh(sheet, [*before, Superlattice((n, n, 1))], growth).points[0] > 46
+        for few in range(1, SURE):
+            assert next_mesh(sheet, before[:few], growth).points[0] > before[few - 1].points[0]
+
+
+def test_a_coarser_mesh_ends_what_is_nearly_done() -> None:
+    """And joins the mean with the weight of its bar; the bars hold."""
+    options = {"model": ws.models.rashba_exchange(), "mu": [-0.8, 0.0, 0.8], "temperature": [300.0, 30.0]}
+    options |= {"names": ["spin_hall", "magnetic_spin_hall"]}
+    result = compute(0.1, **options)
+    points, weights = [mesh[0] for mesh in result.facts.notes["meshes"]], result.facts.notes["weights_of_meshes"]
+    assert points[-1] < points[-2]
+    assert 0.05 < weights[-1] < weights[-2]
+    exact = ws.compute(options["model"], options["names"], grid=(200, 200, 1), mu=options["mu"], temperature=[300.0, 30.0])
+    for name, tensor in result.items():
+        assert tensor.converged
+        largest = np.abs(exact[name].values).max()
+        assert largest > 1e-6
+        assert (np.abs(tensor.values - exact[name].values) <= tensor.error + exact[name].error + 1e-13 * largest).all()
+
+
 def is_prime(n: int) -> bool:
     return all(n % divisor for divisor in range(2, n))
 
 
 def test_growth() -> None:
-    """With a mesh that follows the power law the mean of both is at the aim; where one more of the same is enough, none denser."""
-    for own, power in ((3.0, 2.0), (1.5, 1.0)):
+    """With a mesh that follows the power law the mean of both is at the aim; it is coarser where that is enough."""
+    for own, power in ((3.0, 2.0), (1.5, 1.0), (1.1, 3.0)):
         following = own * growth_for(own, own, power) ** -power
         assert following == pytest.approx(needed(own, AIM))
     assert 1 < growth_for(4.0, 2.0, 2.0) < growth_for(4.0, 4.0, 2.0)
-    assert growth_for(1.1, 1.1, 2.0) == growth_for(0.3, 0.3, 2.0) == 1.0
+    assert 0.6 < growth_for(1.05, 1.05, 2.0) < growth_for(1.1, 1.1, 2.0) < 1 < growth_for(1.1, 1.1, 2.0) * 1.3
+    assert growth_for(0.3, 0.3, 2.0) == 1.0
     assert growth_for(np.inf, np.inf, 2.0) == np.inf
 
 

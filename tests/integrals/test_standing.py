@@ -89,9 +89,9 @@ def test_in_units_of_each_response() -> None:
 def test_a_move_beyond_both_bars_counts() -> None:
     given = Standing(("a", "b", "c"), np.array([2.0, 2.0, 0.5]), np.array([1.0, 1.0, 1.0]), np.array([2.9, 3.1, 0.1]))
     assert given.excess(None).tolist() == [0.5, 0.5, 2.0]
-    assert given.excess(np.array([2.0, 2.0, 2.0])).tolist() == [0.5, 3.1 / 2, 2.0]
+    assert given.excess(np.array([3.0, 3.0, 3.0])).tolist() == [0.5, 3.1 / 2, 2.0]
     small = replace(given, bars=np.array([4.0, 1.0, 1.0]))
-    assert small.excess(np.array([-2.0, 2.0, 2.0])).tolist() == [2.0, 3.1 / 2, 2.0]  # the larger of both
+    assert small.excess(np.array([2.0, 3.0, 3.0])).tolist() == [2.0, 3.1 / 2, 2.0]  # the larger of both
 
 
 def test_a_surface_that_no_point_sees_is_not_known() -> None:

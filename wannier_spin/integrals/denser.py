@@ -17,7 +17,9 @@ from wannier_spin.symmetry import mesh_operations
 
 Real = NDArray[np.float64]
 FIRST, FEWEST, MOST = 45.0, 6, 14  # angstrom: shortest superlattice vector of the first mesh; in shortest lattice vectors
-GROWTH = (1.1, 1.8)  # of the shortest superlattice vector, from one mesh to the next
+GROWTH = (1.1, 1.8)  # of the shortest superlattice vector, from one mesh to a denser one
+LEAST = 0.7  # times that of the last mesh has a coarser one, where the mean of both needs no more
+SURE = 3  # meshes tell whether a coarser one is enough
 NEAR = 0.97  # of this length: there may be a mesh just below
 APART = 2  # meshes, the last ones, that a denser one has few points in common with
 WORTH = 0.8  # of the points: what a skewed mesh must save
@@ -30,8 +32,13 @@ def first_mesh(integral: Integral) -> Superlattice:
 
 
 def next_mesh(integral: Integral, before: Sequence[Superlattice], growth: float) -> Superlattice:
-    """A denser one, as far as GROWTH allows. before : the meshes so far."""
-    return mesh_of(integral, NEAR * length_of(integral, before[-1]) * float(np.clip(growth, *GROWTH)), before)
+    """A denser one, as far as GROWTH allows; where less is enough a coarser one. before : all so far."""
+    lengths = [length_of(integral, mesh) for mesh in before]
+    last, longest = lengths[-1], max(lengths)
+    if growth < GROWTH[0] and len(before) >= SURE and last == longest:
+        return mesh_of(integral, NEAR * last * max(growth, LEAST), before)
+    length = float(np.clip(last * growth, GROWTH[0] * longest, GROWTH[1] * longest))
+    return mesh_of(integral, NEAR * length, before[-APART:])
 
 
 def length_of(integral: Integral, mesh: Superlattice) -> float:
@@ -46,12 +53,12 @@ def mesh_of(integral: Integral, length: float, before: Sequence[Superlattice] = 
 
     In a crystal that is periodic in all directions any superlattice that has the symmetries that k-points are reduced with, where
     it saves points. Along the lattice vectors all points are twice a number without a divisor 2 or 3, and without one of those of
-    the last APART meshes `before`: two in a row have few points in common, and a narrow feature at a rational point (7/16 of a
+    the meshes `before`: two in a row have few points in common, and a narrow feature at a rational point (7/16 of a
     reciprocal vector in platinum) is met by one of them at most, where others meet it again and again.
     """
     model = integral.model
     assert isinstance(model, TightBindingModel)
-    apart = math.lcm(*(mesh.order for mesh in before[-APART:]))
+    apart = math.lcm(*(mesh.order for mesh in before))
     straight = _along_vectors(integral, model, length, apart)
     if not all(model.periodic):
         return straight

@@ -1,4 +1,4 @@
-"""Meshes within a tolerance: each one denser as the bars of the last ones predict; boxes where they are cheaper.
+"""Meshes within a tolerance: each one as dense as the bars of the last ones predict; boxes where they are cheaper.
 
 On what is smooth on the scale of kT a mesh needs up to four times fewer points than boxes (a trapezoid needs two points for a
 wave, Gauss needs pi, along every direction), and its points cost half. On what is sharp, boxes win. So meshes begin, since they
@@ -6,8 +6,9 @@ are cheap at first, and say after each how many points the last one will take. W
 boxes are tried, and go on as long as they are on a better way.
 
 What comes out is the mean of the last meshes, with the weights that make its bar smallest: their errors have little in common, and
-bars that scatter from mesh to mesh decide less. A run ends where the largest bar of the mean over the scan (the decay of Fourier
-coefficients and what may hide between the points, see `bars`) is within the tolerance, and the last two meshes agree within both.
+bars that scatter from mesh to mesh decide less. Where little is missing, the next mesh is a coarser one that joins them. A run ends
+where the largest bar of the mean over the scan (the decay of Fourier coefficients and what may hide between the points, see `bars`)
+is within the tolerance, and the last two meshes agree within both.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.checkpoint import Checkpoint
 from wannier_spin.integrals.cut import Cut
 from wannier_spin.integrals.cutting import Cutting
-from wannier_spin.integrals.denser import first_mesh, length_of, mesh_of, next_mesh
+from wannier_spin.integrals.denser import LEAST, first_mesh, length_of, mesh_of, next_mesh
 from wannier_spin.integrals.mesh import OnMesh, Summed
 from wannier_spin.integrals.stages import Reached, Stage
 from wannier_spin.integrals.standing import Pair, Standing, floored, needed, standing
@@ -198,23 +199,28 @@ class _Run:
 
     def _affordable(self, mesh: Superlattice, reached: Reached, left: float) -> Superlattice | None:
         """The mesh, or the largest one that has as few points as are left; None if the last one was."""
-        length, before = length_of(self.integral, mesh), length_of(self.integral, reached.stages[-1].superlattice)
-        while length > before:
+        length, last = length_of(self.integral, mesh), length_of(self.integral, reached.stages[-1].superlattice)
+        least = last if self._denser(mesh, reached) else LEAST * last
+        while length > least:
             if self._evaluations(mesh) <= left:
                 return mesh
             length *= LESS
             mesh = mesh_of(self.integral, length, _meshes(reached))
         return None
 
+    def _denser(self, mesh: Superlattice, reached: Reached) -> bool:
+        """Than the last one."""
+        return length_of(self.integral, mesh) > length_of(self.integral, reached.stages[-1].superlattice)
+
     def _excess(self, reached: Reached) -> float:
         """Of what there is, as far as its digits do not depend on rounding."""
         found = self._standing(reached, self._sums(reached))
-        return _rounded(found.excess(_before(reached.stages)).max(initial=0.0))
+        return _rounded(found.excess(_both(reached.stages)).max(initial=0.0))
 
     def _own(self, reached: Reached) -> float:
         """The same of the last mesh alone."""
         assert reached.sums is not None
-        return _rounded(self._standing(reached, reached.sums).excess(_before(reached.stages)).max(initial=0.0))
+        return _rounded(self._standing(reached, reached.sums).excess(_both(reached.stages)).max(initial=0.0))
 
     def _standing(self, reached: Reached, sums: Sums) -> Standing:
         return standing(self.integral, self.wanted, sums, reached.moved)
@@ -260,14 +266,14 @@ class _Run:
         mean, weights = self._mean(reached, sums, cut)
         reached = replace(reached, stages=stages, sums=sums, moved=moved, mean=mean, weights=weights)
         after = self._kept(replace(reached, spent=spent, cut=cut))
-        excess = self._standing(after, self._sums(after)).excess(_before(stages))
+        excess = self._standing(after, self._sums(after)).excess(_both(stages))
         control.report(Round(0, len(stages), 0, spent, dict(zip(found.names, excess.tolist(), strict=True)), mesh.points))
         return after
 
     def _cut(self, summed: Summed, mesh: Superlattice, reached: Reached) -> tuple[Summed, Cut, int]:
         """With hot spots cut out, where that saves points; see `Cutting`."""
         n = summed.mesh.n_evaluated
-        if not reached.stages:  # nothing is known yet of how bars decrease
+        if not reached.stages or not self._denser(mesh, reached):  # bars tell nothing yet; a coarser mesh joins those there are
             return summed, reached.cut, 0
 
         def predicted(bars: Real, allowed: Real) -> float:
@@ -307,7 +313,7 @@ class _Run:
         """The last mesh or the mean of the last two, with what they say of the error."""
         sums = self._sums(reached)
         found = self._standing(reached, sums)
-        excess = found.excess(_before(reached.stages))
+        excess = found.excess(_both(reached.stages))
         several = len(reached.stages) > 1
         by_name = dict(zip(found.names, excess.tolist(), strict=True))
         if reached.moved is not None:
@@ -322,8 +328,9 @@ def _meshes(reached: Reached) -> list[Superlattice]:
     return [stage.superlattice for stage in reached.stages]
 
 
-def _before(stages: Sequence[Stage]) -> Real | None:
-    return stages[-2].bars if len(stages) > 1 else None
+def _both(stages: Sequence[Stage]) -> Real | None:
+    """Bars of the last two together."""
+    return stages[-2].bars + stages[-1].bars if len(stages) > 1 else None
 
 
 def _rounded(excess: float) -> float:
@@ -337,13 +344,12 @@ def _worth(whole: float, left: float) -> float:
 
 
 def _power(integral: Integral, stages: Sequence[Stage]) -> float:
-    """With which bars decrease, from the last meshes that have the same spots cut out."""
-    last = stages[-1]
-    alike = [stage for stage in stages[-POOLED:] if stage.spots == last.spots]
-    if len(alike) < 2:
-        return FIRST_POWER
-    before = alike[0]
+    """With which bars decrease, from the coarsest and the densest of the last meshes that have the same spots cut out."""
+    alike = [stage for stage in stages[-POOLED:] if stage.spots == stages[-1].spots]
+    before, last = (of(alike, key=lambda stage: length_of(integral, stage.superlattice)) for of in (min, max))
     ratio = length_of(integral, last.superlattice) / length_of(integral, before.superlattice)
+    if ratio <= 1:
+        return FIRST_POWER
     finite = np.isfinite(before.bars) & np.isfinite(last.bars) & (last.bars > 0)
     if not finite.any():
         return POWERS[0]
@@ -355,6 +361,4 @@ def growth_for(own: float, excess: float, power: float) -> float:
     """Of the length, for a mesh with which the mean is within the tolerance. own, excess : tolerances of the last mesh, and of the
     mean so far.
     """
-    if excess <= AIM:
-        return 1.0
-    return float((own / min(needed(excess, AIM), excess)) ** (1 / power))
+    return 1.0 if excess <= AIM else float((own / needed(excess, AIM)) ** (1 / power))

@@ -28,14 +28,14 @@ class Standing:
     bars: Real
     moved: Real
 
-    def excess(self, before: Real | None) -> Real:
-        """Largest error over what is allowed: (r,). before : (r,) bars of the mesh before.
+    def excess(self, both: Real | None) -> Real:
+        """Largest error over what is allowed: (r,). both : (r,) sums of the bars of the last two meshes.
 
         Values that have moved by more than both bars prove that one of them is wrong: then the move counts.
         """
-        if before is None:
+        if both is None:
             return np.asarray(self.bars / self.allowed)
-        return np.asarray(np.where(self.moved > self.bars + before, np.maximum(self.bars, self.moved), self.bars) / self.allowed)
+        return np.asarray(np.where(self.moved > both, np.maximum(self.bars, self.moved), self.bars) / self.allowed)
 
 
 def standing(integral: Integral, wanted: Tolerance, sums: Sums, moved: Real | None) -> Standing:
