@@ -176,14 +176,6 @@ def check_fermi_energy(data: BlochData) -> Check:
     return passed_or_not(name, fits, found, expected, advice)
 
 
-def frozen_residual(checkpoint: Checkpoint, energies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """|eigenvalue of H_W(q) - .eig| (k, band) at the mesh points, eV; zero for bands that are not wholly in the Wannier space."""
-    V = checkpoint.V
-    return distance_to_bands(
-        np.asarray(np.linalg.eigvalsh(V.conj().swapaxes(1, 2) @ (energies[:, :, None] * V)), float), energies, contained(checkpoint)
-    )
-
-
 def distance_to_bands(bands: NDArray[np.float64], energies: NDArray[np.float64], wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
     """|E - nearest of the bands (k, n)| of the energies (k, band) that are wanted, zero elsewhere, eV."""
     away = np.abs(energies[:, :, None] - bands[:, None, :]).min(axis=2)
