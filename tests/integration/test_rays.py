@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from wannier_spin import InputError, compute, models
-from wannier_spin.integration.rays import Disk
+from wannier_spin.integration.rays import Bands, Disk
+
+
+def bands(both):
+    """Of a function of k that gives energies and velocities."""
+    return Bands(lambda k: both(k)[0], lambda k: both(k)[1])
 
 
 def free(k):
@@ -31,7 +36,7 @@ def radius(nodes):
 @pytest.mark.parametrize("R", [0.3, 2.0, 50.0])
 def test_area(R):
     """pi R^2/(2 pi)^2, and second moments."""
-    nodes, line = Disk(R, 1.0, 6, 8).nodes(free, -1.0, 0.0)
+    nodes, line = Disk(R, 1.0, 6, 8).nodes(bands(free), -1.0, 0.0)
     assert nodes.weight.sum() == pytest.approx(R**2 / (4 * np.pi), rel=1e-14, abs=0)
     assert nodes.weight @ nodes.k[:, 0] ** 2 == pytest.approx(R**4 / (16 * np.pi), rel=1e-13, abs=0)
     assert abs(nodes.weight @ nodes.k[:, 0]) < 1e-14 * R**3
@@ -44,14 +49,14 @@ def test_area(R):
 @pytest.mark.parametrize(("power", "expected"), [(2, 1 / (4 * np.pi)), (3, 1 / (8 * np.pi)), (1.5, 1 / (2 * np.pi))])
 def test_infinite_disk(power, expected):
     """int d^2k/(2 pi)^2 (1 + k^2)^-p = 1/(4 pi (p - 1))."""
-    nodes, _ = Disk(np.inf, 1.0, 16, 4).nodes(free, -1.0, 0.0)
+    nodes, _ = Disk(np.inf, 1.0, 16, 4).nodes(bands(free), -1.0, 0.0)
     assert nodes.weight @ (1 + radius(nodes) ** 2) ** -power == pytest.approx(expected, rel=1e-9, abs=0)
 
 
 def test_infinite_disk_is_the_limit():
     value = []
     for R in (1e2, np.inf):
-        nodes, _ = Disk(R, 1.0, 40, 4).nodes(free, -1.0, 0.0)
+        nodes, _ = Disk(R, 1.0, 40, 4).nodes(bands(free), -1.0, 0.0)
         value.append(nodes.weight @ (1 + radius(nodes) ** 2) ** -2.0)
     assert value[0] == pytest.approx(1 / (4 * np.pi) - 1 / (4 * np.pi * (1 + 1e4)), rel=1e-10, abs=0)
     assert value[1] == pytest.approx(1 / (4 * np.pi), rel=1e-12, abs=0)
@@ -60,7 +65,7 @@ def test_infinite_disk_is_the_limit():
 @pytest.mark.parametrize(("R", "mu"), [(3.0, 0.5), (3.0, 3.1), (np.inf, 2.0)])
 def test_fermi_line(R, mu):
     """Weights sum to minus the density of states; a parabola of mass 1 has 1/(2 pi)."""
-    _, line = Disk(R, 1.0, 6, 8).nodes(free, mu, 0.0)
+    _, line = Disk(R, 1.0, 6, 8).nodes(bands(free), mu, 0.0)
     assert np.abs(np.hypot(*line.k[:, :2].T) - np.sqrt(2 * mu)).max() < 1e-13
     assert line.weight.sum() == pytest.approx(-1 / (2 * np.pi), rel=1e-13, abs=0)
     assert (line.band == 0).all()
@@ -71,7 +76,7 @@ def test_fermi_line(R, mu):
 @pytest.mark.parametrize("mu", [1.5, -1.5, 7.0])
 def test_fermi_line_of_dirac(mu):
     """|mu|/(2 pi), of the band that crosses."""
-    _, line = Disk(np.inf, 1.0, 6, 8).nodes(dirac, mu, 0.0)
+    _, line = Disk(np.inf, 1.0, 6, 8).nodes(bands(dirac), mu, 0.0)
     assert set(line.band) == {1 if mu > 0 else 0}
     assert line.weight.sum() == pytest.approx(-abs(mu) / (2 * np.pi), rel=1e-13, abs=0)
 
@@ -87,7 +92,7 @@ def test_a_pocket_that_rays_touch(mu):
     """Exponential convergence all the same: density of states and centre of the line, area of the pocket."""
     errors = []
     for n in (8, 16):
-        nodes, line = Disk(6.0, 1.0, n, n).nodes(beside, mu, 0.0)
+        nodes, line = Disk(6.0, 1.0, n, n).nodes(bands(beside), mu, 0.0)
         inside = beside(nodes.k)[0][:, 0] < mu
         found = [line.weight.sum(), line.weight @ line.k[:, 0], nodes.weight @ inside, nodes.weight.sum()]
         exact = [-1 / (2 * np.pi), -3 / (2 * np.pi), mu / (2 * np.pi), 9 / np.pi]
@@ -99,16 +104,16 @@ def test_a_pocket_that_rays_touch(mu):
 def test_gap_and_edge():
     disk = Disk(np.inf, 1.0, 6, 8)
     for mu in (0.0, 0.99, -0.99):
-        assert len(disk.nodes(dirac, mu, 0.0)[1].k) == 0
+        assert len(disk.nodes(bands(dirac), mu, 0.0)[1].k) == 0
     small = Disk(1.0, 1.0, 6, 8)  # the Fermi line lies outside of the disk
-    assert len(small.nodes(free, 2.0, 0.0)[1].k) == 0
+    assert len(small.nodes(bands(free), 2.0, 0.0)[1].k) == 0
 
 
 def test_ellipse():
     """An anisotropic line converges exponentially in the number of angles: density of states 2/(2 pi)."""
     errors = []
     for n in (8, 16, 48):
-        _, line = Disk(10.0, 1.0, 6, n).nodes(ellipse, 0.5, 0.0)
+        _, line = Disk(10.0, 1.0, 6, n).nodes(bands(ellipse), 0.5, 0.0)
         errors.append(abs(line.weight.sum() + 2 / (2 * np.pi)))
     assert errors[0] > 1e-6
     assert errors[2] < 1e-9
@@ -117,7 +122,7 @@ def test_ellipse():
 def test_panels_end_at_the_fermi_line():
     """A step is integrated exactly: area of the Fermi sea, k_F^2/(4 pi)."""
     mu = 0.77
-    nodes, _ = Disk(np.inf, 1.0, 6, 4).nodes(free, mu, 0.0)
+    nodes, _ = Disk(np.inf, 1.0, 6, 4).nodes(bands(free), mu, 0.0)
     filled = free(nodes.k)[0][:, 0] < mu
     assert filled.any()
     assert nodes.weight[filled].sum() == pytest.approx(2 * mu / (4 * np.pi), rel=1e-13, abs=0)
@@ -127,7 +132,7 @@ def test_panels_end_at_the_fermi_line():
 def test_temperature(kT):
     """n = kT ln(1 + exp(mu/kT))/(2 pi), and -f' integrates to f(0)/(2 pi)."""
     mu = 0.8
-    nodes, line = Disk(np.inf, 1.0, 12, 4).nodes(free, mu, kT)
+    nodes, line = Disk(np.inf, 1.0, 12, 4).nodes(bands(free), mu, kT)
     assert len(line.k) == 0
     x = (free(nodes.k)[0][:, 0] - mu) / kT
     f = 1 / (1 + np.exp(np.minimum(x, 700)))
@@ -140,7 +145,7 @@ def test_scale_does_not_matter():
     """Nor does where the panels end, once they are fine enough."""
     values = []
     for scale in (0.3, 1.0, 4.0):
-        nodes, _ = Disk(np.inf, scale, 24, 4).nodes(free, -1.0, 0.0)
+        nodes, _ = Disk(np.inf, scale, 24, 4).nodes(bands(free), -1.0, 0.0)
         values.append(nodes.weight @ (1 + radius(nodes) ** 2) ** -2.0)
     assert np.abs(np.array(values) * 4 * np.pi - 1).max() < 1e-9
 

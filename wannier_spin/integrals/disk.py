@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
+from wannier_spin.arrays import diagonal, eigvalsh
 from wannier_spin.bloch import kp_matrices
 from wannier_spin.continuum import Ball, ContinuumModel
 from wannier_spin.errors import InputError
@@ -15,7 +16,7 @@ from wannier_spin.geometry import geometry_of
 from wannier_spin.integrals.algorithm import Execution, Integral
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Sums, fewer, minima_of, sum_states
-from wannier_spin.integration.rays import Disk
+from wannier_spin.integration.rays import Bands, Disk
 from wannier_spin.occupation import CUTOFF, Occupation
 
 Real = NDArray[np.float64]
@@ -61,10 +62,10 @@ def _disk_sums(
     assert isinstance(region, Ball)
     scale, steepest = model.scales
 
-    def bands(k: Real) -> tuple[Real, Real]:
-        geometry = geometry_of(kp_matrices(model, k), degeneracy_tolerance)
-        return geometry.energies, np.einsum("kann->kan", geometry.velocity).real
+    def velocities(k: Real) -> Real:
+        return diagonal(geometry_of(kp_matrices(model, k), degeneracy_tolerance).velocity)
 
+    bands = Bands(lambda k: eigvalsh(model.series(k)[0]), velocities)
     rows, minima, evaluations = [], [], 0
     for mu, kT in zip(*occupation.points, strict=True):
         point = replace(occupation, mu=np.array([mu]), kT=np.array([kT]))

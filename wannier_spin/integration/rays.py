@@ -21,12 +21,20 @@ from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
 Integer = NDArray[np.int64]
-Bands = Callable[[Real], tuple[Real, Real]]  # k (nk, 3) -> energies (nk, n), velocities (nk, 3, n)
 THERMAL_EDGES = (-36.0, -18.0, -9.0, -4.0, -1.5, 0.0, 1.5, 4.0, 9.0, 18.0, 36.0)  # in kT
-_BISECTIONS = 60
+_BISECTIONS = 52  # of the distance of two samples: all digits
 _GOLDEN, _GOLDEN_STEPS = (5**0.5 - 1) / 2, 60
+_AT_ONCE = 2**14  # points
 _COARSER = 8  # samples of a ray where only the number of crossings counts
 _SCAN = 96  # angles; a pocket that fits between two of them, seen from k = 0, is not found
+
+
+@dataclass(frozen=True)
+class Bands:
+    """What rays need of a model: at k (nk, 3) energies (nk, n), ascending, at many points, and velocities (nk, 3, n), at few."""
+
+    energies: Callable[[Real], Real]
+    velocities: Callable[[Real], Real]
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,7 @@ class Disk:
         if not len(ray):
             return _NOWHERE
         k = radius[:, None] * directions[ray]
-        velocity = bands(k)[1][np.arange(len(band)), :, band]
+        velocity = bands.velocities(k)[np.arange(len(band)), :, band]
         return Crossings(k, band, -radius / np.abs(np.einsum("ia,ia->i", velocity, directions[ray])))
 
 
@@ -158,7 +166,9 @@ class _Along:
     @classmethod
     def of(cls, bands: Bands, directions: Real, radii: Real) -> _Along:
         """Sample them."""
-        return cls(directions, radii, np.stack([bands(radii[:, None] * direction)[0] for direction in directions]))
+        k = (radii[:, None] * directions[:, None]).reshape(-1, 3)
+        energy = np.concatenate([bands.energies(k[i : i + _AT_ONCE]) for i in range(0, len(k), _AT_ONCE)])
+        return cls(directions, radii, energy.reshape(len(directions), len(radii), -1))
 
     def crossings(self, bands: Bands, level: float) -> tuple[Integer, Real, Integer]:
         """Where bands cross a level along the rays, bisected: (ray, radius, band)."""
@@ -202,7 +212,7 @@ class _Along:
         """Of one band at one radius of each of these rays."""
         if not len(ray):
             return np.empty(0)
-        return bands(radius[:, None] * self.directions[ray])[0][np.arange(len(band)), band]
+        return bands.energies(radius[:, None] * self.directions[ray])[np.arange(len(band)), band]
 
 
 def _unit_vectors(angle: Real) -> Real:
