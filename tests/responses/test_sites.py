@@ -110,8 +110,10 @@ def test_S_is_the_derivative_in_a_field_on_one_site():
 @cache
 def whole(how, form):
     model = MODELS["random, sheet"]
-    options = {"grid": (4, 4, 1)} if how == "mesh" else {"tolerance": Tolerance(5.0, start=4)}  # the first boxes do
-    return compute(model, "all", form=form, sites=SITES, blocks=("L1surf",), **OPTIONS, **options)
+    boxes = {"tolerance": Tolerance(5.0, start=4), "mu": 0.2, "omega": 0.4}  # the first ones do
+    return compute(
+        model, "all", form=form, sites=SITES, blocks=("L1surf",), **OPTIONS | ({"grid": (4, 4, 1)} if how == "mesh" else boxes)
+    )
 
 
 @pytest.mark.parametrize("form", ["full", "paper"])

@@ -89,9 +89,19 @@ def test_python_of_a_page_runs(page, folder, documentation):
         ]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "bash")])
+def commands(page):
+    """What a reader of a page types."""
+    return "".join(blocks(page, "bash"))
+
+
+def begins_another(page):
+    """Whether its commands are the first ones of another page, and run there."""
+    return any(other != page and commands(other).startswith(commands(page)) for other in PAGES)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page) and not begins_another(page)])
 def test_commands_of_a_page_run(page, folder):
-    lines = ["set -e", f'wannier-spin() {{ "{sys.executable}" -m wannier_spin.cli "$@"; }}', *blocks(page, "bash")]
+    lines = ["set -e", f'wannier-spin() {{ "{sys.executable}" -m wannier_spin.cli "$@"; }}', commands(page)]
     done = subprocess.run(["bash", "-c", "\n".join(lines)], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     if page == "start":
