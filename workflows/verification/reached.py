@@ -53,14 +53,12 @@ class Reached:
 
     def pytest_collection_finish(self) -> None:
         """Note what is given to numba."""
-        from wannier_spin import arrays, compiled
-        from wannier_spin.integrals import dynamic, scan, spectrum
-        from wannier_spin.responses import vertices
-        from wannier_spin.symmetry import kpoints
+        from wannier_spin.compiled import compiled
 
-        for module in (arrays, dynamic, scan, spectrum, vertices, kpoints):
-            module.compiled = self._noting(compiled.compiled)
-        self.caches = [cache for cache in Running("wannier_spin").caches if cache is not compiled.compiled]
+        for name, module in list(sys.modules.items()):
+            if name.startswith("wannier_spin.") and name != compiled.__module__ and hasattr(module, "compiled"):
+                module.compiled = self._noting(compiled)  # type: ignore[attr-defined]
+        self.caches = [cache for cache in Running("wannier_spin").caches if cache is not compiled]
 
     def _noting(self, compiled: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def noting(function: Any) -> Any:
