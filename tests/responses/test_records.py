@@ -1,9 +1,11 @@
 """What the records of blocks and responses say, against the paper's list and against what the densities do."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pytest
+from stored import check
 
 from wannier_spin import models, responses
 from wannier_spin.bloch import BlochSum
@@ -198,3 +200,24 @@ def test_a_dynamic_block_is_made_of_its_transitions(name):
     assert all(
         np.abs(one.density(pairs, Z) - expected).max() > 1e-3 for one in others if one.density(pairs, Z).shape == expected.shape
     )
+
+
+def said(record: object) -> dict[str, object]:
+    """What a record says in words, numbers and flags; of what it computes with only the names."""
+    found: dict[str, object] = {}
+    for one in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, one.name)
+        if is_dataclass(value):
+            found |= {f"{one.name}.{name}": x for name, x in said(value).items()}
+        elif callable(value):
+            found[one.name] = getattr(value, "__name__", type(value).__name__)
+        else:
+            found[one.name] = repr(dict(value) if isinstance(value, Mapping) else value)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["blocks", "dynamic blocks", "responses"])
+def test_every_word_and_number_of_the_records(kind):
+    """Stored when they had been compared with docs/theory.md: WANNIER_SPIN_STORE=1 pytest -n 0 tests/responses/test_records.py"""
+    records = {"blocks": BLOCKS, "dynamic blocks": DYNAMIC_BLOCKS, "responses": RESPONSES}[kind]
+    check("records.json", kind, {name: said(record) for name, record in records.items()})
