@@ -142,3 +142,10 @@ def test_the_page_has_the_counts(tools):
     assert fates.table(report, known) in (ROOT / "docs" / "mutants.md").read_text(encoding="utf-8")
     stale = [(name, place) for name, places in known.items() for place in places if (name, place) not in report.survivors()]
     assert not stale
+
+
+def test_what_is_given_to_numba_in_another_module_is_compiled_anew(tools, tmp_path):
+    """Else its mutants would never run: machine code is kept."""
+    (tmp_path / "a.py").write_text("def loop(x):\n    x[0] = 1\n\n\ndef other(x):\n    return x\n")
+    (tmp_path / "b.py").write_text("from a import loop\nfrom c import compiled\n\ncompiled(loop)([0])\n")
+    assert tools["mutants"].kernels(tmp_path) == {"loop"}

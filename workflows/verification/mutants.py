@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -159,11 +160,6 @@ class Module:
         with _changed(*self._nodes[number]):
             yield ast.fix_missing_locations(self.tree)
 
-    def kernels(self) -> set[str]:
-        """Functions that are given to `compiled`."""
-        calls = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call) and node.args)
-        return {x.args[0].id for x in calls if getattr(x.func, "id", "") == "compiled" and isinstance(x.args[0], ast.Name)}
-
 
 @contextmanager
 def _changed(node: ast.AST, change: Callable[[Any], None]) -> Iterator[None]:
@@ -179,6 +175,7 @@ class Running:
     """The functions of the imported package, by their code, and its caches."""
 
     def __init__(self, package: str) -> None:
+        self.package, self.kernels = package, kernels(Path(sys.modules[package].__file__ or "").parent)
         objects = gc.get_objects()
         self.functions: dict[CodeType, list[FunctionType]] = {}
         for one in objects:
@@ -204,8 +201,8 @@ class Running:
                 done |= inside
         for cache in self.caches:
             cache.cache_clear()
-        if module.kernels() & {module.codes[i].co_name for i in changed}:
-            _compile_anew(module.name)
+        if self.kernels & {module.codes[i].co_name for i in changed}:
+            _compile_anew(self.package)
         return done == changed or (changed == {0} and _assign(module, number))
 
 
@@ -228,11 +225,21 @@ def _assign(module: Module, number: int) -> bool:
     return True
 
 
-def _compile_anew(name: str) -> None:
+def kernels(package: Path) -> set[str]:
+    """Names of functions that are given to `compiled`, in whatever module."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in package.rglob("*.py"))
+    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args)
+    return {x.args[0].id for x in calls if getattr(x.func, "id", "") == "compiled" and isinstance(x.args[0], ast.Name)}
+
+
+def _compile_anew(package: str) -> None:
     """Machine code that is kept on disk knows nothing of changed numbers; a changed index must not write where others read."""
     import numba
 
-    sys.modules[dotted(name)].compiled = functools.cache(numba.njit(boundscheck=True))  # type: ignore[attr-defined]
+    anew = functools.cache(numba.njit(boundscheck=True))
+    for name, module in list(sys.modules.items()):
+        if name.startswith(f"{package}.") and isinstance(getattr(module, "compiled", None), functools._lru_cache_wrapper):
+            module.compiled = anew  # type: ignore[attr-defined]
 
 
 def dotted(path: str) -> str:
