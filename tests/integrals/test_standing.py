@@ -9,7 +9,17 @@ from wannier_spin import models
 from wannier_spin.calculation.integrate import Task, integral_of
 from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.channels import NOISE, Tolerance, combinations
-from wannier_spin.integrals.standing import ALIKE, LEAST_SHARE, Pair, Standing, component_bars, floored, needed, standing
+from wannier_spin.integrals.standing import (
+    ALIKE,
+    LEAST_SHARE,
+    Pair,
+    Standing,
+    component_bars,
+    floored,
+    needed,
+    standing,
+    with_all_seen,
+)
 from wannier_spin.integrals.sums import Rows, Sums
 from wannier_spin.prepared import prepare
 from wannier_spin.request import Request
@@ -128,8 +138,22 @@ def test_the_mean_of_two_meshes() -> None:
         assert bars[name] == pytest.approx(np.tile(np.sqrt((expected**2).sum(axis=0)), (3, 1)))
     assert last.rows is not None
     assert len(last.rows.sample) == 2
+    assert found.rows is not None
+    assert found.rows.sample[-1] == pytest.approx(last.rows.sample[-1], abs=0)
     assert found.minima is last.minima
     assert found.evaluations == last.evaluations
+
+
+def test_a_mesh_knows_what_a_denser_one_has_seen() -> None:
+    coarse, dense = (sums_of(np.ones((3, CHANNELS)), np.ones(CHANNELS)) for _ in range(2))
+    coarse, dense = replace(coarse, minima=np.array([0.3, 0.1])), replace(dense, minima=np.array([0.2, np.inf]))
+    assert coarse.rows is not None
+    assert dense.rows is not None
+    coarse = replace(coarse, rows=replace(coarse.rows, mu_unknown=np.array([0.5, 0.7])))
+    found = with_all_seen(coarse, replace(dense, rows=replace(dense.rows, mu_unknown=np.array([0.7, 0.9]))))
+    assert found.minima.tolist() == [0.2, 0.1]
+    assert found.rows is not None
+    assert found.rows.mu_unknown.tolist() == [0.7]
 
 
 def correlated(share: float, before: float, last: float) -> float:

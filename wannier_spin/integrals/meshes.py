@@ -33,7 +33,7 @@ from wannier_spin.integrals.cutting import Cutting
 from wannier_spin.integrals.denser import LEAST, first_mesh, length_of, mesh_of, next_mesh
 from wannier_spin.integrals.mesh import OnMesh, Summed
 from wannier_spin.integrals.stages import Reached, Stage
-from wannier_spin.integrals.standing import Pair, Standing, floored, needed, standing
+from wannier_spin.integrals.standing import Pair, Standing, floored, needed, standing, with_all_seen
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.integrals.trial import Trial
 from wannier_spin.integration.parallel import together
@@ -231,19 +231,26 @@ class _Run:
         assert sums is not None
         return sums
 
-    def _mean(self, reached: Reached, sums: Sums, cut: Cut) -> tuple[Sums | None, tuple[float, ...]]:
-        """Of the next mesh and what there is, with the weights of all meshes; none where other spots are cut out."""
+    def _mean(self, reached: Reached, sums: Sums, cut: Cut, denser: bool) -> tuple[Sums | None, tuple[float, ...]]:
+        """Of the next mesh and what there is, with the weights of all meshes; none where other spots are cut out.
+
+        What hides from the denser one counts. denser : whether the next mesh is.
+        """
         if reached.sums is None or len(cut.spots) != len(reached.cut.spots):
             return None, ()
-        earlier = self._sums(reached)
+        earlier, shared = self._sums(reached), cut.rows + 1
         last, before = (standing(self.integral, self.wanted, one, None) for one in (sums, earlier))
-        pair = Pair(*(_rounded((one.bars / last.allowed).max(initial=0.0)) for one in (before, last)))
-        share = pair.share
-        if not share:
+        old, new = (_rounded((one.bars / last.allowed).max(initial=0.0)) for one in (before, last))
+        pair = Pair(old, new) if denser else Pair(new, old)
+        if denser and not pair.share:
             return None, ()
-        n = len(reached.stages)
-        weights = reached.weights or (0.0,) * (n - 1) + (1.0,)
-        return pair.mean(sums, earlier, cut.rows + 1), (*(share * w for w in weights), 1 - share)
+        share = pair.share if denser else 1 - pair.share
+        mean = pair.mean(sums, earlier, shared) if denser else pair.mean(earlier, sums, shared) if pair.share else earlier
+        assert sums.rows is not None
+        assert mean.rows is not None
+        rows = replace(sums.rows, sample=mean.rows.sample, factors=mean.rows.factors)
+        weights = reached.weights or (0.0,) * (len(reached.stages) - 1) + (1.0,)
+        return replace(sums, fine=mean.fine, rows=rows), (*(share * w for w in weights), 1 - share)
 
     def _on_mesh(self, reached: Reached, mesh: Superlattice) -> Reached:
         """One more mesh: kept, and reported."""
@@ -258,12 +265,15 @@ class _Run:
         on_mesh = OnMesh(mesh.points, bumps=reached.cut.bumps, skew=mesh.skew)
         summed, cut, wasted = self._cut(on_mesh.summed(self.integral, how, self.wanted), mesh, reached)
         sums = cut.joined(summed.sums())
+        denser = not reached.stages or self._denser(mesh, reached)
+        if reached.sums is not None and not denser:
+            sums = with_all_seen(sums, reached.sums)
         moved = None if reached.sums is None else sums.fine - reached.sums.fine
         found = standing(self.integral, self.wanted, sums, moved)
         stage = Stage(mesh, summed.mesh.n_evaluated, time.monotonic() - start, found.bars, len(cut.spots))
         of_spots = sum(spot.evaluations for spot in cut.spots[len(reached.cut.spots) :])
         stages, spent = (*reached.stages, stage), reached.spent + summed.evaluations + of_spots + wasted
-        mean, weights = self._mean(reached, sums, cut)
+        mean, weights = self._mean(reached, sums, cut, denser)
         reached = replace(reached, stages=stages, sums=sums, moved=moved, mean=mean, weights=weights)
         after = self._kept(replace(reached, spent=spent, cut=cut))
         excess = self._standing(after, self._sums(after)).excess(_both(stages))

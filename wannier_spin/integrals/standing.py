@@ -83,17 +83,25 @@ class Pair:
 
         Their errors are sums of Fourier coefficients at other distances: they add in quadrature, but for what they have in common.
         What hides from the last mesh may hide from all, and boxes of spots are the same in all: so count its last rows, as many as
-        `shared`.
+        `shared`. They are the last ones of the mean.
         """
         rows, before, share = last.rows, earlier.rows, self.share
         assert rows is not None
         assert before is not None
         own = np.full((len(rows.sample), 1), (1 - share) * self.factor)
         own[len(own) - shared :] = 1.0
-        weighted = {name: (own * f, share * self.factor * before.factors[name]) for name, f in rows.factors.items()}
+        weighted = {name: (share * self.factor * before.factors[name], own * f) for name, f in rows.factors.items()}
         factors = {name: np.concatenate(pieces) for name, pieces in weighted.items()}
-        both = replace(rows, sample=np.concatenate([rows.sample, before.sample]), factors=factors)
+        both = replace(rows, sample=np.concatenate([before.sample, rows.sample]), factors=factors)
         return replace(last, fine=(1 - share) * last.fine + share * earlier.fine, rows=both)
+
+
+def with_all_seen(sums: Sums, denser: Sums) -> Sums:
+    """With what a denser mesh has seen of where bands cross mu."""
+    assert sums.rows is not None
+    assert denser.rows is not None
+    unknown = np.intersect1d(sums.rows.mu_unknown, denser.rows.mu_unknown)
+    return replace(sums, minima=np.minimum(sums.minima, denser.minima), rows=replace(sums.rows, mu_unknown=unknown))
 
 
 def needed(excess: float, aim: float) -> float:
