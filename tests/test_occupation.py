@@ -420,11 +420,19 @@ def test_a_subset_spans_the_scan():
 
 def test_a_short_scan_gets_further_points_behind_its_own():
     scan = Occupation(np.array([0.3, 0.1]), np.array([0.02, 0.01]))
-    longer = scan.longer(99, 7, 20.0)
+    longer = scan.longer(99, 7, 0.4)
     assert longer.mu[:2].tolist() == scan.mu.tolist() and len(longer.mu) == 8
     assert longer.mu.max() == pytest.approx(0.3 + 20 * 0.02) and longer.mu.min() == pytest.approx(0.1 - 10 * 0.02)
-    assert scan.longer(99, 2, 20.0) is scan  # long enough
-    assert scan.longer(len(scan.mu), 7, 20.0) is scan
+    assert scan.longer(99, 2, 0.4) is scan  # long enough
+    assert scan.longer(len(scan.mu), 7, 0.4) is scan
+
+
+def test_a_wider_scan():
+    """Own values first, in their order; as many beside both ends, evenly up to the reach."""
+    scan = Occupation(np.array([0.3, 0.1, 0.2]), np.array([0.0, 0.01]))
+    wider = scan.wider(4, 0.8)
+    assert wider.kT is scan.kT and wider.mu[:3].tolist() == scan.mu.tolist()
+    assert wider.mu[3:] == pytest.approx([-0.1, -0.3, -0.5, -0.7, 0.5, 0.7, 0.9, 1.1])
 
 
 def test_a_function_along_the_scan():
@@ -447,8 +455,8 @@ def test_where_f_is_averaged():
 @pytest.mark.parametrize("least", [1, 2, 3, 5, 8, 20])
 @pytest.mark.parametrize("own", [[0.3], [0.3, 0.7, 0.4]])
 def test_a_longer_scan(own, least):
-    """Own values first; further ones at even distances from them, the farthest at the reach, at the highest temperature."""
-    kT, reach = np.array([0.0, 0.05]), 4.0
+    """Own values first; further ones at even distances from them, the farthest at the reach, whatever the temperature."""
+    kT, reach = np.array([0.0, 0.05]), 0.2
     scan = Occupation(np.array(own), kT)
     longer = scan.longer(99, least, reach)
     assert longer.kT is kT
@@ -462,9 +470,8 @@ def test_a_longer_scan(own, least):
     assert offsets == pytest.approx(np.repeat(offsets[:, :1], len(own), axis=1))
     steps = np.diff(np.sort(offsets[:, 0]))
     assert steps == pytest.approx(np.full(len(steps), steps[0]))
-    assert offsets.max() == pytest.approx(reach * 0.05)
-    assert offsets.min() > -1.001 * reach * 0.05
-    assert Occupation(np.array(own), np.zeros(1)).longer(99, least, reach).mu.tolist() == own
+    assert offsets.max() == pytest.approx(reach)
+    assert offsets.min() > -1.001 * reach
 
 
 def test_a_choice_that_leaves_out_the_ends():

@@ -143,13 +143,19 @@ class Occupation:
         return function(self.mu)
 
     def longer(self, enough: int, least: int, reach: float) -> Occupation:
-        """One of fewer than `enough` mu with at least `least`: it gets further ones behind its own, up to `reach` kT from them."""
+        """One of fewer than `enough` mu with at least `least`: it gets further ones behind its own, up to `reach` (eV) away."""
         missing = math.ceil(max(least - len(self.mu), 0) / len(self.mu))
-        if len(self.mu) >= enough or not missing or not self.kT.max() > 0:
+        if len(self.mu) >= enough or not missing:
             return self
-        steps = np.arange(1, missing // 2 + 2) / (missing // 2 + 1) * reach * self.kT.max()
+        steps = np.arange(1, missing // 2 + 2) / (missing // 2 + 1) * reach
         offsets = np.concatenate([[0.0], steps, -steps])[: missing + 1]
         return replace(self, mu=(offsets[:, None] + self.mu).ravel())
+
+    def wider(self, beside: int, reach: float) -> Occupation:
+        """With so many further mu behind its own below and above all of them, up to `reach` (eV) away."""
+        low, high = self.span
+        steps = np.arange(1, beside + 1) / beside * reach
+        return replace(self, mu=np.concatenate([self.mu, low - steps, high + steps]))
 
     def weights(self, energies: Real) -> tuple[Real, Real]:
         """f and f' at energies (s,): (w, s) each; f' = 0 at T = 0."""

@@ -88,3 +88,18 @@ def test_a_short_scan_of_nothing_but_what_the_group_forbids() -> None:
     model, structure = symmetric_models()["zincblende -43m1'"][:2]
     found = ws.compute(model, "edelstein", grid=(4, 4, 4), mu=[0.1, 0.2], temperature=300.0, symmetry=structure)["edelstein"]
     assert not found.values.any() and not found.error.any() and found.values.size
+
+
+@pytest.mark.parametrize("mu", [[-1.7, -1.2, -0.8], np.linspace(-1.72, -1.68, 9)])
+def test_few_levels_in_the_cold_have_bars_of_a_scan(mu: list[float]) -> None:
+    """Errors oscillate along a scan with about the step of energies: levels of one phase say little of how large they are."""
+    model, n_inside = ws.models.altermagnet(rashba=0.1), []
+    settings = {"mu": mu, "temperature": 30.0}
+    truth = ws.compute(model, "spin_hall", grid=(200, 200, 1), **settings)["spin_hall"].values
+    for n in (16, 22, 28):
+        found = ws.compute(model, "spin_hall", grid=(n, n, 1), **settings)["spin_hall"]
+        error = np.abs(found.values - truth)
+        counts = error > 1e-2 * np.abs(truth).max()
+        assert counts.any()
+        n_inside.append((found.error >= error)[counts])
+    assert np.mean(np.concatenate(n_inside)) > 0.9

@@ -42,7 +42,8 @@ from wannier_spin.symmetry import Operation, SiteGroup
 Real = NDArray[np.float64]
 ENOUGH, LEAST_SCAN = 8, 12  # values of mu: a scan of fewer is made so long by further ones within the window, which may differ much
 LEAST_SAMPLE = 48  # points of a sample
-AUXILIARY = 0.6 * CUTOFF  # in kT: how far they are from mu; their tails are still inside the window
+LEAST_COLD = 24  # the same where AUXILIARY kT are less than what energies change by from one point to the next: then they go so far
+AUXILIARY = 0.6 * CUTOFF  # in kT: how far they are from mu at least
 AFFORDABLE = 9  # times n_bands^2: channels times points of a sample, a twentieth of what the geometry costs
 PROFILE, TEMPERATURES = 256, 4  # points of a profile, and temperatures
 DENSE = 2.0  # in kT: distances of mu below which nothing lies between
@@ -121,7 +122,20 @@ class Bars:
 
     @cached_property
     def at_sample(self) -> Occupation:
-        return self.sample.occupation.longer(ENOUGH, LEAST_SCAN, AUXILIARY)
+        """With further mu about few of them, or beside many that lie within less than a step: what oscillates along a scan with
+        about that period is not known from one of its phases.
+        """
+        own = self.sample.occupation
+        hot, (low, high) = AUXILIARY * float(own.kT.max()), own.span
+        if len(own.mu) < ENOUGH:
+            return own.longer(ENOUGH, LEAST_SCAN if hot >= self.step else LEAST_COLD, max(hot, self.step))
+        return own.wider(LEAST_COLD // 2, self.step) if high - low + hot < self.step else own
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """Energies between which states are partly filled at some of what is summed. See `Occupation.window`."""
+        (low, high), (first, last) = self.at_sample.window, self.sample.scan.window
+        return min(low, first), max(high, last)
 
     @cached_property
     def at_profile(self) -> Occupation | None:

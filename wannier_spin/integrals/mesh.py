@@ -312,7 +312,7 @@ class _MeshSums:
     def _densities(self, batch: Batch) -> tuple[BandGeometry, Real, Real]:
         bloch = self.source.on_batch(batch.k1, batch.k2, batch.k3, batch.used, batch.lean)
         geometry = self.plan.geometry(bloch, self.degeneracy_tolerance)
-        window = self.occupation.window
+        window = self.occupation.window if self.bars is None else self.bars.window
         if self.channels is not None:
             return geometry, *self.channels.densities(geometry, window)
         return geometry, *self.plan.densities(resp.BandPairs(geometry, self.plan.observables, window))
