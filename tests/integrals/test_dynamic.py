@@ -75,7 +75,7 @@ def test_partners(monkeypatch, plan, geometry) -> None:
     assert np.array_equal(plan.densities(pairs)[0], expected) and np.abs(expected.sum(axis=1)).max() > 1e-3
 
 
-@pytest.mark.parametrize("omega", [np.linspace(0.2, 2.0, 2), np.linspace(0.2, 2.0, 12)])
+@pytest.mark.parametrize("omega", [np.linspace(0.2, 2.0, n) for n in (2, 4, 12)])
 def test_a_mesh_in_coordinates_of_polarizations(monkeypatch, omega) -> None:
     """Sums and bars are those of all components, with tables over the energy and without."""
     monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)

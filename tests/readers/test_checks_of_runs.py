@@ -278,6 +278,14 @@ def test_what_is_said_of_files(fault: str, run: BlochData, tmp_path: Path, monke
     check("checks.json", fault, news(seen(SPOILED[fault](run)), {} if fault == "as it is" else seen(run)))
 
 
+@pytest.mark.parametrize("n_k", [1, 2])
+def test_spin_matrices_of_few_points(n_k: int, run: BlochData) -> None:
+    """One k-point has no neighbours; two have, each the other one."""
+    few = replace(run.overlaps, matrices=run.overlaps.matrices[:n_k, 2:3], neighbours=np.arange(n_k)[::-1, None])
+    data = replace(checkpoint(run, V=run.checkpoint.V[:n_k]), overlaps=few, spin=run.spin[:n_k])
+    check("checks.json", f"{n_k} k-points", told(check_spin_matrices(data)))
+
+
 @pytest.mark.parametrize("fermi", [0.3, 0.9, -3.0, 4.0])
 @pytest.mark.parametrize("electrons", ["3.00", "0.00", "9.00"])
 def test_what_is_said_of_electrons(

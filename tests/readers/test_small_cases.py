@@ -26,6 +26,7 @@ def test_points_beside_the_mesh_are_none_of_it() -> None:
     mesh = np.array([2, 2, 1])
     assert _points_of(steps, mesh) == 4
     assert _points_of(steps + 9e-4, mesh) == 4
+    assert _points_of(steps + np.array([2e6, 0, 0]), mesh) == 0
     for component in range(3):
         assert _points_of(steps + 2e-3 * (np.arange(12).reshape(4, 3) == 3 + component), mesh) == 0
 
