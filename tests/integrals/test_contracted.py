@@ -24,6 +24,7 @@ def test_coordinates_of_a_block(monkeypatch, name: str, machine_code: bool, tole
     """With and without groups of bands, in random columns."""
     if not machine_code:
         monkeypatch.setattr(contracted, "compiled", lambda function: function)
+    monkeypatch.setattr(contracted, "CACHE", 2 * 16 * 6 * 6 * 9)  # two points at once
     rng = np.random.default_rng(0)
     geometry = ws.band_geometry(ws.models.random_model(n=6, seed=3), rng.uniform(size=(3, 3)), degeneracy_tolerance=tolerance)
     assert geometry.has_degeneracies == (tolerance > 0.1)

@@ -9,9 +9,9 @@ numbers of the tensors Q, each is taken of them as they are: neither the Hermiti
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from wannier_spin.responses.registry import Block
 Integers = NDArray[np.int64]
 MOST = 12  # numbers in the tensors: then traces of all components take as long
 ROUNDING = 1e-14  # of numbers of order one
+CACHE = 2**20  # bytes of products at once: they are read while they are in the cache
 
 
 class ContractedPairs(BandPairs):
@@ -35,23 +36,24 @@ class ContractedPairs(BandPairs):
         super().__init__(geometry, (observable,), window)
         self.columns = columns
 
-    @cached_property
-    def _products(self) -> Complex:
-        """X^x Y^y: (k,n,(x,y),m)."""
+    def _products(self, some: slice) -> Complex:
+        """X^x Y^y at some of the points: (k,n,(x,y),m)."""
         factors = self.geometry.record(self.observables[0]).factors
         assert factors is not None
-        X, Y = (self.geometry.observable(factor) for factor in factors)
+        X, Y = (self.geometry.observable(factor)[some] for factor in factors)
         product = rows(times(X[:, :, None], Y[:, None]))
         return product.reshape(*product.shape[:2], -1, product.shape[-1])
 
     def re(self, left: Complex) -> Real:
         """Re sum_m left^b_nm O^o_mn in the columns: (k,n,fields...,m) -> (k,n,c)."""
         k, n, *fields, m = left.shape
-        given = np.ascontiguousarray(left).reshape(k, n, int(np.prod(fields)), m)
+        given = np.ascontiguousarray(left).reshape(k, n, math.prod(fields), m)
         result = np.zeros((k, n, self.columns.shape[2]))
         tensors = np.moveaxis(self.columns, 2, 0)
         used = np.nonzero(tensors)
-        compiled(_add_traces)(result, given, self._products, (*used, tensors[used] / 2))
+        step = max(CACHE // (16 * n * m * self.columns.shape[1]), 1)
+        for some in (slice(first, first + step) for first in range(0, k, step)):
+            compiled(_add_traces)(result[some], given[some], self._products(some), (*used, tensors[used] / 2))
         return result
 
     def im(self, left: Complex) -> Real:
