@@ -126,10 +126,11 @@ class Bars:
         about that period is not known from one of its phases.
         """
         own = self.sample.occupation
-        hot, (low, high) = AUXILIARY * float(own.kT.max()), own.span
+        coldest, hottest = (AUXILIARY * float(kT) for kT in (own.kT.min(), own.kT.max()))
         if len(own.mu) < ENOUGH:
-            return own.longer(ENOUGH, LEAST_SCAN if hot >= self.step else LEAST_COLD, max(hot, self.step))
-        return own.wider(LEAST_COLD // 2, self.step) if high - low + hot < self.step else own
+            return own.longer(ENOUGH, LEAST_SCAN if coldest >= self.step else LEAST_COLD, max(hottest, self.step))
+        low, high = own.span
+        return own.wider(LEAST_COLD // 2, self.step) if high - low + coldest < self.step else own
 
     @property
     def window(self) -> tuple[float, float]:
