@@ -14,7 +14,7 @@ from wannier_spin import InputError
 from wannier_spin.models.polynomial import parse_hamiltonian
 from wannier_spin.readers.collinear import join_channels
 from wannier_spin.results.select import OUTSIDE
-from wannier_spin.screening.figures import COUNTERPARTS, figures
+from wannier_spin.screening.figures import ANGLE, CHARGE, COUNTERPARTS, figures
 from wannier_spin.storage.schema import _fits
 
 wannier_spin = pytest.fixture(entry_point)
@@ -79,6 +79,22 @@ def test_a_table_has_ratios_where_both_responses_are_there() -> None:
     both, alone = (set(figures(made_up(computed(*names, mu=[-2.3])))) for names in ((drude, intrinsic), (drude,)))
     assert f"{drude}.to_intrinsic" in both
     assert not {name for name in alone if "to_intrinsic" in name}
+
+
+def test_the_spin_hall_angle_takes_the_conductivity_along_the_field() -> None:
+    result = made_up(computed("spin_hall", "edelstein", mu=[-2.3]))
+    like = result["edelstein"]  # two indices, as a conductivity
+    positive = replace(like, blocks={name: np.abs(block) for name, block in like.blocks.items()})
+    result = replace(result, tensors={"spin_hall": result["spin_hall"], CHARGE: positive})
+    spin, charge = (result[name].at(units="SI").values[0, 0] for name in ("spin_hall", CHARGE))
+    row = figures(result)
+    a, b, _, c = str(row["spin_hall.component"])
+    assert a != b
+    along, across = (float(charge["xyz".index(x), "xyz".index(x)]) for x in (b, a))
+    assert abs(along - across) > 1e-3 * abs(along)
+    assert row[f"{CHARGE}.component"] == 2 * b
+    assert row[CHARGE] == pytest.approx(along, rel=1e-12, abs=0)
+    assert row[ANGLE] == pytest.approx(2 * spin["xyz".index(a), "xyz".index(b), "xyz".index(c)] / along, rel=1e-9, abs=0)
 
 
 def test_a_result_of_another_input_is_kept_unless_asked(

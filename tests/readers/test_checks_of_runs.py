@@ -200,6 +200,11 @@ SPOILED: dict[str, Callable[[BlochData], BlochData]] = {
     "window below the last band": lambda d: checkpoint(d, window=window(d)),
     "window without a lower band": lambda d: checkpoint(d, window=one(window(d).astype(int), (3, 2), -1).astype(bool)),
     "dis_win_max between": lambda d: checkpoint(keyword(d, dis_win_max="6.45"), window=window(d)),
+    **{
+        f"dis_win_max = {x} at the edge": lambda d, x=x: checkpoint(keyword(d, dis_win_max=x), window=window(d))
+        for x in ("6.39995", "6.3998", "6.50005", "6.5002")
+    },
+    **{f"dis_froz_max = {x} at the edge": lambda d, x=x: keyword(d, dis_froz_max=x) for x in ("6.00005", "6.0002")},
     "dis_win_max in the bands": lambda d: keyword(d, dis_win_max="6.7"),
     "no dis_win_max": lambda d: keyword(d, dis_win_max=None),
     "no dis_froz_max": lambda d: keyword(d, dis_froz_max=None),

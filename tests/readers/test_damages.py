@@ -148,9 +148,8 @@ HR = "head\n2\n3\n1 1 1\n" + "".join(
 )
 SPARSE = "by hand\n6\n2\n3\n" + "-1 0 0 1 1 0.5 0.0\n0 0 0 1 1 0.3 0.0\n0 0 0 1 2 0.0 0.2\n0 0 0 2 1 0.0 -0.2\n1 0 0 1 1 0.5 0.0\n"
 SPARSE += "0 0 0 2 2 -0.3 0.0\n"
-BY_HAND = (
-    "by hand\n2 ! functions\n3\n1 1 1\n-1 1 -1 1 1 0.5 0.0\n0 0 0 1 2 0.0 0.2 ! comment\n0 0 0 2 1 0.0 -0.2\n1 -1 1 1 1 0.5 0.0\n"
-)
+BY_HAND = "by hand\n2 ! functions\n3\n1 1 1\n-1 1 -1 1 1 0.5 0.0\n0 0 0 1 2 0.0 0.1234567 ! comment\n"
+BY_HAND += "0 0 0 2 1 0.0 -0.1234567\n1 -1 1 1 1 0.5 0.0\n"
 R_DAT = "head\n2\n3\n" + "".join(
     f"{x} 0 0 {i} {j}{f' {0.1 * i * (i == j and x == 0):.1f} 0.0' * 3}\n" for x in (-1, 0, 1) for j in (1, 2) for i in (1, 2)
 )
