@@ -170,3 +170,33 @@ def test_products_of_components(n: int, laid_out: bool) -> None:
     assert arrays.rotate(X, U) == pytest.approx(arrays.adjoint(U)[:, None, None] @ X @ U[:, None, None], abs=1e-12)
     assert arrays.hermitian_part(X) == pytest.approx((X + arrays.adjoint(X)) / 2, abs=1e-12)
     assert np.array_equal(X, before)
+
+
+def test_slices_of_points() -> None:
+    """All points once and in order, at most so many at once, and one at least where a single matrix is as large as allowed."""
+    for points, n_bands, most, step in (
+        (10, 2, 4, 4),
+        (9, 2, 512, 9),
+        (7, 1024, 512, 1),
+        (2000, 2, arrays.AT_ONCE, 512),
+        (0, 2, 4, 4),
+    ):
+        found = [np.arange(points)[some] for some in arrays.slices(points, n_bands, most)]
+        assert np.array_equal(np.concatenate([*found, np.empty(0, int)]), np.arange(points))
+        assert [len(part) for part in found[:-1]] == [step] * max(len(found) - 1, 0)
+        assert all(0 < len(part) <= step for part in found)
+    assert len(next(np.arange(10**4)[some] for some in arrays.slices(10**4, 128, 10**4))) == arrays.MATRICES // (16 * 128**2)
+
+
+def test_hermitian_part_of_hoppings() -> None:
+    """With O(-R)^+, and how far it is from O(R)."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3, 2, 2, 3)) + 1j * rng.normal(size=(3, 2, 2, 3))
+    partner = np.array([2, 1, 0])
+    found, error, scale = arrays.hermitian_over_R(X, partner)
+    adjoint = X[partner].swapaxes(1, 2).conj()
+    assert np.abs(found - (X + adjoint) / 2).max() < 1e-15
+    assert np.abs(found - found[partner].swapaxes(1, 2).conj()).max() < 1e-15
+    assert error == pytest.approx(np.abs(X - adjoint).max(), rel=1e-12, abs=0)
+    assert scale == pytest.approx(np.abs(X).max(), rel=1e-12, abs=0)
+    assert error > 0.5

@@ -7,6 +7,7 @@ import pytest
 from rounding import same
 
 from wannier_spin import KPModel, compute, models, responses
+from wannier_spin.arrays import eigvalsh
 from wannier_spin.bloch import BlochMatrices, BlochSum, energies_at, kp_matrices
 from wannier_spin.units import BOLTZMANN
 
@@ -324,6 +325,24 @@ def test_hoppings_along_one_axis(axis):
     expected = np.linalg.eigvalsh((phases[:, :, None, None] * model.hamiltonian_R).sum(axis=1))
     assert np.ptp(expected, axis=0).max() > 0.005
     assert np.abs(energies_at(model, k) - expected).max() < 1e-12
+
+
+@pytest.mark.parametrize("model", [models.random_model(n=4, seed=3), models.massive_dirac()], ids=["crystal", "k.p"])
+def test_energies_of_large_models_are_made_one_point_at_a_time(model, monkeypatch):
+    """A thousand functions at 300 points took 27 GB."""
+    k = np.random.default_rng(2).random((5, 3))
+    expected = energies_at(model, k)
+    assert np.ptp(expected, axis=0).min() > 1e-3
+    seen = []
+
+    def counted(H):
+        seen.append(len(H))
+        return eigvalsh(H)
+
+    monkeypatch.setattr("wannier_spin.bloch.eigvalsh", counted)
+    monkeypatch.setattr("wannier_spin.arrays.MATRICES", 1)
+    assert np.abs(energies_at(model, k) - expected).max() < 1e-13
+    assert seen == [1] * 5
 
 
 @pytest.mark.parametrize("position", [True, False])

@@ -8,7 +8,7 @@ large matrices for each k, and nothing is copied for the sums over m in the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from wannier_spin.compiled import compiled
 
 COMPILED_FROM = 2**15  # elements: machine code is loaded in 0.7 s, and numpy adds fewer in a fifth of a millisecond, bit for bit
 
+AT_ONCE, MATRICES = 512, 2**24  # k-points, and bytes of matrices between the bands there, with about fifty of them for each
 SYMMETRIC = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])  # (a, b) -> position in the upper triangle
 
 Real = NDArray[np.float64]
@@ -199,6 +200,26 @@ def eigh(H: Complex) -> tuple[Real, Complex]:
     """Eigenvalues (k,n) ascending and eigenvectors (k,w,n), columns, of Hermitian matrices (k,w,w)."""
     energies, states = np.linalg.eigh(H)
     return energies, states
+
+
+def hermitian_over_R(X: Complex, partner: NDArray[np.int64]) -> tuple[Complex, float, float]:
+    """(O(R) + O(-R)^+)/2 of matrices (R,n,m,...), and the largest |O(R) - O(-R)^+| and |O(R)|. partner : index of -R, (R,).
+
+    One R after the other: of the largest models there is no room for copies.
+    """
+    result, error, scale = np.empty(X.shape, complex), 0.0, 0.0
+    for R, opposite in enumerate(partner):
+        adjoint = X[opposite].swapaxes(0, 1).conj()
+        error = max(error, float(np.abs(X[R] - adjoint).max(initial=0.0)))
+        scale = max(scale, float(np.abs(X[R]).max(initial=0.0)))
+        result[R] = (X[R] + adjoint) / 2
+    return result, error, scale
+
+
+def slices(points: int, n_bands: int, most: int = AT_ONCE) -> Iterator[slice]:
+    """Of so many k-points, in order, one after the other: fewer at once where a matrix between the bands is large."""
+    step = max(1, min(most, MATRICES // (16 * n_bands**2)))
+    return (slice(first, min(first + step, points)) for first in range(0, points, step))
 
 
 def eigvalsh(H: Complex) -> Real:

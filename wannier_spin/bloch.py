@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.arrays import SYMMETRIC, eigvalsh, interleaved
+from wannier_spin.arrays import SYMMETRIC, eigvalsh, interleaved, slices
 from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.described import described
 from wannier_spin.model import TightBindingModel
@@ -322,11 +322,19 @@ def kp_matrices(model: ContinuumModel, k: NDArray[np.float64]) -> BlochMatrices:
     )
 
 
-def energies_at(model: TightBindingModel, k: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Energies (nk, n) of a crystal at k (nk, 3), eV, by its plain sum over R."""
-    n = model.n_bands
-    H = np.exp(2j * np.pi * k @ model.R_vectors.T) @ model.hamiltonian_R.reshape(len(model.R_vectors), -1)
-    return eigvalsh(H.reshape(-1, n, n))
+def energies_at(model: Model, k: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Energies (nk, n) at k (nk, 3) in the model's coordinates, eV: of a crystal by its plain sum over R."""
+    energies = np.empty((len(k), model.n_bands))
+    for some in slices(len(k), model.n_bands):
+        energies[some] = eigvalsh(_hamiltonians(model, k[some]))
+    return energies
+
+
+def _hamiltonians(model: Model, k: NDArray[np.float64]) -> Complex:
+    if isinstance(model, ContinuumModel):
+        return model.series(k)[0]
+    waves = np.exp(2j * np.pi * k @ model.R_vectors.T)
+    return np.asarray(waves @ model.hamiltonian_R.reshape(len(model.R_vectors), -1)).reshape(len(k), *model.hamiltonian_R.shape[1:])
 
 
 def matrices_at(model: Model, k: NDArray[np.float64], derivatives: bool = False, operators: Sequence[str] = ()) -> BlochMatrices:

@@ -24,6 +24,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.arrays import hermitian_over_R
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.operators import KNOWN, check_operator, unknown_operator
@@ -334,14 +335,13 @@ class TightBindingModel:
                 raise InputError(f"model '{self.name}': {key} has NaN or infinity at R = {where}")
             if key in SPIN_CURRENT_KEYS:
                 continue  # sigma H and sigma r are not Hermitian
-            adjoint = value[partner].swapaxes(1, 2).conj()
-            error, scale = np.abs(value - adjoint).max(), np.abs(value).max()
+            hermitian, error, scale = hermitian_over_R(value, partner)
             if error > HERMITICITY_TOLERANCE * max(scale, 1.0):
                 raise InputError(
                     f"model '{self.name}': {key} is not Hermitian, |O(R) - O(-R)^+| = {error:.1e} "
                     f"against a largest element of {scale:.1e}; the file is damaged or its weights are missing"
                 )
-            object.__setattr__(self, key, (value + adjoint) / 2)
+            object.__setattr__(self, key, hermitian)
         for name, operator in self.extra_operators.items():
             X = operator.matrices
             if operator.hermitian and np.abs(X - X[partner].swapaxes(1, 2).conj()).max() > HERMITICITY_TOLERANCE * max(

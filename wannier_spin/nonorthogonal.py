@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.arrays import slices
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.model import TightBindingModel
 
@@ -155,8 +156,8 @@ def _series(basis: OverlappingBasis, counts: tuple[int, int, int]) -> tuple[NDAr
     """R vectors about 0, and the Fourier coefficients there of what is exact on a mesh."""
     R_vectors, k = conjugate_meshes(counts)
     result: dict[str, Complex] = {}
-    for first in range(0, len(k), BATCH):
-        part = k[first : first + BATCH]
+    for some in slices(len(k), basis.hamiltonian_R.shape[1], BATCH):
+        part = k[some]
         phases = np.exp(-2j * np.pi * R_vectors @ part.T) / len(k)
         for name, X in _orthogonal(basis, part).items():
             sums = (phases @ X.reshape(len(part), -1)).reshape(len(R_vectors), *X.shape[1:])

@@ -21,7 +21,7 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.analysis.kpath import BATCH, BandMap, KMesh, band_map, k_mesh
+from wannier_spin.analysis.kpath import BandMap, KMesh, band_map, k_mesh
 from wannier_spin.analysis.maps import is_response, surface_map, surface_point
 from wannier_spin.bloch import energies_at
 from wannier_spin.continuum import Model
@@ -122,7 +122,7 @@ def fermi_surface(
 
 def _energies(model: TightBindingModel, mesh: KMesh) -> Real:
     """(k,n), eV."""
-    return np.concatenate([energies_at(model, k) for k in np.array_split(mesh.points, -(-len(mesh.points) // BATCH))])
+    return energies_at(model, mesh.points)
 
 
 def _crossing(energies: Real, fermi_energy: float, name: str) -> NDArray[np.int64]:

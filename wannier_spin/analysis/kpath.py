@@ -25,7 +25,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.bloch import BlochMatrices, BlochSum, matrices_at
+from wannier_spin.arrays import slices
+from wannier_spin.bloch import BlochMatrices, BlochSum, kp_matrices
 from wannier_spin.components import component_index, written
 from wannier_spin.continuum import Model
 from wannier_spin.described import described
@@ -238,19 +239,13 @@ def band_map(
 
 def _geometries(model: Model, k: KPath | KPlane | KMesh, degeneracy_tolerance: float) -> Iterator[tuple[Any, BandGeometry]]:
     """Batches: which points they are, and the bands there. The points of a mesh are summed one axis after the other."""
-    batches: Iterator[tuple[Any, BlochMatrices]]
-    if not isinstance(model, TightBindingModel):
-        batches = (
-            (places, matrices_at(model, k.points[places], False, tuple(model.operators))) for places in _slices(len(k.points))
-        )
-    else:
+    some = slices(len(k.points), model.n_bands, BATCH)
+    if isinstance(model, TightBindingModel):
         sums = BlochSum(model, second_order=False)  # no quantity needs more than the spin
-        batches = _on_mesh(sums, k) if isinstance(k, KMesh) else ((p, sums.at_points(k.points[p])) for p in _slices(len(k.points)))
+        batches = _on_mesh(sums, k) if isinstance(k, KMesh) else ((places, sums.at_points(k.points[places])) for places in some)
+    else:
+        batches = ((places, kp_matrices(model, k.points[places])) for places in some)
     return ((places, geometry_of(bloch, degeneracy_tolerance)) for places, bloch in batches)
-
-
-def _slices(number: int) -> Iterator[slice]:
-    return (slice(first, first + BATCH) for first in range(0, number, BATCH))
 
 
 def _on_mesh(sums: BlochSum, mesh: KMesh) -> Iterator[tuple[Any, BlochMatrices]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from wannier_spin import responses as resp
 from wannier_spin.analysis.kpath import BATCH, QUANTITIES, BandMap, Place
 from wannier_spin.analysis.point import Point, point_of
+from wannier_spin.arrays import slices
 from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
@@ -99,8 +100,8 @@ def _on_surface(block: str) -> bool:
 def _map(point: Point, k: Place, terms: Callable[[BandGeometry], Real], unit: str) -> BandMap[Place]:
     """A map of terms in all channels (k,n,channels)."""
     energies, values = [], []
-    for first in range(0, len(k.points), BATCH):
-        g = point.geometry(point.source.at_points(k.points[first : first + BATCH]))
+    for places in slices(len(k.points), point.prepared.model.n_bands, BATCH):
+        g = point.geometry(point.source.at_points(k.points[places]))
         sums = terms(g)
         energies.append(g.energies)
         values.append(g.group_mean(point.values(sums.reshape(-1, sums.shape[-1])).reshape(g.energies.shape)))

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import units as un
-from wannier_spin.bloch import energies_at
+from wannier_spin.calculation.energies import energies_by_all
 from wannier_spin.calculation.spacing import default_grid
 from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.carriers import Carriers
@@ -29,14 +29,13 @@ from wannier_spin.errors import InputError
 from wannier_spin.integrals.mesh import check_directions, irreducible_mesh
 from wannier_spin.integrals.sums import cell_volume
 from wannier_spin.integration.grid import Mesh
-from wannier_spin.integration.parallel import Communicator, together
+from wannier_spin.integration.parallel import Communicator
 from wannier_spin.model import TightBindingModel
 from wannier_spin.request import Request
 from wannier_spin.results import CarrierScan, ResultSet, along_carriers
 from wannier_spin.symmetry import Operation
 
 Real = NDArray[np.float64]
-BATCH = 512  # k-points
 THINNER = 1.4  # ratio of points along an axis of the two meshes that are compared
 SPACINGS = (0.1, 0.07, 0.05, 0.035, 0.025, 0.018)  # 1/angstrom, of the meshes within a tolerance
 MOST_POINTS = 200_000  # evaluated on such a mesh
@@ -60,13 +59,7 @@ class Levels:
         weights = np.ones(mesh.points, np.int64) if mesh.weights is None else mesh.weights
         index = np.argwhere(weights)
         k = (index + np.array(mesh.shift)) / mesh.points
-        own = np.array_split(np.arange(len(k)), comm.size)[comm.rank]
-
-        def diagonalized() -> Real:
-            parts = [energies_at(model, k[own[i : i + BATCH]]) for i in range(0, len(own), BATCH)]
-            return np.concatenate([*parts, np.empty((0, model.n_bands))])
-
-        energies = np.concatenate(comm.allgather(together(comm, diagonalized)))
+        energies = energies_by_all(model, k, comm)
         states = np.repeat(weights[tuple(index.T)].astype(float), model.n_bands)
         order = np.argsort(energies, axis=None)
         return cls(energies.ravel()[order], np.concatenate([[0.0], np.cumsum(states[order])]), mesh.n_points)

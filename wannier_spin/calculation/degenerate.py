@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.bloch import matrices_at
+from wannier_spin.calculation.energies import energies_by_all
 from wannier_spin.continuum import Model
 from wannier_spin.integrals.channels import NOISE
 from wannier_spin.integrals.sums import NEAR_FERMI
+from wannier_spin.integration.parallel import SERIAL, Communicator
+from wannier_spin.integration.shared import from_first
 from wannier_spin.occupation import Occupation
 from wannier_spin.results import ResponseTensor
 
@@ -27,7 +29,6 @@ MEANT = 1e-5  # eV: no Wannier function is as good as that, and files have 1e-6;
 MOVED = 0.01  # of a response on a mesh: less is below other errors
 POINTS = (300, 1000)  # k at which bands are sampled: a twentieth of the points of a calculation, within these
 NEAREST = 50  # states that are looked at, if fewer are within a few kT of mu
-BATCH = 100
 GENERIC = np.array([0.8191725133961645, 0.6710436067037893, 0.5497004779019703])  # powers of 1/1.2207...: multiples fill the cell
 
 
@@ -73,16 +74,21 @@ def merged_pairs(
     degeneracy_tolerance: float,
     pairs_by_symmetry: bool,
     evaluations: int,
+    comm: Communicator = SERIAL,
 ) -> Merged:
     """Sample the bands.
 
     degeneracy_tolerance : eV. pairs_by_symmetry : whether inversion with time reversal makes pairs of all bands.
-    evaluations : k-points of the calculation, of which this takes a small part.
+    evaluations : k-points of the calculation, of which this takes a small part. As rank 0 finds it: what follows is done by all
+    ranks or by none.
     """
     few = int(np.clip(evaluations // 20, *POINTS))
     k, weights = model.spread_over(_generic(few))
-    pieces = np.array_split(k, -(-few // BATCH))
-    energies = np.concatenate([np.linalg.eigvalsh(matrices_at(model, piece).hamiltonian) for piece in pieces])
+    energies = energies_by_all(model, k, comm)
+    return from_first(comm, lambda: _merged(energies, weights, occupation, degeneracy_tolerance, pairs_by_symmetry))
+
+
+def _merged(energies: Real, weights: Real, occupation: Occupation, degeneracy_tolerance: float, pairs_by_symmetry: bool) -> Merged:
     near, reach = _at_fermi_level(energies, occupation)
     exact = ROUNDING * float(np.abs(energies[near.any(axis=1)]).max(initial=0.0))
     gaps = np.diff(energies, axis=1)

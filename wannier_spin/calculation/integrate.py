@@ -25,7 +25,6 @@ from wannier_spin.integrals.meshes import OnMeshes
 from wannier_spin.integrals.regions import region_integrands
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.integration.parallel import Communicator
-from wannier_spin.integration.shared import from_first
 from wannier_spin.prepared import Prepared
 from wannier_spin.request import Request
 from wannier_spin.results import ResponseTensor
@@ -118,13 +117,8 @@ def _judged(task: Task, sums: Sums, algorithm: Algorithm, execution: Execution) 
 
 
 def _merged(task: Task, sums: Sums, comm: Communicator) -> Merged:
-    """As rank 0 finds it: what follows is done by all ranks or by none."""
     prepared, paired = task.prepared, task.group is not None and task.group.group.has_pt
-
-    def sampled() -> Merged:
-        return merged_pairs(prepared.model, prepared.occupation, prepared.degeneracy_tolerance, paired, sums.evaluations)
-
-    return from_first(comm, sampled)
+    return merged_pairs(prepared.model, prepared.occupation, prepared.degeneracy_tolerance, paired, sums.evaluations, comm)
 
 
 def _control(control: Control, number: int) -> Control:

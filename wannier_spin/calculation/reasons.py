@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.arrays import slices
 from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.channels import Tolerance, whole
 from wannier_spin.integrals.denser import alike
@@ -79,7 +80,7 @@ class _NearGaps:
         k = np.argwhere(used) / np.array(mesh.points)
         axes = mesh_axes(mesh.spacings(model.lattice), [])
         found = []
-        for part in np.array_split(k, max(len(k) // 64, 1)):
+        for part in (k[some] for some in slices(len(k), model.n_bands, 64)):
             gaps = NearestGaps.of(geometry_at(integral, part), axes)
             p, n = np.nonzero(((gaps.where**2).sum(axis=-1) < CLOSEST**2) & np.isfinite(gaps.now))
             found.append((part[p], n, gaps.least[p, n], gaps.energy[p, n], gaps.margin[p, n]))
