@@ -343,6 +343,10 @@ def test_growth() -> None:
     assert 1 < growth_for(4.0, 2.0, 2.0) < growth_for(4.0, 4.0, 2.0)
     assert 0.6 < growth_for(1.05, 1.05, 2.0) < growth_for(1.1, 1.1, 2.0) < 1 < growth_for(1.1, 1.1, 2.0) * 1.3
     assert growth_for(0.3, 0.3, 2.0) == 1.0
+    coarser = [growth_for(1.05, 1.05, 2.0, lasting) for lasting in (0.0, 0.3, 0.6, 0.8)]
+    assert all(a < b for a, b in zip(coarser, coarser[1:], strict=False))
+    assert coarser[0] < 1 < coarser[-1]
+    assert growth_for(1.05, 1.05, 2.0, 1.0) == GROWTH[0]
     assert growth_for(np.inf, np.inf, 2.0) == np.inf
 
 

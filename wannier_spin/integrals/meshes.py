@@ -30,7 +30,7 @@ from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.checkpoint import Checkpoint
 from wannier_spin.integrals.cut import Cut
 from wannier_spin.integrals.cutting import Cutting
-from wannier_spin.integrals.denser import LEAST, first_mesh, length_of, mesh_of, next_mesh
+from wannier_spin.integrals.denser import GROWTH, LEAST, first_mesh, length_of, mesh_of, next_mesh
 from wannier_spin.integrals.mesh import OnMesh, Summed
 from wannier_spin.integrals.stages import Reached, Stage
 from wannier_spin.integrals.standing import Pair, Standing, floored, needed, standing, with_all_seen
@@ -151,7 +151,7 @@ class _Run:
         if excess <= 1 and len(reached.stages) > 1:
             return None
         power = _power(self.integral, reached.stages)
-        growth = growth_for(self._own(reached), excess, power)
+        growth = growth_for(self._own(reached), excess, power, self._lasting(reached))
         mesh = next_mesh(self.integral, _meshes(reached), growth)
         whole, left = self._points(last.evaluations, growth), self._left(reached)
         worth = _worth(whole, left)
@@ -221,6 +221,14 @@ class _Run:
         """The same of the last mesh alone."""
         assert reached.sums is not None
         return _rounded(self._standing(reached, reached.sums).excess(_both(reached.stages)).max(initial=0.0))
+
+    def _lasting(self, reached: Reached) -> float:
+        """The same of what hides from the densest mesh, and of spots: a coarser mesh does not make it smaller."""
+        sums, shared = self._sums(reached), reached.cut.rows + 1
+        assert sums.rows is not None
+        factors = {name: f[-shared:] for name, f in sums.rows.factors.items()}
+        found = self._standing(reached, replace(sums, rows=replace(sums.rows, sample=sums.rows.sample[-shared:], factors=factors)))
+        return _rounded((found.bars / found.allowed).max(initial=0.0))
 
     def _standing(self, reached: Reached, sums: Sums) -> Standing:
         return standing(self.integral, self.wanted, sums, reached.moved)
@@ -367,8 +375,14 @@ def _power(integral: Integral, stages: Sequence[Stage]) -> float:
     return float(np.clip(slowest / np.log(ratio), *POWERS))
 
 
-def growth_for(own: float, excess: float, power: float) -> float:
+def growth_for(own: float, excess: float, power: float, lasting: float = 0.0) -> float:
     """Of the length, for a mesh with which the mean is within the tolerance. own, excess : tolerances of the last mesh, and of the
-    mean so far.
+    mean so far; lasting : of what only a denser mesh makes smaller.
     """
-    return 1.0 if excess <= AIM else float((own / needed(excess, AIM)) ** (1 / power))
+    growth = 1.0 if excess <= AIM else float((own / needed(excess, AIM)) ** (1 / power))
+    if growth >= 1:
+        return growth
+    if lasting >= AIM:
+        return GROWTH[0]
+    rest, aim = (float(np.sqrt(x**2 - lasting**2)) for x in (excess, AIM))
+    return float((own / needed(rest, aim)) ** (1 / power))

@@ -20,7 +20,7 @@ splitting = 1e3 * np.ptp(pairs, axis=1).max()
 print(f"splitting of the pairs: {splitting:.1g} meV; blocks of two bands: {geometry.group.max() + 1}")
 
 every = [name for name in ws.responses.names() if not ws.responses.get(name).dynamic]
-# The mesh is for symmetry only. Numbers take more: within tolerance=0.1 at 300 K spin_hall 3,200 k-points.
+# The mesh is for symmetry only. Numbers take more: within tolerance=0.1 at 300 K spin_hall 5,300 k-points.
 settings = {"grid": (4, 4, 4), "mu": 16.5032, "temperature": 600, "tau": 10, "units": "SI"}
 result = ws.compute(model, every, symmetry=structure, **settings)
 for name, form in result.provenance["symmetry"]["independent"].items():
