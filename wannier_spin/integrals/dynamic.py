@@ -29,6 +29,7 @@ from wannier_spin.responses.vertices import Vertices
 Complex = NDArray[np.complex128]
 Integers = NDArray[np.int64]
 COMPILED_FROM = 2**17  # numbers: machine code is loaded in 0.7 s
+MANY_BANDS = 16  # from so many on numpy's sums over bands count by their length
 ROUNDING = 1e-14  # of coefficients of order one
 Pairs = tuple[Complex, Complex, int, Integers, Integers, Integers, Real]  # v, X, first_n, ends, n, m, kernels: see `_add_terms`
 Rows = tuple[Integers, Integers, Integers, tuple[Integers, Integers, Integers, Real]]  # starts, imaginary, ends, runs
@@ -133,8 +134,8 @@ def _target_runs(source: Integers, place: Integers, step: int, sign: Real) -> Ta
 
 
 def worth_while(points: tuple[int, ...], channels: int) -> bool:
-    """Whether machine code is, for so many densities at (k, n)."""
-    return math.prod(points) * channels >= COMPILED_FROM
+    """Whether machine code is, for so many densities at (k, n): each takes a sum over n bands."""
+    return math.prod(points) * max(points[1] / MANY_BANDS, 1) * channels >= COMPILED_FROM
 
 
 def dynamic_densities(chosen: Sequence[tuple[DynamicBlock, BandPairs]], frequencies: Sequence[complex]) -> Real:
