@@ -187,11 +187,18 @@ def machine() -> dict[str, str]:
 
 
 def keep(found: Sequence[dict[str, Any]], postw90: float | None) -> None:
-    """Write rows beside those of other models and rows that are there, in the order of the tables."""
+    """Write rows beside those of other models and rows that are there, in the order of the tables.
+
+    What was measured of wannierberri stays, in units of `eigh`, where only ours was measured again.
+    """
     models, names = list(SUBJECTS), [row.name for row in ROWS]
-    others = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
-    rows = [row for row in others if (row["model"], row["row"]) not in {(one["model"], one["row"]) for one in found}]
-    ordered = sorted([*rows, *found], key=lambda row: (models.index(row["model"]), names.index(row["row"])))
+    before = {(row["model"], row["row"]): row for row in (json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else [])}
+    now = {(row["model"], row["row"]): row for row in found}
+    for key, row in now.items():
+        if row["theirs"] is None and key in before:  # measured alone
+            row["theirs"] = before[key]["theirs"]
+    rows = {**before, **now}.values()
+    ordered = sorted(rows, key=lambda row: (models.index(row["model"]), names.index(row["row"])))
     kept = {"machine": machine(), "rows": ordered, "postw90": postw90}
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
 
@@ -202,7 +209,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--models", nargs="+", choices=tuple(SUBJECTS), default=list(SUBJECTS))
     parser.add_argument("--rows", nargs="+", default=[], metavar="WORD")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--alone", action="store_true", help="without wannierberri")
+    parser.add_argument("--alone", action="store_true", help="without wannierberri, of which stays what was measured before")
     parser.add_argument("--keep", action="store_true")
     asked = parser.parse_args(arguments)
     postw90 = seconds_per_point() if asked.keep else None
