@@ -1,14 +1,17 @@
 """Decisions of readers that hang on one file beside another, or on one number."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hoppings import hr_lines, random_hoppings, write_seed
 
+import wannier_spin as ws
 from wannier_spin.errors import InputError
 from wannier_spin.readers import read_hr
 from wannier_spin.readers.checkpoint import _points_of
+from wannier_spin.readers.collinear import _both_sources, join_channels
 from wannier_spin.readers.spinors import PAULI, violation
 
 
@@ -52,3 +55,22 @@ def test_a_file_that_begins_with_another_number_of_functions(tmp_path: Path) -> 
     (tmp_path / "x_r.dat").write_text("\n".join(["head", "3", "9", *rows]) + "\n")
     with pytest.raises(InputError, match="begins with 3, expected 2, the number of Wannier functions"):
         read_hr(tmp_path / "x")
+
+
+def test_channels_have_a_position_together_or_not_at_all() -> None:
+    up = replace(ws.models.random_model(n=2), spin_R=None)
+    assert up.position_R is not None and np.abs(up.position_R).max() > 0.01
+    joined = join_channels(up, up)
+    assert joined.position_R is not None
+    for own in (slice(0, 2), slice(2, 4)):
+        np.testing.assert_allclose(joined.position_R[:, own, own], up.position_R, atol=1e-12)
+    bare = replace(up, position_R=None)
+    assert join_channels(bare, bare).position_R is None
+
+
+def test_what_channels_say_alike_is_kept() -> None:
+    """Of both: neither the way in nor the spin, which are those of one of them."""
+    up, down = ({"mesh": "4 4 1", "ws_distance": "none", "route": "tb", "spin": "channel", "a": a} for a in ("1", "2"))
+    model = ws.models.random_model(n=2)
+    found = _both_sources(replace(model, source=up), replace(model, source=down))
+    assert found == {"mesh": "4 4 1", "ws_distance": "none"}
