@@ -226,6 +226,32 @@ def test_coordinates_of_light(monkeypatch, symmetric):
         assert np.abs(halves.expand(every @ block_diag(halves.sea, halves.surface)) - every).max() < 1e-13 * np.abs(every).max()
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("name", ["weyl 42'2'", "zincblende -43m1'"])
+def test_coordinates_of_tensors_of_different_rank(monkeypatch, name, number):
+    """Currents and densities together: a group leaves another number of each at every frequency."""
+    monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)
+    model, structure = symmetric_models()[name][:2]
+    names = tuple(
+        f"{of}_spin_{what}" for of in ("displacement", "ac", "shift", "injection") for what in ("current", "magnetization")
+    )
+    plan = Plan(tuple(RESPONSES_OF_THE_PAPER[name] for name in names), "spin", (0.3 + 0.1j, 2.0 + 0.2j, 0.7 + 0.3j)[:number])
+    group = magnetic_group(structure).point_operations
+    found = make_channels(plan, "adiabatic", dict.fromkeys(names, 1.0), 3.0, group, None, True)
+    g = plan.geometry(plan.bloch_sum(model).at_points(np.array([[0.1, 0.23, 0], [0.4, 0.2, 0.3]])), 1e-4)
+    window = (-np.inf, np.inf)
+    sea, surface = plan.densities(BandPairs(g, plan.observables, window))
+    assert surface.shape[-1] == 0
+    expected = sea @ found.sea
+    ours, _ = found.densities(g, window)
+    allowed = [(block, own) for block, place in plan.places.items() if (own := np.abs(found.sea[place]).max(axis=0) > 0).any()]
+    assert len(allowed) >= 4
+    for block, own in allowed:
+        scale = np.abs(expected[..., own]).max()
+        assert scale > 1e-4, block
+        assert np.abs(ours - expected)[..., own].max() < 1e-12 * scale, block
+
+
 @dataclass(frozen=True)
 class Computed:
     """In place of a selection."""

@@ -40,22 +40,23 @@ Targets = tuple[Integers, Integers, Integers, Integers, Real]  # source, place, 
 class Outputs:
     """What is made of a block: real, imaginary (t, fields * o), rows over N, with Re K and with Im K.
 
-    place : (t,) where each one stands among the densities at the first frequency, and how far it is from one to the next: step.
+    place, step : (t,) where each one stands among the densities at the first frequency, and how far it is from one to the next.
+    Tensors of different rank, of one block, have different steps.
     """
 
     real: Real
     imaginary: Real
     place: Integers
-    step: int
+    step: Integers
 
     @classmethod
     def all_of(cls, block: DynamicBlock, n_components: int, start: int) -> Outputs:
         """All components, (part, fields, o), from `start` on."""
         real, imaginary = (np.asarray(np.kron(X, np.eye(n_components)), float) for X in _parts(block))
-        return cls(real, imaginary, start + np.arange(len(real)), len(real))
+        return cls(real, imaginary, start + np.arange(len(real)), np.full(len(real), len(real)))
 
     @classmethod
-    def coordinates(cls, block: DynamicBlock, columns: Real, place: Integers, step: int) -> Outputs:
+    def coordinates(cls, block: DynamicBlock, columns: Real, place: Integers, step: Integers) -> Outputs:
         """In columns (part * fields, o, t)."""
         found = (np.einsum("pot,pf->tfo", columns, X).reshape(columns.shape[2], -1) for X in _parts(block))
         real, imaginary = (np.where(np.abs(X) < ROUNDING, 0.0, X) for X in found)
@@ -94,7 +95,7 @@ class Terms:
                 sign = np.sign(rows[used, (rows[used] != 0).argmax(axis=1)])
                 unique, source = _distinct(rows[used] * sign[:, None])
                 runs.append(_runs(unique, starts[-1]))
-                targets.append(_target_runs(starts[-1] + source, out.place[used], out.step, sign))
+                targets.append(_target_runs(starts[-1] + source, out.place[used], out.step[used], sign))
                 starts.append(starts[-1] + len(unique))
                 ends.append(ends[-1] + len(runs[-1][0]))
         imaginary = np.repeat([int(block.transitions.imaginary) for block in blocks], 2)
@@ -125,12 +126,13 @@ def _runs(rows: Real, start: int) -> tuple[Integers, Integers, Integers, Real]:
     return row.astype(np.int64), column.astype(np.int64), count.astype(np.int64), values.copy()
 
 
-def _target_runs(source: Integers, place: Integers, step: int, sign: Real) -> Targets:
-    """Outputs whose rows and places follow one another, and whose signs are alike, together."""
-    new = np.concatenate([[True], (np.diff(source) != 1) | (np.diff(place) != 1) | (np.diff(sign) != 0)])[: len(source)]
+def _target_runs(source: Integers, place: Integers, step: Integers, sign: Real) -> Targets:
+    """Outputs whose rows and places follow one another, and whose steps and signs are alike, together."""
+    other = (np.diff(source) != 1) | (np.diff(place) != 1) | (np.diff(step) != 0) | (np.diff(sign) != 0)
+    new = np.concatenate([[True], other])[: len(source)]
     first = np.flatnonzero(new)
     length = np.diff(np.append(first, len(source)))
-    return source[first], place[first], length, np.full(len(first), step), sign[first]
+    return source[first], place[first], length, step[first], sign[first]
 
 
 def worth_while(points: tuple[int, ...], channels: int) -> bool:

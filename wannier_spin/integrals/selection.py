@@ -142,8 +142,7 @@ class Selection:
                 chosen = np.flatnonzero([one in found for one in self.plan.observables for _ in range(one.n_components)])
                 own = columns[self.plan.places[name]].reshape(len(self.plan.frequencies), -1, o, columns.shape[1])
                 places = [np.flatnonzero(np.abs(X).max(axis=(0, 1))) for X in own[:2]]
-                step = int(places[-1][0] - places[0][0])
-                outputs = Outputs.coordinates(block, own[0][:, chosen][..., places[0]], places[0], step)
+                outputs = Outputs.coordinates(block, own[0][:, chosen][..., places[0]], places[0], places[-1] - places[0])
                 alike.setdefault((block.transitions.matrix, found), []).append((block, outputs))
         if not alike:
             return None
