@@ -200,8 +200,9 @@ class Occupation:
         if energies.size * self.n_points < COMPILED_FROM or not self.kT.min() > 0:
             return self.fermi(energies.ravel()).reshape(self.n_points, *energies.shape).swapaxes(0, 1)
         result = np.empty((len(energies), *self.shape, energies.shape[1]))
-        order = np.argsort(self.mu, kind="stable")
-        compiled(_fill_fermi)(result, np.ascontiguousarray(energies), self.mu[order], order, self.kT)
+        levels = self.points[0][:: len(self.kT)]
+        order = np.argsort(levels, kind="stable")
+        compiled(_fill_fermi)(result, np.ascontiguousarray(energies), levels[order], order, self.kT)
         return result.reshape(len(energies), self.n_points, -1)
 
     def sums(self, energies: Real, sea: Real, surface: Real) -> Real:

@@ -28,7 +28,7 @@ from wannier_spin.integrals.channels import Channels, combinations, has_polariza
 from wannier_spin.integrals.fermi_points import FermiPoints
 from wannier_spin.integrals.hidden import Beside, NearestGaps, mesh_axes, mesh_margin
 from wannier_spin.integrals.plan import Plan
-from wannier_spin.integrals.slopes import Slopes
+from wannier_spin.integrals.slopes import Slopes, step_of
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.adaptive import DOUBT
 from wannier_spin.integration.decay import NEIGHBOURS, about, at_shortest, expected, mixed, unknown
@@ -111,7 +111,7 @@ class Bars:
             return None
         spacings = mesh.spacings(model.lattice)
         axes = mesh_axes(spacings, [op.rotation for op in judged.operations])
-        found_for = (found, spacings, axes, mesh.n_points, _step(model, axes), plan, judged)
+        found_for = (found, spacings, axes, mesh.n_points, step_of(model, axes), plan, judged)
         most = max(AFFORDABLE * model.n_bands**2 // max(plan.n_channels, 1), LEAST_SAMPLE)
         if scan.n_points <= most:
             return cls(*found_for, subset(scan, scan.n_points, scan.shape[1]), None, invariant)
@@ -127,7 +127,7 @@ class Bars:
         """
         own = self.sample.occupation
         coldest, hottest = (AUXILIARY * float(kT) for kT in (own.kT.min(), own.kT.max()))
-        if len(own.mu) < ENOUGH:
+        if own.shape[0] < ENOUGH:
             return own.longer(ENOUGH, LEAST_SCAN if coldest >= self.step else LEAST_COLD, max(hottest, self.step))
         low, high = own.span
         return own.wider(LEAST_COLD // 2, self.step) if high - low + coldest < self.step else own
@@ -144,7 +144,7 @@ class Bars:
 
     @cached_property
     def whole(self) -> NDArray[np.int64] | None:
-        """Of every point of the scan which one of the sample it is; None where not all of them are."""
+        """Of every point of the scan which one of the sample it is: (w,); None where not all of them are."""
         return self.sample.standing_for if self.sample.occupation.n_points == self.sample.scan.n_points else None
 
     @property
@@ -393,14 +393,3 @@ def _size(components: Real, factors: Real) -> Real:
 def _ratio(numbers: Real, others: Real) -> Real:
     """One where there is nothing to compare with."""
     return np.divide(numbers, others, out=np.ones_like(numbers), where=others > 0)
-
-
-def _step(model: TightBindingModel, axes: Real) -> float:
-    """What an energy changes by along an axis, root mean square over bands, the zone and the axes, eV. axes : rows, Cartesian, 1/A.
-
-    With the matrix elements between bands, which make it larger: dH/dk of the Fourier sum over R.
-    """
-    squares = ((model.R_vectors @ model.lattice @ axes.T) ** 2).sum(axis=1)
-    several = max(int(np.linalg.matrix_rank(axes)), 1)
-    weights = (np.abs(model.hamiltonian_R) ** 2).sum(axis=(1, 2)) / model.n_bands
-    return float(np.sqrt(squares @ weights / several))

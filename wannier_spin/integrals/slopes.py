@@ -12,6 +12,7 @@ from wannier_spin.arrays import rows
 from wannier_spin.compiled import compiled
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.nearest import COMPILED_FROM, slope
+from wannier_spin.model import TightBindingModel
 
 Real = NDArray[np.float64]
 
@@ -41,3 +42,15 @@ class Slopes:
         squares = (np.abs(changes) ** 2).sum(axis=(1, 2))
         of_states = np.asarray(np.bincount(k * shape[1] + n, squares, math.prod(shape)), float).reshape(shape)
         return cls(mean, np.asarray(np.sqrt(geometry.group_mean(of_states)) / 2))
+
+
+def step_of(model: TightBindingModel, axes: Real) -> float:
+    """What an energy changes by along an axis, root mean square over bands, the zone and the axes, eV.
+
+    axes : (i, a) d k/d x_i, Cartesian, 1/angstrom. With the matrix elements between bands, which make it larger: dH/dk of the
+    Fourier sum over R.
+    """
+    squares = ((model.R_vectors @ model.lattice @ axes.T) ** 2).sum(axis=1)
+    several = max(int(np.linalg.matrix_rank(axes)), 1)
+    weights = (np.abs(model.hamiltonian_R) ** 2).sum(axis=(1, 2)) / model.n_bands
+    return float(np.sqrt(squares @ weights / several))
