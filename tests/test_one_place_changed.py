@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from damages import outcomes, summary
+from inputs import WHOLE
 from stored import check
 
 import wannier_spin as ws
@@ -22,24 +23,7 @@ from wannier_spin.prepared import prepare
 from wannier_spin.request import Request
 
 SHEET = ws.models.rashba_exchange()
-MESH = """seedname = "sheet.h5"
-responses = ["edelstein", "spin_hall"]
-mu = { from = -0.5, to = 0.5, points = 3 }
-fermi_energy = 0.2
-temperature = [300, 1000]
-tau = [10, 20]
-omega = [0.1]
-broadening = 0.05
-units = "SI"
-channel = "spin"
-form = "full"
-relaxation = "adiabatic"
-blocks = ["L1surf"]
-sites = { A = [1], B = [2] }
-grid = { points = [6, 6, 1], shift = [0.0, 0.5, 0.0] }
-numerics = { degeneracy_tolerance = 1e-4, degeneracy_check = true, memory = 0.5 }
-model = { thickness = 3.0, vacuum = "c" }
-"""
+MESH = WHOLE.lstrip().replace("thickness = 3.0 }", 'thickness = 3.0, vacuum = "c" }')
 TOLERANCE = """responses = "spin_hall"
 carriers = { values = [1.0, 2.0], unit = "cm-2", electrons = 2 }
 gap_broadening = 0.1

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -138,7 +139,7 @@ class Occupation:
         x, share, density = box_means(self.distances(energies), kT, spread, fermi_integrals)
         return np.where(x > 0, 1 - share, share), density
 
-    def along_mu(self, function: Callable[[Real], Real]) -> Real:
+    def along_mu(self, function: Callable[[Real], NDArray[Element]]) -> NDArray[Element]:
         """A function (...) of the values of mu (m,)."""
         return function(self.mu)
 
@@ -200,9 +201,8 @@ class Occupation:
         if energies.size * self.n_points < COMPILED_FROM or not self.kT.min() > 0:
             return self.fermi(energies.ravel()).reshape(self.n_points, *energies.shape).swapaxes(0, 1)
         result = np.empty((len(energies), *self.shape, energies.shape[1]))
-        levels = self.points[0][:: len(self.kT)]
-        order = np.argsort(levels, kind="stable")
-        compiled(_fill_fermi)(result, np.ascontiguousarray(energies), levels[order], order, self.kT)
+        levels, order = self.along_mu(np.sort), self.along_mu(partial(np.argsort, kind="stable"))
+        compiled(_fill_fermi)(result, np.ascontiguousarray(energies), levels, order, self.kT)
         return result.reshape(len(energies), self.n_points, -1)
 
     def sums(self, energies: Real, sea: Real, surface: Real) -> Real:
