@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from damages import outcomes, summary
-from inputs import WHOLE
 from stored import check
+from whole_input import WHOLE
 
 import wannier_spin as ws
 from wannier_spin.calculation.integrate import algorithm_of

@@ -9,7 +9,7 @@ import pytest
 from bounded import bounded, says_memory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from inputs import WHOLE
+from whole_input import WHOLE
 
 import wannier_spin as ws
 from wannier_spin.calculation.integrate import algorithm_of

@@ -12,7 +12,7 @@ pytest.importorskip("wannierberri")
 
 @pytest.fixture
 def measure():
-    with scripts("benchmarks", "measure", "rows", "subjects", "postw90") as script:
+    with scripts("benchmarks") as script:
         yield script("measure")
 
 

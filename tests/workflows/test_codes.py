@@ -9,7 +9,7 @@ from scripts import scripts
 
 @pytest.fixture
 def workflow():
-    with scripts("verification", "codes") as script:
+    with scripts("verification") as script:
         yield script("codes")
 
 

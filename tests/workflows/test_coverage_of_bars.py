@@ -11,7 +11,7 @@ import wannier_spin as ws
 
 @pytest.fixture
 def workflow():
-    with scripts("verification", "coverage_of_bars", "hold_outs") as script:
+    with scripts("verification") as script:
         yield script("coverage_of_bars")
 
 

@@ -24,7 +24,7 @@ MODULES = ("materials", "inputs", "psp8", "programs", "run")
 @pytest.fixture(scope="module")
 def dft():
     """The modules of the workflow by name."""
-    with scripts("dft", *MODULES) as script:
+    with scripts("dft") as script:
         yield {name: script(name) for name in MODULES}
 
 

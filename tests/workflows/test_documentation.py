@@ -32,7 +32,7 @@ BLOCK = re.compile(r"(<!-- not run: .+ -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILI
 @pytest.fixture(scope="module")
 def documentation():
     """Import a script of the folder by its name."""
-    with scripts("documentation", "generate", "validate", "build") as script:
+    with scripts("documentation") as script:
         yield script
 
 

@@ -20,7 +20,7 @@ NONE = np.zeros(3)
 @pytest.fixture(scope="module")
 def gpaw():
     """The scripts by name."""
-    with scripts("dft", *NAMES) as script:
+    with scripts("dft") as script:
         yield {name: script(name) for name in NAMES}
 
 

@@ -32,7 +32,7 @@ class Box:
 
 @pytest.fixture(scope="module")
 def tools():
-    with scripts("verification", "mutants", "fates", "mutate") as load:
+    with scripts("verification") as load:
         yield {name: load(name) for name in ("mutants", "fates", "mutate")}
 
 

@@ -9,7 +9,7 @@ from scripts import scripts
 
 @pytest.fixture
 def verify():
-    with scripts("verification", "verify") as script:
+    with scripts("verification") as script:
         yield script("verify")
 
 
