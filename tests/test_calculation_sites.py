@@ -82,6 +82,7 @@ def test_functions_on_bonds_are_refused(away, allowed):
     ("sites", "message"),
     [
         ("bonds", "sites = 'bonds', expected 'atoms', or names"),
+        ({}, "sites = {} names no site; leave it out"),
         (["Mn1"], "expected 'atoms', or names"),
         ({"A": []}, "site 'A' has no Wannier function"),
         ({"A": [0, 0]}, "site 'A' has a Wannier function twice"),

@@ -285,6 +285,17 @@ def test_what_is_no_model(model: Any, message: str) -> None:
         assert re.search(pattern, str(refused.value)), refused.value
 
 
+@pytest.mark.parametrize(("name", "given"), [("progress", True), ("progress", 1), ("comm", 4), ("comm", "world")])
+def test_what_is_no_progress_and_no_communicator(name: str, given: Any) -> None:
+    how: Any = {name: given}
+    for call in (
+        lambda: ws.compute(SHEET, "spin_hall", grid=(4, 4, 1), **POINT, **how),
+        lambda: ws.decompose(SHEET, "spin_hall", "xy;z", grid=(4, 4, 1), **POINT, **how),
+    ):
+        with pytest.raises(ws.InputError, match=f"^{name} = {given!r}, expected a "):
+            call()
+
+
 def test_a_request_for_a_point_is_for_one() -> None:
     path = ws.k_path(SHEET, "G 0 0 0; X 1/2 0 0", 4)
     for several in ({"mu": [0.1, 0.2]}, {"temperature": [1, 2]}, {"tau": [1, 2]}):

@@ -91,6 +91,8 @@ def resolved_sites(given: SitesLike | None, model: Model, structure: Structure |
         return atomic_sites(*_crystal(model, structure))
     if isinstance(given, str) or not isinstance(given, Mapping | Sites):
         raise InputError(f"sites = {given!r}, expected 'atoms', or names with lists of Wannier functions or of atoms")
+    if isinstance(given, Mapping) and not given:
+        raise InputError("sites = {} names no site; leave it out for responses of the whole cell")
     sites = given if isinstance(given, Sites) else _listed(given, model, structure)
     for name, functions in sites.functions.items():
         if not 0 <= min(functions) <= max(functions) < model.n_bands:

@@ -23,9 +23,9 @@ from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.mesh import LEAST_BATCHES, check_directions
-from wannier_spin.integrals.sums import Progress, batch_size
+from wannier_spin.integrals.sums import Progress, batch_size, check_progress
 from wannier_spin.integration.grid import Batch, Mesh, Partial, mean_over_mesh
-from wannier_spin.integration.parallel import SERIAL, Communicator, one_blas_thread
+from wannier_spin.integration.parallel import Communicator, communicator, one_blas_thread
 from wannier_spin.model import TightBindingModel
 from wannier_spin.request import Request, taking_request
 
@@ -80,6 +80,8 @@ def decompose(
     ------
     InputError : unknown names, impossible requests, no edges or edges that do not ascend.
     """
+    comm = communicator(comm)
+    check_progress(progress)
     point = point_of(model, response, component, **asked)
     prepared, request = point.prepared, point.prepared.request
     if request.grid is None:
@@ -96,7 +98,7 @@ def decompose(
     oriented = mesh.transposed(point.source.axes)
     largest = min(batch_size(point.source, prepared.plan, prepared.occupation, request.memory), -(-mesh.n_points // LEAST_BATCHES))
     with one_blas_thread():
-        mean = mean_over_mesh(oriented, integrand, largest, comm or SERIAL, progress)
+        mean = mean_over_mesh(oriented, integrand, largest, comm, progress)
     total, *values = point.values(mean.fine)
     coarse = mean.fine * np.nan if mean.coarse is None else mean.coarse
     error = np.abs(point.values(mean.fine - coarse))[1:]

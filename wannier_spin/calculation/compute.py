@@ -15,8 +15,8 @@ from wannier_spin.calculation.integrate import Task, algorithm_of, carry_out
 from wannier_spin.continuum import Model
 from wannier_spin.errors import AccuracyWarning
 from wannier_spin.integrals.algorithm import Control, Execution
-from wannier_spin.integrals.sums import Progress
-from wannier_spin.integration.parallel import SERIAL, Communicator, one_blas_thread
+from wannier_spin.integrals.sums import Progress, check_progress
+from wannier_spin.integration.parallel import Communicator, communicator, one_blas_thread
 from wannier_spin.keywords import Keywords
 from wannier_spin.pages import keep_freed_pages
 from wannier_spin.prepared import check_is_model, prepare
@@ -52,8 +52,9 @@ def compute(
     ------
     InputError : unknown names, impossible requests, no model. Interrupted : told to stop. Warns with AccuracyWarning.
     """
-    start, comm = time.monotonic(), comm or SERIAL
+    start, comm = time.monotonic(), communicator(comm)
     check_is_model(model)
+    check_progress(progress)
     request = responses.with_(**asked) if isinstance(responses, Request) else Request(responses, **asked)
     if request.carriers is not None:
         at_mu = functools.partial(compute, model, comm=comm, progress=progress, control=control)

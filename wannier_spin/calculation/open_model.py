@@ -32,7 +32,7 @@ from wannier_spin.config import (
 )
 from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.errors import InputError
-from wannier_spin.integration.parallel import SERIAL, Communicator
+from wannier_spin.integration.parallel import Communicator, communicator
 from wannier_spin.integration.shared import from_first
 from wannier_spin.keywords import HowRead
 from wannier_spin.model import Structure, TightBindingModel, load_model
@@ -107,7 +107,7 @@ def open_model(path: str | Path | Mapping[str, Any], *, comm: Communicator | Non
 
     Raises InputError: no path, an unknown option, and what readers refuse.
     """
-    return from_first(comm or SERIAL, lambda: open_inputs(path, **options).model)
+    return from_first(communicator(comm), lambda: open_inputs(path, **options).model)
 
 
 def open_inputs(path: str | Path | Mapping[str, Any], **options: Any) -> Inputs:

@@ -16,6 +16,14 @@ from wannier_spin.occupation import Occupation
 
 Real = NDArray[np.float64]
 Progress = Callable[[int, int], None]
+
+
+def check_progress(progress: object) -> None:
+    """Raise InputError for what cannot be called, as True is."""
+    if not callable(progress):
+        raise InputError(f"progress = {progress!r}, expected a function that is called with (done, total)")
+
+
 GIB = 2.0**30
 CACHE = 1.0e8  # bytes: larger batches wait for memory, smaller ones for Python
 FEWER, ENOUGH = 20.0, 343  # trying something out takes this many times fewer points of a mesh, but no fewer than that

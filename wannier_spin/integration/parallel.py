@@ -58,6 +58,15 @@ class Serial:
 SERIAL = Serial()
 
 
+def communicator(given: Communicator | None) -> Communicator:
+    """What was given, or the serial one. Raises InputError: no communicator."""
+    if given is None:
+        return SERIAL
+    if all(hasattr(given, name) for name in ("rank", "size", "allgather", "bcast", "Allreduce")):
+        return given
+    raise InputError(f"comm = {given!r}, expected a communicator of mpi4py (MPI.COMM_WORLD), or none for one process")
+
+
 class RankError(WannierSpinError):
     """A rank failed; all ranks raise this, with what the failing one has to say."""
 
