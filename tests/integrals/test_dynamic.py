@@ -88,3 +88,18 @@ def test_a_mesh_in_coordinates_of_polarizations(monkeypatch, omega) -> None:
         for one, other in ((found[name].values, expected[name].values), (found[name].error, expected[name].error)):
             size = np.abs(other).max()
             assert size > 1e-6 and np.abs(one - other).max() < 1e-11 * size
+
+
+def test_runs_of_targets() -> None:
+    """They say what their outputs say, and none could be longer."""
+    rng = np.random.default_rng(3)
+    for n in (0, 1, 60):
+        source, place, step = (np.cumsum(rng.integers(1, 9, size=n) == 1) + np.arange(n) for _ in range(3))
+        step, sign = np.cumsum(rng.random(n) < 0.1), np.where(np.cumsum(rng.random(n) < 0.1) % 2, -1.0, 1.0)
+        outputs = list(zip(source, place, step, sign, strict=True))
+        runs = list(zip(*dynamic._target_runs(source, place, step, sign), strict=True))
+        told = [(s + i, p + i, w, x) for s, p, length, w, x in runs for i in range(length)]
+        assert told == outputs
+        follows = [b == (a[0] + 1, a[1] + 1, *a[2:]) for a, b in zip(outputs, outputs[1:], strict=False)]
+        assert len(runs) == n - sum(follows)
+        assert n < 60 or 10 < len(runs) < 50

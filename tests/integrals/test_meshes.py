@@ -424,4 +424,5 @@ def test_the_power_is_that_of_the_last_meshes() -> None:
         assert _power(integral, several) == pytest.approx(2.0, rel=1e-9, abs=0)
     assert _power(integral, [stage(10, 1.0), stage(20, 2.0)]) == POWERS[0]
     assert _power(integral, [stage(10, 1.0), stage(20, 1e-9)]) == POWERS[1]
+    assert _power(integral, [stage(10, np.nan, 1.0), stage(20, 1.0, 0.0)]) == POWERS[0]  # nothing to compare
     assert _power(integral, [stage(10, np.nan, 1.0), stage(20, 1.0, 1 / 8)]) == pytest.approx(3.0, rel=1e-9, abs=0)

@@ -150,6 +150,17 @@ def test_scale_does_not_matter():
     assert np.abs(np.array(values) * 4 * np.pi - 1).max() < 1e-9
 
 
+@pytest.mark.parametrize("reach", [0.0, 1.3, 2.5, 5.0])
+def test_panels_of_empty_rays(reach):
+    """Octaves of the scale, to twice the reach, and four times the scale at least; in a disk up to its radius."""
+    edges = Disk(np.inf, 0.5, 4, 4, reach)._edges(np.empty(0))
+    last = max(2.0, 2 * reach)
+    assert last <= edges[-1] < 2 * last
+    assert edges[:3].tolist() == [0.0, 0.25, 0.5]
+    assert np.diff(np.log2(edges[1:])).tolist() == [1.0] * (len(edges) - 2)
+    assert Disk(1.5, 0.5, 4, 4, reach)._edges(np.array([0.7, 1.5, 1.6])).tolist() == [0.0, 0.25, 0.5, 0.7, 1.0, 1.5]
+
+
 # In a calculation
 
 
@@ -179,3 +190,18 @@ def test_grid_and_rays_agree():
     cone = compute(models.massive_dirac(v=1.0, gap=D), "intrinsic_spin_magnetization", grid=(12, 8), mu=mu, temperature=0)
     exact = D / (8 * np.pi * D)
     assert cone["intrinsic_spin_magnetization"].values[0, 0, 0, 1] == pytest.approx(exact, rel=1e-10, abs=0)
+
+
+def test_points_of_both_grids_are_counted(monkeypatch):
+    """Those of the estimate too."""
+    found, nodes = [], Disk.nodes
+
+    def counted(disk, *given):
+        found.append(nodes(disk, *given))
+        return found[-1]
+
+    monkeypatch.setattr(Disk, "nodes", counted)
+    result = compute(models.massive_dirac(), "spin_hall", grid=(4, 8), mu=[0.06, 0.2], temperature=0)
+    points = [len(sea.k) for sea, _ in found]
+    assert len(points) == 4 and len(set(points)) > 1
+    assert result.facts.k_points == sum(points)
