@@ -2,8 +2,7 @@
 
     WANNIER_SPIN_STORE=1 pytest -n 0 tests/readers/test_checks_of_runs.py
 
-stores it anew in tests/reference/checks.json. The run: three orbitals with spin on 4 x 3 x 2 k-points, and one more pair of bands
-above, which the Wannier functions leave out.
+stores it anew in tests/reference/checks.json.
 """
 
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from runs import MESH, PAULI, N, a_run, row_of
 from stored import check, lines_of
 
 import wannier_spin as ws
@@ -20,84 +20,11 @@ from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
 from wannier_spin.readers import Check, check_model
 from wannier_spin.readers.bloch_data import BlochData
-from wannier_spin.readers.checkpoint import Checkpoint
 from wannier_spin.readers.consistency import check_files
 from wannier_spin.readers.quality import total_moment
 from wannier_spin.readers.spin_tests import check_spin_matrices
-from wannier_spin.readers.wannier90_files import Overlaps
-from wannier_spin.readers.win import WinFile
 
-MESH = np.array([4, 3, 2])
-LATTICE = np.diag([2.5, 3.0, 4.0])
-PLACES = np.array([[0.1, 0.2, 0.3], [1.0, -0.4, 0.2], [0.3, 1.1, -0.6]])
-PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
-N = 6
-
-
-def hamiltonian(k: np.ndarray) -> np.ndarray:
-    """(k, 6, 6): random hoppings to neighbours, spin-orbit coupling odd in k, an exchange field; no symmetry of its own."""
-    rng = np.random.default_rng(5)
-    H = np.zeros((len(k), N, N), complex)
-    for step, size in (((0, 0, 0), 1.0), ((1, 0, 0), 0.5), ((0, 1, 0), 0.4), ((0, 0, 1), 0.3)):
-        t = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)) * (step != (0, 0, 0))
-        spin = np.einsum("a,aij->ij", 0.2 * rng.normal(size=3), PAULI)
-        block = size * (np.kron(t, np.eye(2)) + 1j * np.kron(np.eye(3), spin)) * np.exp(2j * np.pi * k @ step)[:, None, None]
-        H += block + block.conj().swapaxes(1, 2)
-    return H + 0.3 * np.kron(np.eye(3), PAULI[2])
-
-
-def a_run() -> BlochData:
-    k = np.indices(MESH).reshape(3, -1).T / MESH
-    rng = np.random.default_rng(8)
-    energies, states = np.linalg.eigh(hamiltonian(k))
-    own = np.einsum("i,kin->kn", [0.3, 0.7, 1.1, 0.9, 1.3, 0.5], states)  # phases that every library has its own of
-    states = states / np.exp(1j * np.angle(own[:, None])) * np.exp(2j * np.pi * rng.random((len(k), 1, N)))
-    steps = np.concatenate([np.eye(3), -np.eye(3)]).astype(int)
-    to = np.array([[_index((p * MESH).round().astype(int) + s) for s in steps] for p in k])
-    G = np.rint(k[:, None] + steps / MESH - k[to]).astype(np.int64)
-    phase = np.exp(-1j * (steps / MESH @ (2 * np.pi * np.linalg.inv(LATTICE).T)) @ np.repeat(PLACES, 2, axis=0).T)  # (b, i)
-    M = np.einsum("kim,bi,kbin->kbmn", states.conj(), phase, states[to])
-    spin = np.einsum("kim,aij,kjn->kmna", states.conj(), np.kron(np.eye(3), PAULI), states)
-    V = np.concatenate([states.conj().swapaxes(1, 2), np.zeros((len(k), 2, N))], axis=1)
-    recorded = np.zeros((len(k), len(steps), N, N), complex)
-    recorded[:] = [np.diag(one) for one in phase]
-    chk = Checkpoint(
-        LATTICE, MESH, k, V, np.repeat(PLACES, 2, axis=0), False, recorded, (), np.ones((len(k), N + 2), bool), np.full(N, 1.5)
-    )
-    win = WinFile(
-        Path("x.win"),
-        {"num_wann": "6", "dis_froz_max": "5.5", "dis_win_max": "9.0"},
-        {"unit_cell_cart": [_row(v) for v in LATTICE]},
-    )
-    above = np.linspace(6, 6.4, len(k))[:, None] + [0, 0.5]
-    paths = {kind: Path(f"x.{kind}") for kind in ("chk", "eig", "mmn", "spn", "win")}
-    return BlochData(
-        chk,
-        np.concatenate([energies, above], axis=1),
-        Overlaps(_two_more(M), to, G),
-        _two_more(spin.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1),
-        win,
-        paths,
-    )
-
-
-def _row(vector: np.ndarray) -> str:
-    return " ".join(f"{x:.8f}" for x in vector)
-
-
-def _index(step: np.ndarray) -> int:
-    return int(np.ravel_multi_index(tuple(step % MESH), tuple(MESH)))
-
-
-def _two_more(blocks: np.ndarray) -> np.ndarray:
-    """(..., n, n) -> (..., n + 2, n + 2): two states that nothing else has a part of."""
-    out = np.zeros((*blocks.shape[:-2], N + 2, N + 2), complex)
-    out[..., :N, :N] = blocks
-    if blocks.shape[1] == 3:
-        out[..., N:, N:] = PAULI
-    else:
-        out[..., [N, N + 1], [N, N + 1]] = 1.0
-    return out
+OTHER = [0, 2, 1, *range(3, 24)]
 
 
 @pytest.fixture(scope="module")
@@ -220,13 +147,14 @@ SPOILED: dict[str, Callable[[BlochData], BlochData]] = {
     "no cell in .win": lambda d: replace(d, win=replace(d.win, blocks={})),
     **{f"lattice + {x}": lambda d, x=x: checkpoint(d, lattice=one(d.checkpoint.lattice, (0, 1), x)) for x in (5e-4, 2e-3)},
     "k-points of .win": lambda d: replace(
-        d, win=replace(d.win, blocks=d.win.blocks | {"kpoints": [_row(k + [1, 0, -2]) for k in d.checkpoint.kpoints]})
+        d, win=replace(d.win, blocks=d.win.blocks | {"kpoints": [row_of(k + [1, 0, -2]) for k in d.checkpoint.kpoints]})
     ),
     "k-points of .win in another order": lambda d: replace(
-        d, win=replace(d.win, blocks=d.win.blocks | {"kpoints": [_row(k) for k in d.checkpoint.kpoints[[0, 2, 1, *range(3, 24)]]]})
+        d,
+        win=replace(d.win, blocks=d.win.blocks | {"kpoints": [row_of(k) for k in d.checkpoint.kpoints[OTHER]]}),
     ),
     "fewer k-points in .win": lambda d: replace(
-        d, win=replace(d.win, blocks=d.win.blocks | {"kpoints": [_row(k) for k in d.checkpoint.kpoints[:20]]})
+        d, win=replace(d.win, blocks=d.win.blocks | {"kpoints": [row_of(k) for k in d.checkpoint.kpoints[:20]]})
     ),
     **{
         f"energies of k-point 4 + {x}": lambda d, x=x: replace(d, energies=d.energies + x * (np.arange(24) == 3)[:, None])

@@ -226,6 +226,9 @@ def test_without_a_group_the_file_has_all_atoms(tmp_path: Path) -> None:
         (RUTILE, "_symmetry_space_group_name_H-M 'F d -3 m'\n", "'F d -3 m', which has two origins"),
         (RUTILE, "_symmetry_space_group_name_H-M 'Q 4'\n", "'Q 4', which is not known"),
         ("O O2- 0.1 0.2 0.3 0", "O O2- 0.31 0.31 0 1", "angstrom apart"),
+        ("Ti Ti4+ 0 0 0 1.0\nO O2- 0.305(1) 0.305(1) 0 .\nO O2- 0.1 0.2 0.3 0\n", "", "lacks a table of atoms"),
+        ("Ti Ti4+ 0 0 0 1.0\nO O2- 0.305(1) 0.305(1) 0 .\n", "", "has no atom"),
+        ("O O2- 0.1 0.2 0.3 0\n", "O O2- 0.1\n", "is no CIF: line"),  # cut off: the line that is named is behind the last
     ],
 )
 def test_what_is_no_crystal_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:

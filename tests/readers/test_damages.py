@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from damages import changes, outcomes
+from damages import changes, marks, outcomes
 from hoppings import HEXAGONAL, hr_lines, random_hoppings, spinful
 from stored import check
 
@@ -412,6 +412,15 @@ def test_one_place_changed(kind: str, tmp_path: Path) -> None:
     for name, text in given.beside:
         (tmp_path / name).write_text(text)
     check("damages.json", kind, outcomes(given.text, tmp_path / given.name, given.read, given.most))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_finer_changes(kind: str, tmp_path: Path) -> None:
+    """Numbers near and far beyond bounds, letters of the other case, lines in another order: a check sum of each outcome."""
+    given = KINDS[kind]
+    for name, text in given.beside:
+        (tmp_path / name).write_text(text)
+    check("marks.json", kind, marks(given.text, tmp_path / given.name, given.read, 20))
 
 
 @pytest.mark.parametrize("ibrav", [0, *KNOWN])

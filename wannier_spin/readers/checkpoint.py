@@ -192,7 +192,7 @@ def _assemble(body: _Body, window: NDArray[np.bool_] | None, n_bands: int, path:
     """V (k, band, n). The files hold u[k, n, i] = U_in; U_opt counts bands from the bottom of the window."""
     U = np.asarray(body.u, np.complex128).swapaxes(1, 2)
     check_finite(U, path, "matrices U", ("k-point", "row", "Wannier function"))
-    if body.u_opt is None or window is None:
+    if window is None:
         if U.shape[1] != n_bands:
             raise InputError(f"'{path}': {U.shape[1]} Wannier functions from {n_bands} bands without disentanglement")
         return U

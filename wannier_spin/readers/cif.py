@@ -118,14 +118,15 @@ def _items(path: Path) -> dict[str, list[str]]:
         document: Any = cif.read_string(text, check_level=0)  # items that stand twice are looked at below
     except Exception as error:  # gemmi raises ValueError, RuntimeError, and what the next release adds
         line = re.match(r"string:(\d+)", str(error))
-        which = f"line {line[1]} cannot be read: '{text.splitlines()[int(line[1]) - 1].strip()[:60]}'" if line else str(error)[:200]
+        found = "".join(text.splitlines()[int(line[1]) - 1 : int(line[1])] if line else []).strip()[:60]
+        which = f"line {line[1]} cannot be read: '{found}'" if line else str(error)[:200]
         raise InputError(f"'{path}' is no CIF: {which}; a value of several words needs quotes") from error
     for block in document:
         items: dict[str, list[str]] = {}
         for item in block:
             if item.pair is not None:
                 _add(items, item.pair[0], [cif.as_string(item.pair[1])], path)
-            elif item.loop is not None:
+            elif item.loop is not None and item.loop.length():  # one without rows says nothing
                 width = len(item.loop.tags)
                 for i, tag in enumerate(item.loop.tags):
                     _add(items, tag, [cif.as_string(value) for value in item.loop.values[i::width]], path)
@@ -252,6 +253,11 @@ def _sites(items: Mapping[str, list[str]], lattice: Real, path: Path) -> list[At
     if any(tag not in items for tag in ("_atom_site_label", *places)):
         raise InputError(f"'{path}' lacks a table of atoms with _atom_site_label and {', '.join(places)}")
     labels = items["_atom_site_label"]
+    other = [
+        tag for tag in (*places, "_atom_site_type_symbol", "_atom_site_occupancy") if len(items.get(tag, labels)) != len(labels)
+    ]
+    if other:
+        raise InputError(f"'{path}' has {len(items[other[0]])} values of {other[0]} and {len(labels)} labels of atoms")
     symbols = items.get("_atom_site_type_symbol", labels)
     positions = _table(items, places, path)
     moments = _moments(items, lattice, path)
@@ -263,6 +269,8 @@ def _sites(items: Mapping[str, list[str]], lattice: Real, path: Path) -> list[At
     there = _occupied(items, labels, path)
     zero = np.zeros(3)
     rows = [row for row, full in zip(zip(labels, symbols, positions, strict=True), there, strict=True) if full]
+    if not rows:
+        raise InputError(f"'{path}' has no atom: by _atom_site_occupancy all places are empty")
     return [AtomSite(*row, moments.get(row[0], zero)) for row in rows]
 
 

@@ -36,7 +36,7 @@ CARDS: tuple[str, ...] = (
 )
 CARDS += ("ATOMIC_FORCES", "ADDITIONAL_K_POINTS", "SOLVENTS", "HUBBARD")
 SMALLEST_CELL = 1e-3  # angstrom^3
-NUMBER = r"[-+]?\d*\.?\d+(?:[eEdD][-+]?\d+)?"
+NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
 QUOTED = r"'[^'\n]*'|\"[^\"\n]*\""
 THREE = rf"\(?\s*({NUMBER})\s+({NUMBER})\s+({NUMBER})\s*\)?"
 

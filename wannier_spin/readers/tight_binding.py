@@ -241,8 +241,6 @@ def _out_of_plane(table: RawTable, mesh: NDArray[np.int64]) -> tuple[RawTable, l
     for axis in np.flatnonzero(mesh == 1):
         b = reciprocal[axis]
         unit = b / np.linalg.norm(b)
-        if np.abs(np.delete(table.lattice, axis, axis=0) @ unit).max() > 1e-6 * np.linalg.norm(table.lattice):
-            continue
         cosine = np.cos(middle @ b)  # the diagonal is the centre itself and is right
         cosine[diagonal, diagonal] = 1.0
         along = position @ unit

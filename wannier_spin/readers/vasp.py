@@ -68,7 +68,7 @@ def outcar_moments(path: Path, n_atoms: int) -> Real:
     if not noncollinear:
         return np.asarray(columns[0])[:, None] * np.array([0.0, 0.0, 1.0])
     angles = re.findall(rf"Euler angles ALPHA=\s*({FLOAT})\s+BETA=\s*({FLOAT})", text)
-    alpha, beta = (float(x) for x in angles[-1]) if angles else (0.0, 0.0)
+    alpha, beta = (_value(x) for x in angles[-1]) if angles else (0.0, 0.0)
     return np.asarray(np.array(columns).T @ _frame(alpha, beta).T)
 
 
@@ -133,8 +133,13 @@ def _expanded(text: str) -> tuple[list[float], str]:
         number = re.fullmatch(rf"(?:(\d{{1,6}})\*)?({FLOAT}|[-+]?\.\d+)", word)
         if number is None:
             return values, " ".join(words[i:])[:40]
-        values += [float(re.sub("[dD]", "e", number[2]))] * int(number[1] or 1)
+        values += [_value(number[2])] * int(number[1] or 1)
     return values, ""
+
+
+def _value(number: str) -> float:
+    """Of a FLOAT, which may have Fortran's exponent."""
+    return float(re.sub("[dD]", "e", number))
 
 
 def _frame(alpha: float, beta: float) -> Real:
