@@ -23,6 +23,7 @@ from wannier_spin.readers.bloch_data import BlochData
 from wannier_spin.readers.consistency import check_files
 from wannier_spin.readers.quality import total_moment
 from wannier_spin.readers.spin_tests import check_spin_matrices
+from wannier_spin.readers.wannier90_files import SpinNeighbours
 
 OTHER = [0, 2, 1, *range(3, 24)]
 
@@ -95,6 +96,13 @@ def both(data: BlochData, factor: float) -> BlochData:
     return checkpoint(overlaps(data, factor * data.overlaps.matrices), overlaps=factor * data.checkpoint.overlaps)
 
 
+def neighbours(data: BlochData, part: Any) -> BlochData:
+    """With .sHu, and a part of .sIu."""
+    whole = np.einsum("kmlc,kbln->kbmnc", data.spin, data.overlaps.matrices)
+    paths = data.paths | {kind: Path(f"x.{kind}") for kind in ("sIu", "sHu")}
+    return replace(data, neighbours=SpinNeighbours(whole[part], whole), paths=paths)
+
+
 def window(data: BlochData) -> np.ndarray:
     inside = np.ones(data.energies.shape, bool)
     inside[:, -1] = False
@@ -161,6 +169,13 @@ SPOILED: dict[str, Callable[[BlochData], BlochData]] = {
         for x in (0.5, 1.5, 4.0)
     },
     "energies x 1.3": lambda d: replace(d, energies=1.3 * d.energies),
+    "energies of 20 k-points": lambda d: replace(d, energies=d.energies[:20]),
+    "spin of 20 k-points": lambda d: replace(d, spin=d.spin[:20]),
+    "overlaps of 5 bands": lambda d: overlaps(d, d.overlaps.matrices[:, :, :5, :5]),
+    ".sIu and .sHu": lambda d: neighbours(d, slice(None)),
+    "fewer k-points in .sIu": lambda d: neighbours(d, np.s_[:20]),
+    "fewer neighbours in .sIu": lambda d: neighbours(d, np.s_[:, :5]),
+    "fewer bands in .sIu": lambda d: neighbours(d, np.s_[:, :, :5, :5]),
     "energies of 5 bands": lambda d: replace(d, energies=d.energies[:, :5]),
     "overlaps of 20 k-points": lambda d: overlaps(d, d.overlaps.matrices[:20]),
     "spin of 5 bands": lambda d: replace(d, spin=d.spin[:, :5, :5]),

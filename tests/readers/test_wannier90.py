@@ -122,41 +122,6 @@ def test_saved_model_is_equal_and_faster(pt: Path, tmp_path: Path) -> None:
 # --- formats ---------------------------------------------------------------------------------------------------
 
 
-def write_formatted_chk(path: Path, unformatted: Path) -> None:
-    """What w90chk2chk.x -export does, record by record."""
-    with FortranRecords(unformatted) as records:
-        lines = [records.next_record("header").decode()]
-
-        def integers(per_line: int) -> NDArray[np.int64]:
-            values = np.asarray(records.array("i4", "integers")).astype(int)
-            lines.extend(" ".join(map(str, row)) for row in values.reshape(-1, per_line))
-            return values
-
-        def reals(per_line: int) -> None:
-            values = np.asarray(records.array("f8", "reals"), float)
-            lines.extend(" ".join(f"{x:.17e}" for x in row) for row in values.reshape(-1, per_line))
-
-        integers(1), integers(1), integers(1)  # bands, excluded, list
-        reals(9), reals(9)
-        integers(1), integers(3)
-        reals(3)
-        integers(1), integers(1)
-        lines.append(records.next_record("stage").decode())
-        if integers(1)[0]:
-            reals(1)
-            integers(1), integers(1)
-            reals(2)
-        reals(2), reals(2)
-        reals(3), reals(1)
-    path.write_text("\n".join(lines) + "\n")
-
-
-def test_formatted_checkpoint(seed_with: SeedWith, tmp_path: Path) -> None:
-    unformatted = seed_with("Pt", ".chk").with_suffix(".chk")
-    write_formatted_chk(tmp_path / "Pt.chk.fmt", unformatted)
-    assert_same_checkpoint(read_chk(unformatted), read_chk(tmp_path / "Pt.chk.fmt"))
-
-
 @pytest.mark.parametrize("material", ["Pt", "GaAs"])
 def test_formatted_checkpoint_of_wannier90(material: str, seed_with: SeedWith) -> None:
     seed = seed_with(material, ".chk", ".chk.fmt")
@@ -169,25 +134,6 @@ def assert_same_checkpoint(binary: Checkpoint, text: Checkpoint) -> None:
     assert (binary.formatted, text.formatted) == (False, True)
     for key in ("lattice", "mesh", "kpoints", "V", "centres"):
         np.testing.assert_allclose(getattr(text, key), getattr(binary, key), atol=1e-14, err_msg=key)
-
-
-def write_formatted_spn(path: Path, unformatted: Path, digits: int) -> None:
-    """What pw2wannier90 writes with spn_formatted = .true., from its unformatted file."""
-    with FortranRecords(unformatted) as records:
-        header = records.next_record("header").decode()
-        n_bands, n_k = (int(x) for x in records.array("i4", "sizes"))
-        values = np.concatenate([np.asarray(records.array("c16", "spin")) for _ in range(n_k)])
-    with path.open("w") as file:
-        file.write(f"{header}\n{n_bands} {n_k}\n")
-        np.savetxt(file, values.view(float).reshape(-1, 2), fmt=f"%26.{digits}e")
-
-
-def test_formatted_spin_matrices(seed_with: SeedWith, tmp_path: Path) -> None:
-    unformatted = seed_with("Pt", ".spn").with_suffix(".spn")
-    write_formatted_spn(tmp_path / "Pt.spn", unformatted, digits=16)
-    expected = read_spn(unformatted)
-    assert np.abs(expected).max() > 0.5
-    np.testing.assert_allclose(read_spn(tmp_path / "Pt.spn"), expected, atol=1e-15)
 
 
 def test_spin_matrices_of_all_bands_have_two_components_each(seed_with: SeedWith) -> None:

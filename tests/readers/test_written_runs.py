@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from damages import mark_of
-from hoppings import hr_lines
+from hoppings import hr_lines, random_hoppings, spinful
 from runs import (
     Records,
     a_run,
@@ -28,12 +28,14 @@ from runs import (
     unformatted,
     win_text,
 )
-from stored import check
+from stored import check, lines_of
 
+from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
 from wannier_spin.readers import read_wannier90
 from wannier_spin.readers.bloch_data import BlochData
 from wannier_spin.readers.checkpoint import Checkpoint, read_chk
+from wannier_spin.readers.spinors import chosen_order
 from wannier_spin.readers.text_tables import read_hr_table, read_tb_table
 from wannier_spin.readers.wannier90_files import Overlaps, read_eig, read_mmn, read_spin_neighbours, read_spn
 
@@ -265,3 +267,28 @@ def test_models_of_a_run(way: str, tmp_path: Path) -> None:
     found = np.linalg.eigvalsh(np.tensordot(phases, model.hamiltonian_R, axes=1))
     np.testing.assert_allclose(found, np.linalg.eigvalsh(hamiltonian(data.checkpoint.kpoints)), atol=1e-9)
     check("models.json", way, of_model(model))
+
+
+# --- the order of pure spinors -------------------------------------------------------------------------------------------------
+
+HAMILTONIANS = {
+    "interleaved": spinful("interleaved", 0.8)[1],
+    "blocks": spinful("blocks", 0.8)[1],
+    "of no order": random_hoppings(4)[1],
+    "one pair": random_hoppings(2)[1],
+    "one pair of a kind": spinful("interleaved")[1][:, :2, :2],
+    "an odd number": random_hoppings(3)[1],
+    **{f"{x} of no order in it": spinful("interleaved", 0.8)[1] + x * random_hoppings(6, 1)[1] for x in (0.1, 0.5, 1.0)},
+}
+
+
+def test_what_is_said_of_spinors() -> None:
+    seen: dict[str, Any] = {}
+    for name, H in HAMILTONIANS.items():
+        for spin in ("auto", "interleaved", "blocks"):
+            try:
+                order, told = chosen_order(H, spin, Path("x"))  # type: ignore[arg-type]
+                seen[f"{name}, {spin}"] = [order, lines_of(f"{told.name} {told.ok} {told.value} {told.expected} {told.advice}")]
+            except InputError as error:
+                seen[f"{name}, {spin}"] = lines_of(str(error))
+    check("models.json", "order of spinors", seen)

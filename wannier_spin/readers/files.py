@@ -218,17 +218,15 @@ class FortranRecords:
             )
         return data
 
-    def array(self, kind: str, what: str, count: int | None = None) -> NDArray[np.generic]:
+    def array(self, kind: str, what: str, count: int) -> NDArray[np.generic]:
         """One record of numbers (count,), 'i4', 'f8' or 'c16'; integers may have 8 bytes (compilers have an option for that)."""
         dtype = np.dtype(self.order + kind)
         data = self.next_record(what)
-        if kind == "i4" and count and len(data) == 8 * count:
+        if kind == "i4" and len(data) == 8 * count:
             dtype = np.dtype(self.order + "i8")
-        expected = len(data) // dtype.itemsize if count is None else count
-        if len(data) != expected * dtype.itemsize:
+        if len(data) != count * dtype.itemsize:
             raise InputError(
-                f"'{self.path}': record {self.count} ({what}) has {len(data)} bytes, expected {expected * dtype.itemsize}; the "
-                "file "
+                f"'{self.path}': record {self.count} ({what}) has {len(data)} bytes, expected {count * dtype.itemsize}; the file "
                 "is damaged, or is not what its name says"
             )
         return np.frombuffer(data, dtype).astype(kind)

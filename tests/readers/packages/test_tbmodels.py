@@ -56,6 +56,8 @@ def test_matrices_and_places(where: str, tmp_path: Path) -> None:
     model = ws.from_tbmodels(given)
     assert np.allclose(model.centres, POS @ UC, rtol=0, atol=1e-14)
     assert model.periodic == (True, True, True)
+    assert model.name == {"memory": "tbmodels", "dense.hdf5": "dense", "sparse.h5": "sparse"}[where]
+    assert ws.from_tbmodels(given, name="mine").name == "mine"
     for k in np.random.default_rng(0).random((3, 3)):
         H = np.tensordot(np.exp(2j * np.pi * model.R_vectors @ k), model.hamiltonian_R, 1)
         assert np.abs(expected(k)).max() > 0.3
