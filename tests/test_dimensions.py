@@ -9,10 +9,12 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from alike import assert_comes_back
 from scans import SKEW
 from stored import check, digest, lines_of
 
@@ -153,6 +155,11 @@ def test_what_is_found(run: str) -> None:
         bars = np.where(tensor.error > NOTHING * top, tensor.error, 0.0)  # less is rounding
         seen[name] = [tensor.converged, digest(tensor.values), [] if run == ROUNDED else digest(bars)]
     check("runs.json", run, seen)
+
+
+@pytest.mark.parametrize("run", [pytest.param(x, marks=[pytest.mark.slow] if x == LONG[0] else []) for x in RUNS])
+def test_what_is_saved_comes_back(run: str, tmp_path: Path) -> None:
+    assert_comes_back(as_it_is(run), tmp_path)
 
 
 def turned(model: ws.TightBindingModel) -> ws.TightBindingModel:

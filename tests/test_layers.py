@@ -12,14 +12,14 @@ import pytest
 # From lowest to highest. A unit (a module, or a package with all its submodules) imports lower layers, and of its own
 # layer only what stands before it, unless the layer is one of SIBLINGS: those never import one another.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "units", "described", "compiled", "pages", "arrays", "planes", "moments"),
+    ("errors", "units", "values", "described", "compiled", "pages", "arrays", "planes", "moments"),
     ("observables", "tensors", "storage", "locks"),
     ("operators", "model", "nonorthogonal", "continuum", "orbitals", "components", "results"),
     ("readers", "models", "bloch"),
     ("geometry", "quantum_geometry", "box_means", "occupation", "weights"),
     ("responses", "integration", "symmetry"),
     ("integrals",),
-    ("carriers", "sites", "keywords", "values", "request", "prepared", "config", "analysis", "calculation"),
+    ("carriers", "sites", "keywords", "request", "prepared", "config", "analysis", "calculation"),
     ("plotting", "formats", "berri"),
     ("screening",),
     ("cli", "__main__"),

@@ -5,10 +5,14 @@ import signal
 import stat
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from alike import assert_comes_back
+from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
 from wannier_spin.errors import InputError
@@ -220,6 +224,27 @@ def test_result_round_trip(result: ws.ResultSet, tmp_path: Path) -> None:
         assert set(tensor.blocks) == set(other.blocks)
         assert np.array_equal(tensor.at(tau=3).values, other.at(tau=3).values)
         assert np.array_equal(tensor.at(units="natural").values, other.at(units="natural").values)
+
+
+RICH: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "atoms and symmetry": (["edelstein", "spin_hall", "injection_spin_magnetization"], {"sites": "atoms", "grid": (4, 4, 1)}),
+    "carriers": (["spin_hall", "spin_nernst"], {"carriers": ws.Carriers([-0.1, 0.1], electrons=1), "mu": None, "grid": (6, 6, 1)}),
+    "a tolerance with symmetry": (["spin_hall"], {"tolerance": 0.3, "mu": [-1.1], "temperature": 3000}),
+    "printed form, SI": (["nonlinear_extrinsic_spin_current"], {"form": "paper", "units": "SI", "tau": [5, 10], "grid": (5, 5, 1)}),
+    "merged pairs": (["spin_hall", "orbital_hall"], {"degeneracy_check": True, "degeneracy_tolerance": 0.1, "grid": (4, 4, 1)}),
+}
+
+
+@pytest.mark.parametrize("name", RICH)
+def test_all_that_a_result_may_have_comes_back(name: str, tmp_path: Path) -> None:
+    model, structure, _ = symmetric_models()["pt_antiferromagnet x"]
+    responses, given = RICH[name]
+    options = {"mu": [-1.1, 0.3], "temperature": [300, 3000], "omega": [0.15], "broadening": 0.1, **given}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ws.AccuracyWarning)
+        result = ws.compute(model, responses, symmetry=structure, **options)
+    assert any(np.abs(tensor.values).max() > 0 for tensor in result.values())
+    assert_comes_back(result, tmp_path)
 
 
 def test_order_of_the_responses_survives(result: ws.ResultSet, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wannier_spin.errors import InputError
+from wannier_spin.values import is_finite, is_number, numbers
 
 Real = NDArray[np.float64]
 CarrierUnit = Literal["cell", "cm-3", "cm-2", "cm-1"]
@@ -44,16 +45,16 @@ class Carriers:
         electrons: int | None = None,
         fermi_energy: float | None = None,
     ) -> None:
-        numbers = np.atleast_1d(np.asarray(values, float))
-        if numbers.ndim != 1 or not len(numbers) or not np.isfinite(numbers).all():
-            raise InputError(f"carriers must be a number or a list of finite numbers, found {values!r}")
-        if unit not in get_args(CarrierUnit):
+        found = numbers("carriers", values)
+        if not isinstance(unit, str) or unit not in get_args(CarrierUnit):
             raise InputError(f"carriers have the unit '{unit}', expected one of {', '.join(get_args(CarrierUnit))}")
         if electrons is None and fermi_energy is None:
             raise InputError("carriers count from the neutral crystal: give electrons (in the bands of the model) or fermi_energy")
-        if electrons is not None and (int(electrons) != electrons or electrons < 0):
-            raise InputError(f"electrons = {electrons}: expected the whole number of electrons in the bands of the neutral crystal")
-        fields = {"values": tuple(numbers.tolist()), "unit": unit, "electrons": electrons, "fermi_energy": fermi_energy}
+        if electrons is not None and not (is_number(electrons) and electrons >= 0 and electrons % 1 == 0):
+            raise InputError(f"electrons = {electrons!r}, expected the whole number of electrons of the neutral crystal")
+        if fermi_energy is not None and not is_finite(fermi_energy):
+            raise InputError(f"fermi_energy = {fermi_energy!r}, expected an energy in eV")
+        fields = {"values": tuple(found.tolist()), "unit": unit, "electrons": electrons, "fermi_energy": fermi_energy}
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 

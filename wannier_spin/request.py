@@ -32,12 +32,13 @@ from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, MeshFacts, ToleranceF
 from wannier_spin.sites import SitesLike
 from wannier_spin.tensors import Channel
 from wannier_spin.values import DEFAULT_TAU as DEFAULT_TAU
-from wannier_spin.values import TAU_UNIT, as_tuple, check_positive, check_switch, numbers, taus_of, texts
+from wannier_spin.values import TAU_UNIT, as_tuple, check_positive, check_switch, is_number, is_whole, numbers, taus_of, texts
 from wannier_spin.weights import Weight
 
 Real = NDArray[np.float64]
 Function = TypeVar("Function", bound=Callable[..., Any])
 LARGEST_ENERGY, LARGEST_TOLERANCE = 1e5, 1.0  # eV: of mu, omega, broadenings; of what is degenerate
+LARGEST_MEMORY = 1e9  # GiB
 
 
 def _told(**meanings: Any) -> Any:
@@ -270,7 +271,7 @@ def _checked(responses: str | Sequence[str], asked: dict[str, Any]) -> dict[str,
     _check_energies(asked)
     check_switch("reduce_k", asked["reduce_k"])
     check_switch("degeneracy_check", False if asked["degeneracy_check"] is None else asked["degeneracy_check"])
-    if not isinstance(asked["memory"], int | float):
+    if not is_number(asked["memory"]) or not 0 < asked["memory"] <= LARGEST_MEMORY:
         raise InputError(f"memory = {asked['memory']!r}, expected a positive number of GiB")
     return asked
 
@@ -289,7 +290,7 @@ def _filling(asked: Mapping[str, Any]) -> dict[str, Real]:
         return {"mu": numbers("mu", given)}
     if not isinstance(carriers, Carriers):
         raise InputError(f"carriers = {carriers!r}, expected Carriers(values, unit, electrons=...) of wannier_spin")
-    if np.size(given):
+    if given is not None and np.size(given):
         raise InputError("expected either mu or carriers, found both")
     return {"mu": np.empty(0)}
 
@@ -302,7 +303,9 @@ def _check_choices(asked: Mapping[str, Any]) -> None:
         _choice("block", block, resp.BLOCKS)
 
 
-def _choice(name: str, value: str, valid: Iterable[str]) -> None:
+def _choice(name: str, value: object, valid: Iterable[str]) -> None:
+    if not isinstance(value, str):
+        raise InputError(f"{name} = {value!r}, expected one of {', '.join(valid)}")
     if value not in (known := tuple(valid)):
         raise InputError(f"{name} = '{value}' is not available; choose from {', '.join(known)}")
 
@@ -336,7 +339,7 @@ def _check_responses(asked: Mapping[str, Any]) -> None:
     if dynamic and not len(asked["omega"]):
         raise InputError(f"{', '.join(dynamic)}: give omega, a list of frequencies in eV")
     for name in ("broadening", "gap_broadening"):
-        if not isinstance(asked[name], int | float) or not 0 <= asked[name] < np.inf:
+        if not is_number(asked[name]) or not 0 <= asked[name] < np.inf:
             raise InputError(f"{name} = {asked[name]!r}, expected zero or a positive energy in eV")
     if asked["gap_broadening"] and not any(record.broadened for record in records):
         with_gaps = [r.name for r in resp.RESPONSES.values() if r.broadened]
@@ -349,7 +352,7 @@ def _check_responses(asked: Mapping[str, Any]) -> None:
 def _check_energies(asked: Mapping[str, Any]) -> None:
     """No power of an energy of another unit overflows in the middle of a calculation; no tolerance makes all bands one."""
     for name in ENERGIES:
-        largest = float(np.abs(asked[name]).max(initial=0.0)) if np.size(asked[name]) else 0.0
+        largest = max((abs(float(energy)) for energy in np.atleast_1d(asked[name])), default=0.0)
         if largest > LARGEST_ENERGY:
             raise InputError(f"{name} = {largest:g} eV cannot be meant: energies are in eV, of at most {LARGEST_ENERGY:g} eV")
     hottest, most = float(np.max(asked["temperature"], initial=0.0)), LARGEST_ENERGY / un.BOLTZMANN
@@ -365,10 +368,10 @@ def _check_energies(asked: Mapping[str, Any]) -> None:
 
 def check_count(name: str, given: object) -> None:
     """Refuse [first, last, number of points], which is no list of three energies. Raises InputError."""
-    if not isinstance(given, list | tuple) or len(given) != 3 or not all(isinstance(value, int | float) for value in given):
+    if not isinstance(given, list | tuple) or len(given) != 3 or not all(map(is_number, given)):
         return
     first, last, count = given
-    if isinstance(count, int) and first < last and count >= 5 and count - last > 4 * (last - first):
+    if is_whole(count) and first < last and count >= 5 and count - last > 4 * (last - first):
         raise InputError(
             f"{name} = {list(given)} is a list of three energies (eV), and looks like {count} points from {first} to {last}: write "
             f"numpy.linspace({first}, {last}, {count}), in an input file {{ from = {first}, to = {last}, points = {count} }}; or "

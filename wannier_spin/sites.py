@@ -21,6 +21,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.orbitals import Orbitals
 from wannier_spin.readers import chemical_symbol
+from wannier_spin.values import as_tuple, is_whole
 
 Real = NDArray[np.float64]
 FAR = 1 / 3  # of the distance to the next atom
@@ -87,7 +88,7 @@ def resolved_sites(given: SitesLike | None, model: Model, structure: Structure |
     """
     if given is None:
         return Sites({})
-    if given == "atoms":
+    if isinstance(given, str) and given == "atoms":
         return atomic_sites(*_crystal(model, structure))
     if isinstance(given, str) or not isinstance(given, Mapping | Sites):
         raise InputError(f"sites = {given!r}, expected 'atoms', or names with lists of Wannier functions or of atoms")
@@ -106,8 +107,8 @@ def _listed(given: Mapping[str, Any], model: Model, structure: Structure | None)
     """From lists of functions, or of names of atoms."""
     functions: dict[str, tuple[int, ...]] = {}
     for name, members in given.items():
-        members = [members] if isinstance(members, str) else list(members)
-        if all(isinstance(member, int | np.integer) and not isinstance(member, bool) for member in members):
+        members = [members] if isinstance(members, str) else as_tuple(members)
+        if all(map(is_whole, members)):
             functions[name] = tuple(int(member) for member in members)
         elif all(isinstance(member, str) for member in members):
             known = atomic_sites(*_crystal(model, structure)).functions

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import math
+import sys
+from numbers import Integral
+from numbers import Real as Number
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +15,8 @@ from wannier_spin import units as un
 from wannier_spin.errors import InputError
 
 Real = NDArray[np.float64]
+LARGEST = sys.float_info.max
+NUMERIC = "iufO"  # kinds of arrays; whole numbers of more than 64 bits are objects
 DEFAULT_TAU = {"natural": 1.0, "SI": 10.0}  # hbar/eV, fs
 TAU_UNIT = {"natural": "hbar/eV", "SI": "fs"}
 TAU_MEANT = {"natural": (1e-6, 1e12), "SI": (1e-3, 1e10)}  # beyond: another unit was meant (hbar/eV is 0.66 fs)
@@ -25,14 +30,30 @@ def as_tuple(values: Any) -> tuple[Any, ...]:
         return (values,)
 
 
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is one real number, of Python or numpy, that a double can hold; True and False are none."""
+    return isinstance(value, Number) and not isinstance(value, bool) and not LARGEST < abs(value) < math.inf  # type: ignore[operator]
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether it is a number, and neither NaN nor infinite."""
+    return is_number(value) and -math.inf < value < math.inf
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether it is one whole number, of Python or numpy; 2.0, True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def numbers(name: str, values: object) -> Real:
     """A number or a list as an array (values,).
 
     Raises InputError for what is not finite, and for an empty list of anything but omega.
     """
     try:
-        array = np.atleast_1d(np.asarray(values, float))
-    except (TypeError, ValueError):
+        array = np.atleast_1d(np.asarray(values))
+        array = array.astype(float) if array.dtype.kind in NUMERIC else np.array([np.nan])
+    except (TypeError, ValueError, OverflowError):
         array = np.array([np.nan])
     if array.ndim != 1 or not np.isfinite(array).all() or (not len(array) and name != "omega"):
         raise InputError(f"{name} must be a number or a list of finite numbers, found {values!r}")
@@ -41,8 +62,8 @@ def numbers(name: str, values: object) -> Real:
 
 def check_positive(name: str, value: object, what: str) -> None:
     """Raise InputError for what is neither None nor a positive number."""
-    if value is not None and (not isinstance(value, int | float) or not 0 < value < np.inf):
-        raise InputError(f"{name} = {value}, expected a positive {what}")
+    if value is not None and not (is_number(value) and 0 < value < np.inf):
+        raise InputError(f"{name} = {value!r}, expected a positive {what}")
 
 
 def check_switch(name: str, value: object) -> None:
@@ -53,7 +74,7 @@ def check_switch(name: str, value: object) -> None:
 
 def texts(name: str, given: object) -> tuple[str, ...]:
     """One name, or several. Raises InputError for anything else."""
-    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (given,)
+    names = (given,) if isinstance(given, str) else as_tuple(given)
     if not all(isinstance(one, str) for one in names):
         raise InputError(f"{name} = {given!r}, expected a name or a list of names")
     return names

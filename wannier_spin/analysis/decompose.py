@@ -28,6 +28,7 @@ from wannier_spin.integration.grid import Batch, Mesh, Partial, mean_over_mesh
 from wannier_spin.integration.parallel import Communicator, communicator, one_blas_thread
 from wannier_spin.model import TightBindingModel
 from wannier_spin.request import Request, taking_request
+from wannier_spin.values import as_tuple, is_finite
 
 Real = NDArray[np.float64]
 By = Literal["band", "band_pair", "energy", "energy_pair"]
@@ -89,6 +90,7 @@ def decompose(
     mesh = Mesh(request.grid, request.shift)  # type: ignore[arg-type]  # checks them
     assert isinstance(model, TightBindingModel)
     check_directions(model, mesh)
+    edges = as_tuple(edges)
     labels, pairs = _labels(by, edges, model.n_bands), by.endswith("pair")
 
     def integrand(batch: Batch) -> Partial:
@@ -109,13 +111,13 @@ def decompose(
 
 
 def _labels(by: str, edges: Sequence[float], n_bands: int) -> tuple[str, ...]:
-    if by not in get_args(By):
-        raise InputError(f"by = '{by}' is not available; choose from {', '.join(get_args(By))}")
+    if not isinstance(by, str) or by not in get_args(By):
+        raise InputError(f"by = {by!r} is not available; choose from {', '.join(get_args(By))}")
     if by.startswith("band"):
         if len(edges):
             raise InputError(f"edges are for by = 'energy' and 'energy_pair', and by is '{by}': leave them out")
         return tuple(str(n + 1) for n in range(n_bands))
-    if not len(edges) or not np.isfinite(edges).all() or (np.diff(edges) <= 0).any():
+    if not len(edges) or not all(map(is_finite, edges)) or (np.diff(edges) <= 0).any():
         raise InputError(f"edges = {list(edges)}: expected at least one energy in eV, each larger than the one before")
     inner = [f"{low:g} to {high:g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
     return (f"below {edges[0]:g}", *inner, f"above {edges[-1]:g}")

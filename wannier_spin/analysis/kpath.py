@@ -35,9 +35,11 @@ from wannier_spin.geometry import DEGENERACY_TOLERANCE, BandGeometry, geometry_o
 from wannier_spin.model import TightBindingModel
 from wannier_spin.observables import OBSERVABLES, Observable
 from wannier_spin.quantum_geometry import curvature, metric, spin_qgt, zeeman_qgt
+from wannier_spin.values import is_whole
 
 Real = NDArray[np.float64]
 FLAT = 1e-6  # relative; less than this is no distance from a plane or a line
+MOST_POINTS = 10**6  # of a path
 BATCH = 64  # k-points; the spin QGT of 36 bands takes 0.5 MB for each
 
 
@@ -152,8 +154,8 @@ def k_path(model: Model, corners: str, points: int = 300) -> KPath:
     total = float(sum(length.sum() for length in lengths))
     if any((length == 0).any() for length in lengths):
         raise InputError(f"path '{corners}': two corners that follow each other are the same point")
-    if points < 2:
-        raise InputError(f"path with {points} points, expected at least 2")
+    if not is_whole(points) or not 2 <= points <= MOST_POINTS:
+        raise InputError(f"path with {points!r} points, expected a whole number, at least 2 and at most {MOST_POINTS}")
     k: list[Real] = []
     distance, ticks, labels, breaks = [], [0.0], [""], []
     start = 0.0

@@ -30,6 +30,7 @@ from wannier_spin.responses.registry import Response
 from wannier_spin.results import SPREAD, intraband_factor
 from wannier_spin.symmetry import Operation, SiteGroup, TensorKind, basis_of, invariant_basis
 from wannier_spin.tensors import symmetrized
+from wannier_spin.values import is_number, is_whole
 
 Real = NDArray[np.float64]
 NOISE = 1e-12  # natural units: smaller responses are rounding
@@ -61,16 +62,20 @@ class Tolerance:
     window: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
+        if self.absolute is not None and not isinstance(self.absolute, Mapping):
+            raise InputError(f"tolerance (absolute) = {self.absolute!r}, expected names of responses with an error each")
         numbers = {"relative": self.relative, "max_evaluations": self.max_evaluations, "max_seconds": self.max_seconds}
         numbers |= {f"absolute, {name}": value for name, value in (self.absolute or {}).items()}
         for name, value in numbers.items():
-            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value > 0:
+            if not is_number(value) or not value > 0:
                 raise InputError(f"tolerance ({name}) = {value!r}, expected a positive number")
+        if self.relative > 1:
+            raise InputError(f"tolerance (relative) = {self.relative!r}, expected a share of the value of at most 1: 1e-2 is 1 %")
         if not self.max_evaluations < 2**63:
             raise InputError(f"tolerance (max_evaluations) = {self.max_evaluations!r}, expected a number of k-points")
-        if not isinstance(self.replicas, int) or not 1 <= self.replicas <= 64:
+        if not is_whole(self.replicas) or not 1 <= self.replicas <= 64:
             raise InputError(f"tolerance (replicas) = {self.replicas!r}, expected a whole number from 1 to 64")
-        if self.start is not None and (not isinstance(self.start, int) or self.start < 4 or self.start % 2):
+        if self.start is not None and (not is_whole(self.start) or self.start < 4 or self.start % 2):
             raise InputError(f"tolerance (start) = {self.start!r}, expected an even whole number of boxes, at least 4")
         for name in self.absolute or {}:
             resp.get(name)

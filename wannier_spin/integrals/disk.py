@@ -18,6 +18,7 @@ from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Sums, fewer, minima_of, sum_states
 from wannier_spin.integration.rays import Bands, Disk
 from wannier_spin.occupation import CUTOFF, Occupation
+from wannier_spin.values import is_number
 
 Real = NDArray[np.float64]
 LEAST = 4  # points per panel, and angles
@@ -35,7 +36,7 @@ class OnDisk:
         assert isinstance(model, ContinuumModel)
         if not isinstance(model.region, Ball) or model.dimension != 2:
             raise InputError(f"model '{model.name}' is integrated over no disk of the plane: give a tolerance in place of a grid")
-        if len(grid) != 2 or any(not isinstance(n, int | float | np.integer) or n != int(n) or n < LEAST for n in grid):
+        if len(grid) != 2 or any(not is_number(n) or n % 1 or n < LEAST for n in grid):
             raise InputError(f"grid = {grid}: a k·p model takes two numbers, points per radial panel and angles, at least 4 each")
         how = (integral.plan, integral.occupation)
         fine, coarse = (_disk_sums(model, *how, n, integral.degeneracy_tolerance) for n in (self._fine, self._coarse))

@@ -19,6 +19,7 @@ from wannier_spin.continuum import Ball, Box, KPFunction, Region, Series
 from wannier_spin.errors import InputError
 from wannier_spin.models.hoppings import PAULI
 from wannier_spin.models.polynomial import Text, parse_hamiltonian
+from wannier_spin.values import is_number
 
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -57,24 +58,26 @@ def kp_model(
     ------
     InputError : no region, texts that are no polynomial, functions that are not Hermitian or not smooth, wrong derivatives.
     """
-    region = _region(dimension, cutoff, box)
+    region, parameters = _region(dimension, cutoff, box), {} if parameters is None else parameters
     source = {"k.p": "function of k"}
     if callable(hamiltonian):
         law = _Function.of(hamiltonian, region, derivatives)
         source["derivatives"] = law.told()
-        return KPFunction(law, region, _spin(spin, law.n_bands, parameters or {}), source=source)
+        return KPFunction(law, region, _spin(spin, law.n_bands, parameters), source=source)
     if derivatives is not None:
         raise InputError("derivatives are given for a polynomial, whose derivatives are known; leave them out")
-    polynomial = parse_hamiltonian(hamiltonian, parameters or {}, dimension)
-    source = {"k.p": str(hamiltonian), "parameters": ", ".join(f"{name} = {value:g}" for name, value in (parameters or {}).items())}
-    return KPFunction(polynomial, region, _spin(spin, polynomial.matrices.shape[-1], parameters or {}), source=source)
+    polynomial = parse_hamiltonian(hamiltonian, parameters, dimension)
+    source = {"k.p": str(hamiltonian), "parameters": ", ".join(f"{name} = {value:g}" for name, value in parameters.items())}
+    return KPFunction(polynomial, region, _spin(spin, polynomial.matrices.shape[-1], parameters), source=source)
 
 
 def _region(dimension: int, cutoff: float | None, box: tuple[Sequence[float], Sequence[float]] | None) -> Region:
     if (cutoff is None) == (box is None):
         raise InputError("expected either cutoff (1/angstrom, radius of the disk or ball in k) or box, two corners of k")
     if box is None:
-        return Ball(dimension, float(cutoff or 0.0))
+        if not is_number(cutoff):
+            raise InputError(f"cutoff = {cutoff!r}, expected the radius of the disk or ball in k, in 1/angstrom")
+        return Ball(dimension, float(cutoff))
     try:
         lower, upper = (tuple(map(float, corner)) for corner in box)
     except (TypeError, ValueError):

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from wannier_spin.arrays import Complex
 from wannier_spin.errors import InputError
 from wannier_spin.models.hoppings import S0, SX, SY, SZ
+from wannier_spin.values import is_finite, is_whole
 
 Powers = tuple[int, int, int]
 Terms = dict[Powers, Complex]
@@ -99,10 +100,12 @@ class _Reader:
         names |= {"k2": {(2 * a, 2 * b, 2 * c): one for a, b, c in axes[:dimension]}}
         names |= {f"s{key}": {_ZERO: matrix} for key, matrix in PAULI_NAMES.items()}
         names |= {f"t{key}": {_ZERO: np.asarray(np.kron(matrix, S0), complex)} for key, matrix in PAULI_NAMES.items()}
+        if not isinstance(parameters, Mapping):
+            raise InputError(f"parameters = {parameters!r}, expected names with a number each")
         for name, value in parameters.items():
-            if name in names or not name.isidentifier():
+            if name in names or not isinstance(name, str) or not name.isidentifier():
                 raise InputError(f"parameter '{name}': the name is taken, or no word; taken are {', '.join(names)}")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+            if not is_finite(value):
                 raise InputError(f"parameter {name} = {value!r}, expected a finite number")
             names[name] = {_ZERO: np.full((1, 1), value, complex)}
         self.names = names
@@ -162,7 +165,7 @@ class _Reader:
 
 def _power(base: Terms, exponent: ast.expr, text: str) -> Terms:
     times = exponent.value if isinstance(exponent, ast.Constant) else None
-    if not isinstance(times, int) or isinstance(times, bool) or not 0 <= times <= HIGHEST:
+    if not is_whole(times) or not 0 <= times <= HIGHEST:
         power = _short(ast.unparse(exponent))
         raise InputError(f"'{_short(text)}': the power '{power}', expected a whole number from 0 to {HIGHEST}")
     result: Terms = {_ZERO: np.eye(1, dtype=complex)}
