@@ -106,8 +106,8 @@ def resolved_sites(given: SitesLike | None, model: Model, structure: Structure |
 def _listed(given: Mapping[str, Any], model: Model, structure: Structure | None) -> Sites:
     """From lists of functions, or of names of atoms."""
     functions: dict[str, tuple[int, ...]] = {}
-    for name, members in given.items():
-        members = [members] if isinstance(members, str) else as_tuple(members)
+    for name, told in given.items():
+        members = (told,) if isinstance(told, str) else as_tuple(told)
         if all(map(is_whole, members)):
             functions[name] = tuple(int(member) for member in members)
         elif all(isinstance(member, str) for member in members):
@@ -117,7 +117,7 @@ def _listed(given: Mapping[str, Any], model: Model, structure: Structure | None)
                 raise InputError(f"site '{name}': no atom '{unknown[0]}' has Wannier functions; those that do: {', '.join(known)}")
             functions[name] = tuple(f for member in members for f in known[member])
         else:
-            raise InputError(f"site '{name}' = {members!r}, expected Wannier functions (whole numbers), or names of atoms")
+            raise InputError(f"site '{name}' = {told!r}, expected Wannier functions (whole numbers), or names of atoms")
     return Sites(functions)
 
 
