@@ -67,7 +67,7 @@ def test_errors_are_inside_of_the_bars(whole: tuple[ws.ResultSet, list[Round]], 
 def test_the_mean_of_meshes_is_what_is_known_best() -> None:
     """Values are those of the meshes with their weights; the bar is smaller than that of the last one."""
     options = {"model": ws.models.rashba_exchange(), "mu": [0.3, 0.7], "temperature": 600.0, "names": "spin_hall"}
-    result = compute(1e-2, **options)
+    result = compute(3e-2, **options)
     weights = result.facts.notes["weights_of_meshes"]
     used = [(w, mesh) for w, mesh in zip(weights, result.facts.meshes, strict=True) if w]
     assert len(used) > 1
@@ -81,7 +81,7 @@ def test_the_mean_of_meshes_is_what_is_known_best() -> None:
     assert np.abs(result["spin_hall"].values - mean).max() < 1e-12 * largest
     assert np.abs(alone[-1].values - mean).max() > 1e-5 * largest
     assert result["spin_hall"].converged
-    assert alone[-1].error.max() > 1e-2 * np.abs(alone[-1].values).max()
+    assert alone[-1].error.max() > 3e-2 * np.abs(alone[-1].values).max()
     assert result.facts.how().endswith("meshes " + " and ".join("x".join(map(str, mesh)) for _, mesh in used))
 
 

@@ -97,7 +97,7 @@ def bar_and_error(function, exact, points, dimension):
         F = function(*(2 * np.pi * np.array(x) for x in (np.full_like(k2, batch.k1), k2, k3)[:dimension])).ravel()
         mean += F.sum() / mesh.n_points
         sums += found.phases(batch, (0, 1, 2)) @ F / mesh.n_points
-    decay, cold = found.decay(sums[:, None, None], np.ones((1, 1))), np.zeros(1)
+    decay, cold = found.decay(sums[:, None, None], np.ones((1, 1)), sharp=False), np.zeros(1)
     factors = found.continued(decay, False, cold)[:, 0]
     return float(np.sqrt(((sums[found.outer_rows] * factors) ** 2).sum())), abs(mean - exact)
 
@@ -128,6 +128,23 @@ def test_bars_of_exponentials():
     assert errors[1] > 1e-6
     assert (bars > errors).all()
     assert bars[2] < 1e-3 * bars[0]
+
+
+@pytest.mark.parametrize(
+    ("amplitude", "least", "most"),
+    [
+        (lambda R: R**-2.0 + 1e3 * np.exp(-2 * R), 2.0, 2.2),  # a few hoppings, and a Fermi surface behind them
+        (lambda R: R**-3.0 + 1e3 * np.exp(-2 * R), 3.0, 3.4),
+        (lambda R: R**-4.0, 3.9, 4.1),
+        (lambda R: R**-1.0, 0.9, 1.1),
+        (lambda R: R**-1.0 + 1e6 * np.exp(-2 * R), 2.0, 2.0),  # within the outer window slower than a Fermi surface
+        (lambda R: np.exp(-R), 6.0, 10.0),  # faster and faster: as between the windows
+    ],
+)
+def test_decay_is_that_of_the_outer_window_where_it_is_slower(amplitude, least, most):
+    found = stars(Mesh((28, 28, 28), NO_SHIFT), np.eye(3), ALL)
+    sums = amplitude(np.linalg.norm(found.vectors[:, 0], axis=1))[:, None, None]
+    assert least - 1e-9 <= found.decay(sums, np.ones((1, 1)), sharp=False)[0] <= most + 1e-9
 
 
 def test_stars_of_a_superlattice_do_not_depend_on_how_it_is_written():

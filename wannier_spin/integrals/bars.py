@@ -377,10 +377,10 @@ class Fall:
         """components : of the response, or combinations of them (rows, points, components). Each temperature has its own decay."""
         stars, weights = bars.stars, scan.along_mu(partial(about, reach=bars.step, least=NEIGHBOURS))
         rows = components.reshape(len(components), *scan.shape, -1)
-        decay = np.stack([stars.decay(rows[:, :, t], weights) for t in range(scan.shape[1])], axis=1).ravel()
         record = next(r for r in bars.plan.responses if r.name == whole(name))
         blocks = [BLOCKS.get(block) for block in bars.plan.blocks_of(record)]
         sharp = any(block is None or block.fermi == "surface" for block in blocks)
+        decay = np.stack([stars.decay(rows[:, :, t], weights, sharp) for t in range(scan.shape[1])], axis=1).ravel()
         x = at_shortest(scan.points[1] * (None not in blocks), bars.step)  # temperature does not smear resonances
         return cls(stars.continued(decay, sharp, x), stars.of_half(decay, sharp, x))
 

@@ -82,6 +82,7 @@ class Stars:
     vectors : (j, D, 3), padded with zeros; factors : (j, D), 2 for a pair +-R and 0 for padding. outer, inner : for each shell its
     rows j, none where the mesh is too small for a window. octaves : of each shell. lengths : of each shell, over the shortest;
     kept, farther : (k,), (n,) of all vectors of the superlattice that shells have, and of all. dimension : directions with points.
+    distances : (j,) of the vectors of a row, angstrom.
     angles : (j, D) of a shifted mesh, on which F_D enters with the phase 2 pi k.D: then sums of cos(2 pi k.R - angle) stand behind
     those of cos(2 pi k.R).
     """
@@ -95,6 +96,7 @@ class Stars:
     kept: Real
     farther: Real
     dimension: int
+    distances: Real
     angles: Real | None = None
 
     @property
@@ -133,15 +135,28 @@ class Stars:
         starts = np.concatenate([[0], some.sum(axis=1).cumsum()[:-1]])
         return np.concatenate([np.add.reduceat((x[some, None] * waves).real, starts, axis=0) for x in turned])
 
-    def decay(self, sums: Real, weights: Real) -> Real:
+    def decay(self, sums: Real, weights: Real, sharp: bool) -> Real:
         """Per octave, mean over the shells: (m,). sums : (rows, m, components) means of F times `phases`. weights : of `about`.
+        sharp : see `power`.
 
+        From the inner window to the outer one; but where they fall off slower within the outer window, and faster than those of a
+        Fermi surface, as they do there: what a few hoppings make of coefficients is over, and a Fermi surface is what is left.
         Shells whose sums are nothing but rounding do not count.
         """
-        windows = [(sums[self._doubled(i)], sums[self._doubled(o)]) for i, o in zip(self.inner, self.outer, strict=True)]
         rounding = CANCELLED * np.abs(sums).max(initial=0.0)
-        whole = [pair for pair in windows if np.abs(pair[1]).max(initial=0.0) > rounding] or windows
-        return np.mean([decay_per_octave(*pair, weights) for pair in whole], axis=0)
+        shells = list(zip(self.inner, self.outer, strict=True))
+        whole = [pair for pair in shells if np.abs(sums[self._doubled(pair[1])]).max(initial=0.0) > rounding] or shells
+        falls = [decay_per_octave(sums[self._doubled(i)], sums[self._doubled(o)], weights) for i, o in whole]
+        late = [self._late(sums, outer, weights) for _, outer in whole if len(outer) > 1]
+        found = np.mean(falls, axis=0)
+        return np.minimum(found, np.maximum(np.mean(late, axis=0), self.power(sharp))) if late else found
+
+    def _late(self, sums: Real, outer: Sequence[int], weights: Real) -> Real:
+        """Per octave between the two halves of an outer window: (m,)."""
+        half = len(outer) // 2
+        near, far = outer[:half], outer[-half:]
+        octaves = np.log2(self.distances[list(far)].mean() / self.distances[list(near)].mean())
+        return decay_per_octave(sums[self._doubled(near)], sums[self._doubled(far)], weights) / octaves
 
     def continued(self, decay: Real, sharp: bool, x: Real) -> Real:
         """Factors of `outer_rows`, which make of them contributions to the error that add in quadrature: (J, m).
@@ -192,7 +207,8 @@ def stars(mesh: Mesh, lattice: Real, periodic: Sequence[bool]) -> Stars | None:
         vectors[row, : len(R)], factors[row, : len(R)] = R, 2.0
         angles[row, : len(R)] = 2 * np.pi * D @ first
     real = all(abs(2 * mesh.shift[i] - round(2 * mesh.shift[i])) < 1e-9 for i in used)
-    geometry = (tuple(shell.octaves for shell in shells), *_lengths(shells, basis, lattice), len(used))
+    distances = np.array([np.linalg.norm(R @ lattice, axis=1).mean() for R in sets])
+    geometry = (tuple(shell.octaves for shell in shells), *_lengths(shells, basis, lattice), len(used), distances)
     return Stars(vectors, factors, tuple(windows[0]), tuple(windows[1]), *geometry, None if real else angles)
 
 
