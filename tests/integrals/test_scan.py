@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wannier_spin.integrals.scan import ORDER, WORTH, ByEnergy, ByState, make_scan, windows
+from wannier_spin.integrals.scan import ORDER, TOGETHER, WORTH, ByEnergy, ByState, make_scan, windows
 from wannier_spin.occupation import Occupation
 from wannier_spin.weights import Entropy
 
@@ -57,6 +57,23 @@ def test_pieces_of_a_table_are_the_table(beyond: int, monkeypatch: pytest.Monkey
     monkeypatch.setattr("wannier_spin.integrals.scan.PIECE", n - beyond)
     assert np.abs(expected).min(axis=0).max() > 0
     assert table.sums(total, SEA) == pytest.approx(expected, abs=1e-12 * np.abs(expected).max())
+
+
+def test_many_channels_have_the_table_that_each_has_alone() -> None:
+    """Machine code takes some of them at a time, and states of a window in pairs: of one window there is an odd number."""
+    occupation = Occupation(np.linspace(-1, 1, 50), np.array([0.05]))
+    edges = windows(occupation, 10**5)
+    assert edges is not None
+    table, random = ByEnergy(occupation, edges), np.random.default_rng(4)
+    energies, factors, n = random.uniform(-2, 2, 101), random.uniform(0, 2, 101), 2 * TOGETHER + 5
+    sea, none = random.normal(size=(101, n)), np.zeros((101, 0))
+    total = np.zeros((table.rows, 2 + n))
+    table.add(total, energies, factors, none, np.concatenate([np.zeros((101, 2)), sea], axis=1))
+    for c in (0, TOGETHER - 1, TOGETHER, 2 * TOGETHER, n - 1):
+        alone = np.zeros((table.rows, 1))
+        table.add(alone, energies, factors, none, sea[:, c : c + 1])
+        assert np.abs(alone).max() > 1
+        assert total[:, 2 + c] == pytest.approx(alone[:, 0], abs=1e-13 * np.abs(alone).max())
 
 
 def test_poles_are_far_from_every_window() -> None:

@@ -25,6 +25,7 @@ LARGEST = 8  # rows of a table for each (mu, T) point, at most: it shall not be 
 COSTS = 32  # points in k: what adding one more row to a sum costs, in sums of one (mu, T) point
 WEIGHT = 100  # channels: what a weight of a state costs besides, in additions of one density
 PIECE = 64  # windows at once
+TOGETHER = 128  # channels of which all rows of a window are in the cache at once
 _ANGLES = (np.arange(ORDER) + 0.5) * np.pi / ORDER
 
 
@@ -183,17 +184,27 @@ def _add_filled(total: Real, factors: Real, sea: Real) -> None:
 def _add_moments(
     total: Real, start: int, states: NDArray[np.int64], window: NDArray[np.int64], x: Real, factors: Real, X: Real
 ) -> None:  # pragma: no cover  (compiled)
-    """total[1 + ORDER i + m, start:] += T_m(x_s) factor_s X_s for all states s in window i, states of a window side by side."""
-    channels, first = X.shape[1], 0
+    """total[1 + ORDER i + m, start:] += T_m(x_s) factor_s X_s for all states s in window i, states of a window side by side.
+
+    Some channels at a time, so that the rows of a window stay in the cache for all of its states, which come in pairs.
+    """
+    T, first = np.empty((len(states), ORDER)), 0
+    for i in range(len(states)):
+        now, last = factors[states[i]], factors[states[i]] * x[i]  # T_0, T_-1
+        for m in range(ORDER):
+            T[i, m] = now
+            now, last = 2.0 * x[i] * now - last, now
     while first < len(states):
         row, stop = 1 + ORDER * window[first], first + 1
         while stop < len(states) and window[stop] == window[first]:
             stop += 1
-        now, last = factors[states[first:stop]], factors[states[first:stop]] * x[first:stop]  # T_0, T_-1
-        for m in range(ORDER):
-            for number in range(stop - first):
-                weight, s = now[number], states[first + number]
-                for c in range(channels):
-                    total[row + m, start + c] += weight * X[s, c]
-                now[number], last[number] = 2.0 * x[first + number] * weight - last[number], weight
+        for c in range(0, X.shape[1], TOGETHER):
+            after = min(c + TOGETHER, X.shape[1])
+            for i in range(first, stop, 2):
+                j = min(i + 1, stop - 1)
+                A, B = X[states[i], c:after], X[states[j], c:after]
+                for m in range(ORDER):
+                    into, a, b = total[row + m, start + c : start + after], T[i, m], T[j, m] if j > i else 0.0
+                    for n in range(len(A)):
+                        into[n] += a * A[n] + b * B[n]
         first = stop
