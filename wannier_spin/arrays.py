@@ -128,16 +128,18 @@ def _plus_own_adjoint(X: Complex, factor: complex) -> None:
 
 
 def _add_adjoint(X: Complex, factor: complex) -> None:  # pragma: no cover  (compiled)
-    """The same in tiles, so that both ends of a row are in the cache."""
+    """The same, one matrix after the other: it is in the cache."""
     points, n, components, _ = X.shape
+    a, b = factor.real, factor.imag
     for k in range(points):
-        for first in range(0, n, 16):
-            for second in range(first, n, 16):
-                for i in range(first, min(first + 16, n)):
-                    for c in range(components):
-                        for j in range(max(i, second), min(second + 16, n)):
-                            value = factor * X[k, i, c, j] + (factor * X[k, j, c, i]).conjugate()
-                            X[k, i, c, j], X[k, j, c, i] = value, value.conjugate()
+        for c in range(components):
+            Y = X[k, :, c]
+            for i in range(n):
+                for j in range(i + 1):
+                    x, y = Y[i, j], Y[j, i]
+                    real = a * (x.real + y.real) - b * (x.imag + y.imag)
+                    imaginary = a * (x.imag - y.imag) + b * (x.real - y.real)
+                    Y[i, j], Y[j, i] = complex(real, imaginary), complex(real, -imaginary)
 
 
 def group_means(X: Real, group: NDArray[np.int64]) -> Real:

@@ -29,7 +29,7 @@ from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.described import described
 from wannier_spin.model import TightBindingModel
 from wannier_spin.moments import Cells, at_phases
-from wannier_spin.planes import Planes
+from wannier_spin.planes import Packed, Planes
 
 Complex = NDArray[np.complex128]
 Mask = NDArray[np.bool_]
@@ -121,7 +121,8 @@ class BlochSum:
         # the longest range of k-points comes last, where a point is cheapest: vacuum directions (one point) first
         first, second, third = (int(i) for i in np.argsort(model.periodic, kind="stable"))
         self.axes = (first, second, third)
-        self.planes = Planes(self._R[:, self.axes], self._operators, self.n_operators, self.n_bands)
+        hermitian = set(self.vectors) <= {"connection", "spin"}  # models make these and H so over R, bit by bit
+        self.planes = Planes(self._R[:, self.axes], self._operators, Packed(self.n_bands, self.n_operators, hermitian))
 
     @property
     def n_operators(self) -> int:
@@ -149,21 +150,16 @@ class BlochSum:
         """
         if not self._keeps_planes:
             return self.at_points(self.batch_points(k1, k2, k3, used, lean))
-        plane = self.planes.at(k1)  # (R2, R3, n*op*n)
+        plane = self.planes.at(k1)  # (R2, R3, packed)
         R2, R3 = len(self.planes.R2), len(self.planes.R3)
         second = np.exp(2j * np.pi * np.outer(k2, self.planes.R2)) @ plane.reshape(R2, -1)
         second = second.reshape(len(k2), R3, -1)
         if lean is not None:
             second *= np.exp(2j * np.pi * np.outer(lean, self.planes.R3))[..., None]
         third = np.exp(2j * np.pi * np.outer(k3, self.planes.R3))
-        if used is None:
-            stack = third @ second  # (k2, k3, op*n*n)
-        else:
-            ends = np.cumsum([0, *used.sum(axis=1)]).tolist()
-            stack = np.empty((ends[-1], second.shape[-1]), complex)
-            for row, line, first, last in zip(used, second, ends[:-1], ends[1:], strict=True):
-                np.matmul(third[row], line, out=stack[first:last])
-        return self._unpack(stack.reshape(-1, self.n_bands, self.n_operators, self.n_bands).swapaxes(1, 2))
+        chosen = iter([third] * len(second)) if used is None else (third[row] for row in used)
+        points = len(k2) * len(k3) if used is None else np.count_nonzero(used)
+        return self._unpack(self.planes.packed.matrices(int(points), zip(chosen, second, strict=True)))
 
     def on_cell(self, x1: Real, x2: Real, x3: Real) -> BlochMatrices:
         """All points of a small tensor product, x = (x1, x2, x3) in the coordinates of `basis`, x3 running fastest.
