@@ -40,3 +40,24 @@ def test_large_models_take_no_more_memory(monkeypatch) -> None:
     own.planes.expect(K1)
     monkeypatch.setattr(planes.Planes, "_several", None)
     assert np.abs(own.planes.at(K1[3])).max() > 0.1
+
+
+@pytest.mark.parametrize("least", [0, 10**9])
+@pytest.mark.parametrize("hermitian", [True, False])
+def test_all_elements_come_from_the_packed_ones(hermitian: bool, least: int, monkeypatch) -> None:
+    """In machine code and without, of lines with fewer and with more points than are unpacked at once."""
+    monkeypatch.setattr(planes, "COMPILED_FROM", least)
+    random, n, count, R3 = np.random.default_rng(0), 4, 3, 5
+    X = random.normal(size=(R3, count, n, n)) + 1j * random.normal(size=(R3, count, n, n))
+    if hermitian:
+        X += X.swapaxes(2, 3).conj()
+    packed = planes.Packed(n, count, hermitian)
+    stack = np.zeros((R3, packed.size), complex)
+    for i in range(count):
+        packed.put(stack, (slice(None),), i, X[:, i])
+    assert stack.shape[1] == count * (n * (n + 1) // 2 if hermitian else n * n)
+    lines = [random.normal(size=(points, R3)) for points in (2, 0, planes.AT_ONCE + 3)]
+    found = packed.matrices(planes.AT_ONCE + 5, ((line.astype(complex), stack) for line in lines))
+    expected = np.tensordot(np.concatenate(lines), X, 1)
+    assert np.abs(expected).max() > 5
+    assert np.abs(found - expected).max() < 1e-13 * np.abs(expected).max()
