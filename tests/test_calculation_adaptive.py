@@ -292,7 +292,7 @@ def test_what_vanishes_at_every_k_ends_quickly():
 
 def test_resuming(small, tmp_path: Path):
     """Stopped in the middle, then resumed: the same numbers; the checkpoint of another calculation is refused."""
-    wanted, calls, rounds = Tolerance(relative=1e-5, start=4), [], []
+    wanted, calls, rounds = Tolerance(relative=1e-4, start=4), [], []
 
     def control(stop_after, resume=False):
         calls.clear()
@@ -341,7 +341,7 @@ def test_memory_does_not_change_the_answer(small, monkeypatch):
     found = []
     for memory in (1.0, 6e-4):
         made.append(0)
-        found.append(compute_small(small, tolerance=Tolerance(1e-4, start=4), memory=memory))
+        found.append(compute_small(small, tolerance=Tolerance(1e-3, start=4), memory=memory))
     a, b = found
     for name, tensor in a.items():
         assert np.abs(tensor.values - b[name].values).max() <= 1e-12 * np.abs(tensor.values).max()

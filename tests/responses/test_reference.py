@@ -23,7 +23,7 @@ MODELS = {
     "afm_insulator": models.pt_antiferromagnet,
 }
 # Meshes on which these sums have converged to the last digits (the files' own largest are 280 to 400).
-GRID = {"rashba_metal": 240, "rashba_low": 320, "altermagnet_noSOC": 160, "afm_metal": 150, "afm_insulator": 120}
+GRID = {"rashba_metal": 220, "rashba_low": 310, "altermagnet_noSOC": 150, "afm_metal": 130, "afm_insulator": 100}
 CHANNELS = {name: ("spin", "zeeman", "charge") for name in ("rashba_metal", "afm_metal")}
 CHANNELS |= {"rashba_low": ("spin", "zeeman"), "afm_insulator": ("spin", "zeeman"), "altermagnet_noSOC": ("spin",)}
 CASES = [(name, channel) for name in MODELS for channel in CHANNELS[name]]
