@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.integrals.algorithm import Integral
+from wannier_spin.integrals.outlook import Outlook
 from wannier_spin.integration.superlattice import Shapes, Superlattice, factors_from
 from wannier_spin.model import TightBindingModel
 from wannier_spin.symmetry import mesh_operations
 
 Real = NDArray[np.float64]
 FIRST, FEWEST, MOST = 45.0, 6, 14  # angstrom: shortest superlattice vector of the first mesh; in shortest lattice vectors
-GROWTH = (1.1, 1.8)  # of the shortest superlattice vector, from one mesh to a denser one
+GROWTH = (1.15, 1.75)  # of the shortest superlattice vector, from one mesh to a denser one, at least
 LEAST = 0.7  # times that of the last mesh has a coarser one, where the mean of both needs no more
 SURE = 3  # meshes tell whether a coarser one is enough
-NEAR = 0.97  # of this length: there may be a mesh just below
+TRIED = 12  # lengths between those
 APART = 2  # meshes, the last ones, that a denser one has few points in common with
 WORTH = 0.8  # of the points: what a skewed mesh must save
 
@@ -31,14 +32,21 @@ def first_mesh(integral: Integral) -> Superlattice:
     return mesh_of(integral, float(np.clip(FIRST, FEWEST * shortest, MOST * shortest)))
 
 
-def next_mesh(integral: Integral, before: Sequence[Superlattice], growth: float) -> Superlattice:
-    """A denser one, as far as GROWTH allows; where less is enough a coarser one. before : all so far."""
+def next_mesh(integral: Integral, before: Sequence[Superlattice], outlook: Outlook) -> Superlattice:
+    """The one with fewest points for its chance to be enough, as far as GROWTH allows. before : all so far.
+
+    A step that is too small costs a mesh and the next one; one that is too large only what it is larger by. From the SUREth on it
+    may be coarser than the last one.
+    """
     lengths = [length_of(integral, mesh) for mesh in before]
     last, longest = lengths[-1], max(lengths)
-    if growth < GROWTH[0] and len(before) >= SURE and last == longest:
-        return mesh_of(integral, NEAR * last * max(growth, LEAST), before)
-    length = float(np.clip(last * growth, GROWTH[0] * longest, GROWTH[1] * longest))
-    return mesh_of(integral, NEAR * length, before[-APART:])
+    found = [mesh_of(integral, length, before[-APART:]) for length in np.geomspace(*GROWTH, TRIED) * longest]
+    if len(before) >= SURE and last == longest:
+        coarser = [mesh_of(integral, length, before) for length in np.geomspace(LEAST, 1, TRIED) * last]
+        found += [mesh for mesh in coarser if length_of(integral, mesh) < last]
+    chances = [outlook.chance(length_of(integral, mesh) / last) for mesh in found]
+    best = max(range(len(found)), key=lambda i: chances[i] / found[i].n_points)
+    return found[best] if chances[best] else found[TRIED - 1]
 
 
 def length_of(integral: Integral, mesh: Superlattice) -> float:

@@ -32,6 +32,7 @@ from wannier_spin.integrals.cut import Cut
 from wannier_spin.integrals.cutting import Cutting
 from wannier_spin.integrals.denser import GROWTH, LEAST, first_mesh, length_of, mesh_of, next_mesh
 from wannier_spin.integrals.mesh import OnMesh, Summed
+from wannier_spin.integrals.outlook import Outlook
 from wannier_spin.integrals.stages import Reached, Stage
 from wannier_spin.integrals.standing import Pair, Standing, floored, needed, standing, with_all_seen
 from wannier_spin.integrals.sums import Sums
@@ -151,8 +152,9 @@ class _Run:
         if excess <= 1 and len(reached.stages) > 1:
             return None
         power = _power(self.integral, reached.stages)
-        growth = growth_for(self._own(reached), excess, power, self._lasting(reached))
-        mesh = next_mesh(self.integral, _meshes(reached), growth)
+        own, lasting = self._own(reached), self._lasting(reached)
+        growth = growth_for(own, excess, power, lasting)
+        mesh = next_mesh(self.integral, _meshes(reached), Outlook(own, excess, lasting, power))
         whole, left = self._points(last.evaluations, growth), self._left(reached)
         worth = _worth(whole, left)
         if self._to_boxes(reached, mesh, worth, whole > left or power < SMOOTH):
@@ -366,8 +368,9 @@ def _power(integral: Integral, stages: Sequence[Stage]) -> float:
     alike = [stage for stage in stages[-POOLED:] if stage.spots == stages[-1].spots]
     before, last = (of(alike, key=lambda stage: length_of(integral, stage.superlattice)) for of in (min, max))
     ratio = length_of(integral, last.superlattice) / length_of(integral, before.superlattice)
-    if ratio <= 1:
-        return FIRST_POWER
+    if ratio <= 1:  # what is left is smoother than what there was
+        earlier = [stage for stage in stages if stage.spots != last.spots]
+        return max(_power(integral, earlier), FIRST_POWER) if earlier else FIRST_POWER
     finite = np.isfinite(before.bars) & np.isfinite(last.bars) & (last.bars > 0)
     if not finite.any():
         return POWERS[0]

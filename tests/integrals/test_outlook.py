@@ -1,0 +1,46 @@
+"""What one more mesh may bring: the chance that it is enough."""
+
+import numpy as np
+import pytest
+
+from wannier_spin.integrals.outlook import SCATTER, Outlook
+from wannier_spin.integrals.standing import ALIKE
+
+CHANCES = ((1.0, 0.5), (np.exp(-SCATTER), 0.841344746), (np.exp(2 * SCATTER), 0.022750132))
+
+
+def test_half_of_the_chances_where_the_mean_is_expected_at_the_tolerance() -> None:
+    """Bars scatter about what is expected, as a logarithm, and only that of the new mesh does."""
+    for mean, growth in ((2.0, 1.5), (1.4, 1.2), (1.2, 0.8)):
+        assert _of_mean(mean, 4.0) > 1.0  # too much
+        enough = next(x for x in np.linspace(4.0, 0.5, 3_501) if _of_mean(mean, x) <= 1)
+        for times, chance in CHANCES:
+            outlook = Outlook(times * enough * growth**1.7, mean, 0.0, 1.7)
+            assert outlook.chance(growth) == pytest.approx(chance, rel=1e-2, abs=0)
+
+
+def _of_mean(mean: float, own: float) -> float:
+    """Least standard deviation of a weighted mean of two."""
+    shares = np.linspace(0, 1, 201)
+    return float(np.sqrt((shares * mean) ** 2 + ((1 - shares) * own) ** 2 + 2 * ALIKE * shares * (1 - shares) * mean * own).min())
+
+
+def test_denser_meshes_have_more_chances() -> None:
+    outlook = Outlook(1.2, 1.1, 0.0, 2.0)
+    chances = [outlook.chance(growth) for growth in (0.6, 0.8, 1.0, 1.3, 1.6)]
+    assert all(0 < a < b < 1 for a, b in zip(chances, chances[1:], strict=False))
+
+
+def test_what_lasts_is_left_by_a_coarser_mesh() -> None:
+    def chance(lasting: float, growth: float = 0.9) -> float:
+        return Outlook(1.2, 1.1, lasting, 2.0).chance(growth)
+
+    assert 1 > chance(0.0) > chance(0.5) > chance(0.9) > 0
+    assert chance(1.0) == chance(1.05) == 0
+    assert chance(0.0, 1.2) == chance(1.05, 1.2) > 0.5
+
+
+def test_nothing_is_missing_or_nothing_known() -> None:
+    assert Outlook(3.0, 1.0, 0.0, 2.0).chance(1.1) == Outlook(3.0, 0.2, 0.1, 2.0).chance(0.7) == 1.0
+    assert Outlook(0.0, 1.5, 0.0, 2.0).chance(1.1) == 1.0
+    assert Outlook(np.inf, np.inf, 0.0, 2.0).chance(1.8) == 0.0
