@@ -30,7 +30,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.operators import KNOWN, check_operator, unknown_operator
 from wannier_spin.operators import Operator as Operator
 from wannier_spin.storage import Array, Each, Schema, Value, check_tree, read_tree, write_tree
-from wannier_spin.values import as_tuple, is_whole
+from wannier_spin.values import switches
 
 DEGENERACY_TOLERANCE = 5e-4  # eV; docs/theory.md, section 4: real materials' pairs split by 1e-5 to 2e-4 eV
 HERMITICITY_TOLERANCE = 1e-6  # of the largest element; Wannier90's text files carry six decimals
@@ -159,7 +159,7 @@ class TightBindingModel:
         for key in ("position_R", "spin_R", *SPIN_CURRENT_KEYS):
             if getattr(self, key) is not None:
                 put(key, np.ascontiguousarray(getattr(self, key), complex))
-        put("periodic", _three_switches(self.periodic, self.name))
+        put("periodic", switches(f"model '{self.name}': periodic", self.periodic))
         self._check_shapes()
         put("centres", self._default_centres() if self.centres is None else np.asarray(self.centres, float))
         if self.centres.shape != (self.n_bands, 3):
@@ -372,13 +372,6 @@ def load_model(path: str | Path) -> TightBindingModel:
         return TightBindingModel(**tree)
     except InputError as error:
         raise InputError(f"'{path}': {error}") from error
-
-
-def _three_switches(periodic: object, name: str) -> tuple[bool, ...]:
-    switches = as_tuple(periodic)
-    if len(switches) != 3 or not all(isinstance(p, bool | np.bool_) or (is_whole(p) and p in (0, 1)) for p in switches):
-        raise InputError(f"model '{name}': periodic = {periodic!r}, expected True or False for each of three directions")
-    return tuple(bool(p) for p in switches)
 
 
 def _whole_numbers(R_vectors: object, name: str) -> NDArray[np.int64]:

@@ -72,6 +72,14 @@ def check_switch(name: str, value: object) -> None:
         raise InputError(f"{name} = {value!r}, expected True or False")
 
 
+def switches(name: str, given: object) -> tuple[bool, ...]:
+    """True or False for each of three directions; 1 and 0 are taken for them. Raises InputError for anything else."""
+    found = as_tuple(given)
+    if len(found) != 3 or not all(isinstance(p, bool | np.bool_) or (is_whole(p) and p in (0, 1)) for p in found):
+        raise InputError(f"{name} = {given!r}, expected True or False for each of three directions")
+    return tuple(bool(p) for p in found)
+
+
 def texts(name: str, given: object) -> tuple[str, ...]:
     """One name, or several. Raises InputError for anything else."""
     names = (given,) if isinstance(given, str) else as_tuple(given)

@@ -25,7 +25,7 @@ from wannier_spin.results.component import Component
 from wannier_spin.results.quoted import Quote
 from wannier_spin.results.select import Wanted, selected
 from wannier_spin.tensors import SEA_MINUS_SURFACE, Channel, parts_of, symmetrized
-from wannier_spin.values import is_number
+from wannier_spin.values import check_positive
 
 if TYPE_CHECKING:
     import xarray
@@ -251,8 +251,7 @@ class ResponseTensor:
         """
         if units not in (None, "natural", "SI"):
             raise InputError(f"units = '{units}', expected 'natural' or 'SI'")
-        if tau is not None and not (is_number(tau) and 0 < tau < np.inf):
-            raise InputError(f"tau = {tau!r}, expected a positive number")
+        check_positive("tau", tau, "number")
         changes: dict[str, Any] = self._form_changes(form, relaxation)
         same: dict[str, Any] = {"tau": tau, "units": units, "form": form, "relaxation": relaxation, "combination": combination}
         for key in VARIANTS:
