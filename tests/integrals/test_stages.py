@@ -91,7 +91,11 @@ def test_a_checkpoint_without_spots_of_stages() -> None:
     """As it was written before means were taken, and before it was known what no point sees."""
     tree = {name: value for name, value in REACHED.as_tree().items() if name not in {"spots", "mu_unknown", "step"}}
     check_tree("stages", tree, STAGES, "")
-    assert [stage.spots for stage in Reached.of((tree, False)).stages] == [0, 0, 0]
+    found = Reached.of((tree, False))
+    assert [stage.spots for stage in found.stages] == [0, 0, 0]
+    assert found.sums is not None and found.sums.rows is not None
+    assert found.sums.rows.step == 0
+    assert len(found.sums.rows.mu_unknown) == 0
 
 
 def test_given_up_without_a_spot(tmp_path: Path) -> None:
