@@ -85,7 +85,33 @@ def test_growths_and_trials() -> None:
         for points, excess in rounds[:n]:
             one = one.after(points, excess)
         seen[f"trial of {n} rounds"] = [one.grown, rounded(min(one.predicted, 1e300))]
+    for name, law in (("slow", [9.0, 8.9, 8.8, 8.7]), ("fast", [9e9, 9e6, 9e3, 9.0]), ("usual", [90.0, 25.0, 7.1, 2.0])):
+        seen[f"trial of a {name} decrease"] = rounded(trial.Trial((1000, 2000, 4000, 8000), tuple(law)).predicted)
     check("decisions.json", "growths", seen)
+
+
+LIMITS = {
+    "meshes": ({"mu": [-2.6, -2.2], "temperature": 300}, (195, 196, 871, 872, 873, 2987, 2988, 3100, 5487, 5488)),
+    "boxes": ({"mu": [-4.1], "temperature": 100}, (300, 872, 1100, 2500, 4497, 4498)),
+}
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
+@pytest.mark.parametrize("kind", LIMITS)
+def test_runs_that_may_take_so_many_points(kind: str) -> None:
+    """One fewer than a mesh or a round of boxes needs, as many, and more: what is taken, and whether that is enough."""
+    options, limits = LIMITS[kind]
+    seen: dict[str, list[Any]] = {}
+    model = ws.models.rashba_exchange(exchange=(0.1, 0.05, 0.2))
+    for most in limits:
+        try:
+            found = ws.compute(model, "spin_hall", tolerance=ws.Tolerance(2e-2, max_evaluations=most), **options)
+        except InputError as error:
+            seen[f"{most}"] = [str(error)]
+            continue
+        taken = [found.provenance.get(name) for name in ("k_points_of_meshes", "boxes")]
+        seen[f"{most}"] = [found.facts.k_points, found["spin_hall"].converged, *taken]
+    check("decisions.json", f"limits of {kind}", seen)
 
 
 def test_which_way_is_quicker() -> None:
