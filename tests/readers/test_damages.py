@@ -143,6 +143,16 @@ TB += "".join(
     f"\n{x} 0 0\n" + "".join(f"{i} {j}{f' {0.1 * i * (i == j and x == 0):.1f} 0.0' * 3}\n" for j in (1, 2) for i in (1, 2))
     for x in (-1, 0, 1)
 )
+SLAB = "written on x\n2.0 0 0\n0 2.0 0\n0 0 10.0\n2\n3\n1 1 1\n"
+SLAB += "".join(
+    f"\n{x} 0 0\n" + "".join(f"{i} {j} {-0.5 if i == j and not x else 0.2} 0.0\n" for j in (1, 2) for i in (1, 2))
+    for x in (-1, 0, 1)
+)
+SLAB += "".join(  # in the middle of the cell, elements across it damped, at one R alone
+    f"\n{x} 0 0\n"
+    + "".join(f"{i} {j} 0 0 0 0 {4.0 + 0.5 * i if i == j and not x else -0.3 * (x == 0):.2f} 0.0\n" for j in (1, 2) for i in (1, 2))
+    for x in (-1, 0, 1)
+)
 HR = "head\n2\n3\n1 1 1\n" + "".join(
     f"{x} 0 0 {i} {j} {0.3 * (i + j) - abs(x):.1f} 0.0\n" for x in (-1, 0, 1) for j in (1, 2) for i in (1, 2)
 )
@@ -379,6 +389,7 @@ KINDS = {
     "chk with a window": Kind("x.chk.fmt", CHK_WINDOW, read_chk, most=80),
     "tb": Kind("x_tb.dat", TB, read_tb_table, most=90),
     "tb model": Kind("x_tb.dat", TB, lambda path: what_is_in(read_tb(path, spin="interleaved"))),
+    "tb of a slab": Kind("x_tb.dat", SLAB, lambda path: what_is_in(read_tb(path)), most=30),
     "hr": Kind("x_hr.dat", HR, lambda path: read_hr_table(path, np.eye(3)), most=90),
     "hr with zeros left out": Kind("x_hr.dat", SPARSE, lambda path: read_hr_table(path, np.eye(3))),
     "hr by hand": Kind("x_hr.dat", BY_HAND, lambda path: read_hr_table(path, np.eye(3))),

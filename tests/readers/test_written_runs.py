@@ -35,9 +35,10 @@ from wannier_spin.model import TightBindingModel
 from wannier_spin.readers import read_wannier90
 from wannier_spin.readers.bloch_data import BlochData
 from wannier_spin.readers.checkpoint import Checkpoint, read_chk
-from wannier_spin.readers.spinors import chosen_order
+from wannier_spin.readers.spinors import chosen_order, refuse_without_spinors
 from wannier_spin.readers.text_tables import read_hr_table, read_tb_table
 from wannier_spin.readers.wannier90_files import Overlaps, read_eig, read_mmn, read_spin_neighbours, read_spn
+from wannier_spin.readers.win import WinFile
 
 SIZES = [  # bands, functions, mesh, neighbours
     (1, 1, (1, 1, 1), 1),
@@ -292,3 +293,23 @@ def test_what_is_said_of_spinors() -> None:
             except InputError as error:
                 seen[f"{name}, {spin}"] = lines_of(str(error))
     check("models.json", "order of spinors", seen)
+
+
+def test_what_is_said_of_a_win_without_spinors() -> None:
+    """Keywords that tell whether Wannier functions have a spin, and what is asked for."""
+    given: dict[str, dict[str, str]] = {
+        "nothing": {},
+        "a run": {"mp_grid": "2 2 1"},
+        "spinors": {"spinors": "true", "spin": "up"},
+        "none": {"spinors": ".false."},
+        "up": {"spin": "up"},
+    }
+    seen: dict[str, Any] = {}
+    for name, keywords in given.items():
+        for blocks in ({}, {"kpoints": ["0 0 0"]}):
+            for spin in (None, "files", "auto", "blocks"):
+                try:
+                    refuse_without_spinors(WinFile(Path("x.win"), keywords, blocks), spin)
+                except InputError as error:
+                    seen[f"{name}, {'with' if blocks else 'without'} k-points, {spin}"] = lines_of(str(error))
+    check("models.json", "no spinors", seen)
