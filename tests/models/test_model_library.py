@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
+from stored import check, digest
 
 from wannier_spin import models
 from wannier_spin.continuum import KPModel
@@ -83,3 +84,17 @@ def test_hoppings_from_the_top() -> None:
     model = ws.from_hoppings(lattice=np.eye(3), sites=[[0, 0, 0]], hoppings={(0, 0, (1, 0, 0)): -np.eye(2)})
     assert model.n_bands == 2
     assert model.R_vectors.tolist() == [[-1, 0, 0], [0, 0, 0], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_without_parameters(name: str) -> None:
+    """The defaults as the docstring says them, and what they make: stored."""
+    model = models.get(name)
+    if isinstance(model, TightBindingModel):
+        made = [getattr(model, key) for key in ("lattice", "R_vectors", "hamiltonian_R", "position_R", "spin_R", "centres")]
+        made += [model.periodic]
+    else:
+        k = np.array([[0.01, 0.02, 0.0], [-0.03, 0.005, 0.0]])
+        made = [*model.series(k), model.spin, *model.scales, model.region.size, model.dimension]
+    numbers = [digest(np.stack([np.real(x), np.imag(x)])) if x is not None else None for x in made]
+    check("models.json", f"library {name}", [model.source["parameters"], numbers])
