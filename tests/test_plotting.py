@@ -590,6 +590,18 @@ def test_plane_shows_the_integrand_where_it_is() -> None:
     assert_tidy(figure)
 
 
+@pytest.mark.parametrize("corners", [CELL, "G 0.1 0.2 0; A 1.1 0.2 0; B 0.1 1.2 0", "G 0 0 0; A 1 0 0; B -1 1 0"])
+@pytest.mark.parametrize("points", [(21, 21), (9, 30)])
+def test_the_window_of_a_period(corners: str, points: tuple[int, int]) -> None:
+    """As long as the first edge, about the middle of the parallelogram."""
+    plane = ws.k_plane(HEXAGONAL, corners, points)
+    ((low, high), _), _ = window_of(plane)
+    x = plane.positions[:, 0]
+    assert high - low == pytest.approx(x[points[1] * (points[0] - 1)] - x[0])
+    assert (low + high) / 2 == pytest.approx(x.mean())
+    assert abs(x.mean() - x[points[1] - 1]) > 0.05 * (high - low)  # the middle is not at a corner
+
+
 def test_fermi_lines_are_where_bands_cross() -> None:
     plane = ws.k_plane(HEXAGONAL, CELL, (41, 41))
     figure = ws.plot_plane(ws.band_map(HEXAGONAL, plane, "spin", "z"), fermi_energy=0.9)

@@ -14,6 +14,7 @@ from wannier_spin.orbitals import Orbitals, with_spin
 from wannier_spin.readers.collinear import join_channels
 from wannier_spin.symmetry import add_spin_orbit, angular_momentum, group_violation, magnetic_group, spin_group, symmetrize_model
 from wannier_spin.symmetry.representation import harmonic_rotation
+from wannier_spin.symmetry.spin_orbit import _element
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*averaging over the group")
 AXES = [(0, 0, 1), (1, 0, 0), (1, 2, 2), (0, 0, -1), (-1, 1, 0.3)]
@@ -112,3 +113,11 @@ def test_what_does_not_fit(d_wave_model: tuple[TightBindingModel, Orbitals]) -> 
     with pytest.raises(InputError, match="they are no pair"):
         add_spin_orbit(far, orbitals, structure, {"V p": 0.1})
     assert ws.add_spin_orbit is add_spin_orbit
+
+
+def test_elements_are_those_of_the_nearest_atoms() -> None:
+    """At places that are no one's inverse, in whatever cell; where there is none, none is named."""
+    places = np.array([[0.1, 0.23, 0.37], [0.42, 0.61, 0.78]])
+    structure = Structure(np.diag([3.0, 4.0, 5.0]), places, np.array([22, 8]), np.zeros((2, 3)))
+    assert [_element(structure, place + [1, -2, 0]) for place in places] == ["Ti", "O"]
+    assert _element(structure, -places[0]) == ""

@@ -164,7 +164,7 @@ def map_symbol(bands: BandMap[Place], band: str = "n") -> str:
     return f"{whole}(k)" if not band else f"{whole}(k), band {band}"
 
 
-def map_unit(bands: BandMap[Place], power: int = 0) -> str:
+def map_unit(bands: BandMap[Place], power: int) -> str:
     """The unit in brackets, with a power of ten in front of it; empty where there is nothing to say."""
     words = " ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(bands.unit)) if word)
     return f" ({words})" if words else ""
