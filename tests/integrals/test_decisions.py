@@ -21,6 +21,7 @@ from wannier_spin.integrals.boxes import CellIntegrand
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.cut import Cut
 from wannier_spin.integrals.denser import alike, first_mesh, length_of, next_mesh
+from wannier_spin.integrals.outlook import Outlook
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.scan import edges_between, make_scan, windows
 from wannier_spin.integrals.selection import Selection
@@ -51,7 +52,7 @@ def an_integral(lattice: np.ndarray, periodic: tuple[bool, ...]) -> Integral:
 @pytest.mark.parametrize("kind", PERIODIC)
 @pytest.mark.parametrize("name", LATTICES)
 def test_meshes(name: str, kind: str) -> None:
-    """Of cells of many sizes the first one, and what follows if so much more, or less, is needed."""
+    """Of cells of many sizes the first one, and what follows where bars are so many tolerances."""
     whole = an_integral(LATTICES[name], PERIODIC[kind]).model
     seen: dict[str, Any] = {"alike": alike(whole, 3.0).tolist()}  # type: ignore[arg-type]
     for size in (1.3, 2.9, 3.6, 5.1, 7.0, 9.0, 13.0):
@@ -59,11 +60,11 @@ def test_meshes(name: str, kind: str) -> None:
         first = first_mesh(integral)
         seen[f"first, {size}"] = [first.n_points, rounded(length_of(integral, first))]
     integral = an_integral(3.1 * LATTICES[name], PERIODIC[kind])
-    for growth in (0.5, 0.9, 1.05, 1.3, 2.5):
+    for bar in (0.8, 1.2, 3.0, 20.0):
         found = [first_mesh(integral)]
         for _ in range(4):
-            found.append(next_mesh(integral, found, growth))
-        seen[f"growth {growth}"] = [one.n_points for one in found]
+            found.append(next_mesh(integral, found, Outlook(bar, bar, 0.0, 2.0)))
+        seen[f"bars of {bar}"] = [one.n_points for one in found]
     check("decisions.json", f"meshes of a {name} {kind}", seen)
 
 
