@@ -31,6 +31,7 @@ SPANNED = 1e-10  # of a square: what is left of a vector that lies in a space
 FEW = 8  # times the points of a batch: in a larger product of lines and columns they are taken one by one
 FARTHEST = 6  # times the basis of the superlattice: vectors that are summed as if all were alike
 CANCELLED = 1e-13  # of the largest sum of cosines: what is smaller is rounding
+APART = 0.25  # octaves between halves of a window (usually 0.5): those of a small mesh round to one length, and tell nothing
 KAPPA = 0.7  # of the estimate: chosen on the cases that docs/bars.md does not call hold-outs
 
 
@@ -68,6 +69,12 @@ def _waves(R: Integer, k: Real) -> Complex:
     powers[1:] = np.exp(2j * np.pi * k)
     np.multiply.accumulate(powers, out=powers)
     return np.asarray(np.concatenate([powers, powers[:0:-1].conj()])[R])
+
+
+def _halves(rows: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+    """The first and the last of them, without the one in the middle."""
+    half = len(rows) // 2
+    return rows[:half], rows[len(rows) - half :]
 
 
 def _inwards(x: Real) -> Integer:
@@ -147,16 +154,19 @@ class Stars:
         shells = list(zip(self.inner, self.outer, strict=True))
         whole = [pair for pair in shells if np.abs(sums[self._doubled(pair[1])]).max(initial=0.0) > rounding] or shells
         falls = [decay_per_octave(sums[self._doubled(i)], sums[self._doubled(o)], weights) for i, o in whole]
-        late = [self._late(sums, outer, weights) for _, outer in whole if len(outer) > 1]
+        late = [self._late(sums, outer, weights) for _, outer in whole if self._apart(outer) > APART]
         found = np.mean(falls, axis=0)
         return np.minimum(found, np.maximum(np.mean(late, axis=0), self.power(sharp))) if late else found
 
     def _late(self, sums: Real, outer: Sequence[int], weights: Real) -> Real:
         """Per octave between the two halves of an outer window: (m,)."""
-        half = len(outer) // 2
-        near, far = outer[:half], outer[-half:]
-        octaves = np.log2(self.distances[list(far)].mean() / self.distances[list(near)].mean())
-        return decay_per_octave(sums[self._doubled(near)], sums[self._doubled(far)], weights) / octaves
+        near, far = _halves(outer)
+        return decay_per_octave(sums[self._doubled(near)], sums[self._doubled(far)], weights) / self._apart(outer)
+
+    def _apart(self, outer: Sequence[int]) -> float:
+        """Octaves between the two halves of an outer window, zero where there is one row."""
+        near, far = (self.distances[list(rows)].mean() if rows else 1.0 for rows in _halves(outer))
+        return float(np.log2(far / near))
 
     def continued(self, decay: Real, sharp: bool, x: Real) -> Real:
         """Factors of `outer_rows`, which make of them contributions to the error that add in quadrature: (J, m).
