@@ -147,6 +147,18 @@ def test_decay_is_that_of_the_outer_window_where_it_is_slower(amplitude, least, 
     assert least - 1e-9 <= found.decay(sums, np.ones((1, 1)), sharp=False)[0] <= most + 1e-9
 
 
+@pytest.mark.parametrize("lattice", [np.eye(3), np.array([[1, 0, 0], [-0.5, np.sqrt(0.75), 0], [0, 0, 3]])])
+def test_decay_on_small_meshes(lattice):
+    """Amplitudes that fall off like R^-3, scattered by a third: a power of that kind, also where a window has hardly two lengths."""
+    rng = np.random.default_rng(0)
+    for points in [(n, n, 1) for n in range(6, 13)] + [(4, 6, 4), (6, 6, 6), (8, 4, 8)]:
+        found = stars(Mesh(points, NO_SHIFT), lattice, ALL)
+        lengths = np.linalg.norm(found.vectors[:, 0], axis=1)
+        amplitudes = np.maximum(lengths, 0.5) ** -3.0 * np.exp(0.3 * rng.normal(size=len(lengths)))
+        decay = found.decay(amplitudes[:, None, None], np.ones((1, 1)), sharp=False)[0]
+        assert 0.3 < decay < 5, points
+
+
 def test_stars_of_a_superlattice_do_not_depend_on_how_it_is_written():
     """The bars of a mesh along the lattice vectors, and of the same points as a skewed mesh of another basis."""
     basis = np.array([[1, 1, 0], [0, 1, 0], [1, 0, 1]])
