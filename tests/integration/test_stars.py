@@ -149,7 +149,7 @@ def test_decay_is_that_of_the_outer_window_where_it_is_slower(amplitude, least, 
 
 @pytest.mark.parametrize("lattice", [np.eye(3), np.array([[1, 0, 0], [-0.5, np.sqrt(0.75), 0], [0, 0, 3]])])
 def test_decay_on_small_meshes(lattice):
-    """Amplitudes that fall off like R^-3, scattered by a third: a power of that kind, also where a window has hardly two lengths."""
+    """Amplitudes like R^-3, scattered by a third: a power of that kind, also where a window has hardly two lengths."""
     rng = np.random.default_rng(0)
     for points in [(n, n, 1) for n in range(6, 13)] + [(4, 6, 4), (6, 6, 6), (8, 4, 8)]:
         found = stars(Mesh(points, NO_SHIFT), lattice, ALL)
