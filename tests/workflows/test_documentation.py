@@ -253,6 +253,8 @@ def written(tmp_path_factory):
     )  # a hot spot
     found.append(ws.compute(ws.models.weyl(), "spin_hall", tolerance=0.5, mu=0.3, temperature=3000.0))  # skewed meshes
     assert "superlattices" in found[-1].facts.notes
+    found.append(ws.compute(ws.models.rashba_exchange(), "spin_hall", tolerance=0.02, mu=[-2.6, -2.2], temperature=300))
+    assert "weights_of_meshes" in found[-1].facts.notes
     doped = ws.Carriers(0.1, electrons=1)
     found.append(ws.compute(overlapping, "spin_hall", grid=(4, 1, 1), carriers=doped, temperature=3000))
     iron, moments = ROOT / "example_inputs" / "Fe", [(0, 0, 2.2)]
