@@ -18,10 +18,10 @@ from wannier_spin.symmetry import mesh_operations
 
 Real = NDArray[np.float64]
 FIRST, FEWEST, MOST = 45.0, 6, 14  # angstrom: shortest superlattice vector of the first mesh; in shortest lattice vectors
-GROWTH = (1.15, 1.75)  # of the shortest superlattice vector, from one mesh to a denser one, at least
+GROWTH = (1.15, 1.75)  # of the shortest superlattice vector, from one mesh to a denser one: least and most that is looked for
 LEAST = 0.7  # times that of the last mesh has a coarser one, where the mean of both needs no more
 SURE = 3  # meshes tell whether a coarser one is enough
-TRIED = 12  # lengths between those
+TRIED = 12  # lengths between the two
 APART = 2  # meshes, the last ones, that a denser one has few points in common with
 WORTH = 0.8  # of the points: what a skewed mesh must save
 
