@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.bloch import BlochMatrices, BlochSum
-from wannier_spin.errors import InputError
 from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.channels import Channels, Tolerance
 from wannier_spin.integrals.hidden import NearestGaps
@@ -312,8 +311,6 @@ def cell_integrands(integral: Integral, wanted: Tolerance, memory: float) -> lis
     """One integrand for each replica, on boxes that the group reduces where the integral says so."""
     model = integral.model
     assert isinstance(model, TightBindingModel)
-    if not 0 < memory < np.inf:
-        raise InputError(f"memory = {memory}, expected a positive number of GiB")
     axes = box_symmetry(integral.reducing, model.periodic)
     counts = np.array([(wanted.start or START) if periodic else 1 for periodic in model.periodic])
     uneven = [UNEVEN * (1 + 3 * (replica * GOLDEN % 1)) for replica in range(wanted.replicas)]  # below 1: boundaries in order

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from wannier_spin.bloch import kp_matrices
 from wannier_spin.continuum import ContinuumModel
-from wannier_spin.errors import InputError
 from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.boxes import GOLDEN, START, BoxIntegrand, Points, joined
 from wannier_spin.integrals.channels import Tolerance
@@ -89,11 +88,9 @@ class RegionIntegrand(BoxIntegrand):
 
 
 def region_integrands(integral: Integral, wanted: Tolerance, memory: float) -> list[RegionIntegrand]:
-    """One integrand for each replica. Raises InputError."""
+    """One integrand for each replica."""
     model = integral.model
     assert isinstance(model, ContinuumModel)
-    if not 0 < memory < np.inf:
-        raise InputError(f"memory = {memory}, expected a positive number of GiB")
     used = _used(model)
     counts = np.array([(wanted.start or START) if one else 1 for one in used])
     uneven = [UNEVEN * (1 + 3 * (replica * GOLDEN % 1)) for replica in range(wanted.replicas)]
