@@ -63,7 +63,7 @@ def test_meshes(name: str, kind: str) -> None:
     for bar in (0.8, 1.2, 3.0, 20.0):
         found = [first_mesh(integral)]
         for _ in range(4):
-            found.append(next_mesh(integral, found, Outlook(bar, bar, 0.0, 2.0)))
+            found.append(next_mesh(integral, found, Outlook.alone(bar, 2.0)))
         seen[f"bars of {bar}"] = [one.n_points for one in found]
     check("decisions.json", f"meshes of a {name} {kind}", seen)
 
@@ -73,7 +73,7 @@ def test_growths_and_trials() -> None:
     excesses, powers = (0.3, 0.89, 0.99, 1.3, 4.0, 50.0), (1.5, 2.0, 6.0)
     seen: dict[str, Any] = {
         f"growth for {own} {excess}": [
-            rounded(meshes.growth_for(own, excess, power, lasting)) for power in powers for lasting in (0.0, 0.2, 0.95)
+            rounded(Outlook(own, excess, lasting, power).growth) for power in powers for lasting in (0.0, 0.2, 0.95)
         ]
         for own in (0.5, 3.0, 20.0)
         for excess in excesses

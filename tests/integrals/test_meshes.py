@@ -15,13 +15,12 @@ from wannier_spin.errors import Interrupted
 from wannier_spin.integrals import meshes
 from wannier_spin.integrals.algorithm import Control, Execution, Integral, Round
 from wannier_spin.integrals.channels import Tolerance
-from wannier_spin.integrals.denser import APART, GROWTH, LEAST, SURE, first_mesh, length_of, mesh_of, next_mesh
+from wannier_spin.integrals.denser import APART, LEAST, SURE, first_mesh, length_of, mesh_of, next_mesh
 from wannier_spin.integrals.mesh import OnMesh
-from wannier_spin.integrals.meshes import AIM, DEARER, FIRST_POWER, POWERS, _power, growth_for
-from wannier_spin.integrals.outlook import Outlook
+from wannier_spin.integrals.meshes import DEARER, FIRST_POWER, POWERS, _power
+from wannier_spin.integrals.outlook import GROWTH, Outlook
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.stages import Stage
-from wannier_spin.integrals.standing import needed
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.integration.superlattice import Superlattice
 from wannier_spin.occupation import Occupation
@@ -269,7 +268,7 @@ def assert_same(found: ws.ResultSet, expected: ws.ResultSet) -> None:
 
 def alone(bar: float, power: float = 2.0) -> Outlook:
     """After meshes of which the last one is best alone."""
-    return Outlook(bar, bar, 0.0, power)
+    return Outlook.alone(bar, power)
 
 
 def test_points_of_meshes() -> None:
@@ -357,21 +356,6 @@ def test_a_coarser_mesh_ends_what_is_nearly_done() -> None:
 
 def is_prime(n: int) -> bool:
     return all(n % divisor for divisor in range(2, n))
-
-
-def test_growth() -> None:
-    """With a mesh that follows the power law the mean of both is at the aim; it is coarser where that is enough."""
-    for own, power in ((3.0, 2.0), (1.5, 1.0), (1.1, 3.0)):
-        following = own * growth_for(own, own, power) ** -power
-        assert following == pytest.approx(needed(own, AIM))
-    assert 1 < growth_for(4.0, 2.0, 2.0) < growth_for(4.0, 4.0, 2.0)
-    assert 0.6 < growth_for(1.05, 1.05, 2.0) < growth_for(1.1, 1.1, 2.0) < 1 < growth_for(1.1, 1.1, 2.0) * 1.3
-    assert growth_for(0.3, 0.3, 2.0) == 1.0
-    coarser = [growth_for(1.05, 1.05, 2.0, lasting) for lasting in (0.0, 0.3, 0.6, 0.8)]
-    assert all(a < b for a, b in zip(coarser, coarser[1:], strict=False))
-    assert coarser[0] < 1 < coarser[-1]
-    assert growth_for(1.05, 1.05, 2.0, 1.0) == GROWTH[0]
-    assert growth_for(np.inf, np.inf, 2.0) == np.inf
 
 
 def test_meshes_of_a_long_cell_are_nearly_isotropic() -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wannier_spin.integrals.outlook import SCATTER, Outlook
-from wannier_spin.integrals.standing import ALIKE
+from wannier_spin.integrals.outlook import AIM, GROWTH, SCATTER, Outlook
+from wannier_spin.integrals.standing import ALIKE, needed
 
 CHANCES = ((1.0, 0.5), (np.exp(-SCATTER), 0.841344746), (np.exp(2 * SCATTER), 0.022750132))
 
@@ -44,3 +44,18 @@ def test_nothing_is_missing_or_nothing_known() -> None:
     assert Outlook(3.0, 1.0, 0.0, 2.0).chance(1.1) == Outlook(3.0, 0.2, 0.1, 2.0).chance(0.7) == 1.0
     assert Outlook(0.0, 1.5, 0.0, 2.0).chance(1.1) == 1.0
     assert Outlook(np.inf, np.inf, 0.0, 2.0).chance(1.8) == 0.0
+
+
+def test_growth() -> None:
+    """With a mesh that follows the power law the mean of both is at the aim; it is coarser where that is enough."""
+    for own, power in ((3.0, 2.0), (1.5, 1.0), (1.1, 3.0)):
+        assert own * Outlook.alone(own, power).growth ** -power == pytest.approx(needed(own, AIM))
+    assert 1 < Outlook(4.0, 2.0, 0.0, 2.0).growth < Outlook.alone(4.0, 2.0).growth
+    coarser, denser = (Outlook.alone(bar, 2.0).growth for bar in (1.05, 1.1))
+    assert 0.6 < coarser < denser < 1 < 1.3 * denser
+    assert Outlook.alone(0.3, 2.0).growth == 1.0
+    growths = [Outlook(1.05, 1.05, lasting, 2.0).growth for lasting in (0.0, 0.3, 0.6, 0.8)]
+    assert all(a < b for a, b in zip(growths, growths[1:], strict=False))
+    assert growths[0] < 1 < growths[-1]
+    assert Outlook(1.05, 1.05, 1.0, 2.0).growth == GROWTH[0]
+    assert Outlook.alone(np.inf, 2.0).growth == np.inf

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.integrals.algorithm import Integral
-from wannier_spin.integrals.outlook import Outlook
+from wannier_spin.integrals.outlook import GROWTH, Outlook
 from wannier_spin.integration.superlattice import Shapes, Superlattice, factors_from
 from wannier_spin.model import TightBindingModel
 from wannier_spin.symmetry import mesh_operations
 
 Real = NDArray[np.float64]
 FIRST, FEWEST, MOST = 45.0, 6, 14  # angstrom: shortest superlattice vector of the first mesh; in shortest lattice vectors
-GROWTH = (1.15, 1.75)  # of the shortest superlattice vector, from one mesh to a denser one: least and most that is looked for
 LEAST = 0.7  # times that of the last mesh has a coarser one, where the mean of both needs no more
 SURE = 3  # meshes tell whether a coarser one is enough
 TRIED = 12  # lengths between the two

@@ -30,18 +30,17 @@ from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.checkpoint import Checkpoint
 from wannier_spin.integrals.cut import Cut
 from wannier_spin.integrals.cutting import Cutting
-from wannier_spin.integrals.denser import GROWTH, LEAST, first_mesh, length_of, mesh_of, next_mesh
+from wannier_spin.integrals.denser import LEAST, first_mesh, length_of, mesh_of, next_mesh
 from wannier_spin.integrals.mesh import OnMesh, Summed
 from wannier_spin.integrals.outlook import Outlook
 from wannier_spin.integrals.stages import Reached, Stage
-from wannier_spin.integrals.standing import Pair, Standing, floored, needed, standing, with_all_seen
+from wannier_spin.integrals.standing import Pair, Standing, floored, standing, with_all_seen
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.integrals.trial import Trial
 from wannier_spin.integration.parallel import together
 from wannier_spin.integration.superlattice import Superlattice
 
 Real = NDArray[np.float64]
-AIM = 0.95  # of the tolerance: what the next mesh is meant to reach, together with the last one
 POWERS = (1.5, 6.0)  # of 1/length of the superlattice with which bars decrease
 FIRST_POWER = 2.0  # before there are two meshes
 POOLED = 4  # meshes, the last ones, that tell the power: single bars are as uncertain as they are large
@@ -152,10 +151,9 @@ class _Run:
         if excess <= 1 and len(reached.stages) > 1:
             return None
         power = _power(self.integral, reached.stages)
-        own, lasting = self._own(reached), self._lasting(reached)
-        growth = growth_for(own, excess, power, lasting)
-        mesh = next_mesh(self.integral, _meshes(reached), Outlook(own, excess, lasting, power))
-        whole, left = self._points(last.evaluations, growth), self._left(reached)
+        outlook = Outlook(self._own(reached), excess, self._lasting(reached), power)
+        mesh = next_mesh(self.integral, _meshes(reached), outlook)
+        whole, left = self._points(last.evaluations, outlook.growth), self._left(reached)
         worth = _worth(whole, left)
         if self._to_boxes(reached, mesh, worth, whole > left or power < SMOOTH):
             return Step(mesh, True, worth)
@@ -299,7 +297,7 @@ class _Run:
         def predicted(bars: Real, allowed: Real) -> float:
             power = _power(self.integral, (*reached.stages, Stage(mesh, n, 0.0, bars, len(reached.cut.spots))))
             excess = float((bars / allowed).max(initial=0.0))
-            return self._points(n, growth_for(excess, excess, power)) if np.isfinite(excess) else np.inf
+            return self._points(n, Outlook.alone(excess, power).growth) if np.isfinite(excess) else np.inf
 
         left = self.wanted.max_evaluations - reached.spent - summed.evaluations
         quiet = replace(self.execution, progress=lambda done, total: None)
@@ -376,16 +374,3 @@ def _power(integral: Integral, stages: Sequence[Stage]) -> float:
         return POWERS[0]
     slowest = float(np.min(np.log(np.maximum(before.bars[finite] / last.bars[finite], 1.0))))
     return float(np.clip(slowest / np.log(ratio), *POWERS))
-
-
-def growth_for(own: float, excess: float, power: float, lasting: float = 0.0) -> float:
-    """Of the length, for a mesh with which the mean is within the tolerance. own, excess : tolerances of the last mesh, and of the
-    mean so far; lasting : of what only a denser mesh makes smaller.
-    """
-    growth = 1.0 if excess <= AIM else float((own / needed(excess, AIM)) ** (1 / power))
-    if growth >= 1:
-        return growth
-    if lasting >= AIM:
-        return GROWTH[0]
-    rest, aim = (float(np.sqrt(x**2 - lasting**2)) for x in (excess, AIM))
-    return float((own / needed(rest, aim)) ** (1 / power))
