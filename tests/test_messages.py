@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
-from wannier_spin.continuum import Ball, Box
+from wannier_spin.continuum import Ball, Box, Model
+from wannier_spin.integrals.algorithm import Control
 from wannier_spin.orbitals import Orbitals
+from wannier_spin.plotting import plot_convergence, plot_ranking
+from wannier_spin.readers.quality import total_moment
 
 SHEET = ws.models.rashba_exchange()
 CUBE = np.eye(3)
 POINT: dict[str, Any] = {"mu": 0.1, "temperature": 300}
 CONE = {"dimension": 2, "cutoff": 0.5}
+DIRAC = ws.models.massive_dirac()
+SQUARE = ws.kp_model("k2*s0 + kx*sx", dimension=2, box=((-1, -1), (1, 1)))
+BALL = ws.kp_model("k2*s0 + kx*sx", dimension=3, cutoff=0.5)
 
 
 def structure(lattice: Any = CUBE, positions: Any = ((0, 0, 0),), moments: Any = ((0, 0, 0),)) -> ws.Structure:
@@ -24,6 +30,35 @@ def structure(lattice: Any = CUBE, positions: Any = ((0, 0, 0),), moments: Any =
 
 def result(**given: Any) -> ws.ResultSet:
     return ws.compute(SHEET, "edelstein", grid=(2, 2, 1), **POINT, **given)
+
+
+def within(model: Model, control: Control = Control()) -> ws.ResultSet:  # noqa: B008  (frozen)
+    return ws.compute(model, "edelstein", tolerance=0.5, control=control, **POINT)
+
+
+def on_a_grid(model: Model) -> ws.ResultSet:
+    return ws.compute(model, "edelstein", grid=(4, 4), **POINT)
+
+
+def orbitals(positions: Any = ((0, 0, 0),), l: Any = (0, 0), m: Any = (0, 0)) -> Orbitals:
+    return Orbitals(np.array(positions), (0, 0), l, m, (0, 1))  # type: ignore[arg-type]
+
+
+def line(k: Any) -> Any:
+    """H(k), and no derivative of it."""
+    return k[:, 0, None, None] * np.eye(2)
+
+
+def nowhere(k: Any) -> Any:
+    return np.full((len(k), 2, 2), np.nan)
+
+
+def gradient(k: Any) -> Any:
+    return np.zeros((len(k), 3, 2, 2))
+
+
+def hessian(k: Any) -> Any:
+    return np.zeros((len(k), 3, 3, 2, 2))
 
 
 THREE = [["k2", "kx", "0"], ["kx", "0", "ky"], ["0", "ky", "1"]]
@@ -50,6 +85,25 @@ REFUSED: list[tuple[str, Callable[[], object]]] = [
     ("this result has one definition of the spin current: compute it with several", lambda: result().definition("ryoo")),
     ("units = 'cgs', expected 'natural' or 'SI'", lambda: result()["edelstein"].at(units="cgs")),  # type: ignore[arg-type]
     ("tau = 0, expected a positive number", lambda: result()["edelstein"].at(tau=0)),
+    ("'edelstein' has no mu from 1 to 2; it has 0.1", lambda: result()["edelstein"].sel(mu=slice(1.0, 2.0))),
+    ("resume: no checkpoint is named to go on from", lambda: within(SHEET, Control(resume=True))),
+    ("resume: no checkpoint is named to go on from", lambda: within(DIRAC, Control(resume=True))),
+    ("is integrated over no disk of the plane: give a tolerance in place of a grid", lambda: on_a_grid(SQUARE)),
+    ("is integrated over no disk of the plane: give a tolerance in place of a grid", lambda: on_a_grid(BALL)),
+    ("H(k) of model 'k.p' does not depend on k", lambda: on_a_grid(ws.kp_model("s0", **CONE))),
+    ("H has matrices (2, 2), and the spin (4, 4)", lambda: replace(ws.kp_model("kx*s0", **CONE), spin=np.zeros((3, 4, 4)))),
+    ("H has NaN or infinity in the region", lambda: ws.kp_model(nowhere, derivatives=(gradient, hessian), **CONE)),
+    ("a derivative of H(k) has shape", lambda: ws.kp_model(line, derivatives=(line, line), **CONE)),
+    ("cutoff is -1.0, expected a positive number", lambda: replace(DIRAC, cutoff=-1.0)),
+    ("linear is not Hermitian", lambda: replace(DIRAC, linear=DIRAC.linear * 1j)),
+    ("has no term linear in k; its wave-vector scale is not defined", lambda: replace(DIRAC, linear=DIRAC.linear * 0).wave_vector),
+    ("2 positions were given: every one must be the site of some orbital", lambda: orbitals(positions=np.zeros((2, 3)))),
+    ("there is no harmonic l = 1, m = 3; l is 0 to 3, m 0 to 2 l", lambda: orbitals(l=(1, 1), m=(3, 3))),
+    ("there is no harmonic l = 4, m = 0; l is 0 to 3, m 0 to 2 l", lambda: orbitals(l=(4, 4))),
+    ("no response 'spin_hall' in this result; it has edelstein", lambda: ws.plot(result(), responses="spin_hall")),
+    ("nothing to draw: every response of this input is forbidden by symmetry", lambda: plot_convergence([])),
+    ("'spin_hall': no material has a number to draw", lambda: plot_ranking([], np.zeros(0), np.zeros(0), "spin_hall")),
+    ("model 'rashba_exchange' has no spin matrices", lambda: total_moment(replace(SHEET, spin_R=None), 0.0)),
 ]
 
 

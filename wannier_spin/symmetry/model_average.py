@@ -234,10 +234,8 @@ def _sites(model: TightBindingModel, orbitals: Orbitals) -> Real:
 
 
 def _origin(R_vectors: Integer) -> int:
-    found = np.flatnonzero((R_vectors == 0).all(axis=1))
-    if not len(found):
-        raise InputError("R = (0, 0, 0) is missing from the R vectors of the model")
-    return int(found[0])
+    """Every model has it."""
+    return int(np.flatnonzero((R_vectors == 0).all(axis=1))[0])
 
 
 def _closed(R_vectors: Integer, operators: Mapping[str, Complex], orbitals: Orbitals, group: Sequence[Representation]) -> Integer:
