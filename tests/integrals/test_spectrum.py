@@ -11,6 +11,7 @@ from wannier_spin.integrals.scan import edges_between, nodes, series
 from wannier_spin.integrals.spectrum import Spectrum
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses import DYNAMIC_BLOCKS, RESPONSES
+from wannier_spin.responses.vertices import Vertices
 from wannier_spin.units import BOLTZMANN
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse meshes: identities
@@ -206,6 +207,16 @@ def test_what_symmetry_leaves(monkeypatch) -> None:
         assert np.abs(exact).max() > 1e-6
         assert np.abs(value - exact).max() < 1e-10 * np.abs(exact).max()
         assert ((value == 0) == (exact == 0)).all() and (value == 0).any()
+
+
+def test_vertices_of_a_batch_are_made_once(monkeypatch) -> None:
+    """For densities, which have the wider window of the bars, for tables, and for the profile behind them."""
+    model, original, made = ws.models.random_model(n=6, seed=2), Vertices.shift, []
+    monkeypatch.setattr(spectrum, "MOST_COSTS", np.inf)
+    monkeypatch.setattr(Vertices, "shift", lambda self: made.append((self.pairs.geometry, self.first)) or original(self))
+    ws.compute(model, ["shift_spin_magnetization"], grid=(4, 4, 2), mu=0.1, temperature=30.0, omega=OMEGA, broadening=0.1)
+    assert len(made) == len({id(geometry) for geometry, _ in made}) > 3
+    assert max(first for _, first in made) > 0  # not of all bands
 
 
 def test_where_a_table_is_made() -> None:

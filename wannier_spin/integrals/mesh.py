@@ -275,6 +275,7 @@ class _MeshSums:
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
             for batch in run:
                 geometry, sea, surface = self._densities(batch)
+                bands = [] if self.spectrum is None else self.spectrum.bands(geometry, self._window)
                 k = self._points(batch)
                 weights = batch.weights if self.weigh is None else batch.weights * self.weigh(k)
                 by_point = None
@@ -286,11 +287,14 @@ class _MeshSums:
                     by_point = self.bars.add(own, phases, beside, geometry.group_energies, sea, surface)
                     self.bars.count(own, geometry.group_energies, slopes.half, weights)
                     if self.profile is not None:
-                        self.profile.add(further[self.bars.size :], phases, geometry)
+                        self.profile.add(further[self.bars.size :], phases, bands)
                     if self.watch is not None:
                         found = self.watch.peaks(k, weights, by_point, beside)
                         peaks = found if peaks is None else peaks.merged(found)
-                self._add(totals, replace(batch, weights=weights), geometry, sea, surface, by_point)
+                used = [(total, weights * mask) for total, mask in zip(totals, batch.masks, strict=True) if mask.any()]
+                self._add(used, geometry, sea, surface, by_point)
+                if self.spectrum is not None:
+                    self.spectrum.add([total[self.n_dense :] for total, _ in used], bands, [factors for _, factors in used])
                 minima = np.minimum(minima, minima_of(geometry.group_energies, geometry.group, self.occupation))
         if not np.isfinite(totals).all():
             raise self._not_finite(run)
@@ -312,16 +316,21 @@ class _MeshSums:
     def _densities(self, batch: Batch) -> tuple[BandGeometry, Real, Real]:
         bloch = self.source.on_batch(batch.k1, batch.k2, batch.k3, batch.used, batch.lean)
         geometry = self.plan.geometry(bloch, self.degeneracy_tolerance)
-        window = self.occupation.window if self.bars is None else self.bars.window
         if self.channels is not None:
-            return geometry, *self.channels.densities(geometry, window)
-        return geometry, *self.plan.densities(resp.BandPairs(geometry, self.plan.observables, window))
+            return geometry, *self.channels.densities(geometry, self._window)
+        return geometry, *self.plan.densities(resp.BandPairs(geometry, self.plan.observables, self._window))
 
-    def _add(self, totals: Real, batch: Batch, geometry: BandGeometry, sea: Real, surface: Real, by_point: Real | None) -> None:
-        """by_point : what `Bars.add` has made at each of the points."""
+    @property
+    def _window(self) -> tuple[float, float]:
+        """Of `BandPairs`."""
+        return self.occupation.window if self.bars is None else self.bars.window
+
+    def _add(
+        self, used: Sequence[tuple[Real, Real]], geometry: BandGeometry, sea: Real, surface: Real, by_point: Real | None
+    ) -> None:
+        """Densities to totals (n_sums,), times the factors (k,) of each. by_point : what `Bars.add` has made at each point."""
         energies = geometry.group_energies
         states = [X.reshape(energies.size, X.shape[-1]) for X in (sea, surface)]
-        used = [(total, batch.weights * mask) for total, mask in zip(totals, batch.masks, strict=True) if mask.any()]
         whole = None if self.bars is None else self.bars.whole
         for total, factors in used:
             dense = total[: self.n_dense].reshape(self.scan.rows, -1)
@@ -329,8 +338,6 @@ class _MeshSums:
                 self.scan.add(dense, energies.ravel(), np.repeat(factors, energies.shape[1]), *states)
             else:
                 dense += np.tensordot(factors, by_point, 1)[whole]  # also of no channels
-        if self.spectrum is not None:
-            self.spectrum.add([total[self.n_dense :] for total, _ in used], geometry, [factors for _, factors in used])
 
     def _not_finite(self, run: Sequence[Batch]) -> InputError:
         """What to say of a run with sums that are not finite: the first point with such densities."""

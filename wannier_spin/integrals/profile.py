@@ -7,15 +7,14 @@ random signs, at the points of the scan: a frequency has the rows of the nearest
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.geometry import BandGeometry
-from wannier_spin.integrals.spectrum import Spectrum, at_frequencies
+from wannier_spin.integrals.spectrum import Bands, Spectrum, at_frequencies
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.stars import Stars
 from wannier_spin.responses import DYNAMIC_BLOCKS
@@ -48,11 +47,11 @@ class FrequencyProfile:
         random = np.random.default_rng(SEED)
         return [random.choice([-1.0, 1.0], (math.prod(one.shape), PROBES)) for one in self.spectrum.numerators]
 
-    def add(self, total: Real, phases: Real, geometry: BandGeometry) -> None:
-        """Add points to the sums (size,). phases : of all rows of the stars, times weights: (rows,k)."""
+    def add(self, total: Real, phases: Real, bands: Sequence[Bands]) -> None:
+        """Add points to the sums (size,). phases : of all rows of the stars, times weights: (rows,k). bands : of `Spectrum`."""
         tables = total.reshape(-1, *self.shape)
-        for table, bands, signs in zip(tables, self.spectrum.bands(geometry), self._signs, strict=True):
-            self.spectrum.accumulate(table, bands, phases[self.stars.outer_rows], signs)
+        for table, own, signs in zip(tables, bands, self._signs, strict=True):
+            self.spectrum.accumulate(table, own, phases[self.stars.outer_rows], signs)
 
     def rows_of_all(self, rows: Rows, total: Real) -> Rows:
         """Contributions to the errors at all frequencies, from those at the few of `Spectrum.beside`. total : (size,)."""

@@ -128,9 +128,8 @@ class Spectrum:
         """The plan at these frequencies."""
         return replace(self.plan, frequencies=tuple(self.plan.frequencies[i] for i in self.chosen))
 
-    def add(self, totals: Sequence[Real], geometry: BandGeometry, factors: Sequence[Real]) -> None:
-        """Add points in k to the tables of each total (size,), times the factors (k,) that it has."""
-        bands = self.bands(geometry)
+    def add(self, totals: Sequence[Real], bands: Sequence[Bands], factors: Sequence[Real]) -> None:
+        """Add points in k, see `bands`, to the tables of each total (size,), times the factors (k,) that it has."""
         for total, factor in zip(totals, factors, strict=True):
             for one, table in zip(bands, self.tables(total), strict=True):
                 self.accumulate(table, one, factor[None], np.zeros((0, 0)))
@@ -139,13 +138,15 @@ class Spectrum:
         """Add points in k to a table (rows, (j, w), columns), with factors (j, k). signs : see `_add_pairs`."""
         compiled(_add_pairs)(table, bands, factors, self.edges, signs)
 
-    def bands(self, geometry: BandGeometry) -> list[Bands]:
-        """What is summed of a batch, for every one of the numerators."""
+    def bands(self, geometry: BandGeometry, window: tuple[float, float]) -> list[Bands]:
+        """What is summed of a batch, for every one of the numerators. window : that of the densities (`BandPairs`), which have the
+        same vertices then; pairs that are occupied alike add nothing.
+        """
         energies = geometry.group_energies
         f = self.occupation.fermi(energies.ravel()).reshape(-1, *energies.shape)
         found = []
         for one in self.numerators:
-            pairs = BandPairs(geometry, one.observables, self.occupation.window)
+            pairs = BandPairs(geometry, one.observables, window)
             vertices, X = Vertices.of(pairs), one.transitions
             found.append((pairs.v, vertices.matrices(X.matrix), vertices.first, energies, geometry.group, f, X.power))
         return found
