@@ -580,6 +580,7 @@ def test_the_pace_of_rounds() -> None:
     start, seconds = pace_of(rounds(100, 600, 2600))
     assert (start, seconds) == pytest.approx((5.0, 0.01))
     assert pace_of([*rounds(100, 600), *rounds(50, 200, begun=11.0)]) == pytest.approx((5.0, 0.01))
+    assert pace_of(rounds(100, 600, begun=-0.5)) == pytest.approx((0.0, 0.01))  # quicker than the points that followed
     assert pace_of(rounds(100)) == pytest.approx((0.0, 0.06))  # nothing to tell them by
 
 

@@ -1,5 +1,6 @@
 """The input file: what is accepted, what the defaults are, and what is said about everything else."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,83 @@ def test_defaults(tmp_path: Path) -> None:
     assert (s.grid.points, s.grid.shift, s.grid.spacing) == (None, [0.0, 0.0, 0.0], 0.1)
     assert (s.numerics.degeneracy_tolerance, s.numerics.memory) == (DEGENERACY_TOLERANCE, 1.0)
     assert (s.model.spin, s.model.vacuum, s.model.thickness) == (None, None, None)
+
+
+OFTEN_LEFT_OUT = {
+    "": {
+        "temperature": [300.0],
+        "tau": [10.0],
+        "omega": [],
+        "broadening": 0.0,
+        "gap_broadening": 0.0,
+        "units": "SI",
+        "channel": "spin",
+        "spin_current": "simple",
+        "form": "full",
+        "blocks": [],
+        "relaxation": "adiabatic",
+    },
+    "grid": {"shift": [0.0, 0.0, 0.0], "spacing": 0.1},
+    "tolerance": {"relative": 0.01, "absolute": {}, "max_evaluations": 1_000_000, "replicas": 1},
+    "symmetry": {"average_model": False, "spin_order": "interleaved", "spin_orbit": True, "reduce": True},
+    "numerics": {"degeneracy_tolerance": DEGENERACY_TOLERANCE, "memory": 1.0},
+    "seedname": {"up": "U", "down": "D", "axis": [0.0, 0.0, 1.0]},
+    "carriers": {"values": [1.0], "unit": "cell"},
+    "kp": {"hamiltonian": "kx*sx", "dimension": 1, "parameters": {}, "cutoff": 1.0},
+}
+
+
+@pytest.mark.parametrize("section", OFTEN_LEFT_OUT)
+def test_what_a_key_that_is_left_out_means(tmp_path: Path, section: str) -> None:
+    """All keys that have a meaning then; every other one is None, or its section."""
+    given = {
+        "tolerance": "tolerance = {}",
+        "seedname": "seedname = { up = 'U', down = 'D' }",
+        "carriers": "carriers = 1",
+        "kp": "[kp]\nhamiltonian = 'kx*sx'\ndimension = 1\ncutoff = 1.0",
+    }
+    needed = {"seedname": "seedname = 'X'", "mu": "mu = 0.5"}
+    needed = {
+        key: line
+        for key, line in needed.items()
+        if key != section and (key, section) not in (("mu", "carriers"), ("seedname", "kp"))
+    }
+    text = "\n".join(["responses = 'all'", *needed.values(), given.get(section, "")])
+    found = settings(tmp_path, text)
+    part = found if section == "" else getattr(found, section)
+    sections = {"model", "grid", "tolerance", "symmetry", "numerics"}
+    known = {key: value for key, value in part.model_dump().items() if value is not None and key not in sections}
+    assert {key: value for key, value in known.items() if section or key not in ("seedname", "mu", "responses")} == OFTEN_LEFT_OUT[
+        section
+    ]
+
+
+BOUNDS = {  # of a key: a value at the bound that is taken, and one that is not
+    "tau = { from = 1, to = 1, points = @ }": (1, 0, "greater than or equal to 1"),
+    "tolerance.max_evaluations = @": (1, 0, "greater than or equal to 1"),
+    "tolerance.replicas = @": (1, 0, "greater than or equal to 1"),
+    "tolerance.replicas = @ ": (64, 65, "less than or equal to 64"),
+    "tolerance.start = @": (4, 2, "greater than or equal to 4"),
+    "tolerance.relative = @": (1e-9, 0, "greater than 0"),
+    "tolerance.max_seconds = @": (1e-9, 0, "greater than 0"),
+    "tolerance.window = @": ([0, 1], [0, 1, 2], "expected 2 values, there are 3"),
+    "grid.spacing = @": (1e-9, 0, "greater than 0"),
+    "model.thickness = @": (1e-9, 0, "greater than 0"),
+    "model.ws_distance_tolerance = @": (1e-9, 0, "greater than 0"),
+    "numerics.memory = @": (1e-9, 0, "greater than 0"),
+    "numerics.degeneracy_tolerance = @": (1e-9, 0, "greater than 0"),
+    "broadening = @": (0, -1e-9, "greater than or equal to 0"),
+    "gap_broadening = @": (0, -1e-9, "greater than or equal to 0"),
+}
+
+
+@pytest.mark.parametrize("line", BOUNDS)
+def test_both_sides_of_a_bound(tmp_path: Path, line: str) -> None:
+    taken, refused, why = BOUNDS[line]
+    settings(tmp_path, MINIMAL + line.replace("@", str(taken)))
+    message = refusal(tmp_path, MINIMAL + line.replace("@", str(refused)))
+    assert why in message
+    assert line.partition(" ")[0] in message
 
 
 def test_text_of_the_input_is_kept(tmp_path: Path) -> None:
@@ -95,6 +173,14 @@ def test_whole_numbers_are_tolerances(tmp_path: Path) -> None:
 def test_no_tolerance_unless_asked_for(tmp_path: Path) -> None:
     assert settings(tmp_path, MINIMAL).tolerance is None
     assert settings(tmp_path, MINIMAL + "[tolerance]\n").tolerance == ToleranceSection(relative=1e-2)
+
+
+@pytest.mark.parametrize("name", ["Néel", "\U0001f9f2", "a b", "a.b", '"', "\\", "\t"])
+def test_any_name_survives_being_written(tmp_path: Path, name: str) -> None:
+    """Letters of every kind, outside of the first plane too, in keys and in values."""
+    s = Settings(seedname=name, responses=["spin_hall"], mu=0.0, sites={name: [name]})
+    again = settings(tmp_path, as_toml(s))
+    assert (again.seedname, again.sites) == (name, {name: [name]})
 
 
 def test_a_tolerance_survives_being_written(tmp_path: Path) -> None:
@@ -192,6 +278,8 @@ def test_refused(tmp_path: Path, text: str, parts: tuple[str, ...]) -> None:
     message = refusal(tmp_path, MINIMAL + text + "\n")
     for part in parts:
         assert part in message
+    told = [re.split("[=:]", line)[0] for line in message.splitlines() if line.startswith("  ")]
+    assert 0 < len(told) == len(set(told))  # each key is told once
 
 
 def test_all_problems_at_once(tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ REFUSED: list[tuple[str, Callable[[], object]]] = [
     ("cutoff is -1.0, expected a positive number", lambda: Ball(2, -1.0)),
     ("expected two corners of one, two or three numbers each", lambda: Box((0.0,), (1.0, 1.0))),
     ("expected finite numbers, each upper one above the lower one", lambda: Box((0.0, 1.0), (1.0, 1.0))),
+    ("expected finite numbers, each upper one above the lower one", lambda: Box((0.0, 0.0), (1.0, np.inf))),
+    ("expected finite numbers, each upper one above the lower one", lambda: Box((0.0, -np.inf), (1.0, 1.0))),
     ("box = 'x', expected two corners, [lower], [upper]", lambda: ws.kp_model("k2*s0", dimension=2, box="x")),  # type: ignore[arg-type]
     ("expected either cutoff (1/angstrom, radius of the disk or ball in k) or box", lambda: ws.kp_model("k2*s0", dimension=2)),
     (

@@ -1,5 +1,6 @@
 """HDF5 trees: what is written comes back, or nothing is written at all."""
 
+import json
 import os
 import signal
 import stat
@@ -245,6 +246,22 @@ def test_all_that_a_result_may_have_comes_back(name: str, tmp_path: Path) -> Non
         result = ws.compute(model, responses, symmetry=structure, **options)
     assert any(np.abs(tensor.values).max() > 0 for tensor in result.values())
     assert_comes_back(result, tmp_path)
+
+
+def test_a_file_of_before_the_two_forms_were_compared(tmp_path: Path) -> None:
+    """Their difference is an error bar, of a recipe that was not yet written."""
+    path = tmp_path / "r.h5"
+    found = ws.compute(ws.models.rashba_exchange(), "edelstein", grid=(2, 2, 1), mu=0.1, temperature=3000, blocks=["L1surf"])
+    found.save(path)
+    tree = read_tree(path, KIND)
+    tensor = tree["responses"]["edelstein"]
+    recipes = json.loads(tensor["recipes"])
+    assert recipes.pop("sea - surface") and found["edelstein"].sea_surface_difference.max() > 0
+    tensor["recipes"] = json.dumps(recipes)
+    write_tree(path, tree)
+    again = ws.load(path)["edelstein"]
+    assert again.recipes == found["edelstein"].recipes
+    assert np.array_equal(again.sea_surface_difference, found["edelstein"].sea_surface_difference)
 
 
 def test_order_of_the_responses_survives(result: ws.ResultSet, tmp_path: Path) -> None:

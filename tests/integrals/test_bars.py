@@ -103,3 +103,32 @@ def test_few_levels_in_the_cold_have_bars_of_a_scan(mu: list[float]) -> None:
         assert counts.any()
         n_inside.append((found.error >= error)[counts])
     assert np.mean(np.concatenate(n_inside)) > 0.9
+
+
+def bars_of(monkeypatch: pytest.MonkeyPatch, responses: object, mu: object, temperature: object) -> bars.Bars:
+    """Those that a mesh of a sheet chooses for a scan."""
+    made: list[bars.Bars | None] = []
+    own = bars.Bars.of
+    monkeypatch.setattr(bars.Bars, "of", lambda *given: made.append(own(*given)) or made[-1])
+    ws.compute(ws.models.altermagnet(rashba=0.2), responses, grid=(4, 4, 1), mu=mu, temperature=temperature)  # type: ignore[arg-type]
+    assert made[0] is not None
+    return made[0]
+
+
+@pytest.mark.parametrize("affordable", [0, 9, 400])
+def test_a_sample_is_as_large_as_it_may_be(monkeypatch: pytest.MonkeyPatch, affordable: int) -> None:
+    """So many points that their channels cost a share of what n^3 bands cost, and never fewer than the least."""
+    monkeypatch.setattr(bars, "AFFORDABLE", affordable)
+    found = bars_of(monkeypatch, RESPONSES, np.linspace(-2, 2, 2000), TEMPERATURES)
+    n_bands, points = 4, found.sample.occupation.n_points
+    most = affordable * n_bands**2 / found.plan.n_channels
+    assert points <= max(most, bars.LEAST_SAMPLE) < found.sample.scan.n_points
+    assert points > 0.7 * max(most, bars.LEAST_SAMPLE)
+
+
+def test_what_is_hot_reaches_farther(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The further mu of a short scan go as far as f of the hottest one changes."""
+    cold, hot, both = (bars_of(monkeypatch, "spin_hall", [0.1], T).at_sample for T in (1000.0, 4000.0, [1000.0, 4000.0]))
+    reach = [max(abs(mu - 0.1) for mu in one.span) for one in (cold, hot, both)]
+    assert 0 < reach[0] < 0.5 * reach[1]
+    assert reach[2] == pytest.approx(reach[1])

@@ -205,3 +205,22 @@ def test_couplings_of_groups_are_sums_over_their_states():
         one = np.einsum("inm,jnm->ij", w, w.conj()).real / np.sqrt(len(lower) * len(upper))
         expected = one if group[k, n] != group[k, n + 1] else np.zeros((3, 3))
         np.testing.assert_allclose(found[k, n], expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kT", [1e-4, 1e-2, 0.2])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_gaps_near_mu_count_as_far_as_states_are_partly_filled(kT, sign):
+    """Some kT away they are filled, or empty, whatever hides there."""
+    k0, extent = np.array([0.3, 0.1, 0.0]), np.array([0.1, 0.1, 1.0])
+    rule = tensor_rule((True, True, False))
+    points = np.stack(np.meshgrid(*rule.nodes, indexing="ij"), axis=-1).reshape(-1, 3)
+    gaps = gaps_at(sheet(1e-3, k0), k0 + (points - np.array([0.43, 0.57, 0])) * extent)
+    growth = [
+        gaps.growth(rule.fine, extent, Occupation(np.array([sign * far * hidden_gaps.NEAR_FERMI * kT]), np.array([kT])))
+        for far in (0.0, 0.9)
+    ]
+    assert growth[0].max() > 1e-3
+    assert ((growth[1] > 0) == (growth[0] > 0))[np.abs(gaps.energy) < 1e-3].all()
+    known = np.isfinite(gaps.now)
+    beyond = hidden_gaps.NEAR_FERMI * kT + gaps.margin[known].max() + np.abs(gaps.energy[known]).max()
+    assert not gaps.growth(rule.fine, extent, Occupation(np.array([sign * beyond]), np.array([kT]))).any()

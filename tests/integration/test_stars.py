@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from wannier_spin.integration import stars as module
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.stars import KAPPA, WINDOW, Shell, stars
 from wannier_spin.integration.superlattice import Skew, Superlattice
@@ -238,3 +239,15 @@ def test_bars_scale_with_the_function():
     one, two = (bar_and_error(lambda x, a=a: a * np.abs(np.sin(x)), 2 * a / np.pi, 20, 1) for a in (1.0, 3.0))
     assert two == pytest.approx(tuple(3 * x for x in one), rel=1e-10, abs=0)
     assert 0 < KAPPA < 1
+
+
+@pytest.mark.parametrize("distortion", [0.0, 0.01, 0.02])
+def test_of_many_lengths_the_last_are_one_shell(distortion):
+    """Every vector stays, once, in the order of lengths; no more shells than SHELLS."""
+    random = np.random.default_rng(0).normal(size=(3, 3))
+    every = module._shells(np.eye(3, dtype=int), np.eye(3) + distortion * random)
+    assert (len(every) > module.SHELLS) == (distortion > 0)
+    found = module._merged(every)
+    assert len(found) == min(len(every), module.SHELLS)
+    for key in ("vectors", "reach"):
+        assert np.array_equal(*(np.concatenate([getattr(shell, key) for shell in shells]) for shells in (found, every)))

@@ -108,3 +108,12 @@ def test_without_symmetry_shapes_are_fewer():
 def test_vectors_in_a_plane():
     with pytest.raises(ValueError, match="in one plane"):
         hermite(np.array([[1, 2, 3], [2, 4, 6], [0, 0, 1]]))
+
+
+@pytest.mark.parametrize("vectors", CASES.values(), ids=CASES)
+def test_the_unit_of_length_does_not_count(vectors):
+    """How points are ordered and on which axes, for a lattice in angstrom, in Bohr radii, or in metres."""
+    for lattice in (TETRAGONAL, np.array([[1.0, 0.1, 0.2], [0, 1.3, 0.4], [0, 0, 0.7]])):
+        found = Superlattice.of(vectors, lattice)
+        for unit in (0.1, 1.889726, 10.0):
+            assert Superlattice.of(vectors, unit * lattice) == found

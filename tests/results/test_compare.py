@@ -93,3 +93,11 @@ def test_command(wannier_spin: Command, tmp_path: Path) -> None:
         done = wannier_spin("compare", *paths, *arguments)
         assert done.code == 2
         assert message in done.err
+
+
+def test_nothing_and_nothing_are_the_same() -> None:
+    """What vanishes on both sides has no size to be measured with."""
+    tensor = ONE["spin_hall"]
+    nothing = ws.ResultSet({"spin_hall": tensor.at(combination={"L0": 0.0})}, ONE.facts)
+    (found,), _ = compared(nothing, nothing)
+    assert (found.relative, found.in_bars, found.words) == (0, 0, "the same")

@@ -12,6 +12,7 @@ Everything else has a default: see `Settings` and its parts.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from shlex import quote
@@ -102,7 +103,7 @@ def _points(value: Any) -> Any:
 
 def _no_count(value: Any, where: ValidationInfo) -> Any:
     """[first, last, number of points] is no list of energies."""
-    check_count(where.field_name or "energies", value)
+    check_count(str(where.field_name), value)
     return value
 
 
@@ -241,6 +242,7 @@ class NumericsSection(Section):
     memory: float = Field(default=1.0, gt=0)  # GiB per rank
 
 
+BARE = re.compile(r"[A-Za-z0-9_-]+")  # keys that TOML has without quotes
 ALTERNATIVES = {  # a key: what it stands in place of (one of both is needed, the others are not for it), as words, and why
     "carriers": (("mu",), "carriers", "numbers of carriers are given in place of mu"),
     "kp": (
@@ -369,11 +371,11 @@ def as_toml(settings: Settings) -> str:
 
     def text(value: Any) -> str:  # JSON's numbers, strings and lists are TOML's
         if isinstance(value, dict):
-            return "{ " + ", ".join(f"{json.dumps(key)} = {text(part)}" for key, part in value.items()) + " }"
+            return "{ " + ", ".join(lines(value)) + " }"
         return json.dumps(value, ensure_ascii=False)
 
     def lines(table: dict[str, Any]) -> list[str]:
-        return [f"{key} = {text(value)}" for key, value in table.items()]
+        return [f"{key if BARE.fullmatch(key) else text(key)} = {text(value)}" for key, value in table.items()]
 
     tables = [[f"[{name}]", *lines(table)] for name, table in data.items() if isinstance(table, dict)]
     data = {key: value for key, value in data.items() if not isinstance(value, dict)}

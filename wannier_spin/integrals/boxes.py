@@ -141,7 +141,7 @@ class BoxIntegrand:
         fine = self.rule.fine
         by_channel = gaps.by_channel(self.plan.gap_broadening, self._broadened)
         growths = [(columns, own.growth(fine, size, self.occupation)) for columns, own in by_channel]
-        point, band = np.nonzero(np.max([growth for _, growth in growths], axis=0))
+        point, band = np.nonzero(np.add.reduce([growth for _, growth in growths]))  # none is negative
         if not len(point):
             return np.zeros(len(self.channels.names))
         rows = gaps.across(states.sea, point, band)
