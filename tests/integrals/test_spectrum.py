@@ -5,7 +5,7 @@ import pytest
 from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
-from wannier_spin.integrals import spectrum
+from wannier_spin.integrals import dynamic, spectrum
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.scan import edges_between, nodes, series
 from wannier_spin.integrals.spectrum import Spectrum
@@ -213,6 +213,7 @@ def test_vertices_of_a_batch_are_made_once(monkeypatch) -> None:
     """For densities, which have the wider window of the bars, for tables, and for the profile behind them."""
     model, original, made = ws.models.random_model(n=6, seed=2), Vertices.shift, []
     monkeypatch.setattr(spectrum, "MOST_COSTS", np.inf)
+    monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)  # densities from vertices
     monkeypatch.setattr(Vertices, "shift", lambda self: made.append((self.pairs.geometry, self.first)) or original(self))
     ws.compute(model, ["shift_spin_magnetization"], grid=(4, 4, 2), mu=0.1, temperature=30.0, omega=OMEGA, broadening=0.1)
     assert len(made) == len({id(geometry) for geometry, _ in made}) > 3
@@ -237,7 +238,7 @@ def test_where_a_table_is_made() -> None:
 TABLES = """
 import sys
 from wannier_spin import cli
-from wannier_spin.integrals import spectrum
+from wannier_spin.integrals import dynamic, spectrum
 spectrum.MOST_COSTS, spectrum.WORTH = 10**9, 8
 sys.argv = ["wannier-spin", *sys.argv[1:]]
 cli.main()
