@@ -6,16 +6,14 @@ matrices are the rows n of the one times the columns m of the other; the equatio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wannier_spin.arrays import Complex, rows
 from wannier_spin.compiled import compiled
 from wannier_spin.observables import Observable
-from wannier_spin.responses.pairs import BandPairs
+from wannier_spin.responses.pairs import BandPairs, Integers
 
 
 @dataclass(frozen=True)
@@ -50,40 +48,38 @@ class Vertices:
 
     def shift(self) -> Complex:
         """(D_d O)_nm + [Y, v^d]_nm + [v^d, O_D]_nm/eps_nm, Y_nm = O_nm/eps_nm: (k,n,(d,o),m)."""
-        p, result = self.pairs, self._zeros()
-        total = result.reshape(*result.shape[:2], 3, p.n_components, self.stop)
-        start = 0
+        p, result, start = self.pairs, self._zeros(), 0
+        of_field = np.arange(3)[:, None] * p.n_components  # (d, 1): places of components 0 on the axis (d,o)
         for record in map(p.geometry.record, p.observables):
-            own = total[:, :, :, start : start + record.n_components]
-            for term in self._derivative(record):
-                own += term.reshape(own.shape)
+            own = of_field + np.arange(start, start + record.n_components)
+            self._add_derivative(result, record, own)
             start += record.n_components
         v, Y = p.v, p.O * p.geometry.inverse_gap[:, :, None]
-        total += self._product(Y, v).swapaxes(2, 3)
-        total -= self._product(v, Y)
+        places = of_field + np.arange(p.n_components)
+        self._add_product(result, Y, v, places.T)
+        self._add_product(result, v, -Y, places)
         self._add_own_difference(result, p.geometry.inverse_gap.astype(complex))
         return result
 
-    def _derivative(self, record: Observable) -> Iterator[Complex]:
-        """Terms of (D_d O)_nm; of O = {X, Y}/2 they are products of rows and columns: (k,n,d,...,m)."""
+    def _add_derivative(self, total: Complex, record: Observable, places: Integers) -> None:
+        """(D_d O)_nm to these places (d,o); of O = {X, Y}/2 it is made of products of rows and columns."""
         g = self.pairs.geometry
         if record.factors is None:
-            yield rows(g.observable_derivative(record))[:, self.first :, ..., : self.stop]
+            derivative = rows(g.observable_derivative(record))[:, self.first :, ..., : self.stop]
+            total[:, :, places.ravel()] += derivative.reshape(*derivative.shape[:2], -1, self.stop)
             return
         X, Y = (rows(g.observable(factor)) / 2 for factor in record.factors)
-        DX, DY = (rows(g.observable_derivative(factor)) for factor in record.factors)
-        flat = [D.reshape(*D.shape[:2], -1, D.shape[-1]) for D in (DX, DY)]
-        k, n, x, y = len(X), X.shape[1] - self.first, X.shape[2], Y.shape[2]
-        yield self._product(flat[0], Y).reshape(k, n, 3, x, y, self.stop)
-        yield self._product(Y, flat[0]).reshape(k, n, y, 3, x, self.stop).transpose(0, 1, 3, 4, 2, 5)
-        yield self._product(X, flat[1]).reshape(k, n, x, 3, y, self.stop).swapaxes(2, 3)
-        yield self._product(flat[1], X).reshape(k, n, 3, y, x, self.stop).swapaxes(3, 4)
+        DX, DY = (_flat(rows(g.observable_derivative(factor))) for factor in record.factors)
+        by_factor = places.reshape(3, X.shape[2], Y.shape[2])  # (d,x,y)
+        of_X, of_Y = by_factor.reshape(-1, Y.shape[2]), by_factor.swapaxes(1, 2).reshape(-1, X.shape[2])  # ((d,x),y), ((d,y),x)
+        self._add_product(total, DX, Y, of_X)
+        self._add_product(total, Y, DX, of_X.T)
+        self._add_product(total, X, DY, of_Y.T)
+        self._add_product(total, DY, X, of_Y)
 
-    def _product(self, left: Complex, right: Complex) -> Complex:
-        """sum_l left_nl right_lm: (k,n,i,m), (k,n,j,m) -> (k,n,i,j,m)."""
-        k, bands, j, _ = right.shape
-        half, columns = left[:, self.first :], right[..., : self.stop].reshape(k, bands, -1)
-        return np.asarray(half.reshape(k, -1, bands) @ columns).reshape(*half.shape[:3], j, self.stop)
+    def _add_product(self, total: Complex, left: Complex, right: Complex, places: Integers) -> None:
+        """sum_l left_nl right_lm to total (k,n,x,m), (k,n,i,m), (k,n,j,m), at the place x of each pair of components (i,j)."""
+        compiled(_add_product)(total, left, right, np.ascontiguousarray(places))
 
     def _zeros(self) -> Complex:
         k, bands = self.pairs.geometry.energies.shape
@@ -94,8 +90,36 @@ class Vertices:
         compiled(_add_own_difference)(total, self.pairs.v, self.pairs.O, self.pairs.geometry.group, weight)
 
 
+def _flat(X: Complex) -> Complex:
+    """(k,n,a,b,m) -> (k,n,(a,b),m)."""
+    return X.reshape(*X.shape[:2], -1, X.shape[-1])
+
+
+def _add_product(total: Complex, left: Complex, right: Complex, places: Integers) -> None:  # pragma: no cover  (compiled)
+    """total[k, n, places[i, j], m] += sum_l left_nil right_ljm, one k after the other: what is made of it is in the cache.
+
+    Rows n are counted from the first that is there, columns m end with the last.
+    """
+    bands, stop = left.shape[1], total.shape[3]
+    n_rows, n_left, n_right = total.shape[1], left.shape[2], right.shape[2]
+    columns = np.empty((bands, n_right * stop), np.complex128)
+    product = np.empty((n_rows * n_left, n_right * stop), np.complex128)
+    for k in range(len(total)):
+        for l in range(bands):
+            for j in range(n_right):
+                for m in range(stop):
+                    columns[l, j * stop + m] = right[k, l, j, m]
+        np.dot(left[k, bands - n_rows :].reshape(n_rows * n_left, bands), columns, product)
+        for n in range(n_rows):
+            for i in range(n_left):
+                for j in range(n_right):
+                    into, given = total[k, n, places[i, j]], product[n * n_left + i, j * stop : (j + 1) * stop]
+                    for m in range(len(into)):
+                        into[m] += given[m]
+
+
 def _add_own_difference(
-    total: Complex, v: Complex, O: Complex, group: NDArray[np.int64], weight: Complex
+    total: Complex, v: Complex, O: Complex, group: Integers, weight: Complex
 ) -> None:  # pragma: no cover  (compiled)
     """total[k, n, (d, o), m] += weight_nm (sum over l in the group of m of v_nl O_lm - over l in that of n of O_nl v_lm).
 
