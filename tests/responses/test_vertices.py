@@ -25,7 +25,7 @@ def test_between_what_may_be_filled_and_empty(which: str, asked, tolerance: floa
     assert 0 < found.first == n.min() and m.max() + 1 == found.stop < 6 and len(n) > 10
     whole = getattr(pairs, which)
     expected = whole.reshape(*whole.shape[:2], -1, 6)[:, found.first :, :, : found.stop]
-    between = ~geometry.same_group[:, found.first :, None, : found.stop]
+    between = (pairs.kernel(lambda w: w) > 0)[:, found.first :, :, : found.stop]
     size = np.abs(expected * between).max()
     assert size > 1e-2
     assert np.abs((found.matrices(which) - expected) * between).max() < 1e-13 * size

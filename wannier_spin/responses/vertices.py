@@ -1,12 +1,13 @@
 """The vertices of `BandPairs` where transitions can happen: from bands m that may be filled to bands n that may be empty.
 
-Both are ranges of bands, the same for all k of a batch: n from `first` on, m before `stop`. What is computed of a product of two
-matrices are the rows n of the one times the columns m of the other; the equations are those of `BandPairs`, where all n and m are.
+Both are ranges of bands at each k: n from the first one on, m up to the last one. What is computed of a product of two matrices
+are the rows n of the one times the columns m of the other; the equations are those of `BandPairs`, where all n and m are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,7 +19,9 @@ from wannier_spin.responses.pairs import BandPairs, Integers
 
 @dataclass(frozen=True)
 class Vertices:
-    """Matrices X_nm, n >= first and m < stop, of a batch of k-points: (k,n,x,m). Elements within a group are not to be used."""
+    """Matrices X_nm, n >= first and m < stop, of a batch of k-points: (k,n,x,m). Elements within a group, or outside of the range
+    of a point, are not to be used.
+    """
 
     pairs: BandPairs
     first: int
@@ -29,6 +32,16 @@ class Vertices:
         """Where the pairs of bands are that can be occupied differently."""
         n, m = pairs.upward[1:3]
         return cls(pairs, int(n.min(initial=pairs.geometry.energies.shape[1] - 1)), int(m.max(initial=0)) + 1)
+
+    @cached_property
+    def ranges(self) -> tuple[Integers, Integers]:
+        """The same at each point: the first n, counted from `first`, and where m stops. (k,) each."""
+        k, n, m, _ = self.pairs.upward
+        points, bands = self.pairs.geometry.energies.shape
+        first, stop = np.full(points, bands), np.zeros(points, np.int64)
+        np.minimum.at(first, k, n)
+        np.maximum.at(stop, k, m + 1)
+        return first - self.first, stop
 
     def matrices(self, which: str) -> Complex:
         """An attribute of `BandPairs`: the observables (x = o) or a vertex (x = (d,o)); made once, whatever asks for it."""
@@ -79,7 +92,7 @@ class Vertices:
 
     def _add_product(self, total: Complex, left: Complex, right: Complex, places: Integers) -> None:
         """sum_l left_nl right_lm to total (k,n,x,m), (k,n,i,m), (k,n,j,m), at the place x of each pair of components (i,j)."""
-        compiled(_add_product)(total, left, right, np.ascontiguousarray(places))
+        compiled(_add_product)(total, left, right, np.ascontiguousarray(places), self.ranges)
 
     def _zeros(self) -> Complex:
         k, bands = self.pairs.geometry.energies.shape
@@ -95,16 +108,23 @@ def _flat(X: Complex) -> Complex:
     return X.reshape(*X.shape[:2], -1, X.shape[-1])
 
 
-def _add_product(total: Complex, left: Complex, right: Complex, places: Integers) -> None:  # pragma: no cover  (compiled)
+def _add_product(
+    total: Complex, left: Complex, right: Complex, places: Integers, ranges: tuple[Integers, Integers]
+) -> None:  # pragma: no cover  (compiled)
     """total[k, n, places[i, j], m] += sum_l left_nil right_ljm, one k after the other: what is made of it is in the cache.
 
-    Rows n are counted from the first that is there, columns m end with the last.
+    Rows n are counted from the first that is there.
     """
-    bands, stop = left.shape[1], total.shape[3]
-    n_rows, n_left, n_right = total.shape[1], left.shape[2], right.shape[2]
-    columns = np.empty((bands, n_right * stop), np.complex128)
-    product = np.empty((n_rows * n_left, n_right * stop), np.complex128)
+    bands, n_left, n_right = left.shape[1], left.shape[2], right.shape[2]
+    all_columns = np.empty(bands * n_right * total.shape[3], np.complex128)
+    all_products = np.empty(total.shape[1] * n_left * n_right * total.shape[3], np.complex128)
     for k in range(len(total)):
+        first, stop = ranges[0][k], ranges[1][k]
+        n_rows = total.shape[1] - first
+        columns = all_columns[: bands * n_right * stop].reshape(bands, n_right * stop)
+        product = all_products[: n_rows * n_left * n_right * stop].reshape(n_rows * n_left, n_right * stop)
+        if not product.size:
+            continue
         for l in range(bands):
             for j in range(n_right):
                 for m in range(stop):
@@ -113,8 +133,8 @@ def _add_product(total: Complex, left: Complex, right: Complex, places: Integers
         for n in range(n_rows):
             for i in range(n_left):
                 for j in range(n_right):
-                    into, given = total[k, n, places[i, j]], product[n * n_left + i, j * stop : (j + 1) * stop]
-                    for m in range(len(into)):
+                    into, given = total[k, first + n, places[i, j]], product[n * n_left + i, j * stop : (j + 1) * stop]
+                    for m in range(len(given)):
                         into[m] += given[m]
 
 
