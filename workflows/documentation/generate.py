@@ -417,10 +417,11 @@ def bars() -> str:
         import coverage_of_bars
     rows = []
     for row in sorted(coverage_of_bars.stored(), key=lambda row: row.hold_out):
-        ratio, share = f"{row.ratio:.1f}" if row.ratio == row.ratio else "", 100 * row.inside / max(row.judged, 1)
+        ratio, largest = ("" if np.isnan(x) else format(x, spec) for x, spec in ((row.ratio, ".1f"), (row.largest, ".2g")))
+        share = f"{100 * row.inside / row.judged:.0f} %" if row.judged else ""
         what = (row.case + (" (hold-out)" if row.hold_out else ""), code(row.response), f"{row.temperature:g} K", row.method)
-        rows.append((*what, f"{row.judged:,}", f"{share:.0f} %", ratio, f"{row.largest:.2g}"))
-    return table(("case", "response", "", "", "judged", "inside", "bar/error (median)", "largest"), rows)
+        rows.append((*what, f"{row.judged:,}", f"{row.unjudged:,}", share, ratio, largest))
+    return table(("case", "response", "", "", "judged", "not judged", "inside", "bar/error (median)", "largest"), rows)
 
 
 FIGURES: dict[str, Callable[[Path], None]] = {

@@ -1,0 +1,247 @@
+"""The cases on which error bars are judged. What is a hold-out says so: nothing about the bars was chosen on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hold_outs
+import numpy as np
+import weyl_nodes
+from numpy.typing import NDArray
+
+import wannier_spin as ws
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "example_inputs"
+TOLERANCES = (1e-1, 3e-2)
+NEEL = ((2.4975, 2.4975, 0), (-2.4975, -2.4975, 0), (0, 0, 0))
+COLLINEAR = ((0, 0, 0), (0, 0, 1.7), (0, 0, -1.7), (0, 0, 0), (0, 0, 0), (0, 0, 0))
+
+Real = NDArray[np.float64]
+Opened = tuple[ws.TightBindingModel, ws.Structure | None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """meshes : points along every periodic axis. references : of the two best meshes, the truth first, or n of `exact` (mu, T, n),
+    the values of the response where meshes are no reference. tolerances : none where they take too long; few : their mu.
+    """
+
+    name: str
+    open: Callable[[], Opened]
+    responses: tuple[str, ...]
+    mu: Real
+    meshes: tuple[int, ...]
+    references: tuple[int, int]
+    hold_out: bool
+    tolerances: tuple[float, ...] = TOLERANCES
+    exact: Callable[[Real, Sequence[float], int], Real] | None = None
+
+    @property
+    def few(self) -> Real:
+        return self.mu[[len(self.mu) // 4, len(self.mu) // 2, 3 * len(self.mu) // 4]]
+
+
+def material(name: str, moments: Any = None, structure: str = "") -> Callable[[], Opened]:
+    folder = EXAMPLES / name
+
+    def opened() -> Opened:
+        saved = folder / f"{name}.model.h5"
+        model = ws.load_model(saved) if saved.is_file() else ws.read_wannier90(folder / name)
+        return model, ws.read_structure(folder / f"{structure or name}.win", moments)
+
+    return opened
+
+
+def crystal(build: Callable[[], ws.TightBindingModel]) -> Callable[[], Opened]:
+    return lambda: (build(), None)
+
+
+def drawn(name: str, build: Callable[[], ws.TightBindingModel], second: str, references: tuple[int, int]) -> Case:
+    """A random model of a seed that nobody had looked at within tolerances, judged once."""
+    return Case(name, crystal(build), ("spin_hall", second), np.linspace(-1, 1, 21), (), references, True)
+
+
+PLANE, SPACE = (16, 24, 32, 48, 64), (12, 16, 24, 32)
+CASES = (
+    Case("Pt", material("Pt"), ("spin_hall",), 22.4839 + np.linspace(-1, 1, 41), (16, 20, 24, 28, 36, 48), (88, 72), False),
+    Case(
+        "Fe",
+        material("Fe", [(0, 0, 2.2)]),
+        ("magnetic_spin_hall", "spin_hall"),
+        17.6048 + np.linspace(-1, 1, 21),
+        (12, 16, 20, 24, 32),
+        (80, 72),
+        False,
+        (1e-1,),
+    ),
+    Case("GaAs, valence bands", material("GaAs"), ("spin_hall",), 7.53 + np.linspace(-1, 1, 21), SPACE, (80, 72), False, ()),
+    Case(
+        "Mn2Au",
+        material("Mn2Au", NEEL),
+        ("spin_hall",),
+        16.5032 + np.linspace(-0.4, 0.4, 9),
+        (8, 12, 16),
+        (32, 28),
+        False,
+        (),
+    ),
+    Case(
+        "KV2Se2O",
+        material("KV2Se2O", COLLINEAR, "KV2Se2O_up"),
+        ("magnetic_spin_hall",),
+        6.9052 + np.linspace(-0.5, 0.5, 11),
+        (8, 12, 16),
+        (32, 28),
+        False,  # its rows showed that bands which only cross hide nothing
+        (),
+    ),
+    Case(
+        "Rashba",
+        crystal(ws.models.rashba_exchange),
+        ("spin_hall", "magnetic_spin_hall"),
+        np.linspace(-1.5, 1.5, 31),
+        PLANE,
+        (320, 280),
+        False,
+    ),
+    Case(
+        "altermagnet",
+        crystal(lambda: ws.models.altermagnet(rashba=0.1)),
+        ("spin_hall", "magnetic_spin_hall"),
+        np.linspace(-2.5, -0.5, 31),
+        PLANE,
+        (320, 280),
+        False,
+    ),
+    Case(
+        "kagome",
+        crystal(lambda: ws.models.kagome_mn3sn(soc=0.1)),
+        ("spin_hall", "magnetic_spin_hall"),
+        np.linspace(-2, 2, 31),
+        PLANE,
+        (320, 280),
+        False,
+    ),
+    Case("Kane-Mele", crystal(ws.models.kane_mele), ("spin_hall",), np.linspace(-1, 1, 31), PLANE, (320, 280), False),
+    Case(
+        "P*T antiferromagnet",
+        crystal(ws.models.pt_antiferromagnet),
+        ("spin_hall", "intrinsic_spin_magnetization"),
+        np.linspace(-1.5, 1.5, 31),
+        PLANE,
+        (160, 144),
+        False,
+        (1e-1,),
+    ),
+    Case(
+        "zincblende",
+        crystal(lambda: ws.models.zincblende(sublattice=0.5, soc=0.05)),
+        ("spin_hall",),
+        np.linspace(-2, -0.5, 21),
+        SPACE,
+        (48, 40),
+        False,
+        (1e-1,),
+    ),
+    Case("Weyl nodes", crystal(ws.models.weyl), ("spin_hall",), np.linspace(-0.5, 0.5, 21), SPACE, (64, 56), False, (1e-1,)),
+    Case(
+        "random hoppings",
+        crystal(lambda: ws.models.random_model(n=4, seed=3)),
+        ("spin_hall", "magnetic_spin_hall"),
+        np.linspace(-1, 1, 21),
+        (8, 12, 16, 20),
+        (72, 64),
+        False,
+        (1e-1,),
+    ),
+    Case(
+        "GaAs, gap and conduction bands",
+        material("GaAs"),
+        ("spin_hall",),
+        np.linspace(8.95, 10.45, 21),
+        SPACE,
+        (80, 72),
+        False,  # these two showed what a Fermi surface between the points does
+        (),
+    ),
+    Case(
+        "Weyl nodes, second order",
+        crystal(ws.models.weyl),
+        ("nonlinear_extrinsic_spin_magnetization",),
+        np.linspace(-0.5, 0.5, 21),
+        SPACE,
+        (64, 48),
+        False,
+        (1e-1,),
+        exact=weyl_nodes.second_order,
+    ),
+    Case(
+        "random sheet",
+        crystal(lambda: ws.models.random_model(n=3, seed=11, periodic=(True, True, False))),
+        ("spin_hall", "edelstein"),
+        np.linspace(-1, 1, 21),
+        PLANE,
+        (320, 280),
+        True,
+    ),
+    Case(
+        "sheared Rashba",
+        crystal(hold_outs.sheared),
+        ("spin_hall", "edelstein"),
+        np.linspace(-1.5, 1.5, 31),
+        PLANE,
+        (320, 280),
+        True,
+    ),
+    Case(
+        "tilted Dirac sheet",
+        crystal(hold_outs.tilted_dirac),
+        ("spin_hall", "edelstein"),
+        np.linspace(-0.5, 0.5, 21),
+        PLANE,
+        (320, 280),
+        True,
+    ),
+    Case(
+        "random P*T magnet",
+        crystal(hold_outs.random_magnet),
+        ("spin_hall", "intrinsic_spin_magnetization"),
+        np.linspace(-1, 1, 21),
+        (8, 12, 16, 20),
+        (72, 64),
+        False,  # a hold-out until it served for the power of the outer window
+        (1e-1,),
+    ),
+    Case(
+        "helices",
+        crystal(hold_outs.helices),
+        ("spin_hall", "edelstein"),
+        np.linspace(-1, 1, 21),
+        (8, 12, 16, 20),
+        (72, 64),
+        True,
+        (1e-1,),
+    ),
+    *(
+        drawn(f"random crystal {seed}", lambda seed=seed: ws.models.random_model(n=3, seed=seed), "magnetic_spin_hall", (72, 64))
+        for seed in (23, 26, 51)
+    ),
+    *(
+        drawn(
+            f"random P*T magnet {seed}", lambda seed=seed: hold_outs.random_magnet(seed), "intrinsic_spin_magnetization", (72, 64)
+        )
+        for seed in (31, 32, 52)
+    ),
+    *(
+        drawn(
+            f"random sheet {seed}",
+            lambda seed=seed: ws.models.random_model(n=3, seed=seed, periodic=(True, True, False)),
+            "edelstein",
+            (320, 280),
+        )
+        for seed in (42, 43, 46, 53)
+    ),
+)
