@@ -132,3 +132,15 @@ def test_what_is_hot_reaches_farther(monkeypatch: pytest.MonkeyPatch) -> None:
     reach = [max(abs(mu - 0.1) for mu in one.span) for one in (cold, hot, both)]
     assert 0 < reach[0] < 0.5 * reach[1]
     assert reach[2] == pytest.approx(reach[1])
+
+
+def test_a_gap_broadening_of_nothing_changes_no_bar() -> None:
+    """Of densities in the sea that are broadened, of others that are not, and of terms of the Fermi surface; of all channels."""
+    model, structure = symmetric_models()["zincblende -43m1'"][:2]
+    names = ["spin_hall", "nonlinear_intrinsic_spin_current"]
+    how = {"grid": (3, 3, 3), "mu": [0.1], "temperature": 1000.0, "symmetry": structure, "reduce_k": False}
+    without, tiny, large = (ws.compute(model, names, gap_broadening=width, **how) for width in (0.0, 1e-9, 0.3))
+    size = without[names[1]].error.max()
+    assert size > 0 and not np.allclose(large[names[1]].error, without[names[1]].error, rtol=1e-2)
+    for name in names:
+        assert np.abs(tiny[name].error - without[name].error).max() <= 1e-9 * without[name].error.max()
