@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hoppings import random_hoppings
 
 import wannier_spin as ws
+from wannier_spin.calculation import rerun
 from wannier_spin.continuum import Ball, Box, Model
 from wannier_spin.integrals.algorithm import Control
+from wannier_spin.nonorthogonal import OverlappingBasis
 from wannier_spin.orbitals import Orbitals
-from wannier_spin.plotting import plot_convergence, plot_ranking
+from wannier_spin.plotting import Look, Reference, plot_convergence, plot_ranking
 from wannier_spin.readers.quality import total_moment
+from wannier_spin.screening.table import Table
 
 SHEET = ws.models.rashba_exchange()
 CUBE = np.eye(3)
@@ -61,6 +65,16 @@ def hessian(k: Any) -> Any:
     return np.zeros((len(k), 3, 3, 2, 2))
 
 
+POINTS = Look(references=(Reference("theirs", np.zeros(1), np.zeros(1)),))
+TWO_DEFINITIONS = ws.Request("spin_hall", grid=(2, 2, 1), spin_current=("simple", "qiao"), **POINT)
+R, H = random_hoppings()
+
+
+def compare_with(new: ws.ResultSet) -> object:
+    old = ws.compute(SHEET, "edelstein", grid=(2, 2, 1), mu=[0.1, 0.2], temperature=300)
+    return rerun._change(old["edelstein"], new["edelstein"])
+
+
 THREE = [["k2", "kx", "0"], ["kx", "0", "ky"], ["0", "ky", "1"]]
 REFUSED: list[tuple[str, Callable[[], object]]] = [
     ("structure: the lattice vectors are singular", lambda: structure(lattice=np.ones((3, 3)))),
@@ -105,6 +119,14 @@ REFUSED: list[tuple[str, Callable[[], object]]] = [
     ("no response 'spin_hall' in this result; it has edelstein", lambda: ws.plot(result(), responses="spin_hall")),
     ("nothing to draw: every response of this input is forbidden by symmetry", lambda: plot_convergence([])),
     ("'spin_hall': no material has a number to draw", lambda: plot_ranking([], np.zeros(0), np.zeros(0), "spin_hall")),
+    ("reference data are points along an axis, and this result has one point", lambda: ws.plot(result(), look=POINTS)),
+    (
+        "column 'material' holds words; name one of numbers to draw",
+        lambda: Table(("material", "spin_hall"), ()).numbers("material"),
+    ),
+    ("spin_current = ['simple', 'qiao']: expected one definition", lambda: TWO_DEFINITIONS.single()),
+    ("overlap_R has shape (9, 2, 1), expected (9, 2, 2)", lambda: OverlappingBasis(CUBE, R, H, H[..., :1], np.zeros((2, 3)))),
+    ("has the shape (1, 1, 3, 3), and had (2, 1, 3, 3): the record is not of this result", lambda: compare_with(result())),
     ("model 'rashba_exchange' has no spin matrices", lambda: total_moment(replace(SHEET, spin_R=None), 0.0)),
 ]
 
