@@ -181,3 +181,10 @@ def test_vectors_where_nothing_is_are_left_out():
     kept, found = _without_small(R, matrices, 1e-3)
     assert kept.tolist() == [[-1, 0, 0], [0, 0, 0], [1, 0, 0]]
     assert np.array_equal(found["H"], matrices["H"][[0, 2, 4]])
+
+
+def test_a_crystal_unless_directions_are_named():
+    basis = random_basis()
+    given = {name: getattr(basis, name) for name in OverlappingBasis.__dataclass_fields__ if name not in ("periodic", "position_R")}
+    assert orthogonalized(OverlappingBasis(**given)).periodic == (True, True, True)
+    assert orthogonalized(OverlappingBasis(**given, periodic=(True, False, True))).periodic == (True, False, True)

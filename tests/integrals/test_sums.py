@@ -162,3 +162,9 @@ def test_what_is_kept_all_the_time_is_taken_off(monkeypatch):
     assert Much().batch(1.0, by_point=10**6) == pytest.approx(memory / 8e6, rel=2e-2, abs=0)
     surface, slopes, both = (Much(has_surface=a, derivatives=b).batch(1.0) for a, b in ((True, False), (False, True), (True, True)))
     assert 0 < surface == slopes == both < 0.6 * whole
+
+
+def test_of_many_the_first_is_named():
+    densities = np.ones((2, 3, 4))
+    densities[0, 2, 1] = densities[1, 0, 0] = np.inf
+    assert "k = (0, 0, 0), band 3 (2 eV)" in str(not_finite(K, ENERGIES, densities))

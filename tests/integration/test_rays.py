@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from wannier_spin import InputError, compute, models
+from wannier_spin.integration import rays
 from wannier_spin.integration.rays import Bands, Disk
 
 
@@ -205,3 +206,10 @@ def test_points_of_both_grids_are_counted(monkeypatch):
     points = [len(sea.k) for sea, _ in found]
     assert len(points) == 4 and len(set(points)) > 1
     assert result.facts.k_points == sum(points)
+
+
+def test_what_is_summed_is_the_same_above_and_below_mu():
+    """Panels end as far below mu as above it, in order: electrons and holes are alike."""
+    edges = np.array(rays.THERMAL_EDGES)
+    assert (np.diff(edges) > 0).all()
+    assert np.array_equal(edges, -edges[::-1])

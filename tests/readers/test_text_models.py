@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.readers import fitness_of, read_hr, read_tb, read_wannier90
+from wannier_spin.readers.replicas import _refuse_nearly
 from wannier_spin.readers.spinors import pure_spinors, violation
 from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE, in_widest_gap, near_ties, with_ties
 
@@ -409,3 +410,18 @@ def test_near_ties_of_partners_are_tied_alike() -> None:
     _, _, ties = with_ties({"hamiltonian": H}, mesh, lattice, centres, WS_DISTANCE_TOLERANCE)
     assert np.abs(close - ties.ws_distance_tolerance).min() > 1e-3
     assert ties.close == len(close)
+
+
+# --- degeneracies that fit a mesh but for a few ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("damaged", "refused"), [(1, True), (3, True), (4, True), (9, False)])
+def test_a_few_damaged_degeneracies_are_named(damaged: int, refused: bool, tmp_path: Path) -> None:
+    """Up to a fifth of the classes of a mesh; more of them are no mesh at all, which others have to judge."""
+    R = np.array([(x, 0, 0) for x in range(-12, 13)])
+    degeneracies = np.ones(25, np.int64)
+    degeneracies[1 : 2 * damaged : 2] = 3
+    if not refused:
+        return _refuse_nearly(R, degeneracies, np.array([25, 1, 1]), tmp_path)
+    with pytest.raises(InputError, match=r"\[-11, 0, 0\] \(3\)"):
+        _refuse_nearly(R, degeneracies, np.array([25, 1, 1]), tmp_path)

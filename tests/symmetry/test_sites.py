@@ -158,3 +158,15 @@ def test_antitranslation():
         forms = sites.pair_forms(kind, 0, 1)
         assert str(getattr(forms, gone)) == "0"
         assert str(forms.first) != "0"
+
+
+def test_a_single_site_is_projected_on_its_own_group():
+    """A crystal of one atom: what its group leaves of a tensor, and twice is once."""
+    structure = crystal(np.diag([2.0, 2, 3]), [(26, (0, 0, 0), UP)])
+    group = magnetic_group(structure)
+    sites, kind = atom_group(structure, group), KINDS["edelstein"]
+    raw = np.random.default_rng(0).normal(size=(1, 5, 3, 3))
+    found = sites.project(raw, kind)
+    assert 0.1 < np.abs(found).max() or not n_independent(kind, group.point_operations)
+    assert np.abs(found[0] - project(raw[0], kind, group.point_operations)).max() < 1e-12
+    assert np.abs(sites.project(found, kind) - found).max() < 1e-12

@@ -10,6 +10,7 @@ import wannier_spin as ws
 from wannier_spin import InputError
 from wannier_spin.geometry import band_geometry
 from wannier_spin.models.hoppings import S0, SX, SY, SZ
+from wannier_spin.readers.packages.hermitian_sum import HermitianSum
 
 LATTICE = [[1.0, 0.2], [0.3, 1.7]]
 SITES = [[0.1, 1.3], [-0.4, 0.6]]  # outside of the cell on purpose
@@ -114,3 +115,11 @@ def test_the_ways_in_are_named() -> None:
         ws.open_model(version_2())  # type: ignore[arg-type]
     with pytest.raises(InputError, match="from_pythtb"):
         ws.compute(version_2(), "edelstein", grid=(2, 2, 1), mu=0, temperature=300)  # type: ignore[arg-type]
+
+
+def test_a_molecule_has_no_other_cell() -> None:
+    """Of a sum without directions everything is at R = 0."""
+    found = HermitianSum(2)
+    found.add((), slice(0, 1), slice(1, 2), np.array([[1j]]))
+    assert list(found._found) == [(0, 0, 0)]
+    assert np.array_equal(found._found[0, 0, 0], [[0, 1j], [-1j, 0]])
