@@ -225,6 +225,7 @@ def test_sites_survive_being_written(tmp_path: Path, written: str) -> None:
         ("tau = true", ("tau = True",)),
         ("tau = [1, 'x']", ("tau.1 = 'x'", "number")),
         ("broadening = -1", ("broadening = -1",)),
+        ("spin_current = 3", ("spin_current = 3", "expected text, in quotes")),
         ("units = 'si'", ("units = 'si'", "'SI' or 'natural'")),
         ("channel = 'heat'", ("channel = 'heat'", "'spin' or 'charge'")),
         ("[grid]\npoints = [8, 8]", ("grid.points = [8, 8]", "expected 3 values, there are 2")),

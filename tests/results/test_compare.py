@@ -1,5 +1,6 @@
 """Two results beside one another: common points, bars, units; and the command."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +102,17 @@ def test_nothing_and_nothing_are_the_same() -> None:
     nothing = ws.ResultSet({"spin_hall": tensor.at(combination={"L0": 0.0})}, ONE.facts)
     (found,), _ = compared(nothing, nothing)
     assert (found.relative, found.in_bars, found.words) == (0, 0, "the same")
+
+
+@pytest.mark.parametrize("place", [(0, 1), (2, 0), (1, 1)])
+def test_where_they_are_furthest_apart(place: tuple[int, int]) -> None:
+    """One number of several mu and temperatures is another."""
+    names, how = ["spin_hall"], {"grid": (4, 4, 1), "mu": MU, "temperature": [1000, 2000]}
+    a = ws.compute(ws.models.get("rashba_exchange"), names, **how)
+    changed = {name: block.copy() for name, block in a["spin_hall"].blocks.items()}
+    changed["L0"][place] *= 1.5
+    b = ws.ResultSet({"spin_hall": replace(a["spin_hall"], blocks=changed)}, a.facts)
+    (found,), _ = compared(a, b)
+    assert (found.mu, found.temperature) == (MU[place[0]], (1000, 2000)[place[1]])
+    largest = [np.abs(one["spin_hall"].values[place]).max() for one in (a, b)]
+    assert sorted(abs(entry.value) for entry in found.entries) == pytest.approx(sorted(largest))
