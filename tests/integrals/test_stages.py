@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from integrals.test_cut import inside, spot
 
+from wannier_spin.errors import InputError
 from wannier_spin.integrals.cut import Cut
 from wannier_spin.integrals.stages import STAGES, Reached, Stage
 from wannier_spin.integrals.sums import Rows, Sums
+from wannier_spin.integrals.trial import Trial
 from wannier_spin.integration.superlattice import Skew, Superlattice
 from wannier_spin.storage import check_tree, read_tree, write_tree
 
@@ -124,3 +126,24 @@ def test_notes() -> None:
     assert "superlattices" not in replace(REACHED, stages=STAGED[:1]).notes()
     assert notes["k_points_of_meshes"] == [20, 25, 31]
     assert list(notes["hot_spots"]) == ["1"]
+
+
+MAY_LACK = {"spots", "moved", "halves", "weights", "trial", "mean", "mu_unknown", "step"}
+
+
+def test_what_a_checkpoint_may_lack() -> None:
+    """Each of these, whatever else is there, and nothing but these."""
+    sums = REACHED.sums
+    assert sums is not None and sums.rows is not None
+    whole = replace(sums, rows=replace(sums.rows, halves={"a": np.ones(SCAN)}))
+    reached = replace(REACHED, sums=whole, mean=sums, weights=(0.0, 0.25, 0.75), trial=Trial((1, 2), (0.5, 0.4)), moved=MOVED)
+    tree = {name: value for name, value in reached.as_tree().items() if value is not None}
+    check_tree("stages", tree, STAGES, "")
+    assert tree.keys() >= MAY_LACK
+    for key in tree:
+        less = {name: value for name, value in tree.items() if name != key}
+        if key in MAY_LACK:
+            check_tree("stages", less, STAGES, "")
+        else:
+            with pytest.raises(InputError, match=f"'{key}"):
+                check_tree("stages", less, STAGES, "")
