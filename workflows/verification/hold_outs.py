@@ -1,4 +1,6 @@
-"""Models of other kinds, made for judging error bars once: nothing about the bars was chosen on them."""
+"""Models of other kinds, made for judging error bars once. Nothing was chosen on them, but for `random_magnet` with seed 8: it has
+served for the power of the outer window (`Stars.decay`) since.
+"""
 
 from __future__ import annotations
 
