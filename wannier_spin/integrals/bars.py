@@ -237,14 +237,17 @@ class Bars:
             found.append(replace(there, densities=densities))
         return Beside.joined(found)
 
-    def add(self, total: Real, phases: Real, beside: Beside, energies: Real, sea: Real, surface: Real) -> Real:
-        """Add points to the sums (size,): phases of the stars times weights (rows,k), what hides beside them, energies (k,n),
-        densities (k,n,c_sea), (k,n,c_surface). Returns the sums over bands at each of them (k, points of the sample, channels).
+    def add_beside(self, total: Real, beside: Beside) -> None:
+        """Add to the sums (size,) what hides beside points."""
+        self._parts(total)[0][-1, :, : beside.densities.shape[-1]] += beside.sum
+
+    def add(self, total: Real, phases: Real, energies: Real, sea: Real, surface: Real) -> Real:
+        """Add points to the sums (size,): phases of the stars times weights (rows,k), energies (k,n), densities (k,n,c_sea),
+        (k,n,c_surface). Returns the sums over bands at each of them (k, points of the sample, channels).
         """
         sums, profile, _ = self._parts(total)
         by_point = self.at_sample.sums_by_point(energies, sea, surface)
         add_product(sums[:-1].reshape(len(phases), -1), phases, by_point.reshape(len(by_point), -1))
-        sums[-1, :, : sea.shape[-1]] += beside.sum
         if self.at_profile is None:
             return by_point
         probes = self._probes

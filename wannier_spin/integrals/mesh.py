@@ -6,6 +6,7 @@ channel by channel: whatever is combined of the channels has as its bar the root
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -40,6 +41,7 @@ Real = NDArray[np.float64]
 LEAST_BATCHES = 32  # so that a small mesh can be dealt to many ranks, cut alike for any number of them
 GENERIC_SHIFT = (0.37, 0.23, 0.41)  # of its spacing: off all points that symmetry distinguishes, where bands meet in any case
 CAREFUL = 2000  # numbers in a sum for each point of a run: adding it up with care is then a few microseconds a point
+IN_CACHE = 2**21  # bytes: of sums over bands at several points
 MOST_RUNS = 1024  # of a large mesh: after each the sums are added up with care, which costs as much as some points
 
 
@@ -284,11 +286,12 @@ class _MeshSums:
                     phases = self.bars.stars.phases(batch, self.source.axes) * weights
                     slopes = Slopes.of(geometry, self.bars.axes)
                     beside = self._beside(k, batch.weights, self.bars.gaps(geometry, slopes), sea)
-                    by_point = self.bars.add(own, phases, beside, geometry.group_energies, sea, surface)
+                    self.bars.add_beside(own, beside)
+                    by_point = self._add_to_bars(own, phases, geometry.group_energies, sea, surface)
                     self.bars.count(own, geometry.group_energies, slopes.half, weights)
                     if self.profile is not None:
                         self.profile.add(further[self.bars.size :], phases, bands)
-                    if self.watch is not None:
+                    if self.watch is not None and by_point is not None:
                         found = self.watch.peaks(k, weights, by_point, beside)
                         peaks = found if peaks is None else peaks.merged(found)
                 used = [(total, weights * mask) for total, mask in zip(totals, batch.masks, strict=True) if mask.any()]
@@ -299,6 +302,18 @@ class _MeshSums:
         if not np.isfinite(totals).all():
             raise self._not_finite(run)
         return Partial(totals, minima, further, peaks)
+
+    def _add_to_bars(self, own: Real, phases: Real, *states: Real) -> Real | None:
+        """Returns the sums over bands at each point where they are needed. Where not, they are made of some points at a time, and
+        are still in the cache when they are added.
+        """
+        assert self.bars is not None
+        if self.watch is not None or self.bars.whole is not None:
+            return self.bars.add(own, phases, *states)
+        step = max(IN_CACHE // (8 * math.prod(self.bars.shapes[0][1:]) + 1), 1)
+        for part in (slice(first, first + step) for first in range(0, phases.shape[1], step)):
+            self.bars.add(own, np.ascontiguousarray(phases[:, part]), *(X[part] for X in states))
+        return None
 
     def _beside(self, k: Real, weights: Real, gaps: NearestGaps, sea: Real) -> Beside:
         """What may hide next to the points, as far as it is not cut out there. weights : of the points alone."""
