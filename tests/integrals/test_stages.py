@@ -147,3 +147,17 @@ def test_what_a_checkpoint_may_lack() -> None:
         else:
             with pytest.raises(InputError, match=f"'{key}"):
                 check_tree("stages", less, STAGES, "")
+
+
+@pytest.mark.parametrize("key", ["fine", "difference", "moved", "sample", "factors", "halves"])
+def test_a_checkpoint_with_what_is_no_number(key: str) -> None:
+    """One NaN in a sum, in what bars are made of, or in their factors: the run does not go on from it."""
+    sums = REACHED.sums
+    assert sums is not None and sums.rows is not None
+    rows = replace(sums.rows, halves={"a": np.ones(SCAN)})
+    tree = replace(REACHED, sums=replace(sums, rows=rows), moved=MOVED).as_tree()
+    check_tree("stages", tree, STAGES, "")
+    spoiled = np.array(tree[key]["a"] if key in ("factors", "halves") else tree[key])
+    spoiled.flat[-1] = np.nan
+    with pytest.raises(InputError, match=f"'{key}.*NaN"):
+        check_tree("stages", {**tree, key: {"a": spoiled} if key in ("factors", "halves") else spoiled}, STAGES, "")
