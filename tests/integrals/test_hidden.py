@@ -1,5 +1,7 @@
 """Small gaps between points: where k.p theory expects them, and that nothing is called converged before they are resolved."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import geometry_of
 from wannier_spin.integrals import hidden as hidden_gaps
 from wannier_spin.integrals import slopes
-from wannier_spin.integrals.hidden import NearestGaps, _between, mesh_axes, mesh_margin
+from wannier_spin.integrals.hidden import Densities, NearestGaps, _between, mesh_axes, mesh_margin
 from wannier_spin.integration.rules import tensor_rule
 from wannier_spin.occupation import Occupation
 
@@ -16,10 +18,13 @@ EXACT = 1 / (2 * np.pi)  # sigma_xy;z of a quantum spin Hall sheet that conserve
 PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
 
-def sheet(half_gap, k0):
-    """Two copies of a Chern insulator with opposite spin; its only small gap lies at k0 (in units of 2 pi)."""
+def sheet(half_gap, k0, tilt=0.0):
+    """Two copies of a Chern insulator with opposite spin; its only small gap lies at k0 (in units of 2 pi).
+
+    tilt : of the cone there, tilt sin k_x is added to all energies.
+    """
     x, y, z = (np.kron(p, s) for p, s in zip(PAULI, (PAULI[2], np.eye(2), np.eye(2)), strict=True))
-    hoppings = {(0, 0, 0): (half_gap - 2) * z, (1, 0, 0): x / 2j + z / 2, (0, 1, 0): y / 2j + z / 2}
+    hoppings = {(0, 0, 0): (half_gap - 2) * z, (1, 0, 0): x / 2j + z / 2 + tilt * np.eye(4) / 2j, (0, 1, 0): y / 2j + z / 2}
     full = {}
     for R, H in hoppings.items():
         turned = H * np.exp(-2j * np.pi * np.dot(R[:2], k0[:2]))
@@ -55,11 +60,85 @@ def test_what_the_points_resolve_hides_nothing():
     for size, hidden in ((0.1, True), (1e-4, False)):
         extent = np.array([size, size, 1.0])
         gaps = gaps_at(sheet(1e-3, k0), k0 + (points - np.array([0.43, 0.57, 0])) * extent)
-        growth = gaps.growth(rule.fine, extent, occupation)
-        assert (growth.max() > 0.1) == hidden
-        assert hidden or growth.max() < 1e-3
+        sea, surface = np.ones((len(points), 4, 2)), np.ones((len(points), 4, 1))
+        sea[:, 2:] = -1
+        densities = Densities(sea, surface, np.ones(3, bool))
+        found, axis = gaps.in_box(rule.fine, extent, occupation, densities)
+        growth = found.largest / rule.fine.weights[found.point, None]
+        for columns, scale in ((slice(2), 1.0), (slice(2, None), 1e3)):  # f' is so much larger
+            assert (growth[:, columns].max() > 0.1 * scale) == hidden
+            assert hidden or growth[:, columns].max() < 1e-3 * scale
+        assert set(axis.tolist()) <= {0, 1}
         far = Occupation(np.array([0.5]), np.array([1e-4]))
-        assert not gaps.growth(rule.fine, extent, far).any()  # mu is in a band
+        assert not gaps.in_box(rule.fine, extent, far, densities)[0].largest.any()  # mu is in a band
+
+
+def dipole(half_gap, tilt, mu, kT):
+    """-2 times the nonlinear extrinsic spin current of the tilted sheet, x y x;z: the integral of sum_n f'_n v_x Omega_n.
+
+    On Gauss points in steps that decrease towards the gap, which is put at zero.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(16)
+    edges = np.concatenate([[0], np.geomspace(half_gap / 10, np.pi, 40)])
+    edges = np.concatenate([-edges[:0:-1], edges])
+    k = np.concatenate([(a + b) / 2 + (b - a) / 2 * nodes for a, b in itertools.pairwise(edges)])
+    w = np.concatenate([(b - a) / 2 * weights for a, b in itertools.pairwise(edges)])
+    (kx, ky), total = np.meshgrid(k, k, indexing="ij"), 0.0
+    d = np.stack([np.sin(kx), np.sin(ky), half_gap - 2 + np.cos(kx) + np.cos(ky)])
+    dx, dy = (np.cos(kx), 0 * kx, -np.sin(kx)), (0 * kx, np.cos(ky), -np.sin(ky))
+    size = np.sqrt((d**2).sum(axis=0))
+    curvature = (d * np.cross(dx, dy, axis=0)).sum(axis=0) / (2 * size**3)
+    for sign in (1, -1):
+        E, v = tilt * np.sin(kx) + sign * size, tilt * np.cos(kx) + sign * (d * np.array(dx)).sum(axis=0) / size
+        slope = -1 / (4 * kT * np.cosh(np.clip((E - mu) / (2 * kT), -300, 300)) ** 2)
+        total += w @ (sign * curvature * slope * v) @ w
+    return total / (2 * np.pi) ** 2
+
+
+def beside_one_another(first, second, shift):
+    """Two sheets that know nothing of each other, the second one so much higher (eV)."""
+    H, spin = np.zeros((len(first.R_vectors), 8, 8), complex), np.zeros((len(first.R_vectors), 8, 8, 3), complex)
+    assert np.array_equal(first.R_vectors, second.R_vectors)
+    for states, model in ((slice(4), first), (slice(4, None), second)):
+        H[:, states, states], spin[:, states, states] = model.hamiltonian_R, model.spin_R
+    H[~first.R_vectors.any(axis=1), 4:, 4:] += shift * np.eye(4)
+    return ws.TightBindingModel(first.lattice, first.R_vectors, H, spin_R=spin, periodic=first.periodic)
+
+
+PLACES = {"alone": ((0.12509547, 0.3972138), None), "beside a metal": ((0.16284295, -0.22469118), (-0.36203193, 0.28803959))}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_fermi_surfaces_at_small_gaps(case):
+    """Terms with f' of a band that mu just reaches at a gap of 2 meV between the points, at 2 K.
+
+    Both where nothing else is near mu, so that all that the points know is zero, and beside a metal, which hides that they know
+    nothing. By what hides in the sea alone the former was converged with zero, the latter with less than a hundredth of the value.
+    """
+    (k0, k1), tilt, mu, kT = PLACES[case], 0.3, np.array([1e-3, 1.5e-3, -3e-3]), 2 * ws.units.BOLTZMANN
+    model, exact = sheet(1e-3, k0, tilt), np.array([dipole(1e-3, tilt, x, kT) for x in mu])
+    if k1 is not None:
+        model = beside_one_another(model, sheet(0.3, k1, tilt), 0.6)
+        exact = exact + np.array([dipole(0.3, tilt, x - 0.6, kT) for x in mu])
+    assert np.abs(exact).max() > 7
+    found = ws.compute(model, "nonlinear_extrinsic_spin_current", mu=mu, temperature=2.0, tolerance=0.1)
+    current = found["nonlinear_extrinsic_spin_current"]
+    bars = 2 * current.error[:, 0, 0, 1, 0, 2]
+    assert current.converged
+    assert (np.abs(-2 * current.values[:, 0, 0, 1, 0, 2] - exact) < bars).all()
+    assert bars.max() < 0.2 * np.abs(exact).max()
+
+
+def test_a_mesh_knows_of_fermi_surfaces_at_small_gaps():
+    """Its bar is no longer nothing at mu that only the states beside a gap between its points reach."""
+    half_gap, tilt, kT = 3e-3, 0.3, 10 * ws.units.BOLTZMANN
+    mu = np.array([1.0, 1.5, -3.0]) * half_gap
+    exact, inside = np.array([dipole(half_gap, tilt, x, kT) for x in mu]), 0
+    for k0 in np.random.default_rng(12).uniform(size=(4, 2)):
+        found = ws.compute(sheet(half_gap, k0, tilt), "nonlinear_extrinsic_spin_current", mu=mu, temperature=10.0, grid=(48, 48, 1))
+        current = found["nonlinear_extrinsic_spin_current"]
+        inside += (np.abs(-2 * current.values[:, 0, 0, 1, 0, 2] - exact) < 2 * current.error[:, 0, 0, 1, 0, 2]).sum()
+    assert inside >= 11  # of 12; by what hides in the sea alone 3
 
 
 @pytest.mark.parametrize("half_gap", [1e-3, 1e-2])
@@ -94,17 +173,18 @@ def test_broadened_gaps_hide_less():
     bloch = BlochSum(sheet(1e-3, k0), second_order=False).at_points(k0[None] + 0.01 * np.array([0.8, -0.6, 0]))
     gaps = NearestGaps.of(geometry_of(bloch, 1e-6), 0.3 * np.eye(3))  # spacings of a mesh of about 20
     wanted, occupation = np.array([True, False, True]), Occupation(np.array([0.0]), np.array([1e-4]))
-    (wide, broadened), (others, bare) = gaps.by_channel(8e-3, wanted)
+    (wide, broadened), (others, bare) = gaps.by_channel(8e-3, wanted, 3)
     assert np.array_equal(wide, wanted)
     assert np.array_equal(others, ~wanted)
     assert bare is gaps
     assert broadened.least[0, 1] == pytest.approx(np.hypot(gaps.least[0, 1], 8e-3))
     sea = np.ones((1, 4, 3)) * np.array([1, 1, -1, -1])[None, :, None]
     hidden = [
-        one.beside(occupation, np.ones((1, 3)), sea[..., columns]).sum for columns, one in ((wide, broadened), (others, bare))
+        one.beside(occupation, np.ones((1, 3)), Densities(sea, sea[..., :0], columns)).sum[:, columns]
+        for columns, one in ((wide, broadened), (others, bare))
     ]
     assert 0 < np.abs(hidden[0]).max() < 0.7 * np.abs(hidden[1]).max()
-    (columns, alone), *rest = gaps.by_channel(0.0, wanted)
+    (columns, alone), *rest = gaps.by_channel(0.0, wanted, 3)
     assert columns.all()
     assert alone is gaps
     assert not rest
@@ -152,6 +232,38 @@ def test_machine_code_makes_the_same_slopes(several_bands):
     np.testing.assert_allclose(other.half, one.half, rtol=1e-12, atol=1e-12)
 
 
+def test_fermi_surfaces_hide_where_mu_may_lie_in_their_band():
+    """At the edges of the bands, each by itself; in the gap as far as k.p theory knows that it is there; less far above it."""
+    k0 = np.array([0.313, 0.117, 0.0])
+    bloch = BlochSum(sheet(5e-2, k0), second_order=False).at_points(k0[None] + 0.008 * np.array([0.8, -0.6, 0]))
+    gaps = NearestGaps.of(geometry_of(bloch, 1e-6), 0.5 * np.eye(3))
+    now, least = gaps.now[0, 1], gaps.least[0, 1]
+    edge, doubt = least / 2, hidden_gaps.UNSURE * (now - least)
+    assert now > 1.1 * least
+    mu = np.array([-edge, 0.0, edge - 2 * doubt, edge, edge + 2 * least])
+    amounts = gaps._at_edge(np.array([[False, True, False]]), 1, Occupation(mu, np.array([1e-6])))[0]
+    top = hidden_gaps.EDGE_DOUBT / (least + 4e-6)
+    assert amounts[3] == pytest.approx(top)
+    assert not amounts[:3].round(300).any()
+    assert amounts[4] == pytest.approx(top * ((edge + 2e-6) / (edge + 2 * least - doubt)) ** 2)
+    mirrored = gaps._at_edge(np.array([[False, True, False]]), -1, Occupation(-mu[::-1], np.array([1e-6])))[0]
+    assert mirrored[::-1] == pytest.approx(amounts)
+
+
+def test_a_box_is_split_along_the_axis_of_what_hides():
+    """The gap changes along both axes alike, and the box is four times as long along one of them."""
+    k0, rule = np.array([0.3, 0.1, 0.0]), tensor_rule((True, True, False))
+    points = np.stack(np.meshgrid(*rule.nodes, indexing="ij"), axis=-1).reshape(-1, 3)
+    densities = Densities(np.ones((len(points), 4, 1)), np.zeros((len(points), 4, 0)), np.ones(1, bool))
+    for long in (0, 1):
+        extent = np.array([0.02, 0.02, 1.0])
+        extent[long] = 0.08
+        gaps = gaps_at(sheet(1e-3, k0), k0 + (points - np.array([0.43, 0.57, 0])) * extent)
+        found, axis = gaps.in_box(rule.fine, extent, Occupation(np.array([0.0]), np.array([1e-4])), densities)
+        assert len(found.point) > 0
+        assert set(axis.tolist()) == {long}
+
+
 def test_gaps_that_are_left_out_hide_nothing():
     """Only pairs that may come near mu are looked at: the same is found to hide, and of most pairs nothing is made."""
     rng, axes = np.random.default_rng(1), 0.5 * np.eye(3)
@@ -165,7 +277,7 @@ def test_gaps_that_are_left_out_hide_nothing():
     )
     margin = mesh_margin(occupation)
     whole, near = in_both_ways(lambda: NearestGaps.of(geometry, axes, None, (-0.2 - margin, 0.1 + margin)))
-    found = [gaps.beside(occupation, weights, sea) for gaps in (whole, near)]
+    found = [gaps.beside(occupation, weights, Densities(sea, sea[..., :1], np.ones(3, bool))) for gaps in (whole, near)]
     assert len(found[0].point) > 3 and np.abs(found[0].sum).max() > 1e-2
     assert np.isfinite(near.now).sum() < 0.7 * np.isfinite(whole.now).sum()
     assert np.array_equal(found[0].point, found[1].point)

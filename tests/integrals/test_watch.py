@@ -7,7 +7,7 @@ from wannier_spin.integrals.hidden import Beside
 from wannier_spin.integrals.watch import Watch, _distinct
 from wannier_spin.integration.adaptive import DOUBT
 
-NO_GAPS = Beside(np.zeros(0, int), np.zeros((0, 3)), np.zeros((0, 2)))
+NO_GAPS = Beside(np.zeros(0, int), np.zeros((0, 3)), np.zeros((0, 3)))
 # Two responses of three channels, the last of which is of the surface: a has two components, b is twice the third channel.
 RESPONSES = ((np.array([0, 2]), np.array([[1.0, 3.0], [0.0, 1.0]])), (np.array([1]), np.array([[2.0]])))
 WATCH = Watch(RESPONSES, 0.5, 2)
@@ -41,15 +41,19 @@ def test_seen() -> None:
 
 
 def test_hidden() -> None:
-    """What gaps hide next to a point adds up; densities of the sea alone, three times what is predicted."""
+    """What gaps hide next to a point adds up, three times what is predicted."""
     beside = Beside(
         np.array([1, 0, 1]),
         np.array([[1.0, 0.0, 9.0], [0.0, 2.0, 9.0], [-1.0, 0.0, 9.0]]),
-        np.array([[1.0, 4.0], [3.0, 0.0], [2.0, 0.0]]),
+        np.array([[1.0, 4.0, 0.0], [3.0, 0.0, 0.0], [0.0, 0.0, 5.0]]),
     )
     found = WATCH.peaks(K, np.ones(2), np.zeros((2, 3, 3)), beside)
     assert not found.size[:, :4].any()
-    expected = {4: (3 + 6, 0.2), 5: (2 * 9, 0.1), 6: (8, 0.2)}  # a: 1 and 3 times the first channel, b: 2 times the second
+    expected = {
+        4: (3 + 5, 0.2),
+        5: (2 * 9, 0.1),
+        6: (8, 0.2),
+    }  # a: 1 and 3 times the first channel and the last, b: 2 times the second
     for column, (size, k) in expected.items():
         assert found.size[0, column] == pytest.approx(DOUBT * 0.5 * size)
         assert found.k[0, column, 0] == k

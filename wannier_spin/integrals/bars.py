@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
@@ -26,7 +26,7 @@ from wannier_spin.arrays import add_product
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.channels import Channels, combinations, has_polarizations, make_channels, whole
 from wannier_spin.integrals.fermi_points import FermiPoints
-from wannier_spin.integrals.hidden import Beside, NearestGaps, mesh_axes, mesh_margin
+from wannier_spin.integrals.hidden import Beside, Densities, NearestGaps, mesh_axes, mesh_margin
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.slopes import Slopes, step_of
 from wannier_spin.integrals.sums import Rows
@@ -163,9 +163,8 @@ class Bars:
 
     @cached_property
     def _broadened(self) -> NDArray[np.bool_]:
-        """Of the sea channels that are summed."""
-        whole = self.plan.broadened[: self.plan.n_channels - self.plan.n_surface_channels]
-        return whole if self._reduced is None else self._reduced.broadened(self.plan)
+        """Of the channels that are summed."""
+        return self.plan.broadened if self._reduced is None else self._reduced.broadened(self.plan)
 
     @property
     def size(self) -> int:
@@ -225,21 +224,17 @@ class Bars:
         low, high = self.at_sample.span
         return low - reach, high + reach
 
-    def beside(self, gaps: NearestGaps, weights: Real, sea: Real) -> Beside:
-        """What may hide next to points: weights (k, n-1) of their gaps, densities (k, n, c_sea)."""
-        found = []
-        for columns, own in gaps.by_channel(self.plan.gap_broadening, self._broadened):
-            if columns.all():
-                return own.beside(self.at_sample, weights, sea)
-            there = own.beside(self.at_sample, weights, sea[..., columns])
-            densities = np.zeros((len(there.point), sea.shape[2]))
-            densities[:, columns] = there.densities
-            found.append(replace(there, densities=densities))
+    def beside(self, gaps: NearestGaps, weights: Real, sea: Real, surface: Real) -> Beside:
+        """What may hide next to points: weights (k, n-1) of their gaps, densities (k, n, c_sea), (k, n, c_surface)."""
+        found = [
+            own.beside(self.at_sample, weights, Densities(sea, surface, used))
+            for used, own in gaps.by_channel(self.plan.gap_broadening, self._broadened, sea.shape[2])
+        ]
         return Beside.joined(found)
 
     def add_beside(self, total: Real, beside: Beside) -> None:
         """Add to the sums (size,) what hides beside points."""
-        self._parts(total)[0][-1, :, : beside.densities.shape[-1]] += beside.sum
+        self._parts(total)[0][-1] += beside.sum
 
     def add(self, total: Real, phases: Real, energies: Real, sea: Real, surface: Real) -> Real:
         """Add points to the sums (size,): phases of the stars times weights (rows,k), energies (k,n), densities (k,n,c_sea),

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.integrals.algorithm import Integral
 from wannier_spin.integrals.channels import Channels, Tolerance
-from wannier_spin.integrals.hidden import NearestGaps
+from wannier_spin.integrals.hidden import Densities, NearestGaps
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import GIB, NEAR_FERMI, SUMS_OVER_R, Load, batch_size, cell_volume, minima_of, not_finite
-from wannier_spin.integration.adaptive import Sample
+from wannier_spin.integration.adaptive import DOUBT, Sample
 from wannier_spin.integration.boxes import UNEVEN, Boxes, Tiling, tiling
 from wannier_spin.integration.rules import Quadrature, Rule, tensor_rule
 from wannier_spin.model import TightBindingModel
@@ -136,20 +136,22 @@ class BoxIntegrand:
             raise not_finite(self.coordinates(k), found.energies, np.concatenate([states.sea, states.surface], axis=-1))
         return sample
 
-    def _hidden(self, states: _States, gaps: NearestGaps, size: Real) -> Real:
-        """What small gaps between the points may add to each response: (r,)."""
-        fine = self.rule.fine
-        by_channel = gaps.by_channel(self.plan.gap_broadening, self._broadened)
-        growths = [(columns, own.growth(fine, size, self.occupation)) for columns, own in by_channel]
-        point, band = np.nonzero(np.add.reduce([growth for _, growth in growths]))  # none is negative
-        if not len(point):
-            return np.zeros(len(self.channels.names))
-        rows = gaps.across(states.sea, point, band)
-        for columns, growth in growths:
-            rows[:, columns] *= (growth[point, band] * fine.weights[point])[:, None]
-        return self.channels.sizes(np.concatenate([rows, np.zeros((len(rows), states.surface.shape[-1]))], axis=1))
+    def _hidden(self, states: _States, gaps: NearestGaps, size: Real) -> tuple[Real, int]:
+        """What small gaps between the points may add to each response (r,), and the axis along which the largest of it changes."""
+        rows, axes = [], []
+        for used, own in gaps.by_channel(self.plan.gap_broadening, self._broadened, states.sea.shape[-1]):
+            there, along = own.in_box(self.rule.fine, size, self.occupation, Densities(states.sea, states.surface, used))
+            rows.append(there.largest)
+            axes.append(along)
+        found = np.concatenate(rows)
+        if not len(found):
+            return np.zeros(len(self.channels.names)), 0
+        each = np.array([np.abs(found @ Q).max(axis=1, initial=0.0) for Q in self.channels.responses])
+        largest = each.max(axis=1)
+        share = (each / np.maximum(largest, np.finfo(float).tiny)[:, None]).max(axis=0)
+        return largest, int(np.concatenate(axes)[np.argmax(np.round(share, 9))])
 
-    def _sample(self, rule: Rule, states: _States, suspect: float, minima: Real, hidden: Real) -> Sample:
+    def _sample(self, rule: Rule, states: _States, suspect: float, minima: Real, hidden: tuple[Real, int]) -> Sample:
         fine = self._sum(rule.fine, states)
         difference = fine - self._sum(rule.coarse, states)
         if rule.beside is not None:
@@ -157,8 +159,11 @@ class BoxIntegrand:
         one_axis = np.array([self.channels.sizes_of_scan(fine - self._sum(part, states)) for part in rule.along.values()])
         share = one_axis / np.maximum(one_axis.max(axis=0), np.finfo(float).tiny)
         axis = tuple(rule.along)[int(np.argmax(np.round(share.sum(axis=1), 9)))]
-        sizes = self.channels.sizes_of_scan
-        return Sample(fine, difference, sizes(difference), sizes(fine), axis, suspect, minima, hidden)
+        size, magnitude = self.channels.sizes_of_scan(difference), self.channels.sizes_of_scan(fine)
+        largest, along = hidden
+        if (DOUBT * largest > size).any():  # the points know nothing of it, and so not along which axis it lies
+            axis = along
+        return Sample(fine, difference, size, magnitude, axis, suspect, minima, largest)
 
     def _with_beside(self, difference: Real, beside: Real) -> Real:
         """Of the differences from both coarse rules (w, c) the one that counts.

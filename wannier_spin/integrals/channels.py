@@ -162,8 +162,10 @@ class Channels:
         return _unless_unit(rows[:, used]), used
 
     def broadened(self, plan: Plan) -> NDArray[np.bool_]:
-        """Columns of sea densities whose gaps are broadened: (c_sea,)."""
-        return np.asarray((np.abs(self.sea[plan.broadened[: len(self.sea)]]) > 0).any(axis=0))
+        """Columns whose gaps are broadened, those of sea densities first: (c,)."""
+        of_sea, of_surface = np.split(plan.broadened, [len(self.sea)])
+        pairs = ((self.sea, of_sea), (self.surface, of_surface))
+        return np.concatenate([(np.abs(Q[rows]) > 0).any(axis=0) for Q, rows in pairs])
 
     @cached_property
     def _computed(self) -> tuple[Real | None, Real | None]:

@@ -7,6 +7,10 @@ Two bands with energies E, E + delta, velocities v, v + dv and w between them ha
 which is smallest at q = -delta A^-1 dv. Where that is inside the cell in k that a point stands for and much smaller than
 delta, a sharp feature lies there that the points may miss: densities grow like a power of 1/gap, over a volume in which
 q.A.q < gap^2. What the point says of its cell is subtracted, and what the points resolve decays: that is in the other estimates.
+
+Terms of the Fermi sea count with what f of both bands differs by at the gap, densities of the Fermi surface that grow like that
+(curvatures and metrics, with f') with f' at the edges of the bands, each band by itself: above its edge a Fermi surface leaves
+behind what is sharp, and below it there is none. How far k.p theory is unsure of the edges, mu may lie at them.
 """
 
 from __future__ import annotations
@@ -38,7 +42,9 @@ NEIGHBOUR = 0.4  # of the spacing: Gaussians of this width about all points of a
 MESH_RATE = np.pi  # decay of sums over a mesh
 RATE = 2.0  # decay of Gauss sums over boxes with the width of a feature, per half width of a point's cell
 BOX_DOUBT = 3.0  # times what is predicted of boxes: without it 3 of 20 sheets ended outside of their bars, for 1 % fewer points
+EDGE_DOUBT = 2.0  # times what is predicted with f', which goes like the square of 1/gap in a plane, and the gap is not known well
 EVERYWHERE = (-np.inf, np.inf)
+SIDES = (-1, 1)  # of the gap, on which the lower and the upper band are
 
 
 @dataclass(frozen=True)
@@ -106,61 +112,79 @@ class NearestGaps:
         """One batch after the other."""
         return cls(*(np.concatenate([getattr(one, field.name) for one in several]) for field in fields(cls)))
 
-    def by_channel(self, width: float, broadened: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], NearestGaps]]:
-        """Channels (c,), and the gaps that count in their densities: of those that are `broadened`, none below width (eV)."""
+    def by_channel(self, width: float, broadened: NDArray[np.bool_], n_sea: int) -> list[tuple[NDArray[np.bool_], NearestGaps]]:
+        """Channels (c,), and the gaps that count in their densities: of those that are `broadened`, none below width (eV).
+
+        The first n_sea channels are of the Fermi sea; of its surface those count that have powers of gaps, which may be broadened.
+        """
+        sharp = broadened | (np.arange(len(broadened)) < n_sea)
         if not width or not broadened.any():
-            return [(np.ones_like(broadened), self)]
+            return [(sharp, self)]
         wide = replace(self, now=np.hypot(self.now, width), least=np.hypot(self.least, width))
-        return [(columns, gaps) for columns, gaps in ((broadened, wide), (~broadened, self)) if columns.any()]
+        return [(columns, gaps) for columns, gaps in ((broadened, wide), (sharp & ~broadened, self)) if columns.any()]
 
-    def growth(self, rule: Quadrature, size: Real, occupation: Occupation) -> Real:
-        """By how much a feature next to a point of a box may exceed what the point says of its cell: (k, n-1), zero for none.
-
-        See `_growth`. Gaps away from all mu do not count.
+    def in_box(self, rule: Quadrature, size: Real, occupation: Occupation, densities: Densities) -> tuple[Beside, Integer]:
+        """What may hide next to the points of a box: by how much a feature exceeds what the point says of its cell; and along which
+        axis of the box each gap changes most, (g,). Gaps away from all mu do not count.
         """
         half, centre = rule.halves * size, rule.centres * size
         counts = np.isfinite(self.now) & (np.abs(self.where - centre[:, None]) <= REACH * half[:, None] + ROUNDING).all(axis=-1)
         margin = self.margin + NEAR_FERMI * occupation.kT.max()
         low, high = occupation.span
         counts &= (self.energy < high + margin) & (self.energy > low - margin)
-        result = np.zeros(self.now.shape)
-        if counts.any():
-            excess = self._growth(counts, half[np.nonzero(counts)[0]], RATE)
-            result[counts] = BOX_DOUBT * excess * _filled(self.least[counts], occupation.kT.min())
-        return result
+        point = np.nonzero(counts)[0]
+        excess = BOX_DOUBT * rule.weights[point] * self._growth(counts, half[point], RATE)
+        filled = _filled(self.least[counts], occupation.kT.min())[:, None] * np.ones(occupation.n_points)
+        found = self._hidden(counts, excess[:, None], filled, occupation, densities)
+        changes = np.diagonal(self.steepness[counts], 0, 1, 2) * size**2
+        axis = np.argmax(np.round(changes / np.maximum(changes.max(axis=1, initial=0.0, keepdims=True), LEAST), 9), axis=1)
+        return found, np.tile(axis, 3 if densities.of_surface else 1)
 
-    def across(self, sea: Real, point: Integer, band: Integer) -> Real:
-        """Densities (m, c) of the pairs (band, band + 1) at these points. sea : (k, n, c).
-
-        Of whole groups, as if all that they do not share were between the two.
-        """
-        first, last, after = self.below[point, band], band, self.above[point, band]
-        result = np.zeros((len(point), sea.shape[2]))
-        for step in range(int(max((last + 1 - first).max(initial=0), (after - last - 1).max(initial=0)))):
-            for sign, state in ((1, last - step), (-1, last + 1 + step)):
-                own = np.flatnonzero((state >= first) & (state < after))
-                result[own] += sign * sea[point[own], state[own]]
-        return result / 2
-
-    def beside(self, occupation: Occupation, weights: Real, sea: Real) -> Beside:
+    def beside(self, occupation: Occupation, weights: Real, densities: Densities) -> Beside:
         """What may hide between the points of a mesh, with coordinates of `mesh_axes`, with its signs, at every (mu, T).
 
-        weights (k, n-1) : of the gaps, that of the point for all of them unless something is cut out. sea (k, n, c).
+        weights (k, n-1) : of the gaps, that of the point for all of them unless something is cut out.
         """
         share = np.exp(-(self.where**2).sum(axis=-1) / (2 * NEIGHBOUR**2)) - 0.01  # edges are soft: rounding must not decide
         counts = np.isfinite(self.now) & (share > 0)
         margin = 2 * self.margin + mesh_margin(occupation)
         low, high = occupation.span
         counts &= (self.energy < high + margin) & (self.energy > low - margin)
-        if not counts.any():
-            return Beside(np.zeros(0, np.int64), np.zeros((0, occupation.n_points)), np.zeros((0, sea.shape[2])))
-        point, band = np.nonzero(counts)
-        growth = self._growth(counts, np.full((len(point), 3), 0.5), MESH_RATE) * weights[counts] * share[counts]
+        half = np.full((counts.sum(), 3), 0.5)
+        growth = self._growth(counts, half, MESH_RATE) * weights[counts] * share[counts]
         centre, kT = occupation.points
         least, away = self.least[counts][:, None], np.abs(self.energy[counts][:, None] - centre)
         reach = self.margin[counts][:, None] + NEAR_FERMI * kT
-        filled = _filled(least, kT) * np.clip(2 - away / np.maximum(reach, LEAST), 0, 1)
-        return Beside(point, growth[:, None] * filled, self.across(sea, point, band))
+        near = growth[:, None] * np.clip(2 - away / np.maximum(reach, LEAST), 0, 1)
+        return self._hidden(counts, near, _filled(least, kT), occupation, densities)
+
+    def _hidden(self, counts: NDArray[np.bool_], near: Real, filled: Real, occupation: Occupation, densities: Densities) -> Beside:
+        """Of the gaps that count, m of them, in the sea and in the Fermi surfaces of both bands. near (m, w) : how much, times
+        filled (m, w) in the sea.
+        """
+        point, band = np.nonzero(counts)
+        groups = ((self.below[counts], band + 1), (band + 1, self.above[counts]))
+        lower, upper = (_of_states(densities.sea, point, *states) for states in groups)
+        found = [Beside(point, near * filled, densities.counted((lower - upper) / 2, 0))]
+        if densities.of_surface:
+            for side, states in zip(SIDES, groups, strict=True):
+                there = densities.counted(_of_states(densities.surface, point, *states), densities.sea.shape[2])
+                found.append(Beside(point, near * self._at_edge(counts, side, occupation), there))
+        return Beside.joined(found)
+
+    def _at_edge(self, counts: NDArray[np.bool_], side: int, occupation: Occupation) -> Real:
+        """-f' of the states at the edge of the upper (side 1) or lower band (-1) of the gaps that count: (m, w), 1/eV.
+
+        Averaged over energies as wide as the gap, from the edge on. Behind them a Berry curvature times the density of states of a
+        cone decays as the square of the energy. Where mu is nearer to the edge than k.p theory knows it, it may lie there.
+        """
+        now, energy = self.now[counts][:, None], self.energy[counts][:, None]
+        least = np.maximum(self.least[counts][:, None], SURE * now)
+        centre, kT = occupation.points
+        mu, doubt, edge = side * (centre - energy), UNSURE * (now - least), least / 2
+        inside = np.maximum(edge - doubt - mu, 0) / np.maximum(kT, LEAST)
+        beyond = np.maximum((mu - doubt) / (edge + 2 * kT), 1)
+        return np.asarray(EDGE_DOUBT * np.exp(-np.minimum(inside, 700.0)) / (least + 4 * kT) / beyond**2)
 
     @property
     def _closest(self) -> Real:
@@ -191,6 +215,28 @@ class NearestGaps:
 
 
 @dataclass(frozen=True)
+class Densities:
+    """At points: sea (k, n, c_sea), surface (k, n, c_surface); used (c_sea + c_surface,) : those that count, which are sharp at a
+    gap.
+    """
+
+    sea: Real
+    surface: Real
+    used: NDArray[np.bool_]
+
+    @property
+    def of_surface(self) -> bool:
+        """Whether any of the Fermi surface counts."""
+        return bool(self.used[self.sea.shape[2] :].any())
+
+    def counted(self, rows: Real, first: int) -> Real:
+        """Rows (g, ...) of the channels from the first one on, as rows of all, with zeros for those that do not count: (g, c)."""
+        found, place = np.zeros((len(rows), len(self.used))), slice(first, first + rows.shape[1])
+        found[:, place] = rows * self.used[place]
+        return found
+
+
+@dataclass(frozen=True)
 class Beside:
     """What small gaps may hide, gap by gap: the point next to it (g,), how much at every (mu, T) (g, w), and of which densities
     (g, c).
@@ -209,6 +255,20 @@ class Beside:
     def sum(self) -> Real:
         """Of all of them: (w, c)."""
         return np.asarray(self.amount.T @ self.densities)
+
+    @property
+    def largest(self) -> Real:
+        """Of each at the (mu, T) where it is largest: (g, c)."""
+        return np.asarray(self.amount.max(axis=1, initial=0.0, keepdims=True) * self.densities)
+
+
+def _of_states(densities: Real, point: Integer, first: Integer, after: Integer) -> Real:
+    """Sums (m, c) over the states from the first one on, at these points. densities : (k, n, c); all others (m,)."""
+    result = np.zeros((len(point), densities.shape[2]))
+    for step in range(int((after - first).max(initial=0))):
+        own = np.flatnonzero(first + step < after)
+        result[own] += densities[point[own], first[own] + step]
+    return result
 
 
 def _ends(group: Integer) -> tuple[Integer, Integer]:

@@ -285,7 +285,7 @@ class _MeshSums:
                     own = further[: self.bars.size]
                     phases = self.bars.stars.phases(batch, self.source.axes) * weights
                     slopes = Slopes.of(geometry, self.bars.axes)
-                    beside = self._beside(k, batch.weights, self.bars.gaps(geometry, slopes), sea)
+                    beside = self._beside(k, batch.weights, self.bars.gaps(geometry, slopes), sea, surface)
                     self.bars.add_beside(own, beside)
                     by_point = self._add_to_bars(own, phases, geometry.group_energies, sea, surface)
                     self.bars.count(own, geometry.group_energies, slopes.half, weights)
@@ -315,14 +315,14 @@ class _MeshSums:
             self.bars.add(own, np.ascontiguousarray(phases[:, part]), *(X[part] for X in states))
         return None
 
-    def _beside(self, k: Real, weights: Real, gaps: NearestGaps, sea: Real) -> Beside:
+    def _beside(self, k: Real, weights: Real, gaps: NearestGaps, sea: Real, surface: Real) -> Beside:
         """What may hide next to the points, as far as it is not cut out there. weights : of the points alone."""
         assert self.bars is not None
         of_gaps = np.broadcast_to(weights[:, None], gaps.now.shape)
         if self.weigh is not None:
             there = k[:, None] + gaps.where @ self.bars.axes @ self.source.model.lattice.T / (2 * np.pi)
             of_gaps = of_gaps * self.weigh(there.reshape(-1, 3)).reshape(gaps.now.shape)
-        return self.bars.beside(gaps, of_gaps, sea)
+        return self.bars.beside(gaps, of_gaps, sea, surface)
 
     def _points(self, batch: Batch) -> Real:
         """Of a batch, in reciprocal lattice vectors: (p, 3)."""

@@ -42,12 +42,11 @@ class Watch:
     def peaks(self, k: Real, weights: Real, by_point: Real, beside: Beside) -> Peaks:
         """k (p,3), weights (p,), sums over bands (p, points of the sample and others, channels), and what hides beside them."""
         sums, amount = by_point[:, : self.points], DOUBT * self.density * beside.amount[:, : self.points]
-        n_sea = beside.densities.shape[1]
         seen, hidden = [], np.zeros((len(k), len(self.responses), self.points))
         for number, (rows, Q) in enumerate(self.responses):
             size = np.abs(sums[..., rows] @ Q).max(axis=-1, initial=0.0)
             seen.append(size * (self.density * np.abs(weights))[:, None])
-            largest = np.abs(beside.densities[:, rows[rows < n_sea]] @ Q[rows < n_sea]).max(axis=-1, initial=0.0)
+            largest = np.abs(beside.densities[:, rows] @ Q).max(axis=-1, initial=0.0)
             np.add.at(hidden[:, number], beside.point, np.abs(amount) * largest[:, None])
         return Peaks.of(np.concatenate([*seen, hidden.reshape(len(k), -1)], axis=1), k)
 
