@@ -132,8 +132,8 @@ class NearestGaps:
         margin = self.margin + NEAR_FERMI * occupation.kT.max()
         low, high = occupation.span
         counts &= (self.energy < high + margin) & (self.energy > low - margin)
-        point = np.nonzero(counts)[0]
-        excess = BOX_DOUBT * rule.weights[point] * self._growth(counts, half[point], RATE)
+        counts, growth = self._hiding(counts, half[np.nonzero(counts)[0]], RATE)
+        excess = BOX_DOUBT * rule.weights[np.nonzero(counts)[0]] * growth
         filled = _filled(self.least[counts], occupation.kT.min())[:, None] * np.ones(occupation.n_points)
         found = self._hidden(counts, excess[:, None], filled, occupation, densities)
         changes = np.diagonal(self.steepness[counts], 0, 1, 2) * size**2
@@ -150,8 +150,8 @@ class NearestGaps:
         margin = 2 * self.margin + mesh_margin(occupation)
         low, high = occupation.span
         counts &= (self.energy < high + margin) & (self.energy > low - margin)
-        half = np.full((counts.sum(), 3), 0.5)
-        growth = self._growth(counts, half, MESH_RATE) * weights[counts] * share[counts]
+        counts, growth = self._hiding(counts, np.full((counts.sum(), 3), 0.5), MESH_RATE)
+        growth = growth * weights[counts] * share[counts]
         centre, kT = occupation.points
         least, away = self.least[counts][:, None], np.abs(self.energy[counts][:, None] - centre)
         reach = self.margin[counts][:, None] + NEAR_FERMI * kT
@@ -197,6 +197,12 @@ class NearestGaps:
     def margin(self) -> Real:
         """How far from the middle of the bands mu may lie for the gap to matter, at 0 K, eV: (k, n-1)."""
         return (0.5 - UNSURE) * self.least + UNSURE * self.now
+
+    def _hiding(self, counts: NDArray[np.bool_], half: Real, rate: float) -> tuple[NDArray[np.bool_], Real]:
+        """Those of the gaps that count which hide anything (k, n-1), and their `_growth`, m of them: (m,)."""
+        growth, hiding = self._growth(counts, half, rate), np.zeros_like(counts)
+        hiding[counts] = growth > 0
+        return hiding, growth[growth > 0]
 
     def _growth(self, counts: NDArray[np.bool_], half: Real, rate: float) -> Real:
         """Of the gaps that count, m of them: (m,). half : (m, 3) half widths of what their points stand for.
