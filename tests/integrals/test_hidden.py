@@ -327,12 +327,13 @@ def test_gaps_near_mu_count_as_far_as_states_are_partly_filled(kT, sign):
     rule = tensor_rule((True, True, False))
     points = np.stack(np.meshgrid(*rule.nodes, indexing="ij"), axis=-1).reshape(-1, 3)
     gaps = gaps_at(sheet(1e-3, k0), k0 + (points - np.array([0.43, 0.57, 0])) * extent)
-    growth = [
-        gaps.growth(rule.fine, extent, Occupation(np.array([sign * far * hidden_gaps.NEAR_FERMI * kT]), np.array([kT])))
-        for far in (0.0, 0.9)
-    ]
-    assert growth[0].max() > 1e-3
-    assert ((growth[1] > 0) == (growth[0] > 0))[np.abs(gaps.energy) < 1e-3].all()
-    known = np.isfinite(gaps.now)
+    sea = np.ones((len(points), 4, 1)) * np.array([1, 1, -1, -1])[:, None]
+    densities, known = Densities(sea, sea[..., :0], np.ones(1, bool)), np.isfinite(gaps.now)
     beyond = hidden_gaps.NEAR_FERMI * kT + gaps.margin[known].max() + np.abs(gaps.energy[known]).max()
-    assert not gaps.growth(rule.fine, extent, Occupation(np.array([sign * beyond]), np.array([kT]))).any()
+    at_mu, near, far = (
+        gaps.in_box(rule.fine, extent, Occupation(np.array([sign * mu]), np.array([kT])), densities)[0]
+        for mu in (0.0, 0.9 * hidden_gaps.NEAR_FERMI * kT, beyond)
+    )
+    assert at_mu.largest.max() > 1e-3 * rule.fine.weights.min()
+    assert set(near.point.tolist()) == set(at_mu.point.tolist())
+    assert not far.largest.any()
