@@ -198,6 +198,46 @@ def add_product(total: Real, A: Real, B: Real) -> None:
         total[...] = found.T
 
 
+def add_row_products(
+    total: Complex, left: Complex, right: Complex, places: NDArray[np.int64], ranges: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> None:
+    """sum_l left_nl right_lm to total (k,n,x,m), (k,n,i,m), (k,n,j,m), at the place x of each pair of components (i,j).
+
+    ranges : at each point the first row, counted from the first that is there, and where columns end, (k,) each.
+    """
+    compiled(_add_row_products)(total, left, right, np.ascontiguousarray(places), ranges)
+
+
+def _add_row_products(
+    total: Complex, left: Complex, right: Complex, places: NDArray[np.int64], ranges: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> None:  # pragma: no cover  (compiled)
+    """total[k, n, places[i, j], m] += sum_l left_nil right_ljm, one k after the other: what is made of it is in the cache.
+
+    Rows n are counted from the first that is there.
+    """
+    bands, n_left, n_right = left.shape[1], left.shape[2], right.shape[2]
+    all_columns = np.empty(bands * n_right * total.shape[3], np.complex128)
+    all_products = np.empty(total.shape[1] * n_left * n_right * total.shape[3], np.complex128)
+    for k in range(len(total)):
+        first, stop = ranges[0][k], ranges[1][k]
+        n_rows = total.shape[1] - first
+        columns = all_columns[: bands * n_right * stop].reshape(bands, n_right * stop)
+        product = all_products[: n_rows * n_left * n_right * stop].reshape(n_rows * n_left, n_right * stop)
+        if not product.size:
+            continue
+        for l in range(bands):
+            for j in range(n_right):
+                for m in range(stop):
+                    columns[l, j * stop + m] = right[k, l, j, m]
+        np.dot(left[k, bands - n_rows :].reshape(n_rows * n_left, bands), columns, product)
+        for n in range(n_rows):
+            for i in range(n_left):
+                for j in range(n_right):
+                    into, given = total[k, first + n, places[i, j]], product[n * n_left + i, j * stop : (j + 1) * stop]
+                    for m in range(len(given)):
+                        into[m] += given[m]
+
+
 def eigh(H: Complex) -> tuple[Real, Complex]:
     """Eigenvalues (k,n) ascending and eigenvectors (k,w,n), columns, of Hermitian matrices (k,w,w)."""
     energies, states = np.linalg.eigh(H)

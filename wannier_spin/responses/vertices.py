@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wannier_spin.arrays import Complex, rows
+from wannier_spin.arrays import Complex, add_row_products, rows
 from wannier_spin.compiled import compiled
 from wannier_spin.observables import Observable
 from wannier_spin.responses.pairs import BandPairs, Integers
@@ -69,8 +69,8 @@ class Vertices:
             start += record.n_components
         v, Y = p.v, p.O * p.geometry.inverse_gap[:, :, None]
         places = of_field + np.arange(p.n_components)
-        self._add_product(result, Y, v, places.T)
-        self._add_product(result, v, -Y, places)
+        add_row_products(result, Y, v, places.T, self.ranges)
+        add_row_products(result, v, -Y, places, self.ranges)
         self._add_own_difference(result, p.geometry.inverse_gap.astype(complex))
         return result
 
@@ -85,14 +85,10 @@ class Vertices:
         DX, DY = (_flat(rows(g.observable_derivative(factor))) for factor in record.factors)
         by_factor = places.reshape(3, X.shape[2], Y.shape[2])  # (d,x,y)
         of_X, of_Y = by_factor.reshape(-1, Y.shape[2]), by_factor.swapaxes(1, 2).reshape(-1, X.shape[2])  # ((d,x),y), ((d,y),x)
-        self._add_product(total, DX, Y, of_X)
-        self._add_product(total, Y, DX, of_X.T)
-        self._add_product(total, X, DY, of_Y.T)
-        self._add_product(total, DY, X, of_Y)
-
-    def _add_product(self, total: Complex, left: Complex, right: Complex, places: Integers) -> None:
-        """sum_l left_nl right_lm to total (k,n,x,m), (k,n,i,m), (k,n,j,m), at the place x of each pair of components (i,j)."""
-        compiled(_add_product)(total, left, right, np.ascontiguousarray(places), self.ranges)
+        add_row_products(total, DX, Y, of_X, self.ranges)
+        add_row_products(total, Y, DX, of_X.T, self.ranges)
+        add_row_products(total, X, DY, of_Y.T, self.ranges)
+        add_row_products(total, DY, X, of_Y, self.ranges)
 
     def _zeros(self) -> Complex:
         k, bands = self.pairs.geometry.energies.shape
@@ -106,36 +102,6 @@ class Vertices:
 def _flat(X: Complex) -> Complex:
     """(k,n,a,b,m) -> (k,n,(a,b),m)."""
     return X.reshape(*X.shape[:2], -1, X.shape[-1])
-
-
-def _add_product(
-    total: Complex, left: Complex, right: Complex, places: Integers, ranges: tuple[Integers, Integers]
-) -> None:  # pragma: no cover  (compiled)
-    """total[k, n, places[i, j], m] += sum_l left_nil right_ljm, one k after the other: what is made of it is in the cache.
-
-    Rows n are counted from the first that is there.
-    """
-    bands, n_left, n_right = left.shape[1], left.shape[2], right.shape[2]
-    all_columns = np.empty(bands * n_right * total.shape[3], np.complex128)
-    all_products = np.empty(total.shape[1] * n_left * n_right * total.shape[3], np.complex128)
-    for k in range(len(total)):
-        first, stop = ranges[0][k], ranges[1][k]
-        n_rows = total.shape[1] - first
-        columns = all_columns[: bands * n_right * stop].reshape(bands, n_right * stop)
-        product = all_products[: n_rows * n_left * n_right * stop].reshape(n_rows * n_left, n_right * stop)
-        if not product.size:
-            continue
-        for l in range(bands):
-            for j in range(n_right):
-                for m in range(stop):
-                    columns[l, j * stop + m] = right[k, l, j, m]
-        np.dot(left[k, bands - n_rows :].reshape(n_rows * n_left, bands), columns, product)
-        for n in range(n_rows):
-            for i in range(n_left):
-                for j in range(n_right):
-                    into, given = total[k, first + n, places[i, j]], product[n * n_left + i, j * stop : (j + 1) * stop]
-                    for m in range(len(given)):
-                        into[m] += given[m]
 
 
 def _add_own_difference(
