@@ -337,3 +337,17 @@ def test_gaps_near_mu_count_as_far_as_states_are_partly_filled(kT, sign):
     assert at_mu.largest.max() > 1e-3 * rule.fine.weights.min()
     assert set(near.point.tolist()) == set(at_mu.point.tolist())
     assert not far.largest.any()
+
+
+def test_one_band_hides_nothing():
+    """It has no gaps, on a mesh and in a box."""
+    rule, occupation = tensor_rule((True, True, False)), Occupation(np.array([0.0]), np.array([1e-4]))
+    k = len(rule.fine.weights)
+    none = NearestGaps(*np.zeros((2, k, 0)), *(np.zeros((k, 0, *tail)) for tail in ((3,), (3, 3), ())), *np.zeros((2, k, 0), int))
+    densities = Densities(np.ones((k, 1, 2)), np.ones((k, 1, 1)), np.ones(3, bool))
+    in_box, axis = none.in_box(rule.fine, np.ones(3), occupation, densities)
+    beside = none.beside(occupation, np.ones((k, 0)), densities)
+    for found in (in_box, beside):
+        assert found.densities.shape == (0, 3)
+    assert axis.shape == (0,)
+    assert np.array_equal(beside.sum, np.zeros((1, 3)))

@@ -189,9 +189,9 @@ class NearestGaps:
     @property
     def _closest(self) -> Real:
         """The smallest gap of both bands, also to their other neighbours: (k, n-1)."""
-        k, pair = np.arange(len(self.now))[:, None], np.arange(self.now.shape[1])
+        k, pairs = np.arange(len(self.now))[:, None], self.now.shape[1]
         padded = np.pad(self.now, ((0, 0), (1, 1)), constant_values=np.inf)
-        return np.minimum(self.now, np.minimum(padded[k, self.below], padded[k, np.minimum(self.above, pair[-1] + 2)]))
+        return np.minimum(self.now, np.minimum(padded[k, self.below], padded[k, np.minimum(self.above, pairs + 1)]))
 
     @property
     def margin(self) -> Real:
