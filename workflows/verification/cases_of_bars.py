@@ -225,6 +225,36 @@ CASES = (
         True,
         (1e-1,),
     ),
+    Case(
+        "random sheet, second order",
+        crystal(lambda: ws.models.random_model(n=3, seed=61, periodic=(True, True, False))),
+        ("nonlinear_extrinsic_spin_current", "nonlinear_intrinsic_spin_magnetization"),
+        np.linspace(-1, 1, 21),
+        PLANE,
+        (320, 280),
+        True,
+        (),  # at mu = 0 a gap of 2.7 meV, which a tolerance finds and meshes of a million points do not
+    ),
+    Case(
+        "P*T antiferromagnet, second order",
+        crystal(ws.models.pt_antiferromagnet),
+        ("nonlinear_extrinsic_spin_current", "nonlinear_intrinsic_spin_current"),
+        np.linspace(-1.5, 1.5, 21),
+        PLANE,
+        (320, 280),
+        True,
+        (1e-1,),
+    ),
+    Case(
+        "kagome, second order",
+        crystal(lambda: ws.models.kagome_mn3sn(soc=0.1)),
+        ("nonlinear_extrinsic_spin_current", "nonlinear_intrinsic_spin_current"),
+        np.linspace(-2, 2, 21),
+        PLANE,
+        (320, 280),
+        True,
+        (1e-1,),
+    ),
     *(
         drawn(f"random crystal {seed}", lambda seed=seed: ws.models.random_model(n=3, seed=seed), "magnetic_spin_hall", (72, 64))
         for seed in (23, 26, 51)
