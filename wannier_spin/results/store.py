@@ -29,13 +29,11 @@ FORMAT = 2  # of the file; 1: relations between components as text only
 def load(path: str | Path) -> ResultSet:
     """Read a result file. Raises InputError if it is not one."""
     tree, where = read_tree(path, KIND), f"'{path}' is not a whole result file of this version"
+    check_result(where, tree)
     try:
-        check_result(where, tree)
         tensors = {name: _from_tree(tree["responses"][name]) for name in tree["order"]}
         return ResultSet(tensors, RunFacts.from_mapping(tree["provenance"]), tuple(json.loads(tree["warnings"])))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError) and str(error).startswith(where):
-            raise  # it names the file
         raise InputError(f"{where}: {error!r}; compute it again") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,19 @@ def drawn(name: str, build: Callable[[], ws.TightBindingModel], second: str, ref
     return Case(name, crystal(build), ("spin_hall", second), np.linspace(-1, 1, 21), (), references, True)
 
 
+def second_order(
+    name: str,
+    build: Callable[[], ws.TightBindingModel],
+    most: float,
+    intrinsic: str = "nonlinear_intrinsic_spin_current",
+    tolerances: tuple[float, ...] = (1e-1,),
+) -> Case:
+    """A sheet, mu from -most to most, judged once in second order."""
+    responses, mu = ("nonlinear_extrinsic_spin_current", intrinsic), np.linspace(-most, most, 21)
+    return Case(f"{name}, second order", crystal(build), responses, mu, PLANE, (320, 280), True, tolerances)
+
+
+MAGNETIZATION = "nonlinear_intrinsic_spin_magnetization"
 PLANE, SPACE = (16, 24, 32, 48, 64), (12, 16, 24, 32)
 CASES = (
     Case("Pt", material("Pt"), ("spin_hall",), 22.4839 + np.linspace(-1, 1, 41), (16, 20, 24, 28, 36, 48), (88, 72), False),
@@ -225,36 +239,12 @@ CASES = (
         True,
         (1e-1,),
     ),
-    Case(
-        "random sheet, second order",
-        crystal(lambda: ws.models.random_model(n=3, seed=61, periodic=(True, True, False))),
-        ("nonlinear_extrinsic_spin_current", "nonlinear_intrinsic_spin_magnetization"),
-        np.linspace(-1, 1, 21),
-        PLANE,
-        (320, 280),
-        True,
-        (),  # at mu = 0 a gap of 2.7 meV, which a tolerance finds and meshes of a million points do not
+    # at mu = 0 the sheet has a gap of 2.7 meV, which a tolerance finds and meshes of a million points do not
+    second_order(
+        "random sheet", partial(ws.models.random_model, n=3, seed=61, periodic=(True, True, False)), 1.0, MAGNETIZATION, ()
     ),
-    Case(
-        "P*T antiferromagnet, second order",
-        crystal(ws.models.pt_antiferromagnet),
-        ("nonlinear_extrinsic_spin_current", "nonlinear_intrinsic_spin_current"),
-        np.linspace(-1.5, 1.5, 21),
-        PLANE,
-        (320, 280),
-        True,
-        (1e-1,),
-    ),
-    Case(
-        "kagome, second order",
-        crystal(lambda: ws.models.kagome_mn3sn(soc=0.1)),
-        ("nonlinear_extrinsic_spin_current", "nonlinear_intrinsic_spin_current"),
-        np.linspace(-2, 2, 21),
-        PLANE,
-        (320, 280),
-        True,
-        (1e-1,),
-    ),
+    second_order("P*T antiferromagnet", ws.models.pt_antiferromagnet, 1.5),
+    second_order("kagome", partial(ws.models.kagome_mn3sn, soc=0.1), 2.0),
     *(
         drawn(f"random crystal {seed}", lambda seed=seed: ws.models.random_model(n=3, seed=seed), "magnetic_spin_hall", (72, 64))
         for seed in (23, 26, 51)
