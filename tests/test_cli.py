@@ -196,6 +196,7 @@ BAD_INPUTS: dict[str, tuple[list[tuple[str, str]], tuple[str, ...]]] = {
     "negative temperature": ([("= 1000", "= -5")], ("temperature", "negative")),
     "wrong seedname": ([("sheet.h5", "Pt")], ("'{}/Pt.chk'", "_tb.dat", "give the path")),
     "wrong folder": ([("sheet.h5", "data/Pt")], ("'{}/data' does not exist",)),
+    "a name longer than names may be": ([("sheet.h5", 300 * "x")], ("cannot reach '{}/xxx", "File name too long")),
     "wrong model file": ([("sheet.h5", "shet.h5")], ("'{}/shet.h5' does not exist",)),
     "input as model": ([("sheet.h5", "in.toml.h5")], ("in.toml.h5",)),
     "no spin": ([("sheet.h5", "nospin.h5"), ("8, 1]", "8, 8]")], ("no spin matrices", ".spn", "write_spn")),

@@ -316,9 +316,19 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_binary_file(tmp_path: Path) -> None:
-    (tmp_path / "in.toml").write_bytes(b"\x89HDF\xff\xfe")
-    with pytest.raises(InputError, match="cannot read the input file"):
-        read_settings(tmp_path / "in.toml")
+    for data in (b"\x89HDF\xff\xfe", MINIMAL.encode("utf-16")):
+        (tmp_path / "in.toml").write_bytes(data)
+        with pytest.raises(InputError, match=r"cannot read the input file .* not text in UTF-8 .*; save it as UTF-8"):
+            read_settings(tmp_path / "in.toml")
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_files_of_windows(tmp_path: Path, mark: str) -> None:
+    """Its ends of lines, and the mark that some of its editors put first."""
+    (tmp_path / "in.toml").write_bytes((mark + MINIMAL.replace("\n", "\r\n")).encode())
+    read, text = read_settings(tmp_path / "in.toml")
+    assert read == settings(tmp_path, MINIMAL)
+    assert text == MINIMAL
 
 
 def test_one_name_instead_of_a_list(tmp_path: Path) -> None:

@@ -114,12 +114,15 @@ def test_what_is_forbidden_is_said(wannier_spin: Command, tmp_path: Path, exampl
         (["--tolerance", "0.1", "--tolerance", "-1"], "up to 1"),
         (["--grid", "2", "--grid", "4", "-c", "xq;z"], "no response of spin_hall, magnetic_spin_hall has a component xq;z"),
         (["-o", "scan.gif"], ".pdf, .png, .svg"),
+        (["-o", "no/scan.pdf"], "output folder 'no' does not exist"),
+        (["--tolerance", "nan", "--tolerance", "0.1"], "tolerances nan, 0.1: expected two different numbers or more, up to 1"),
     ],
 )
 def test_wrong_requests(wannier_spin: Command, input_file: Path, arguments: list[str], message: str) -> None:
     done = wannier_spin("converge", input_file, *arguments)
     assert done.code == 2
     assert message in done.err
+    assert "computing" not in done.err or "-c" in arguments
 
 
 def test_a_seedname_is_no_input_file(wannier_spin: Command, input_file: Path) -> None:

@@ -71,10 +71,21 @@ def test_reference_files(tmp_path: Path) -> None:
     assert found.label == "theirs"
     assert found.error is not None
     np.testing.assert_allclose([found.x, found.y, found.error], [[-1, 0], [2, 3000], [0.1, 0.2]])
-    for text in ("", "1 2\n3\n", "a b\n", "1 2 3 4\n", "1 nan\n"):
+    wrong = {
+        "1 2\n3\n": "3",
+        "E, s\n1 2\n": "E, s",
+        "1 2 3 4\n": "1 2 3 4",
+        "1 2\n1 nan\n": "1 nan",
+        "0,1 1,5\n": "0,1 1,5",
+        "1": "1",
+    }
+    for text, line in wrong.items():
         path.write_text(text)
-        with pytest.raises(ws.InputError, match="two or three numbers"):
+        with pytest.raises(ws.InputError, match=f"found '{line}', expected lines of two or three numbers"):
             read_reference(path)
+    path.write_text("# nothing\n")
+    with pytest.raises(ws.InputError, match="theirs.dat': expected lines of two or three numbers"):
+        read_reference(path)
     with pytest.raises(ws.InputError, match="cannot be read"):
         read_reference(tmp_path / "nothing")
 

@@ -1,6 +1,7 @@
 """Figures: what they show is what the result holds, nothing overlaps, and a file is written whole or not at all."""
 
 import re
+import resource
 import subprocess
 import sys
 import warnings
@@ -17,6 +18,7 @@ from wannier_spin import cli, observables
 from wannier_spin import units as un
 from wannier_spin.analysis.kpath import QUANTITIES, band_map, k_path
 from wannier_spin.errors import InputError
+from wannier_spin.plotting.canvas import ENDINGS, save
 from wannier_spin.plotting.colour import decades, rounded_up
 from wannier_spin.plotting.curves import Curve, View, curves, scan_axis
 from wannier_spin.plotting.plane import window_of, zone_boundaries
@@ -25,6 +27,7 @@ from wannier_spin.plotting.words import math_symbol, math_unit, power_of_ten, ty
 from wannier_spin.results import RunFacts, groups, is_forbidden
 
 matplotlib = pytest.importorskip("matplotlib")
+from matplotlib.figure import Figure  # noqa: E402
 
 Run = Callable[..., tuple[int, str, str]]
 MU = np.linspace(-0.5, 1.0, 15)
@@ -88,6 +91,25 @@ def test_curves_against_mu(result: ws.ResultSet) -> None:
     assert np.array_equal(curve.error, tensor.error[:, 1, 1, 0, 2])
     assert np.abs(curve.y).max() > 0
     assert np.nanmax(curve.error) > 0
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_figure_on_a_full_disk(ending: str, tmp_path: Path) -> None:
+    """Told in one sentence, and nothing is left; a limit on the size of files stands for the full disk."""
+    figure, old = Figure((1, 1)), resource.getrlimit(resource.RLIMIT_FSIZE)
+    figure.subplots().plot(np.random.default_rng(0).normal(size=3000))  # more than a buffer
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, old[1]))
+    try:
+        with pytest.raises(InputError, match=f"cannot write .*a{ending}.*is the disk full"):
+            save(figure, tmp_path / f"a{ending}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_is_a_number(result: ws.ResultSet) -> None:
+    with pytest.raises(ws.InputError, match="temperature = nan: expected a finite number"):
+        curves(result["spin_hall"], result.facts, View(at={"temperature": np.nan}))
 
 
 def test_curves_against_omega_have_both_parts(result: ws.ResultSet) -> None:

@@ -358,6 +358,7 @@ def test_missing_moments_say_what_to_do(screen: Command, runs: Path) -> None:
         (("weak", "--overrule"), ("--settings",)),
         (("weak", "--settings", "common.toml", "-o", "t.txt"), ("'t.txt'", ".csv")),
         (("weak", "--settings", "common.toml", "-o", "no/t.csv"), ("'no' does not exist",)),
+        (("weak", "--settings", "common.toml", "--figure", "no/t.pdf"), ("'no' does not exist",)),
         (("weak", "--settings", "common.toml", "-o", "weak/sheet.model.h5"), ("sheet.model.h5", "not replaced")),
         (("weak", "--settings", "common.toml", "--ase-db", "t.sqlite"), ("t.sqlite", ".db")),
         (("weak", "--settings", "common.toml", "--ranks-per-material", "2"), ("2 ranks", "1")),

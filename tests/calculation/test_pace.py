@@ -101,3 +101,11 @@ def test_three_tolerances_cost_more(work: Work) -> None:
     plain = mesh_seconds(task, algorithm, 1.0, lambda: work.now)
     checked = Task.of(prepare(task.prepared.model, task.prepared.request.with_(degeneracy_check=True)))
     assert 1.2 * plain < mesh_seconds(checked, algorithm, 1.0, lambda: work.now) < 2.5 * plain
+
+
+@pytest.mark.parametrize("points", [(1, 1, 1), (2, 2, 1)])
+def test_meshes_of_fewer_points_than_parts(work: Work, points: tuple[int, int, int]) -> None:
+    """Most parts of them are empty."""
+    request = Request("spin_hall", grid=points, mu=0.1, temperature=300)
+    task = Task.of(prepare(models.get("rashba_exchange"), request))
+    assert 0 < mesh_seconds(task, algorithm_of(request, task.prepared.model), 1.0, lambda: work.now) < 60

@@ -39,7 +39,7 @@ class _Part:
         return item
 
     def Allreduce(self, send: Any, receive: Any, op: Any = None) -> None:
-        raise NotImplementedError("a sample ends before sums are exchanged")
+        raise _Enough  # a part without points
 
 
 def mesh_seconds(task: Task, algorithm: Algorithm, memory: float, clock: Clock = time.process_time) -> float:
@@ -67,8 +67,12 @@ def point_seconds(task: Task, points: tuple[int, int, int], memory: float, clock
 
 
 def _seconds(algorithm: Algorithm, integral: Integral, memory: float, clock: Clock) -> float:
-    """Of one sum: the mean over the parts that are begun, each as many runs of batches as fit, the first of which is warm-up."""
-    means, runs = [], 0
+    """Of one sum: the mean over the parts that are begun, each as many runs of batches as fit, the first of which is warm-up.
+
+    The last part is never empty.
+    """
+    means: list[float] = []
+    runs = 0
     for rank in CHOSEN:
         times: list[float] = []
 
@@ -82,7 +86,7 @@ def _seconds(algorithm: Algorithm, integral: Integral, memory: float, clock: Clo
         try:
             algorithm.sums(integral, Execution(memory, _Part(rank), note))
         except _Enough:
-            *ends, total = times
+            *ends, total = times or [0.0]
             runs += round(total)
-            means.append((ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else ends[0] - start)
+            means += [] if not ends else [(ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else ends[0] - start]
     return sum(means) / len(means) * runs * RANKS / len(CHOSEN)

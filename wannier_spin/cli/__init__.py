@@ -42,8 +42,12 @@ def main() -> None:
         say(f"error: {error}", error=True)
     except Interrupted as error:
         say(f"stopped: {error}", error=True)
-    except Exception:  # not collective: the other ranks do not know
-        os.write(2, traceback.format_exc().encode())  # in one piece, before anybody aborts
+    except Exception as error:  # not collective: the other ranks do not know
+        if isinstance(error, OSError) and error.filename:  # too long a name, a folder that may not be entered
+            say(f"error: cannot reach '{str(error.filename)[:200]}': {error.strerror}", error=True)
+            code = 2
+        else:
+            os.write(2, traceback.format_exc().encode())  # in one piece, before anybody aborts
         parallel.abort(comm, code)
     sys.exit(code)
 

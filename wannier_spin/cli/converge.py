@@ -50,8 +50,10 @@ def converge(
     warnings.simplefilter("ignore", AccuracyWarning)  # the table says it
     if output is not None:
         from wannier_spin.plotting import check_ending
+        from wannier_spin.storage import check_writable
 
         check_ending(output)
+        check_writable(output)
     elif given(options, LOOK):
         raise InputError("--title and the like change a figure: give -o as well")
     look = look_of(options)

@@ -65,10 +65,12 @@ def _check(output: Path, figure: Path | None) -> None:
     """Raise InputError now for what cannot be written later."""
     from wannier_spin import plotting
     from wannier_spin.screening import check_table
+    from wannier_spin.storage import check_writable
 
     check_table(output)
     if figure is not None:
         plotting.check_ending(figure)
+        check_writable(figure)
 
 
 def _draw(table: Table, column: str | None, figure: Path) -> None:

@@ -344,9 +344,11 @@ def read_table(path: str | Path) -> tuple[dict[str, Any], str]:
         write = f"`wannier-spin init {quote(str(path))}` writes one from the files of a run"
         raise InputError(f"'{path}' {what}; expected an input file, INPUT.toml: {write}")
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8-sig")  # editors of Windows put a mark before the text
+    except OSError as error:
         raise InputError(f"cannot read the input file '{path}': {error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"cannot read the input file '{path}': it is not text in UTF-8 ({error}); save it as UTF-8") from error
     try:
         return tomllib.loads(text), text
     except tomllib.TOMLDecodeError as error:

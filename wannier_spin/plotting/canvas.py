@@ -111,8 +111,10 @@ def save(figure: Figure, path: str | Path) -> Path:
     check_ending(path)
     kind = Path(path).suffix[1:].lower()
     quiet = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
+    stream = io.BytesIO()  # on a full disk matplotlib ends in faults of its own
     with own_style():
-        return write_whole(path, lambda temporary: figure.savefig(temporary, format=kind, metadata=quiet))
+        figure.savefig(stream, format=kind, metadata=quiet)
+    return write_whole(path, lambda temporary: temporary.write_bytes(stream.getvalue()))
 
 
 def check_ending(path: str | Path) -> None:

@@ -110,6 +110,8 @@ def position(tensor: ResponseTensor, axis: str, facts: RunFacts, at: Mapping[str
     wanted = at.get(axis)
     if wanted is None and axis == "mu":
         wanted = values[len(values) // 2] if facts.fermi_energy is None else facts.fermi_energy
+    if wanted is not None and not np.isfinite(wanted):
+        raise InputError(f"{axis} = {wanted}: expected a finite number, where the other axes are cut")
     return 0 if wanted is None else int(np.argmin(np.abs(values - wanted)))
 
 

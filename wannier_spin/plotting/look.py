@@ -67,14 +67,26 @@ def read_reference(path: str | Path) -> Reference:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"reference data '{path}' cannot be read: {error}") from error
-    rows = [words for line in text.splitlines() if (words := line.partition("#")[0].replace(",", " ").split())]
-    try:
-        numbers = np.array(rows, float)
-    except ValueError:
-        numbers = np.empty(0)
-    if numbers.ndim != 2 or numbers.shape[1] not in (2, 3) or not np.isfinite(numbers).all():
-        raise InputError(f"reference data '{path}': expected lines of two or three numbers, x, y and if known the error")
+    lines = [line for line in text.splitlines() if line.partition("#")[0].strip()]
+    rows = [_numbers(line) for line in lines]
+    bad = next((line for line, row in zip(lines, rows, strict=True) if len(row) != len(rows[0]) or len(row) not in (2, 3)), "")
+    if bad or not rows:
+        found = f"found '{bad[:80]}', " if bad else ""
+        raise InputError(
+            f"reference data '{path}': {found}expected lines of two or three numbers, x, y and if known the error, all alike; "
+            "# begins a comment"
+        )
+    numbers = np.array(rows)
     return Reference(path.stem, numbers[:, 0], numbers[:, 1], numbers[:, 2] if numbers.shape[1] == 3 else None)
+
+
+def _numbers(line: str) -> list[float]:
+    """Those of a line; none if any word of it is no finite number."""
+    try:
+        found = [float(word) for word in line.partition("#")[0].replace(",", " ").split()]
+    except ValueError:
+        return []
+    return found if np.isfinite(found).all() else []
 
 
 def finish(axes: Axes, look: Look, scale: float = 1.0) -> None:

@@ -68,7 +68,9 @@ def check_writable(path: str | Path, kind: str | None = None) -> None:
     path = Path(path)
     temporary_beside(path).unlink()
     if kind is not None and path.exists() and _kind_of(path) != kind:
-        raise InputError(f"output '{path}' exists and is not an older '{kind}', and is not replaced; choose another name with -o")
+        raise InputError(
+            f"output '{path}' exists and is not an older '{kind}', and is not replaced; remove it, or choose another name with -o"
+        )
 
 
 def _kind_of(path: Path) -> str | None:
