@@ -273,6 +273,8 @@ def test_sites_survive_being_written(tmp_path: Path, written: str) -> None:
         ("[sites]\nMn1 = [1.5]", ("[sites]", "Mn1 = [1.5]: expected names")),
         ("[sites]\nMn1 = 3", ("[sites]", "Mn1 = 3: expected names")),
         ("[sites]\nMn1 = true", ("[sites]", "Mn1 = True: expected names")),
+        ("[grid]\nshift = [nan, 0, 0]", ("grid.shift.0 = nan", "expected a finite number")),
+        ("[tolerance]\nabsolute = { spin_hall = inf }", ("tolerance.absolute.spin_hall = inf", "expected a finite number")),
     ],
 )
 def test_refused(tmp_path: Path, text: str, parts: tuple[str, ...]) -> None:
@@ -347,7 +349,7 @@ def test_what_a_list_of_numbers_may_be(tmp_path: Path, written: str) -> None:
     assert "from" in message
 
 
-@pytest.mark.parametrize("value", ["-5", "[10, -1]"])
+@pytest.mark.parametrize("value", ["-5", "[10, -1]", "0"])
 def test_negative_tau(tmp_path: Path, value: str) -> None:
     refusal(tmp_path, MINIMAL + f"tau = {value}\n")
 

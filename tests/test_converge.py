@@ -9,7 +9,8 @@ from command_line import Command, entry_point
 
 import wannier_spin as ws
 from wannier_spin.calculation import open_inputs
-from wannier_spin.calculation.converge import Convergence, converge, grid_steps, tolerance_steps
+from wannier_spin.calculation.converge import Convergence, converge, grid_steps
+from wannier_spin.cli.converge import _steps
 
 INPUT = """
 seedname = "weyl.model.h5"
@@ -49,8 +50,10 @@ def test_steps_are_what_runs_give(input_file: Path) -> None:
 def test_default_steps_end_with_the_input(input_file: Path) -> None:
     inputs = open_inputs(input_file)
     assert [label for label, _ in grid_steps(inputs)] == ["4x4x2", "8x8x4", "16x16x8"]
-    input_file.write_text(INPUT.replace("grid = [16, 16, 8]", "tolerance = 0.02"))
-    assert [label for label, _ in tolerance_steps(open_inputs(input_file))] == ["tolerance 0.2", "tolerance 0.06", "tolerance 0.02"]
+    for own, expected in ((0.02, ["0.2", "0.06", "0.02"]), (0.2, ["1", "0.6", "0.2"])):
+        input_file.write_text(INPUT.replace("grid = [16, 16, 8]", f"tolerance = {own}"))
+        steps = _steps(open_inputs(input_file), (), ())
+        assert [label for label, _ in steps] == [f"tolerance {one}" for one in expected]
 
 
 RECORD = Convergence("r", "r", "xy;z", "1", ("a", "b"), np.array([1, 8]), np.array([2.0, 1.0]), np.array([1.5, 0.01]))

@@ -1,5 +1,6 @@
 """Predicted times of meshes, by counted work: a clock that stands still but for what batches would cost."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from wannier_spin import models
+from wannier_spin.calculation.dry_run import dry_run
 from wannier_spin.calculation.integrate import Task, algorithm_of, integral_of
 from wannier_spin.calculation.open_model import inputs_of
 from wannier_spin.calculation.pace import mesh_seconds, point_seconds
@@ -109,3 +111,20 @@ def test_meshes_of_fewer_points_than_parts(work: Work, points: tuple[int, int, i
     request = Request("spin_hall", grid=points, mu=0.1, temperature=300)
     task = Task.of(prepare(models.get("rashba_exchange"), request))
     assert 0 < mesh_seconds(task, algorithm_of(request, task.prepared.model), 1.0, lambda: work.now) < 60
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
+@pytest.mark.parametrize("how", ["grid = [32, 32, 1]", "tolerance = 0.3"])
+def test_a_quick_run_is_not_said_to_take_seconds(how: str, tmp_path: Path) -> None:
+    """By a clock that ticks a thousand times faster it takes a thousandth."""
+    models.get("rashba_exchange").save(tmp_path / "x.model.h5")
+    text = f'seedname = "x.model.h5"\nresponses = ["spin_hall"]\nfermi_energy = 0.0\nmu = 0.1\n{how}\n'
+    (tmp_path / "in.toml").write_text(text)
+    settings, _ = read_settings(tmp_path / "in.toml")
+    found = []
+    for tick in (1e-3, 1e-6):
+        ticks = itertools.count()
+        plan = dict(dry_run(settings, tmp_path, 1, clock=lambda tick=tick, ticks=ticks: tick * next(ticks)))  # type: ignore[misc]
+        found.append(float(plan["estimated time"].removesuffix(" s on 1 rank(s)")))
+    assert 0 < found[0] < 1
+    assert found[1] == pytest.approx(1e-3 * found[0], rel=0.1, abs=0)

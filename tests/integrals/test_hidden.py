@@ -1,5 +1,6 @@
 """Small gaps between points: where k.p theory expects them, and that nothing is called converged before they are resolved."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -351,3 +352,107 @@ def test_one_band_hides_nothing():
         assert found.densities.shape == (0, 3)
     assert axis.shape == (0,)
     assert np.array_equal(beside.sum, np.zeros((1, 3)))
+
+
+def some_gaps(rule, unit, bands=5, seed=4):
+    """Of all kinds at the points of a rule: near and far, narrow and wide, known well or not, in and out of the cells."""
+    rng, k = np.random.default_rng(seed), len(rule.weights)
+    group = np.sort(rng.integers(0, bands, size=(k, bands)), axis=1)
+    now = np.where(np.diff(group, axis=1) > 0, 10 ** rng.uniform(-2, -0.5, size=(k, bands - 1)), np.inf)
+    least = now * 10 ** rng.uniform(-2.5, -0.1, size=now.shape)
+    where = rule.centres[:, None] + rule.halves[:, None] * rng.uniform(-1.35, 1.35, size=(k, bands - 1, 3))
+    A = rng.normal(size=(k, bands - 1, 3, 3)) * 10 ** rng.uniform(-1, 0.5, size=(k, bands - 1, 1, 1))
+    A = A @ A.swapaxes(-1, -2)
+    below = np.array([[np.flatnonzero(g == g[n])[0] for n in range(bands - 1)] for g in group])
+    above = np.array([[np.flatnonzero(g == g[n + 1])[-1] + 1 for n in range(bands - 1)] for g in group])
+    energy = rng.normal(size=now.shape) * 0.05
+    now, least, A, energy = unit * now, unit * least, unit**2 * A, unit * energy
+    densities = Densities(rng.normal(size=(k, bands, 2)), rng.normal(size=(k, bands, 2)), np.array([True, False, True, True]))
+    return NearestGaps(now, least, where, A, energy, below, above), densities
+
+
+def grown(gaps, k, n, half, rate):
+    """By how much what a gap hides exceeds what its point knows: the cube of the ratio of the gaps over the volume of the feature.
+
+    Where another neighbour of one of both bands is nearer, by the square of the ratio less.
+    """
+    now, bands = gaps.now[k, n], gaps.now.shape[1] + 1
+    least = max(gaps.least[k, n], 0.02 * now)
+    widths = np.sqrt(np.linalg.eigvalsh(np.diag(half) @ gaps.steepness[k, n] @ np.diag(half)))
+    others = [gaps.now[k, i] for i in (gaps.below[k, n] - 1, gaps.above[k, n] - 1) if 0 <= i < bands - 1]
+    volume = np.prod([min(least / width, 1) for width in widths])
+    more = max(np.pi / 2 * (now / least) ** 3 * volume - 1, 0)
+    return more * np.exp(-rate * least / widths.max()) * (min(now, *others, np.inf) / now) ** 2
+
+
+def in_the_surface(gaps, k, n, side, mu, kT):
+    """-f' at the edge of one of both bands, as far as it is known where that is. Inside the gap it decays with kT,
+    beyond the edge as the density of states of a cone does.
+    """
+    now = gaps.now[k, n]
+    least = max(gaps.least[k, n], 0.02 * now)
+    above, doubt = side * (mu - gaps.energy[k, n]) - least / 2, 0.2 * (now - least)
+    height = 2 / (least + 4 * kT)
+    if above < -doubt:
+        return height * np.exp(-min(-(above + doubt) / kT, 700))
+    return height * min((least / 2 + 2 * kT) / max(above - doubt + least / 2, 1e-300), 1) ** 2
+
+
+def densities_of(gaps, densities, k, n):
+    """Of the two groups of a gap, sea and surface, what counts."""
+    groups = (slice(gaps.below[k, n], n + 1), slice(n + 1, gaps.above[k, n]))
+    return [[kind[k, states].sum(axis=0) for states in groups] for kind in (densities.sea, densities.surface)]
+
+
+@pytest.mark.parametrize("on_a_mesh", [False, True])
+@pytest.mark.parametrize(("temperatures", "unit"), [([1e-3], 1.0), ([2e-4, 2e-2], 1e-6)])
+def test_what_hides_gap_by_gap(on_a_mesh, temperatures, unit):
+    """One gap after the other, by the formulas of the theory page, in a box and beside the points of a mesh. unit : of energies."""
+    rule = tensor_rule((True, True, True)).fine
+    gaps, densities = some_gaps(rule, unit)
+    kT, size, near = unit * np.array(temperatures), np.array([0.8, 1.3, 1.0]), hidden_gaps.NEAR_FERMI
+    gaps = gaps if on_a_mesh else dataclasses.replace(gaps, where=gaps.where * size)
+    occupation, weights = (
+        Occupation(unit * np.array([-0.02, 0.03]), kT),
+        np.random.default_rng(0).uniform(-1, 1, size=gaps.now.shape),
+    )
+    (centre, widths), doubt = occupation.points, 0.2
+    total, axes, counted = np.zeros((len(centre), 4)), [], 0
+    largest = []
+    for k, n in zip(*np.nonzero(np.isfinite(gaps.now)), strict=True):
+        now, least, energy = gaps.now[k, n], gaps.least[k, n], gaps.energy[k, n]
+        margin = (0.5 - doubt) * least + doubt * now
+        if on_a_mesh:
+            share = np.exp(-(gaps.where[k, n] ** 2).sum() / 2 / 0.4**2) - 0.01
+            away = 2 * margin + 2 * near * kT.max()
+            grow = max(share, 0) * weights[k, n] * grown(gaps, k, n, np.full(3, 0.5), np.pi)
+            amount = grow * np.clip(2 - np.abs(energy - centre) / (margin + near * widths), 0, 1)
+            filled = np.tanh(least / (4 * widths))
+        else:
+            half = rule.halves[k] * size
+            inside = (np.abs(gaps.where[k, n] - rule.centres[k] * size) <= 1.25 * half + 1e-12).all()
+            away = margin + near * kT.max()
+            amount = 3 * rule.weights[k] * inside * grown(gaps, k, n, half, 2.0) * np.ones(len(centre))
+            filled = np.tanh(least / (4 * kT.min()))
+        if not -0.02 * unit - away < energy < 0.03 * unit + away or not amount.any():
+            continue
+        counted += 1
+        (lower, upper), surface = densities_of(gaps, densities, k, n)
+        parts = [np.outer(amount * filled, np.append((lower - upper) / 2, [0, 0]))]
+        for side, one in zip((-1, 1), surface, strict=True):
+            slope = [in_the_surface(gaps, k, n, side, mu, T) for mu, T in zip(centre, widths, strict=True)]
+            parts.append(np.outer(amount * slope, np.append([0, 0], one)))
+        total += sum(parts) * densities.used
+        largest.append([part[np.abs(part).max(axis=1).argmax()] * densities.used for part in parts])
+        axes.append(int(np.argmax(np.diag(gaps.steepness[k, n]) * size**2)))
+    assert 20 < counted < 0.7 * np.isfinite(gaps.now).sum()
+    assert np.abs(total[:, [0, 2, 3]]).max(axis=0).min() > 1e-3
+    if on_a_mesh:
+        np.testing.assert_allclose(gaps.beside(occupation, weights, densities).sum, total, rtol=1e-9, atol=1e-12)
+        return
+    found, along = gaps.in_box(rule, size, occupation, densities)
+    assert along.tolist() == 3 * axes
+    np.testing.assert_allclose(found.sum, total, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        found.largest, np.concatenate([np.array(x) for x in zip(*largest, strict=True)]), rtol=1e-9, atol=1e-12
+    )

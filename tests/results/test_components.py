@@ -12,7 +12,8 @@ from wannier_spin.results import groups, independent, is_forbidden, largest
 from wannier_spin.results.choose import NEGLIGIBLE, SAME
 
 NAMES = ["spin_hall", "edelstein", "displacement_spin_current", "nonlinear_drude_spin_current", "shift_spin_current"]
-FORBIDDEN = ["edelstein", "nonlinear_drude_spin_current", "shift_spin_current"]  # by inversion
+NAMES += ["displacement_spin_magnetization"]
+FORBIDDEN = ["edelstein", "nonlinear_drude_spin_current", "shift_spin_current", "displacement_spin_magnetization"]  # by inversion
 
 
 def platinum(folder: Path, broadening: float) -> ws.ResultSet:

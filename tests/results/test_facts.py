@@ -111,3 +111,4 @@ def test_a_run_with_a_tolerance(tmp_path: Path, start: int | None) -> None:
 def test_nothing_known() -> None:
     assert RunFacts.from_mapping({}) == RunFacts()
     assert RunFacts().as_mapping()["symmetry"] == "none used"
+    assert RunFacts().broadening == RunFacts().gap_broadening == 0

@@ -11,6 +11,7 @@ import pytest
 import wannier_spin as ws
 from wannier_spin.components import component_names
 from wannier_spin.results import independent
+from wannier_spin.results.html import _svg
 from wannier_spin.results.show import advice, entries, largest_bar, state
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse
@@ -70,6 +71,12 @@ def test_entries_are_the_numbers_near_the_fermi_energy(iron: ws.ResultSet) -> No
             assert entry.value == tensor.values[entry.index]
             assert tensor.component_name(entry.index).split()[0] == entry.component
     assert entries(iron["edelstein"], iron.facts) == ()
+    tensor = iron["injection_spin_magnetization"]
+    blocks = {name: 1e-30 * block for name, block in tensor.blocks.items()}
+    first = next(iter(blocks.values()))
+    first[-1].ravel()[np.abs(first[-1]).argmax()] = np.inf  # a resonance at one place hides no number at the others, however small
+    small = replace(tensor, blocks=blocks)
+    assert [e.short_name for e in entries(small, iron.facts)] == [e.short_name for e in entries(tensor, iron.facts)]
     parts = {entry.where.split()[0] for entry in entries(iron["injection_spin_magnetization"], iron.facts)}
     assert parts == {"linear", "circular"}
 
@@ -131,5 +138,7 @@ def test_notebook(iron: ws.ResultSet) -> None:
         assert "xx;z = yy;z" in cells or "zz;z" in cells
         assert any(re.fullmatch(r"-?[\d.]+\(\d+\)(e-?\d+)?", cell) for cell in cells)
         assert len(list(tree.iter("polyline"))) >= 1
+    assert "<polyline" in _svg(np.arange(3.0), np.array([1.0, np.nan, 2.0]), np.zeros(3))  # two numbers make a line, one does not
+    assert _svg(np.arange(3.0), np.array([1.0, np.nan, np.inf]), np.zeros(3)) == ""
     one = iron.sel(mu=17.5, temperature=3000, omega=0.1)._repr_html_()
     assert "<svg" not in one

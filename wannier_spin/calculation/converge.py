@@ -89,7 +89,7 @@ def tolerance_steps(inputs: Inputs, tolerances: Sequence[float] = ()) -> list[St
     """
     settings = _settings(inputs)
     own = settings.tolerance.relative if settings.tolerance is not None else None
-    wanted = list(tolerances) or [factor * (own or 0.01) for factor in (10, 3, 1)]
+    wanted = list(tolerances) or [min(factor * (own or 0.01), 1.0) for factor in (10, 3, 1)]
     if len(set(wanted)) < 2 or not all(0 < one <= 1 for one in wanted):  # NaN is no tolerance
         raise InputError(f"tolerances {', '.join(f'{t:g}' for t in wanted)}: expected two different numbers or more, up to 1")
     base = {} if settings.tolerance is None else settings.tolerance.model_dump()
