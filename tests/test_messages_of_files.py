@@ -15,11 +15,17 @@ from hoppings import hr_lines, random_hoppings, write_seed
 import wannier_spin as ws
 from wannier_spin import models
 from wannier_spin.analysis.high_symmetry import path_of_structure
+from wannier_spin.calculation import open_inputs
+from wannier_spin.calculation.converge import grid_steps
+from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.orbitals import Orbitals
 from wannier_spin.readers import check_database, read_hr, read_structure, read_tb, read_wannier90
+from wannier_spin.readers.berri_input import _match
+from wannier_spin.readers.files import FortranRecords
 from wannier_spin.readers.packages.hermitian_sum import with_spin
 from wannier_spin.readers.structure import read_atoms, read_win_lattice
 from wannier_spin.screening.material import material_names
+from wannier_spin.screening.process import Request, screen
 from wannier_spin.storage import read_tree, write_tree
 from wannier_spin.storage.reading import foreign_tree
 from wannier_spin.symmetry import magnetic_group, symmetrize_model
@@ -63,6 +69,19 @@ def result_of_form(folder: Path, form: str) -> object:
     return ws.load(folder / "r.h5")
 
 
+def projected(folder: Path, symmetry: str) -> object:
+    """A model with two functions, and sites by the projections of some run."""
+    SHEET.save(folder / "x.model.h5")
+    text = 'seedname = "x.model.h5"\nresponses = ["edelstein"]\nmu = 0.1\nsites = "projections"\n'
+    return open_inputs(written(folder / "in.toml", text + symmetry))
+
+
+def head_of(path: Path) -> bytes:
+    with FortranRecords(path) as records:
+        return records.next_record("head", 4)
+
+
+STEPS = np.eye(3, dtype=int)
 PWX = (
     "&system\n ibrav = 1, celldm(1) = 5.0, nat = 1, ntyp = 1, space_group = 229\n/\n"
     "ATOMIC_SPECIES\nFe 55.8 Fe.upf\nATOMIC_POSITIONS crystal\nFe 0 0 0\n"
@@ -89,6 +108,22 @@ FILES: list[tuple[str, Callable[[Path], object]]] = [
     ("x.gz' cannot be read", lambda f: read_structure(written(f / "x.gz", b"\x1f\x8b not zipped"))),
     ("x.h5' does not exist, or is not a file; expected an HDF5 file", lambda f: foreign_tree(f / "x.h5")),
     ("cannot be told apart by name; rename one", lambda f: material_names([f / name for name in ALIKE])),
+    ("nothing': [Errno 2] No such file", lambda f: FortranRecords(f / "nothing")),
+    (
+        "r': record 1 (head) has 8 bytes, expected 4; the file is damaged, or is not what its name says",
+        lambda f: head_of(written(f / "r", b"\x08\0\0\0 8 bytes\x08\0\0\0")),
+    ),
+    ("a scan of convergence needs an input file", lambda f: grid_steps(open_inputs(SHEET.save(f / "x.model.h5")))),
+    ("sites = 'projections': symmetry.structure is missing", lambda f: projected(f, "")),
+    (
+        "Pt.win' projects on 18 functions, the model has 2",
+        lambda f: projected(f, f'[symmetry]\nstructure = "{EXAMPLES}/Pt/Pt.win"\n'),
+    ),
+    ("cannot make the folder of the results ", lambda f: screen(Request((f,), written(f / "a file", "")), SERIAL)),
+    (
+        "differ from one k-point to another; rerun pw2wannier90.x",
+        lambda f: _match(np.eye(3, dtype=int)[:2, None], np.eye(3, dtype=int)[:1]),
+    ),
 ]
 
 
@@ -159,10 +194,16 @@ def averaged(model: ws.TightBindingModel = SQUARE, orbitals: Orbitals = S_ORBITA
     return symmetrize_model(model, orbitals, magnetic_group(ATOMS).operations, **options)
 
 
+def torn() -> ws.TightBindingModel:
+    """One of two functions of a site is a cell away."""
+    return replace(SQUARE, centres=SQUARE.centres + np.outer([1, 0, 0, 0], SQUARE.lattice[0]))
+
+
 @pytest.mark.parametrize(
     ("message", "call"),
     [
         ("has its spins along [1.0, 0.0, 0.0]; what is averaged", lambda: averaged(along_x())),
+        ("[0.0, 0.0, 0.0] lie in 2 different cells; run wannier90.x without translate_home_cell", lambda: averaged(torn())),
         ("no band of model 'pt_antiferromagnet' lies between 50 and 60 eV", lambda: averaged(window=(50.0, 60.0))),
         (
             "takes atom 2 to where no atom of its kind is; tighten symprec",

@@ -144,3 +144,16 @@ def test_a_gap_broadening_of_nothing_changes_no_bar() -> None:
     assert size > 0 and not np.allclose(large[names[1]].error, without[names[1]].error, rtol=1e-2)
     for name in names:
         assert np.abs(tiny[name].error - without[name].error).max() <= 1e-9 * without[name].error.max()
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse
+def test_bars_of_a_response_do_not_depend_on_its_sites() -> None:
+    """Not with ten of them either, of more channels than are combined at once."""
+    model, name = ws.models.random_model(n=10, seed=1), "nonlinear_extrinsic_spin_magnetization"
+    scan = {"grid": (2, 2, 2), "mu": MU[::2], "temperature": [300.0, 1000.0]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bars, "AFFORDABLE", 0)
+        alone = ws.compute(model, name, **scan)[name].error
+        with_sites = ws.compute(model, name, sites={f"s{i}": [i] for i in range(10)}, **scan)[name].error
+    assert alone.max() > 0
+    np.testing.assert_allclose(with_sites, alone, rtol=1e-9)

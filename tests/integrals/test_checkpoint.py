@@ -69,7 +69,12 @@ def test_another_calculation(tmp_path: Path, now: dict[str, str], words: str) ->
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"identity": "[1"}, "not a whole"), ({"identity": "3"}, "not a whole"), ({"states": {}}, "nothing in it")],
+    [
+        ({"identity": "[1"}, "not a whole"),
+        ({"identity": "3"}, "not a whole"),
+        ({"states": {}}, "nothing in it"),
+        ({"states": {"1": {}}}, "not a whole"),
+    ],
 )
 def test_damaged(tmp_path: Path, change: dict[str, object], words: str) -> None:
     checkpoint = Checkpoint(tmp_path / "c.h5", IDENTITY)

@@ -261,7 +261,7 @@ def test_a_box_is_split_along_the_axis_of_what_hides():
         extent[long] = 0.08
         gaps = gaps_at(sheet(1e-3, k0), k0 + (points - np.array([0.43, 0.57, 0])) * extent)
         found, axis = gaps.in_box(rule.fine, extent, Occupation(np.array([0.0]), np.array([1e-4])), densities)
-        assert len(found.point) > 0
+        assert len(axis) == len(found.point) > 0
         assert set(axis.tolist()) == {long}
 
 
