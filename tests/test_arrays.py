@@ -94,27 +94,6 @@ def test_sums_over_bands() -> None:
         assert arrays.pairs(more, right, weights)[k, a, b, 2, n, m] == pytest.approx(expected, abs=1e-13)
 
 
-def test_products_are_added_in_place() -> None:
-    A, B = random(3, 5).real, random(5, 40).real
-    total = random(3, 40).real
-    expected = total + A @ B
-    arrays.add_product(total, A, B)
-    assert total == pytest.approx(expected, abs=1e-13)
-    wide = random(3, 80).real
-    expected = wide[:, ::2] + A @ B
-    arrays.add_product(wide[:, ::2], A, B)  # of parts, too
-    assert wide[:, ::2] == pytest.approx(expected, abs=1e-13)
-
-
-@pytest.mark.parametrize("shape", [(0, 4, 3), (2, 0, 3), (2, 4, 0)])
-def test_an_empty_product_adds_nothing(shape):
-    """Where symmetry leaves no channel, or a rank has no points."""
-    i, k, j = shape
-    total = np.ones((i, j))
-    arrays.add_product(total, np.ones((i, k)), np.ones((k, j)))
-    assert (total == 1).all()
-
-
 def test_matrices_inside_groups() -> None:
     """And stacks side by side."""
     V, X, group = hermitian(2, 3, 5, 5), hermitian(2, 4, 5, 5), np.array([[0, 1, 1, 1, 2], [0, 0, 1, 2, 2]])

@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("observables", "tensors", "storage", "locks"),
     ("operators", "model", "nonorthogonal", "continuum", "orbitals", "components", "results"),
     ("readers", "models", "bloch"),
-    ("geometry", "quantum_geometry", "box_means", "occupation", "weights"),
+    ("geometry", "quantum_geometry", "box_means", "band_sums", "occupation", "weights"),
     ("responses", "integration", "symmetry"),
     ("integrals",),
     ("carriers", "sites", "keywords", "request", "prepared", "config", "analysis", "calculation"),

@@ -338,7 +338,7 @@ def test_sums_by_point_add_up_to_the_sums() -> None:
     assert energies[2, 1] < low
     assert energies[4, 2] > high
     sea, surface = rng.normal(size=(7, 4, 3)), rng.normal(size=(7, 4, 2))
-    found = occupation.sums_by_point(energies, sea, surface)
+    found = occupation.at_bands(energies, True).sums(sea, surface)
     expected = occupation.sums(energies.ravel(), sea.reshape(28, 3), surface.reshape(28, 2))
     assert found.shape == (7, 4, 5)
     assert np.abs(expected[:, 3:]).max() > 1
@@ -355,7 +355,7 @@ def test_machine_code_makes_the_same_sums_by_point(mu: np.ndarray, monkeypatch: 
     found = []
     for least in (10**9, 0):
         monkeypatch.setattr(occupation, "COMPILED_FROM", least)
-        found.append(scan.sums_by_point(energies, sea, surface))
+        found.append(scan.at_bands(energies, True).sums(sea, surface))
     assert (np.abs(found[0]).max(axis=(0, 1)) > 1).all()
     assert np.abs(found[0] - found[1]).max() < 1e-13 * np.abs(found[0]).max()
 

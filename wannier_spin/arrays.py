@@ -187,17 +187,6 @@ def rotated_diagonal(X: Complex, U: Complex) -> Real:
     return row_trace(half, bra[:, :, None])[..., 0].swapaxes(1, 2).reshape(*X.shape[:-1])
 
 
-def add_product(total: Real, A: Real, B: Real) -> None:
-    """total += A B, without the product as an array of its own: (i,j), (i,k), (k,j), all contiguous."""
-    from scipy.linalg.blas import dgemm
-
-    if not (total.size and B.size):  # symmetry may leave no channel: BLAS refuses what is empty
-        return
-    found = dgemm(1.0, B.T, A.T, 1.0, total.T, overwrite_c=1)  # Fortran's order: of the transposed ones
-    if not np.may_share_memory(found, total):  # a copy was made
-        total[...] = found.T
-
-
 def add_row_products(
     total: Complex, left: Complex, right: Complex, places: NDArray[np.int64], ranges: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> None:

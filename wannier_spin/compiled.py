@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 
@@ -12,8 +12,8 @@ def compiled(function: Callable[..., None]) -> Callable[..., None]:
     """A function in machine code, kept on disk where there is a place for it."""
     import numba
 
-    compiler: Any = numba.njit
+    compiler: Any = partial(numba.njit, error_model="numpy")  # no test of every divisor: such loops would not be made fast
     try:
         return compiler(cache=True)(function)
     except RuntimeError:  # neither the folder of its file nor the user's can be written
-        return compiler(function)
+        return compiler()(function)

@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.band_sums import BandWeights
 from wannier_spin.box_means import box_means, fermi_integrals
 from wannier_spin.compiled import compiled
 from wannier_spin.errors import InputError
@@ -180,21 +181,18 @@ class Occupation:
         distance += 0.5
         return distance
 
-    def sums_by_point(self, energies: Real, sea: Real, surface: Real) -> Real:
-        """Sums over bands: energies (k, n), densities (k, n, c_sea), (k, n, c_surface) -> (k, w, c_sea + c_surface)."""
+    def at_bands(self, energies: Real, of_surface: bool) -> BandWeights:
+        """f and f' of bands at several points: energies (k, n), ascending."""
         low, high = self.window
-        filled, empty = (energies < low).all(axis=0), (energies > high).all(axis=0)
-        used = np.flatnonzero(~(filled | empty))
-        active = slice(used[0], used[-1] + 1) if len(used) else slice(0)  # energies ascend: no copy of what is between
-        weights = self._fermi_by_point(energies[:, active])
-        result = np.empty((len(energies), self.n_points, sea.shape[2] + surface.shape[2]))
-        np.matmul(weights, sea[:, active], out=result[..., : sea.shape[2]])
-        result[..., : sea.shape[2]] += sea[:, filled].sum(axis=1)[:, None]
-        if surface.shape[2]:
-            weights *= 1 - weights
-            weights *= self._minus_inverse_kT[:, None]
-            np.matmul(weights, surface[:, active], out=result[..., sea.shape[2] :])
-        return result
+        first, last = int((energies < low).all(axis=0).sum()), int((energies <= high).any(axis=0).sum())
+        filled = np.full((len(energies), 1), -np.inf)
+        sea = self._fermi_by_point(np.concatenate([filled, energies[:, first : max(first, last)]], axis=1))
+        if not of_surface:
+            return BandWeights(first, sea, None)
+        surface = 1 - sea[..., 1:]
+        surface *= sea[..., 1:]
+        surface *= self._minus_inverse_kT[:, None]
+        return BandWeights(first, sea, surface)
 
     def _fermi_by_point(self, energies: Real) -> Real:
         """f at energies (k, n): (k, w, n)."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.band_sums import BandWeights
 from wannier_spin.box_means import box_means, fermi_integrals
 from wannier_spin.occupation import Occupation
 from wannier_spin.units import BOLTZMANN, Drive
@@ -51,10 +52,11 @@ class Entropy(Occupation):
         W, slope = self.weights(energies)
         return np.concatenate([W @ sea, slope @ surface], axis=1)
 
-    def sums_by_point(self, energies: Real, sea: Real, surface: Real) -> Real:
-        """Sums over bands: energies (k, n), densities (k, n, c_sea), (k, n, c_surface) -> (k, w, c_sea + c_surface)."""
+    def at_bands(self, energies: Real, of_surface: bool) -> BandWeights:
+        """Both weights of bands at several points: energies (k, n)."""
         W, slope = (X.reshape(-1, *energies.shape).swapaxes(0, 1) for X in self.weights(energies.ravel()))
-        return np.concatenate([W @ sea, slope @ surface], axis=2)
+        filled = np.zeros((*W.shape[:2], 1))  # none
+        return BandWeights(0, np.concatenate([filled, W], axis=2), slope if of_surface else None)
 
     def _over_boxes(self, kT: float, energies: Real, spread: Real) -> tuple[Real, Real]:
         """Means over boxes of k_B s and of minus its derivative: (mu, s) each."""

@@ -5,7 +5,7 @@ import pytest
 from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
-from wannier_spin.integrals import bars
+from wannier_spin.integrals import bar_sums, bars
 
 MU, TEMPERATURES = np.linspace(-2, 2, 64), [300.0, 150.0, 1000.0]
 RESPONSES = ["spin_hall", "edelstein"]
@@ -82,6 +82,22 @@ def test_values_that_are_summed_with_the_bars(mu: np.ndarray, points: tuple[int,
         assert np.abs(values).max() > 0
         assert np.abs(values - others).max() < 1e-13 * np.abs(values).max()
         assert np.array_equal(found[0][response].error > 0, found[1][response].error > 0)
+
+
+@pytest.mark.parametrize("mu", [np.array([0.3, -0.4]), np.linspace(-1.0, 1.0, 150)])
+def test_how_many_points_are_added_at_once_does_not_matter(mu: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor how many channels: of a scan that is summed with the bars, and of a long one, with terms of the Fermi surface."""
+    model, found = ws.models.altermagnet(rashba=0.2), []
+    monkeypatch.setattr(bars, "AFFORDABLE", 0)
+    for points, channels in ((64, 64), (1, 5)):
+        monkeypatch.setattr(bar_sums, "POINTS", points)
+        monkeypatch.setattr(bar_sums, "CHANNELS", channels)
+        found.append(ws.compute(model, RESPONSES, grid=(8, 6, 1), mu=mu, temperature=[300.0, 150.0]))
+    for response in RESPONSES:
+        one, other = (results[response] for results in found)
+        assert one.error.max() > 0
+        assert np.abs(one.error - other.error).max() < 1e-12 * one.error.max()
+        assert np.abs(one.values - other.values).max() < 1e-13 * np.abs(one.values).max()
 
 
 def test_a_short_scan_of_nothing_but_what_the_group_forbids() -> None:

@@ -22,7 +22,6 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.arrays import add_product
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.channels import Channels, combinations, has_polarizations, make_channels, whole
 from wannier_spin.integrals.fermi_points import FermiPoints
@@ -193,6 +192,11 @@ class Bars:
         for points, counts in zip(self._fermi_points, self._parts(total)[2], strict=True):
             counts += points.counted(energies, halves, weights)
 
+    @property
+    def probes(self) -> Probes | None:
+        """What is summed of the profile; None without one."""
+        return None if self.profile is None else self._probes
+
     @cached_property
     def _probes(self) -> Probes:
         plan, random, signs = self.plan, np.random.default_rng(SEED), dict[str, Real]()
@@ -236,26 +240,10 @@ class Bars:
         """Add to the sums (size,) what hides beside points."""
         self._parts(total)[0][-1] += beside.sum
 
-    def add(self, total: Real, phases: Real, energies: Real, sea: Real, surface: Real) -> Real:
-        """Add points to the sums (size,): phases of the stars times weights (rows,k), energies (k,n), densities (k,n,c_sea),
-        (k,n,c_surface). Returns the sums over bands at each of them (k, points of the sample, channels).
-        """
+    def parts(self, total: Real) -> tuple[Real, Real]:
+        """What `BarSums` adds to, of the sums (size,): (rows, points of the sample, channels), and those of the profile."""
         sums, profile, _ = self._parts(total)
-        by_point = self.at_sample.sums_by_point(energies, sea, surface)
-        add_product(sums[:-1].reshape(len(phases), -1), phases, by_point.reshape(len(by_point), -1))
-        if self.at_profile is None:
-            return by_point
-        probes = self._probes
-        of_surface = (
-            surface @ probes.surface if surface.shape[2] else surface
-        )  # no combinations of nothing: they take f' all the same
-        both = self.at_profile.sums_by_point(energies, sea @ probes.sea, of_surface)
-        n_probes = profile.shape[2]
-        probed = both[..., :n_probes]
-        if surface.shape[2]:
-            probed = probed + both[..., n_probes:]
-        profile += (phases @ probed.reshape(len(probed), -1)).reshape(profile.shape)
-        return by_point
+        return sums[:-1], profile
 
     def rows(self, means: Real, density: float) -> Rows:
         """From the means over the mesh (size,)."""

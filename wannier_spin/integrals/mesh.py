@@ -6,7 +6,6 @@ channel by channel: whatever is combined of the channels has as its bar the root
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -19,6 +18,7 @@ from wannier_spin.bloch import BlochSum
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.algorithm import Execution, Integral
+from wannier_spin.integrals.bar_sums import BarSums
 from wannier_spin.integrals.bars import Bars, Judged
 from wannier_spin.integrals.channels import Channels, Tolerance
 from wannier_spin.integrals.hidden import Beside, NearestGaps
@@ -41,7 +41,6 @@ Real = NDArray[np.float64]
 LEAST_BATCHES = 32  # so that a small mesh can be dealt to many ranks, cut alike for any number of them
 GENERIC_SHIFT = (0.37, 0.23, 0.41)  # of its spacing: off all points that symmetry distinguishes, where bands meet in any case
 CAREFUL = 2000  # numbers in a sum for each point of a run: adding it up with care is then a few microseconds a point
-IN_CACHE = 2**21  # bytes: of sums over bands at several points
 MOST_RUNS = 1024  # of a large mesh: after each the sums are added up with care, which costs as much as some points
 
 
@@ -274,46 +273,39 @@ class _MeshSums:
         further = np.zeros(self.n_further)
         minima: Real = np.array(np.inf)
         peaks: Peaks | None = None
+        bar_sums = self._bar_sums(further, len(totals))
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
             for batch in run:
                 geometry, sea, surface = self._densities(batch)
                 bands = [] if self.spectrum is None else self.spectrum.bands(geometry, self._window)
                 k = self._points(batch)
                 weights = batch.weights if self.weigh is None else batch.weights * self.weigh(k)
-                by_point = None
-                if self.bars is not None:
-                    own = further[: self.bars.size]
+                used = [(total, weights * mask) for total, mask in zip(totals, batch.masks, strict=True) if mask.any()]
+                energies = geometry.group_energies
+                if self.bars is not None and bar_sums is not None:
+                    own = bar_sums.total
                     phases = self.bars.stars.phases(batch, self.source.axes) * weights
                     slopes = Slopes.of(geometry, self.bars.axes)
                     beside = self._beside(k, batch.weights, self.bars.gaps(geometry, slopes), sea, surface)
                     self.bars.add_beside(own, beside)
-                    by_point = self._add_to_bars(own, phases, geometry.group_energies, sea, surface)
-                    self.bars.count(own, geometry.group_energies, slopes.half, weights)
+                    by_point = bar_sums.add(phases, weights * np.array(batch.masks)[: bar_sums.n_further], energies, sea, surface)
+                    self.bars.count(own, energies, slopes.half, weights)
                     if self.profile is not None:
                         self.profile.add(further[self.bars.size :], phases, bands)
                     if self.watch is not None and by_point is not None:
                         found = self.watch.peaks(k, weights, by_point, beside)
                         peaks = found if peaks is None else peaks.merged(found)
-                used = [(total, weights * mask) for total, mask in zip(totals, batch.masks, strict=True) if mask.any()]
-                self._add(used, geometry, sea, surface, by_point)
+                if bar_sums is None or not bar_sums.n_further:
+                    self._add(used, energies, sea, surface)
                 if self.spectrum is not None:
                     self.spectrum.add([total[self.n_dense :] for total, _ in used], bands, [factors for _, factors in used])
                 minima = np.minimum(minima, minima_of(geometry.group_energies, geometry.group, self.occupation))
+            if bar_sums is not None and self.bars is not None:
+                for total, sums in zip(totals, bar_sums.further(), strict=False):
+                    total[: self.n_dense] += sums[self.bars.whole].ravel()
         if not np.isfinite(totals).all():
             raise self._not_finite(run)
         return Partial(totals, minima, further, peaks)
-
-    def _add_to_bars(self, own: Real, phases: Real, *states: Real) -> Real | None:
-        """Returns the sums over bands at each point where they are needed. Where not, they are made of some points at a time, and
-        are still in the cache when they are added.
-        """
-        assert self.bars is not None
-        if self.watch is not None or self.bars.whole is not None:
-            return self.bars.add(own, phases, *states)
-        step = max(IN_CACHE // (8 * math.prod(self.bars.shapes[0][1:]) + 1), 1)
-        for part in (slice(first, first + step) for first in range(0, phases.shape[1], step)):
-            self.bars.add(own, np.ascontiguousarray(phases[:, part]), *(X[part] for X in states))
-        return None
 
     def _beside(self, k: Real, weights: Real, gaps: NearestGaps, sea: Real, surface: Real) -> Beside:
         """What may hide next to the points, as far as it is not cut out there. weights : of the points alone."""
@@ -340,19 +332,18 @@ class _MeshSums:
         """Of `BandPairs`."""
         return self.occupation.window if self.bars is None else self.bars.window
 
-    def _add(
-        self, used: Sequence[tuple[Real, Real]], geometry: BandGeometry, sea: Real, surface: Real, by_point: Real | None
-    ) -> None:
-        """Densities to totals (n_sums,), times the factors (k,) of each. by_point : what `Bars.add` has made at each point."""
-        energies = geometry.group_energies
+    def _bar_sums(self, further: Real, n_totals: int) -> BarSums | None:
+        """Adds to further sums; and to totals, where all of the scan is in the sample."""
+        if self.bars is None:
+            return None
+        return BarSums(self.bars, further[: self.bars.size], 0 if self.bars.whole is None else n_totals, self.watch is not None)
+
+    def _add(self, used: Sequence[tuple[Real, Real]], energies: Real, sea: Real, surface: Real) -> None:
+        """Densities to totals (n_sums,), times the factors (k,) of each."""
         states = [X.reshape(energies.size, X.shape[-1]) for X in (sea, surface)]
-        whole = None if self.bars is None else self.bars.whole
         for total, factors in used:
             dense = total[: self.n_dense].reshape(self.scan.rows, -1)
-            if by_point is None or whole is None:
-                self.scan.add(dense, energies.ravel(), np.repeat(factors, energies.shape[1]), *states)
-            else:
-                dense += np.tensordot(factors, by_point, 1)[whole]  # also of no channels
+            self.scan.add(dense, energies.ravel(), np.repeat(factors, energies.shape[1]), *states)
 
     def _not_finite(self, run: Sequence[Batch]) -> InputError:
         """What to say of a run with sums that are not finite: the first point with such densities."""

@@ -1,0 +1,43 @@
+"""Sums over the bands of a batch of points, weighed at every (mu, T), of each point by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Real = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BandWeights:
+    """At points k and all (mu, T) w. The lowest bands, `filled` of them, go as one where their weight is the same.
+
+    sea : (k, w, 1 + a), that of the filled bands first, then those of the next a bands; surface : (k, w, a) of these, or None.
+    """
+
+    filled: int
+    sea: Real
+    surface: Real | None
+
+    @property
+    def _active(self) -> slice:
+        return slice(self.filled, self.filled + self.sea.shape[2] - 1)
+
+    def terms(self, sea: Real, surface: Real) -> tuple[Real, Real]:
+        """What is weighed, of densities (k, n, c_sea), (k, n, c_surface): (k, 1 + a, c_sea), (k, a, c_surface)."""
+        found = np.empty((len(sea), self.sea.shape[2], sea.shape[2]))
+        np.matmul(np.ones(self.filled), sea[:, : self.filled], out=found[:, 0])
+        found[:, 1:] = sea[:, self._active]
+        return found, surface[:, self._active]
+
+    def sums(self, sea: Real, surface: Real) -> Real:
+        """All of them: (k, w, c_sea + c_surface)."""
+        of_sea, of_surface = self.terms(sea, surface)
+        result = np.empty((*self.sea.shape[:2], sea.shape[2] + surface.shape[2]))
+        np.matmul(self.sea, of_sea, out=result[..., : sea.shape[2]])
+        if surface.shape[2]:
+            assert self.surface is not None
+            np.matmul(self.surface, of_surface, out=result[..., sea.shape[2] :])
+        return result
