@@ -751,6 +751,13 @@ def test_ranking_puts_empty_cells_last() -> None:
     assert [row["material"] for row in table.ranked("material").rows] == list("abcd")
 
 
+def test_what_has_no_numbers_has_no_legend() -> None:
+    row = {"material": "a", "status": "failed", "error": "no spin"}
+    assert (
+        Table(("material", "status", "edelstein", "edelstein.component", "edelstein.unit"), (row,)).text() == "failed: a: no spin"
+    )
+
+
 # --- ase ----------------------------------------------------------------------------------------------------------------
 
 
