@@ -111,10 +111,14 @@ def save(figure: Figure, path: str | Path) -> Path:
     check_ending(path)
     kind = Path(path).suffix[1:].lower()
     quiet = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
-    stream = io.BytesIO()  # on a full disk matplotlib ends in faults of its own
-    with own_style():
+
+    def write(temporary: Path) -> None:
+        stream = io.BytesIO()  # writing to a full disk matplotlib ends in faults of its own
         figure.savefig(stream, format=kind, metadata=quiet)
-    return write_whole(path, lambda temporary: temporary.write_bytes(stream.getvalue()))
+        temporary.write_bytes(stream.getvalue())
+
+    with own_style():
+        return write_whole(path, write)
 
 
 def check_ending(path: str | Path) -> None:
