@@ -69,7 +69,12 @@ class BandGeometry:
     @cached_property
     def velocity(self) -> Complex:
         """v^a, eV angstrom: (k,a,n,m)."""
-        return rotate(self._wannier_velocity, self.states)
+        bloch = self.bloch
+        if bloch.connection is None or bloch.hessian is not None or not bloch.slopes:
+            return rotate(self._wannier_velocity, self.states)
+        gap = self.energies[:, :, None] - self.energies[:, None]  # A is wanted between bands, and D v is not: -i [A, H] is i gap A
+        assert self.connection is not None
+        return np.asarray(rotate(bloch.gradient, self.states) + 1j * gap[:, None] * self.connection)
 
     @cached_property
     def velocity_derivative(self) -> Complex:
