@@ -40,6 +40,16 @@ def test_velocity_is_the_slope_of_the_bands(model):
     assert np.abs(diagonal.imag).max() < 1e-14
 
 
+def test_velocity_where_positions_between_bands_are_wanted_in_any_case():
+    """Then it is made of them, and not of [A, H] in the Wannier gauge."""
+    g = geometry_of(BlochSum(MODEL, True, of_velocity=False).at_points(K), 1e-4)
+    bloch = g.bloch
+    assert bloch.hessian is None and bloch.slopes and bloch.connection is not None
+    v = bloch.gradient - 1j * (bloch.connection @ bloch.hamiltonian[:, None] - bloch.hamiltonian[:, None] @ bloch.connection)
+    U = g.states[:, None]
+    assert same(g.velocity, U.conj().swapaxes(2, 3) @ v @ U)
+
+
 def test_interband_velocity_is_the_motion_of_the_states():
     """<n|d_a m> = v_nm/(eps_m - eps_n) + i (A_a)_nm for n != m: only moduli are free of the phases of the states."""
     model, a = replace(MODEL, position_R=None, centres=np.zeros((4, 3))), 0
