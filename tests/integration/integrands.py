@@ -102,7 +102,8 @@ class Analytic:
             along = {axis: np.abs(fine - total(part)).max() for axis, part in rule.along.items()}
             axis = max(along, key=lambda a: (round(along[a] / max(*along.values(), 1e-300), 9), -a))
             suspect = 0.0 if self.suspect is None else self.suspect(lower[i], size[i])
-            yield Sample(fine, difference, np.abs(difference), np.abs(fine), axis, suspect, values.min(axis=0) / volume[i])
+            minima = values.min(axis=0) / volume[i]
+            yield Sample(fine, difference, difference**2, np.abs(difference), np.abs(fine), axis, suspect, minima)
 
 
 def judge_by(relative, absolute=0.0, spreads=2.0):

@@ -156,14 +156,17 @@ class BoxIntegrand:
         difference = fine - self._sum(rule.coarse, states)
         if rule.beside is not None:
             difference = self._with_beside(difference, fine - self._sum(rule.beside, states))
-        one_axis = np.array([self.channels.sizes_of_scan(fine - self._sum(part, states)) for part in rule.along.values()])
+        along = np.array([fine - self._sum(part, states) for part in rule.along.values()])
+        one_axis = np.array([self.channels.sizes_of_scan(part) for part in along])
         share = one_axis / np.maximum(one_axis.max(axis=0), np.finfo(float).tiny)
         axis = tuple(rule.along)[int(np.argmax(np.round(share.sum(axis=1), 9)))]
-        size, magnitude = self.channels.sizes_of_scan(difference), self.channels.sizes_of_scan(fine)
-        largest, along = hidden
+        # What the axes miss is of both signs, and fine - coarse, about their sum, may vanish where none of them does.
+        square = np.maximum(difference**2, (along**2).sum(axis=0))
+        size = np.maximum(self.channels.sizes_of_scan(difference), np.sqrt((one_axis**2).sum(axis=0)))
+        largest, where = hidden
         if (DOUBT * largest > size).any():  # the points know nothing of it, and so not along which axis it lies
-            axis = along
-        return Sample(fine, difference, size, magnitude, axis, suspect, minima, largest)
+            axis = where
+        return Sample(fine, difference, square, size, self.channels.sizes_of_scan(fine), axis, suspect, minima, largest)
 
     def _with_beside(self, difference: Real, beside: Real) -> Real:
         """Of the differences from both coarse rules (w, c) the one that counts.

@@ -58,7 +58,7 @@ class Cut:
 
     @property
     def spread(self) -> Real | None:
-        """Root of the sum of squared differences of all boxes: (w, C)."""
+        """Root of the sum of the squared errors of all boxes: (w, C)."""
         return None if self.inside is None else self.inside.spread
 
     @property

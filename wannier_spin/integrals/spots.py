@@ -45,7 +45,7 @@ class Spot:
 @dataclass(frozen=True)
 class Inside:
     """The integral of chi F of one spot or several, all images together: value, fine - coarse, and root of the sum of squared
-    differences, of all channels (w, C) each; minima, see `minima_of`; k-points, and whether it is within its tolerance.
+    errors, of all channels (w, C) each; minima, see `minima_of`; k-points, and whether it is within its tolerance.
     """
 
     value: Real

@@ -53,7 +53,7 @@ class Sums:
     """Integrals of all channels (w, channels) and what is known of their errors; minima, and points evaluated.
 
     difference : fine - coarse, or None. rows : of a mesh, what its error bars are made of.
-    spread : of an adaptive integral, the root of the sum of squared differences. replicas :
+    spread : of an adaptive integral, the root of the sum of the boxes' squared errors. replicas :
     further estimates of the integral. converged : by response, where a tolerance was asked for. on_points : of a mesh or disk; not
     so of boxes, over which f is averaged: they see every Fermi surface.
     """

@@ -41,13 +41,14 @@ _SMALLEST_EDGE = 2.0**-36
 class Sample:
     """What the integrand gives for one box, weight included.
 
-    value, difference : (...) fine sum, fine - coarse. size, magnitude : (r,) largest difference and value of each response.
-    axis : along which to split. suspect : fraction of the box in which something may hide. minima : (m,). hidden : (r,) how large
-    what is predicted to lie between the points may be; None: nothing.
+    value, difference, square : (...) fine sum, fine - coarse, expected square of the error. size, magnitude : (r,) expected largest
+    error, and value, of each response. axis : along which to split. suspect : fraction of the box in which something may
+    hide. minima : (m,). hidden : (r,) how large what is predicted to lie between the points may be; None: nothing.
     """
 
     value: Real
     difference: Real
+    square: Real
     size: Real
     magnitude: Real
     axis: int
@@ -58,7 +59,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over all boxes: values, differences, squared differences, (3, ...) in this order, as leading + rest; minima (m,).
+    """Sums over all boxes: values, differences, squares, (3, ...) in this order, as leading + rest; minima (m,).
 
     Both parts are kept, so that a resumed run goes on from the same bits. magnitude : (r,) sum of the largest value of each
     response in every box: what there is to cancel.
@@ -83,7 +84,7 @@ class Totals:
 
     @property
     def spread(self) -> Real:
-        """Root of the sum of squared differences: (...)."""
+        """Root of the sum of squares: (...)."""
         return np.asarray(np.sqrt(np.maximum(self.sums[2], 0)))
 
 
@@ -271,7 +272,7 @@ class _Worker:
         self.problem, self.comm = problem, problem.comm
         self.total: CompensatedSum | None = None
         self.minima: Real | None = None
-        self.held: dict[bytes, list[tuple[Real, Real]]] = {}  # under a group images of boxes overlap: one may occur twice
+        self.held: dict[bytes, list[Real]] = {}  # under a group images of boxes overlap: one may occur twice
         self.n_held = 0
 
     def begin(self, boxes: Boxes) -> State:
@@ -313,11 +314,11 @@ class _Worker:
         for i in np.sort(np.concatenate([again, np.flatnonzero(holder == self.comm.rank)])):
             if holder[i] < 0:
                 sample = next(samples)
-                self.total.add(_stack(sample.value, sample.difference, sign=-1))
+                self.total.add(-_stack(sample))
             else:
-                self.total.add(_stack(*self._take(_keys(parents[i : i + 1])[0]), sign=-1))
+                self.total.add(-self._take(_keys(parents[i : i + 1])[0]))
 
-    def _take(self, key: bytes) -> tuple[Real, Real]:
+    def _take(self, key: bytes) -> Real:
         """The remembered sums of a box, which are forgotten."""
         found = self.held[key].pop()
         self.n_held -= 1
@@ -353,7 +354,7 @@ class _Worker:
             self._prepare(sample)
             assert self.total is not None
             assert self.minima is not None
-            self.total.add(_stack(sample.value, sample.difference))
+            self.total.add(_stack(sample))
             self.minima = np.minimum(self.minima, sample.minima)
             hidden = np.zeros_like(sample.size) if sample.hidden is None else sample.hidden
             rows.append([sample.axis, sample.suspect, 1 + self._remember(key, sample), *sample.size, *sample.magnitude, *hidden])
@@ -370,9 +371,9 @@ class _Worker:
 
     def _remember(self, key: bytes, sample: Sample) -> int:
         """Keep the sums if there is room; the rank, or -1."""
-        if (self.n_held + 1) * 2 * sample.value.nbytes > self.problem.memory:
+        if (self.n_held + 1) * 3 * sample.value.nbytes > self.problem.memory:
             return -1
-        self.held.setdefault(key, []).append((sample.value, sample.difference))
+        self.held.setdefault(key, []).append(_stack(sample))
         self.n_held += 1
         return self.comm.rank
 
@@ -388,9 +389,9 @@ def _summed(rows: Real) -> Real:
     return np.asarray(np.ascontiguousarray(rows).sum(axis=0))
 
 
-def _stack(value: Real, difference: Real, sign: int = 1) -> Real:
-    """(3, ...): value, difference and its square."""
-    return sign * np.stack([value, difference, difference**2])
+def _stack(sample: Sample) -> Real:
+    """(3, ...): value, difference, square."""
+    return np.stack([sample.value, sample.difference, sample.square])
 
 
 def _keys(boxes: Boxes) -> list[bytes]:

@@ -65,7 +65,7 @@ class ResponseTensor:
     definitions : the same response with other definitions of the spin current, by name; see `definition`, `definition_spread`.
     Of a mesh: block_harmonics : contributions to the error, one more axis in front, each combined as the blocks are, then added in
         quadrature (`integration.stars`); block_errors is NaN without a half mesh. half_counts : whether its rest is among them.
-    Of an adaptive integral: block_spreads : root of the sum of squared differences; block_replicas : further estimates, one more
+    Of boxes: block_spreads : root of the sum of their squared errors; block_replicas : further estimates, one more
         axis in front; converged : whether the tolerance was reached (None: none was asked for).
     """
 
