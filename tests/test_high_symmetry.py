@@ -8,7 +8,7 @@ import pytest
 from command_line import Command, entry_point
 
 import wannier_spin as ws
-from wannier_spin.analysis.high_symmetry import miller_plane, path_of_structure, path_of_win
+from wannier_spin.analysis.high_symmetry import _in_plane, miller_plane, path_of_structure, path_of_win
 from wannier_spin.analysis.kpath import k_path, spin_in_plane
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.plane import axis_label, zone_boundaries
@@ -74,6 +74,9 @@ def test_miller_planes(indices: tuple[int, int, int]) -> None:
     assert plane.marks[0][0] == "G"
     assert plane.positions.mean(axis=0) == pytest.approx([0, 0], abs=1e-9)
     assert zone_boundaries(plane)  # the first zone lies inside
+    axes = _in_plane(normal / np.linalg.norm(normal))
+    assert np.abs(axes @ axes.T - np.eye(2)).max() < 1e-12
+    assert np.abs(axes @ normal).max() < 1e-12 * np.linalg.norm(normal)
 
 
 def test_miller_indices_are_of_the_conventional_cell(example_inputs: Path) -> None:

@@ -72,6 +72,8 @@ def test_exchanged_components_of_the_spin_are_named():
     with pytest.raises(InputError, match="right are .* of what the file has: its components are exchanged or reversed"):
         verified_group(wrong, structure, 5e-4)
     assert verified_group(model, structure, 5e-4).spin_residual < 1e-10
+    with pytest.raises(InputError, match="of what the file has, .*; or are the magnetic moments right"):
+        verified_group(replace(RASHBA, spin_R=RASHBA.spin_R[..., [1, 0, 2]]), POLAR, 5e-4)
 
 
 def test_a_spin_axis_has_a_spin_group():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from symmetry.structures import symmetric_models
 
+import wannier_spin as ws
 from wannier_spin.integrals.mesh import irreducible_mesh
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.symmetry import magnetic_group
@@ -21,3 +22,19 @@ def test_weights_add_up_to_the_mesh_and_to_its_half(name, n, shift, fewer):
     half = (n // 2) ** 2
     assert found.tolist() == ([half, n * n - half] if whole.nested else [n * n])
     assert reduced.n_evaluated < n * n / 2 or not fewer
+
+
+def test_a_large_mesh_is_dealt_in_longer_runs(monkeypatch):
+    """After each run sums are added up with care, which takes its time."""
+    totals = []
+    for most in (1024, 4):
+        monkeypatch.setattr("wannier_spin.integrals.mesh.MOST_RUNS", most)
+        ws.compute(
+            ws.models.rashba_exchange(),
+            "spin_hall",
+            grid=(20, 20, 1),
+            mu=0.1,
+            temperature=3000,
+            progress=lambda _, n: totals.append(n),
+        )
+    assert 1 < totals[-1] < totals[0]
