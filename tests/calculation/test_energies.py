@@ -29,7 +29,7 @@ CODE = """
 
 def test_any_number_of_ranks(mpirun: Callable[..., str]) -> None:
     """Seven points at once: six pieces, of which one of seven ranks has none."""
-    found = {mpirun(ranks, "-c", textwrap.dedent(CODE)).strip() for ranks in (1, 3, 7)}
+    found = {mpirun(ranks, "-c", textwrap.dedent(CODE)).strip() for ranks in (1, 7)}
     assert len(found) == 1
     assert len(found.pop()) == 64
 

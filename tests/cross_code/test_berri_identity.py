@@ -47,7 +47,7 @@ from wannier_spin.units import thermal_energy
 
 pytestmark = pytest.mark.cross_code
 
-MESH = (6, 5, 4)
+MESH = (4, 3, 2)
 TEMPERATURE = 1500.0  # K
 LEVI_CIVITA = np.zeros((3, 3, 3))
 for _i, _j, _k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):

@@ -70,7 +70,7 @@ def parts(C):
 
 
 @pytest.mark.parametrize("observable", NAMES)
-@pytest.mark.parametrize(("model", "n", "eta"), [(RANDOM, 96, 0.6), (KRAMERS, 90, 0.5)], ids=["random", "Kramers pairs"])
+@pytest.mark.parametrize(("model", "n", "eta"), [(RANDOM, 64, 0.9), (KRAMERS, 76, 0.75)], ids=["random", "Kramers pairs"])
 @pytest.mark.parametrize("channel", ["spin", "charge"])
 def test_equation_of_motion(model, n, eta, observable, channel):
     """Injection and shift, linear and circular, with resonances."""

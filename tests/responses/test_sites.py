@@ -117,8 +117,7 @@ def whole(how, form):
     )
 
 
-@pytest.mark.parametrize("form", ["full", "paper"])
-@pytest.mark.parametrize("how", ["mesh", "tolerance"])
+@pytest.mark.parametrize(("how", "form"), [("mesh", "full"), ("mesh", "paper"), ("tolerance", "full")])
 def test_sum_over_sites_is_the_whole(how, form):
     """Values and signed errors of all responses of densities; spin currents have no sites."""
     result = whole(how, form)

@@ -99,13 +99,26 @@ def begins_another(page):
     return any(other != page and commands(other).startswith(commands(page)) for other in PAGES)
 
 
+def rougher(folder, name):
+    """An example with ten times its tolerance in place of the example itself."""
+    original = (folder / "example_inputs").resolve()
+    (folder / "example_inputs").unlink()
+    shutil.copytree(original / name, folder / "example_inputs" / name)
+    path = folder / "example_inputs" / name / "input.toml"
+    text, count = re.subn(r"relative = (\d)e-2 ", r"relative = \1e-1 ", path.read_text(encoding="utf-8"))
+    assert count == 1
+    path.write_text(text, encoding="utf-8")
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page) and not begins_another(page)])
 def test_commands_of_a_page_run(page, folder):
+    if page == "start":  # its numbers within its own tolerance: test_examples
+        rougher(folder, "Pt")
     lines = ["set -e", f'wannier-spin() {{ "{sys.executable}" -m wannier_spin.cli "$@"; }}', commands(page)]
     done = subprocess.run(["bash", "-c", "\n".join(lines)], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     if page == "start":
-        assert "spin_hall  xy;z = -xz;y = -yx;z = yz;x = zx;y = -zy;x  2.23" in done.stdout
+        assert re.search(r"spin_hall  xy;z = -xz;y = -yx;z = yz;x = zx;y = -zy;x  2\.[1-4]\(", done.stdout)
         assert (folder / "Pt.pdf").read_bytes().startswith(b"%PDF")
 
 
