@@ -23,18 +23,22 @@ def two() -> ws.ResultSet:
 
 
 def test_mean_and_spread_of_two(two):
-    """The bar of the mean of two independent integrals: the root of the sum of squares, over two."""
+    """The mean of two independent integrals, and its bar: that of the first one alone and of the second make it."""
     one = compute(1)
     for name, tensor in two.items():
-        differ = []
+        differ, firsts, seconds = [], [], []
         for key, block in tensor.blocks.items():
             replicas = tensor.block_replicas[key]
             assert len(replicas) == 2
+            assert np.abs(replicas[0] - one[name].blocks[key]).max() <= 1e-12 * np.abs(block).max()
             differ.append(np.abs(replicas[0] - replicas[1]).max())
             assert np.abs(block - replicas.mean(axis=0)).max() <= 1e-12 * np.abs(block).max()
+            spread, alone = tensor.block_spreads[key], one[name].block_spreads[key]
+            assert (spread >= alone / 2 * (1 - 1e-12)).all()  # half of the root of the sum of both squares
+            firsts.append(alone.max())
+            seconds.append(np.sqrt(np.maximum(4 * spread**2 - alone**2, 0.0)).max())
         assert max(differ) > 0
-        spread, alone = (max(np.abs(block).max() for block in t.block_spreads.values()) for t in (tensor, one[name]))
-        assert 0.3 * alone < spread < 0.9 * alone  # 0.71 if both replicas are alike
+        assert 0.3 * max(firsts) < max(seconds) < 3 * max(firsts)  # within the same tolerance
 
 
 @pytest.mark.parametrize("stop_in", [0, 1])
