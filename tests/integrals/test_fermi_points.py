@@ -13,8 +13,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning") 
 
 
 def counted(mu, kT, step, energies, halves, weights):
-    found = FermiPoints(Occupation(np.array(mu), np.array(kT)), step).counted(energies, halves, weights)
-    return found.reshape(2, len(mu), len(kT))
+    found = FermiPoints(Occupation(np.array(mu), np.array(kT)), step, 2).counted(energies, halves, weights)
+    return found.reshape(3, len(mu), len(kT))
 
 
 def test_counts_one_by_one():
@@ -25,7 +25,8 @@ def test_counts_one_by_one():
     for i, x in enumerate(mu):
         for j, t in enumerate(kT):
             near, distance = max(NEAR * t, NEAR_COLD * step), np.abs(energies - x)
-            expected = [(weights[:, None] * (distance < reach)).sum() for reach in (near, halves + NEAR * t)]
+            near, crossed = (weights[:, None] * (distance < reach) for reach in (near, halves + NEAR * t))
+            expected = [near.sum(), crossed.sum(), (crossed * (2 * halves) ** 2 / 2).sum()]  # two directions
             assert expected[1] > 0 and (expected[0] > 0 or not t)
             assert found[:, i, j] == pytest.approx(expected, rel=1e-12, abs=0)
 
@@ -49,16 +50,17 @@ def test_rounding_does_not_decide_at_round_distances():
     mu, kT, halves = 0.3, 0.3, np.array([[0.1, 0.1]])
     edges = np.array([[mu - 2 * kT, mu + 2 * kT]])
     totals = [counted([mu], [kT], 0.1, edges * (1 + x), halves, np.ones(1)).ravel().tolist() for x in (-1e-14, 0.0, 1e-14)]
-    assert totals == [[2.0, 2.0]] * 3
+    assert totals == [[2.0, 2.0, pytest.approx(2 * 0.2**2 / 2)]] * 3
 
 
 def test_a_linear_band_is_crossed_once_and_a_gap_never():
-    """v k on N points: one cell holds mu wherever it is; 4 kT N/v points are near it."""
+    """v k on N points: one cell holds mu wherever it is, with the velocity of the band; 4 kT N/v points are near it."""
     n, v, kT = 1000, 2.0, 0.05
     k = (np.arange(n) + 0.3) / n
     bands = np.stack([v * k, v * k + 3], axis=1)
     found = counted([0.7, 1.234, 2.5], [kT, 0.0], v / n, bands, np.full((n, 2), v / n / 2), np.ones(n))
     assert found[1, :2, 1] == pytest.approx(1)
+    assert found[2] / np.maximum(found[1], 1) == pytest.approx((found[1] > 0) * (v / n) ** 2 / 2)  # of two directions one
     assert found[0, :2, 0] == pytest.approx(2 * NEAR * kT * n / v, abs=1)
     assert not found[:, 2].any()
 

@@ -13,11 +13,13 @@ from wannier_spin.integration.decay import (
     expected,
     mixed,
     octaves_to,
+    steps_at,
     thermal,
     with_farther,
 )
 
 MU = np.linspace(-1, 1, 21)
+ONES = np.ones((21, 1))
 
 
 def test_weights_of_the_mu_about_each_one():
@@ -88,11 +90,11 @@ def test_pinches_are_raised_and_gaps_are_not():
     size = np.ones((21, 1))
     size[4], size[10:] = 0.2, 1e-9
     many, crossed = np.full((21, 1), 1e6), np.where(MU < -1e-9, 1e6, 0.0)[:, None]
-    found = expected(size, MU, 0.25, many, crossed)
+    found = expected(size, MU, 0.25 * ONES, many, crossed)
     assert found[4] == pytest.approx(0.2**0.2, rel=1e-4, abs=0)  # the geometric mean of five
     assert found[0] == pytest.approx(1, rel=1e-4, abs=0)
     assert not found[10:].any()
-    tail = expected(size, MU, 0.25, many, np.full((21, 1), CELLS / 16))
+    tail = expected(size, MU, 0.25 * ONES, many, np.full((21, 1), CELLS / 16))
     assert tail[4] == pytest.approx(found[4] / 4)
 
 
@@ -101,13 +103,41 @@ def test_what_no_point_has_seen_is_as_large_as_what_points_see():
     size, seen, crossed = np.full((21, 1), 1e-7), np.zeros((21, 1)), np.full((21, 1), 30.0)
     size[[5, 15]], seen[[5, 15]] = [[1.0], [3.0]], 100.0
     size[8:13] = 0
-    found = expected(size, MU, 1.0, seen, crossed)[:, 0]
+    found = expected(size, MU, ONES, seen, crossed)[:, 0]
     mean = np.sqrt((1 + 9) / 2)
     assert found[10] == pytest.approx(np.sqrt(2) * mean, rel=0.01, abs=0)  # twice the square
     assert found[0] == pytest.approx(np.sqrt(2), rel=0.01, abs=0)  # the other one is farther than a step
     known = np.exp((np.log(1) + np.log(9)) / 4)  # where points see it, the geometric mean
     assert known < found[5] < known * (mean / known) ** (FEW / 100) * (1 + FEW / 100)
-    assert not expected(size[8:13], MU[8:13], 0.1, seen[8:13], crossed[8:13]).any()  # nobody knows
+    assert not expected(size[8:13], MU[8:13], 0.1 * ONES[8:13], seen[8:13], crossed[8:13]).any()  # nobody knows
+
+
+def test_each_mu_has_the_step_of_its_own_velocities():
+    """Slow bands below zero, faster ones above than all of them are on average, none at the top; at the second temperature no point
+    is near mu, or only far from MU[0].
+    """
+    many = np.full((21, 2), 1e9)
+    crossed, slow, step = np.where(MU < 0.75, 1e9, 0.0)[:, None] * np.ones(2), 0.2, 1.0
+    squares = crossed * np.where(MU < -0.05, slow, 2.0)[:, None] ** 2
+    seen = many * [1, 0]
+    found = steps_at(MU, step, seen, crossed, squares)
+    assert found[:10, 0] == pytest.approx(slow) and np.array_equal(found[10:], np.ones((11, 2)))  # at most that of all bands
+    assert np.array_equal(found[:, 1], np.ones(21))
+    seen[0, 1] = 1e9  # one of three within the step of its own
+    assert steps_at(MU, step, seen, crossed, squares)[:4, 1] == pytest.approx(
+        [slow + 0.8 * 2 / 3, slow + 0.8 * 3 / 4, slow + 0.8 * 4 / 5, 1]
+    )
+    few = steps_at(MU, step, many, crossed * CELLS / 1e9, squares * CELLS / 1e9)  # half of the weight
+    assert few[:10] == pytest.approx(np.sqrt((slow**2 + step**2) / 2))
+
+
+def test_an_estimate_is_raised_by_those_within_its_own_step():
+    """Two pinches among sizes of one, in a scan of which slow bands are all of one half."""
+    size, many = ONES.copy(), np.full((21, 1), 1e6)
+    size[[4, 16]] = 1e-2
+    steps = np.where(MU < 0, 0.15, 0.35)[:, None]
+    found = expected(size, MU, steps, many, many)
+    assert found[[4, 16], 0] == pytest.approx([1e-2 ** (1 / 3), 1e-2 ** (1 / 7)], rel=1e-4, abs=0)
 
 
 def test_mixed_rows_have_the_mean_square_of_those_about():

@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.channels import Channels, combinations, has_polarizations, make_channels, whole
-from wannier_spin.integrals.fermi_points import FermiPoints
+from wannier_spin.integrals.fermi_points import COUNTS, FermiPoints
 from wannier_spin.integrals.hidden import Beside, Densities, NearestGaps, mesh_axes, mesh_margin
 from wannier_spin.integrals.plan import Plan
-from wannier_spin.integrals.slopes import Slopes, step_of
+from wannier_spin.integrals.slopes import Slopes, directions, step_of
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.adaptive import DOUBT
-from wannier_spin.integration.decay import NEIGHBOURS, about, at_shortest, expected, mixed, unknown
+from wannier_spin.integration.decay import NEIGHBOURS, about, at_shortest, expected, mixed, steps_at, unknown
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.stars import Stars, stars
 from wannier_spin.model import TightBindingModel
@@ -174,12 +174,12 @@ class Bars:
     def _fermi_points(self) -> tuple[FermiPoints, ...]:
         """Of the sample, and of the profile."""
         scans = (self.at_sample,) if self.at_profile is None else (self.at_sample, self.at_profile)
-        return tuple(FermiPoints(scan, self.step) for scan in scans)
+        return tuple(FermiPoints(scan, self.step, directions(self.axes)) for scan in scans)
 
     def _parts(self, total: Real) -> tuple[Real, Real, list[Real]]:
-        """Views of sums (size,): of the sample and of the profile (`shapes`), and counts (2, w) of both."""
+        """Views of sums (size,): of the sample and of the profile (`shapes`), and counts (3, w) of both."""
         sample, profile, *counts = (total[part] for part in self._places)
-        return sample.reshape(self.shapes[0]), profile.reshape(self.shapes[1]), [one.reshape(2, -1) for one in counts]
+        return sample.reshape(self.shapes[0]), profile.reshape(self.shapes[1]), [one.reshape(COUNTS, -1) for one in counts]
 
     @cached_property
     def _places(self) -> list[slice]:
@@ -188,7 +188,7 @@ class Bars:
         return [slice(*pair) for pair in itertools.pairwise(ends)]
 
     def count(self, total: Real, energies: Real, halves: Real, weights: Real) -> None:
-        """Add to the sums (size,) how many states of these points are near mu: energies (k,n), `Slopes.half`, weights (k,)."""
+        """Add to the sums (size,) what `FermiPoints` count at these points: energies (k,n), `Slopes.half`, weights (k,)."""
         for points, counts in zip(self._fermi_points, self._parts(total)[2], strict=True):
             counts += points.counted(energies, halves, weights)
 
@@ -275,20 +275,21 @@ class Bars:
         return Rows(np.concatenate([outer, around, sums[-1:]])[:, :n], point, factors, halves, where, self.step)
 
     def _expected(self, scan: Occupation, size: Real, counts: Real) -> Real:
-        """At least the size, and what `expected` says: (w,). counts : (2, w) means over the mesh."""
-        found = partial(expected, size.reshape(scan.shape), step=self.step, **self._counts(scan, counts))
+        """At least the size, and what `expected` says: (w,). counts : (3, w) means over the mesh."""
+        seen, crossed, squares = self._counts(scan, counts)
+        steps = scan.along_mu(partial(steps_at, step=self.step, seen=seen, crossed=crossed, squares=squares))
+        found = partial(expected, size.reshape(scan.shape), steps=steps, seen=seen, crossed=crossed)
         return np.maximum(size, scan.along_mu(found).ravel())
 
     def _levels_unknown(self, scan: Occupation, counts: Real) -> Real:
         """Values of mu of the scan itself at which, at some temperature, bars know nothing of a Fermi surface: (u,)."""
-        points = self._counts(scan, counts)
-        found = scan.along_mu(lambda energies: energies[unknown(energies, self.step, **points).any(axis=1)])
+        seen, crossed, _ = self._counts(scan, counts)
+        found = scan.along_mu(lambda energies: energies[unknown(energies, self.step, seen, crossed).any(axis=1)])
         return self.sample.scan.along_mu(partial(np.intersect1d, found))
 
-    def _counts(self, scan: Occupation, counts: Real) -> dict[str, Real]:
-        """Points of the mesh (mu, T) from their means (2, w)."""
-        seen, crossed = np.maximum(self.n_points * counts, 0.0).reshape(2, *scan.shape)
-        return {"seen": seen, "crossed": crossed}
+    def _counts(self, scan: Occupation, counts: Real) -> Real:
+        """Points of the mesh (3, mu, T) from their means (3, w)."""
+        return np.maximum(self.n_points * counts, 0.0).reshape(COUNTS, *scan.shape)
 
     def _combined(self, rows: Real) -> dict[str, Real]:
         """Components of every response from rows (..., points, channels): (..., points, components)."""

@@ -1,4 +1,4 @@
-"""How many points of a mesh know of a Fermi surface, and how many of their cells it crosses.
+"""How many points of a mesh know of a Fermi surface, how many of their cells it crosses, and with which velocities.
 
 Sums over a mesh see a Fermi surface by the points that are near it: f and f' of all others do not change with mu. A pocket that is
 smaller than the spacing, or a few kelvin, leave none: the sums then hardly change with mu, or vanish, and so do their Fourier
@@ -20,23 +20,28 @@ from wannier_spin.occupation import Occupation
 
 Real = NDArray[np.float64]
 NEAR = 2.0 * (1 + 1e-7)  # in kT: -f' is 1/(4 kT) at its highest, and its integral is 1; rounding decides nothing at round distances
+COUNTS = 3  # at each (mu, T)
 NEAR_COLD = 0.01  # of the step of energies between points, where kT is less: f is then a step for all that the mesh resolves
 
 
 @dataclass(frozen=True)
 class FermiPoints:
-    """At every (mu, T) of a scan. step : what an energy changes by from one point of the mesh to the next, eV."""
+    """At every (mu, T) of a scan. step : what an energy changes by from one point of the mesh to the next, eV. directions : along
+    how many the mesh has points.
+    """
 
     scan: Occupation
     step: float
+    directions: int
 
     @property
     def size(self) -> int:
         """Numbers in the counts."""
-        return 2 * self.scan.n_points
+        return COUNTS * self.scan.n_points
 
     def counted(self, energies: Real, halves: Real, weights: Real) -> Real:
-        """States near mu, and states whose cells mu crosses, with the weights of their points: (2, w).
+        """States near mu, states whose cells mu crosses, and of the latter the squares of what one changes by from one point to the
+        next (eV^2, mean over the directions), with the weights of their points: (3, w).
 
         energies (k, n) and halves (k, n) : half of what each one changes by over the cell of its point, eV. weights : (k,).
         """
@@ -48,14 +53,18 @@ class FermiPoints:
         used = (energies + halves > low - widest) & (energies - halves < high + widest)
         E, half, w = energies[used], halves[used], np.broadcast_to(weights[:, None], energies.shape)[used]
         seen = _below(E, w, level + near) - _below(E, w, level - near)
-        crossed = _below(E - half, w, level + NEAR * kT) - _below(E + half, w, level - NEAR * kT)
-        return np.stack([seen, crossed])
+        crossed, squares = (
+            _below(E - half, x, level + NEAR * kT) - _below(E + half, x, level - NEAR * kT)
+            for x in (w, w * (2 * half) ** 2 / self.directions)
+        )
+        return np.stack([seen, crossed, squares])
 
     def _counted_compiled(self, energies: Real, halves: Real, weights: Real) -> Real:
         """The same in one pass over the states."""
-        counts = np.zeros((2, *self._limits.shape[2:]))
+        counts = np.zeros((COUNTS, *self._limits.shape[2:]))
         compiled(_count)(counts, self._limits, *(np.ascontiguousarray(x) for x in (energies, halves, weights)))
-        return counts[..., self._place].swapaxes(1, 2).reshape(2, -1)
+        counts[2] *= 4 / self.directions
+        return counts[..., self._place].swapaxes(1, 2).reshape(COUNTS, -1)
 
     @cached_property
     def _place(self) -> NDArray[np.int64]:
@@ -71,9 +80,11 @@ class FermiPoints:
 
 
 def _count(counts: Real, limits: Real, energies: Real, halves: Real, weights: Real) -> None:  # pragma: no cover  (compiled)
-    """To counts (2,T,m) the weights (k,) of states (k,n) that are near each mu, and of those whose cells it crosses."""
+    """To counts (3,T,m) the weights (k,) of states (k,n) that are near each mu, of those whose cells it crosses, and of these times
+    the squares of halves (k,n).
+    """
     _, _, temperatures, levels = limits.shape
-    steps = np.zeros((2, temperatures, levels + 1))
+    steps = np.zeros((3, temperatures, levels + 1))
     for k in range(len(energies)):
         for n in range(energies.shape[1]):
             for kind in range(2):
@@ -87,7 +98,10 @@ def _count(counts: Real, limits: Real, energies: Real, halves: Real, weights: Re
                     if first < after:
                         steps[kind, t, first] += weights[k]
                         steps[kind, t, after] -= weights[k]
-    for kind in range(2):
+                        if kind:
+                            steps[2, t, first] += weights[k] * half**2
+                            steps[2, t, after] -= weights[k] * half**2
+    for kind in range(3):
         for t in range(temperatures):
             total = 0.0
             for i in range(levels):

@@ -51,6 +51,10 @@ def step_of(model: TightBindingModel, axes: Real) -> float:
     Fourier sum over R.
     """
     squares = ((model.R_vectors @ model.lattice @ axes.T) ** 2).sum(axis=1)
-    several = max(int(np.linalg.matrix_rank(axes)), 1)
     weights = (np.abs(model.hamiltonian_R) ** 2).sum(axis=(1, 2)) / model.n_bands
-    return float(np.sqrt(squares @ weights / several))
+    return float(np.sqrt(squares @ weights / directions(axes)))
+
+
+def directions(axes: Real) -> int:
+    """Along how many a mesh has points, one at least. axes : (i, a)."""
+    return max(int(np.linalg.matrix_rank(axes)), 1)

@@ -23,6 +23,7 @@ FAST = 2.0  # times the root mean square of velocities: what is fastest falls of
 HOTTEST = 4.0  # x at D: where it is larger the windows know of the fall, and what they do not show is not there
 FEW = 3.0  # points near mu: fewer do not tell how large coefficients are
 CELLS = 4.0  # that mu crosses: fewer are the tail of a gap
+ROUNDING = 1 + 1e-7  # of a step: rounding decides nothing where mu are as far apart as it
 UNSEEN = 1e-3  # of what a point near mu counts: one whose cell mu crosses, where there is no other
 _TINY = np.finfo(float).tiny
 
@@ -90,7 +91,31 @@ def with_farther(lengths: Real, kept: Real, power: float, x: Real) -> Real:
     return np.sqrt(np.maximum(squares(lengths) / squares(kept), 1.0))
 
 
-def expected(size: Real, energies: Real, step: float, seen: Real, crossed: Real) -> Real:
+def steps_at(energies: Real, step: float, seen: Real, crossed: Real, squares: Real) -> Real:
+    """What an energy at each mu changes by from one point to the next: (m, T), at most the step of all bands, eV.
+
+    Root mean square over the Fermi surface: that of the states whose cells mu crosses, in proportion to its area. Where it crosses
+    few, and as far as points have not seen the Fermi surfaces of the mu within such a step, the step of all bands counts.
+
+    energies : the values of mu. seen, crossed : (m, T), of `expected`. squares : (m, T) sums over the cells that are crossed, eV^2.
+    """
+    own = np.minimum(np.sqrt((squares + CELLS * step**2) / (crossed + CELLS)), step)
+    near = _within(energies, own)
+    blind = _sums(near, FEW / (FEW + seen)) / _sums(near, np.ones_like(seen))
+    return np.asarray(own + (step - own) * blind)
+
+
+def _within(energies: Real, steps: Real) -> Real:
+    """One for each mu within the step (m, T) of each one, else zero: (T, m, m)."""
+    return np.asarray(np.abs(energies[:, None] - energies) <= ROUNDING * steps.T[..., None], float)
+
+
+def _sums(near: Real, x: Real) -> Real:
+    """Over those of `_within`: (m, T) -> (m, T)."""
+    return np.asarray((near @ x.T[..., None])[..., 0].T)
+
+
+def expected(size: Real, energies: Real, steps: Real, seen: Real, crossed: Real) -> Real:
     """How large estimates are at least, by those at the mu within a step of energies from one point to the next: (m, T).
 
     Along a scan Fourier coefficients oscillate with a period of about that step, and the error with another phase: an estimate that
@@ -98,19 +123,19 @@ def expected(size: Real, energies: Real, step: float, seen: Real, crossed: Real)
     points, an estimate says nothing: each one counts as much as points have seen of its own Fermi surface. The fewer a mu has of
     its own, the more their mean square counts in place of the geometric mean, and the more it has to be, up to twice.
 
-    size : (m, T). energies : the values of mu. seen, crossed : (m, T), of points of the mesh, see `integrals.fermi_points`: without
-    cells that mu crosses there is a gap, and nothing is expected.
+    size : (m, T). energies : the values of mu. steps : (m, T) of `steps_at`. seen, crossed : (m, T), of points of the mesh, see
+    `integrals.fermi_points`: without cells that mu crosses there is a gap, and nothing is expected.
     """
     counts = size > NEGLIGIBLE * size.max(axis=0)
-    near = (np.abs(energies[:, None] - energies) <= step).astype(float)
+    near = _within(energies, steps)
     weights = np.where(counts, seen + UNSEEN * crossed, 0.0)
-    number = np.maximum(near @ weights, _TINY)
+    number = np.maximum(_sums(near, weights), _TINY)
     squares = np.where(counts, size, 1.0) ** 2
-    geometric = near @ (weights * np.log(squares)) / number
-    mean = np.log(np.maximum(near @ (weights * squares) / number, _TINY))
+    geometric = _sums(near, weights * np.log(squares)) / number
+    mean = np.log(np.maximum(_sums(near, weights * squares) / number, _TINY))
     blind = FEW / (FEW + seen)
     found = np.exp((1 - blind) * geometric + blind * mean) * (1 + blind) * np.minimum(crossed / CELLS, 1.0)
-    return np.asarray(np.sqrt(np.where(near @ weights > 0, found, 0.0)))
+    return np.asarray(np.sqrt(np.where(number > _TINY, found, 0.0)))
 
 
 def unknown(energies: Real, step: float, seen: Real, crossed: Real) -> NDArray[np.bool_]:
