@@ -199,7 +199,7 @@ def test_an_interrupted_trial_of_boxes(tmp_path: Path) -> None:
     """Boxes that were stopped while they were tried are given up as they would have been, and meshes go on."""
     options = {"model": ws.models.rashba_exchange(), "mu": 0.3, "temperature": 300.0, "names": "magnetic_spin_hall"}
     rounds: list[Round] = []
-    whole = compute(1e-2, control=Control(report=rounds.append), **options)
+    whole = compute(5e-3, control=Control(report=rounds.append), **options)
     on_meshes = [bool(round_.mesh) for round_ in rounds]
     first, n_boxes = on_meshes.index(False), on_meshes.count(False)
     assert n_boxes > 3
@@ -210,10 +210,10 @@ def test_an_interrupted_trial_of_boxes(tmp_path: Path) -> None:
     stopped: list[Round] = []
     with pytest.raises(Interrupted):
         control = Control(path, False, stopped.append, lambda: len(stopped) == first + n_boxes - 1)
-        compute(1e-2, control=control, **options)
+        compute(5e-3, control=control, **options)
     assert not stopped[-1].mesh
     again: list[Round] = []
-    assert_same(compute(1e-2, control=Control(path, True, again.append), **options), whole)
+    assert_same(compute(5e-3, control=Control(path, True, again.append), **options), whole)
     assert again == rounds[first + n_boxes - 2 :]
 
 
