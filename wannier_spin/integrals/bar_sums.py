@@ -6,6 +6,8 @@ and written once for as many points as are worth while, whatever the batches are
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,7 +56,7 @@ class BarSums:
         return by_point
 
     def further(self) -> Real:
-        """The further sums (i, points of the sample, channels), after the last of the points."""
+        """The further sums (i,w,c) of the sample's points and all channels, after the last of the points."""
         self._add_waiting()
         return self._further
 
@@ -62,21 +64,22 @@ class BarSums:
         if not self._waiting:
             return
         factors = np.concatenate([one for one, _, _ in self._waiting], axis=1)
-        start = 0
-        for part in range(2):
-            several = [((w.sea, w.surface)[part], terms[part]) for _, w, terms in self._waiting]
-            channels = several[0][1].shape[2]
-            for first in range(0, channels, CHANNELS):
-                own = slice(first, min(first + CHANNELS, channels))
-                found = np.empty((factors.shape[1], self._sums.shape[1], own.stop - first))
-                k = 0
-                for weights, terms in several:
-                    assert weights is not None
-                    np.matmul(weights, terms[..., own], out=found[k : k + len(terms)])
-                    k += len(terms)
-                self._put(factors, found, slice(start + own.start, start + own.stop))
-            start += channels
+        self._add_products(factors, [(weights.sea, terms[0]) for _, weights, terms in self._waiting], 0)
+        n_sea = self._waiting[0][2][0].shape[2]
+        self._add_products(factors, [(weights.surface, terms[1]) for _, weights, terms in self._waiting], n_sea)
         self._waiting.clear()
+
+    def _add_products(self, factors: Real, several: Sequence[tuple[Real | None, Real]], start: int) -> None:
+        """factors (r,k); of each batch weights (k',w,n) and terms (k',n,c), with all k together; the first of the channels."""
+        ends = np.cumsum([0, *(len(terms) for _, terms in several)])
+        channels = several[0][1].shape[2]
+        for first in range(0, channels, CHANNELS):
+            own = slice(first, min(first + CHANNELS, channels))
+            by_point = np.empty((factors.shape[1], self._sums.shape[1], own.stop - first))
+            for (weights, terms), k in zip(several, itertools.pairwise(ends), strict=True):
+                assert weights is not None
+                np.matmul(weights, terms[..., own], out=by_point[slice(*k)])
+            self._put(factors, by_point, slice(start + own.start, start + own.stop))
 
     def _put(self, factors: Real, by_point: Real, channels: slice) -> None:
         """Sums over bands at each point (k, w, c) times factors (r,k), to some of the channels."""
