@@ -121,6 +121,8 @@ def test_state(iron: ws.ResultSet) -> None:
     small = {name: 1e-3 * block for name, block in tensor.block_errors.items()}
     calm = replace(tensor, block_errors=small, block_harmonics=None)
     assert advice(replace(iron, tensors={"spin_hall": calm})).startswith("converged within 5 %")
+    rounding = replace(calm, block_errors={name: 1e18 * block for name, block in small.items()})
+    assert re.search(r"bars up to \d(\.\d)?e\+\d\d % of", state(rounding))
     unknown = replace(calm, block_errors={name: np.nan * block for name, block in tensor.block_errors.items()})
     assert state(unknown) == "no estimate"
     assert "no estimate of the error of spin_hall" in advice(replace(iron, tensors={"spin_hall": unknown}))

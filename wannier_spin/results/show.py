@@ -131,8 +131,8 @@ def brief(tensor: ResponseTensor) -> str:
 
 
 def _percent(bar: float) -> str:
-    """Two digits, all of those in front of the point."""
-    return f"{100 * bar:.0f} %" if bar >= 0.1 else f"{100 * bar:.2g} %"
+    """Two digits, all of those in front of the point, where it is not that the values are rounding."""
+    return f"{100 * bar:.0f} %" if 0.1 <= bar < 1e4 else f"{100 * bar:.2g} %"
 
 
 def not_finite(tensor: ResponseTensor) -> str:
