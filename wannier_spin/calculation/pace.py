@@ -86,7 +86,9 @@ def _seconds(algorithm: Algorithm, integral: Integral, memory: float, clock: Clo
         try:
             algorithm.sums(integral, Execution(memory, _Part(rank), note))
         except _Enough:
-            *ends, total = times or [0.0]
+            if not times:  # a part without points
+                continue
+            *ends, total = times
             runs += round(total)
-            means += [] if not ends else [(ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else ends[0] - start]
+            means.append((ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else ends[0] - start)
     return sum(means) / len(means) * runs * RANKS / len(CHOSEN)
