@@ -34,11 +34,15 @@ autodoc_member_order = "bysource"
 nitpick_ignore_regex = [("py:class", ".*")]  # base classes of other packages
 
 
+DRAWN = set()  # figures of this build: some are on two pages
+
+
 def generated(app, name, source):
-    for figure in generate.FIGURE.findall(source[0]):
-        folder = Path(app.outdir) / "_static"
-        folder.mkdir(exist_ok=True)
+    folder = Path(app.outdir) / "_static"
+    folder.mkdir(exist_ok=True)
+    for figure in set(generate.FIGURE.findall(source[0])) - DRAWN:
         generate.FIGURES[figure](folder / figure)
+        DRAWN.add(figure)
     source[0] = generate.filled(source[0])
 
 

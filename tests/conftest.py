@@ -11,8 +11,10 @@ import pytest
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # before anything imports numpy
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes start: compiling each time is a third of a start
 
 ROOT = Path(__file__).resolve().parents[1]
+os.environ.setdefault("MPIR_CVAR_ENABLE_HEAVY_YIELD", "1")  # ranks of MPICH that wait sleep: there are more of them than cores
 OPEN_MPI = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",

@@ -76,7 +76,7 @@ ELEMENTWISE_IMAGINARY_PART = 1e-6
         pytest.param(("", 22.0), id="scrambled"),
         pytest.param(("Fe", 17.6048), id="Fe"),
         pytest.param(("GaAs", 8.0), id="GaAs"),
-        pytest.param(("Mn2Au", 16.5032), id="Mn2Au"),
+        pytest.param(("Mn2Au", 16.5032), id="Mn2Au", marks=pytest.mark.slow),
     ]
 )
 def case(request: pytest.FixtureRequest, material: Callable[[str], Both], asymmetric: Both) -> tuple[Both, Any, float]:

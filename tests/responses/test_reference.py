@@ -26,7 +26,11 @@ MODELS = {
 GRID = {"rashba_metal": 220, "rashba_low": 310, "altermagnet_noSOC": 150, "afm_metal": 130, "afm_insulator": 100}
 CHANNELS = {name: ("spin", "zeeman", "charge") for name in ("rashba_metal", "afm_metal")}
 CHANNELS |= {"rashba_low": ("spin", "zeeman"), "afm_insulator": ("spin", "zeeman"), "altermagnet_noSOC": ("spin",)}
-CASES = [(name, channel) for name in MODELS for channel in CHANNELS[name]]
+CASES = [
+    pytest.param(name, channel, marks=pytest.mark.slow if name == "rashba_low" else ())  # 96,100 points
+    for name in MODELS
+    for channel in CHANNELS[name]
+]
 INTRINSIC = ("Q1", "P", "F", "S", "W", "D")
 LINEAR, SECOND = ("L1", "L1dir", "L0", "cos", "sin"), ("N2", "N2dir", "N1", *INTRINSIC)
 RESPONSE = {  # block -> response that stores it: spin current, spin density
