@@ -62,6 +62,13 @@ def doped() -> ws.ResultSet:
     return made_up(computed(ws.models.rashba_exchange(exchange=SKEW), names, carriers=carriers, **options))
 
 
+def doped_light() -> ws.ResultSet:
+    """Against numbers of carriers and frequencies."""
+    carriers = ws.Carriers([0.05, 0.3], electrons=0)
+    options: dict[str, Any] = {"temperature": [900.0, 1200.0], "omega": [0.1, 0.3], "broadening": 0.1, "grid": (4, 4, 1)}
+    return made_up(computed(ws.models.rashba_exchange(exchange=SKEW), ["ac_spin_magnetization"], carriers=carriers, **options))
+
+
 def at_sites() -> ws.ResultSet:
     """Of two sublattices, in a layer of known thickness."""
     model = replace(ws.models.kane_mele(rashba=0.1, exchange=(0.05, 0.0, 0.2)), thickness=3.35)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Command, entry_point
-from scans import SKEW, against_mu, at_sites, doped, scan
+from scans import SKEW, against_mu, at_sites, doped, doped_light, scan
 from stored import check, differences, lines_of
 
 import wannier_spin as ws
@@ -40,6 +40,7 @@ def files(tmp_path_factory: pytest.TempPathFactory, example_inputs: Path) -> Pat
     (folder / "full.toml").write_text(INPUT.replace("mu = [-2.6, -2.2]", "carriers = { values = 3.5, electrons = 1 }"))
     scan(mu=(-2.6, -2.2), temperature=(300.0, 1000.0), broadening=0.2).save(folder / "other.h5")
     doped().save(folder / "doped.h5")
+    doped_light().save(folder / "light.h5")
     at_sites().save(folder / "sites.h5")
     (folder / "in.toml").write_text(INPUT)
     for name in ("Fe/Fe.model.h5", "Fe/Fe.win", "Mn2Au/Mn2Au.win", "GaAs/GaAs.model.h5", "GaAs/GaAs.win"):
@@ -68,6 +69,7 @@ COMMANDS = {
     "show printed form": "show scan.h5 --form paper -r nonlinear_drude_spin_magnetization",
     "show doped": "show doped.h5",
     "show a component doped": "show doped.h5 -r thermal_edelstein -c yx",
+    "show a component of a spectrum doped": "show light.h5 -c yx",
     "show of a layer": "show sites.h5 -r edelstein -c yx --unit 'mu_B nm/V'",
     "show a site": "show sites.h5 --site B",
     "show what is staggered": "show sites.h5 --staggered A B",
