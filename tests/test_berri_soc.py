@@ -120,6 +120,13 @@ def test_nothing_without_an_axis() -> None:
         berri.from_system_R(system)
 
 
+def test_a_channel_without_a_matrix() -> None:
+    system = system_soc()
+    system.system_down.clear_R_mat("Ham")
+    with pytest.raises(InputError, match="no matrix Ham"):
+        berri.from_system_R(system)
+
+
 def test_saved_systems(tmp_path: Path) -> None:
     """A folder of System_R opens without wannierberri; one of a SystemSOC names the way in."""
     model = models.random_model()

@@ -546,6 +546,14 @@ def test_whose_settings_count(sheets: Path) -> None:
     assert (strict.fermi_energy, strict.seedname) == (0.3, "sheet.model.h5")
 
 
+@pytest.mark.parametrize(
+    ("shared", "message"), [({"responses": []}, "no response was asked for"), ({"channel": "charge"}, "is of spin responses")]
+)
+def test_what_is_not_screened(sheets: Path, shared: dict[str, Any], message: str) -> None:
+    with pytest.raises(ws.InputError, match=message):
+        prepare("weak", (sheets / "weak").resolve(), Common({"responses": ["edelstein"], "mu": 0.0, **shared}, overrule=True))
+
+
 def test_absolute_mu_needs_no_fermi_energy(sheets: Path) -> None:
     """As for `run`: an input file that has mu but no fermi_energy, of a model that comes from no run."""
     (sheets / "weak" / "input.toml").write_text("responses = 'spin_hall'\nmu = 0.2\n")

@@ -37,6 +37,12 @@ def test_is_hermitian_and_unsymmetric(name):
     assert models.get(name, cutoff=2.0).cutoff == 2.0
 
 
+@pytest.mark.parametrize("definition", ["ryoo", "qiao"])
+def test_spin_currents_of_a_continuum_are_simple(definition):
+    with pytest.raises(InputError, match=f"'{definition}' is not there"):
+        models.massive_dirac().check_spin_current(definition)
+
+
 def test_velocity_from_si():
     assert abs(models.velocity_si(1e5) - 0.6582119569) < 1e-10
 

@@ -226,6 +226,13 @@ def test_what_is_said_of_files(fault: str, run: BlochData, tmp_path: Path, monke
     check("checks.json", fault, news(seen(SPOILED[fault](run)), {} if fault == "as it is" else seen(run)))
 
 
+def test_a_window_that_leaves_out_lower_bands_is_none(run: BlochData) -> None:
+    inside = np.ones(run.energies.shape, bool)
+    inside[run.energies[:, -1].argmin(), -1] = False
+    with pytest.raises(InputError, match=r"bands up to .* eV and leaves out others from"):
+        check_files(checkpoint(run, window=inside))
+
+
 @pytest.mark.parametrize("n_k", [1, 2])
 def test_spin_matrices_of_few_points(n_k: int, run: BlochData) -> None:
     """One k-point has no neighbours; two have, each the other one."""

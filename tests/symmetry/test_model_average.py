@@ -11,7 +11,7 @@ import pytest
 from wannier_spin import AccuracyWarning, Structure, TightBindingModel, compute, models
 from wannier_spin.bloch import BlochSum
 from wannier_spin.errors import InputError
-from wannier_spin.model import load_model
+from wannier_spin.model import Operator, load_model
 from wannier_spin.orbitals import Orbitals, with_spin
 from wannier_spin.readers import read_structure
 from wannier_spin.readers.projections import read_projections
@@ -397,6 +397,19 @@ def test_orbitals_that_do_not_fit(example_inputs, change, message):
     model, orbitals, structure = real(example_inputs, "GaAs")
     with pytest.raises(InputError, match=message):
         symmetrize_model(model, change(orbitals), magnetic_group(structure).operations)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: {"extra_operators": {"L": Operator(m.spin_R, ("axial",))}}, "has L, which are not averaged"),
+        (lambda m: {"spin_hamiltonian_R": m.spin_R}, "has matrices for the spin currents"),
+    ],
+)
+def test_models_that_are_not_averaged(change, message):
+    model, structure = CASES["zincblende"]
+    with pytest.raises(InputError, match=message):
+        symmetrize_model(replace(model, **change(model)), s_orbitals(structure), magnetic_group(structure).operations)
 
 
 def test_half_a_group_is_refused():
