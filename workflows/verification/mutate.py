@@ -346,7 +346,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=15, help="of tests, at most, for each mutant")
     parser.add_argument("--log", type=Path, help="fates as they come; those in it are not tried again")
     parser.add_argument(
-        "--first", nargs="+", default=[], type=Path, help="logs of earlier runs: what killed a mutant then is tried first"
+        "--first",
+        nargs="+",
+        default=[],
+        type=Path,
+        help="logs of earlier runs: what killed a mutant of the module then is tried first",
     )
     parser.add_argument("--report", type=Path, default=Path(__file__).with_name("mutants.json"))
     parser.add_argument("--table", action="store_true", help="what the report has")
@@ -364,6 +368,7 @@ def main() -> None:
         choice = Choice(read["tests"], read["lines"], given.seconds, slow=set(read["left_out"]))
         for one in (one for log in given.first for one in logged(log)):
             choice.before[one.mutant.module, written(one.mutant)] = one.test
+            choice.kills.setdefault(one.mutant.module, Counter()).update([one.test] if one.test else [])
         paths = sorted({path for pattern in given.module for path in Path().glob(pattern)})
         modules = [Module(str(p), p.read_text()) for p in paths if not any(fnmatch(str(p), x) for x in given.without)]
         again = {one for one in report.survivors() if one[1] not in reasons().get(one[0], {})} if given.survivors else None
