@@ -18,7 +18,7 @@ import wannier_spin as ws
 from wannier_spin import cli
 from wannier_spin.config import Settings
 from wannier_spin.errors import InputError
-from wannier_spin.formats.export import COLUMNS, input_schema
+from wannier_spin.formats.export import COLUMNS, input_schema, rows
 
 Run = Callable[..., tuple[int, str, str]]
 NAMES = ["spin_hall", "edelstein", "displacement_spin_magnetization", "nonlinear_drude_spin_current"]
@@ -114,6 +114,17 @@ def test_independent_components_are_marked(cubic: ws.ResultSet, tmp_path: Path) 
     marked = {(row["response"], row["part"], row["component"]) for row in rows if row["independent"] == "1"}
     assert marked == {("spin_hall", "", "xy;z"), ("displacement_spin_current", "cos", "xy;z")}
     assert {row["independent"] for row in rows} == {"0", "1"}
+
+
+@pytest.mark.parametrize("components", [(), ("xy;z",), ("yx;z", "zx;y")])
+def test_asked_for_components_and_no_others(result: ws.ResultSet, cubic: ws.ResultSet, components: tuple[str, ...]) -> None:
+    """With symmetry: independent ones 1, others 0; without: what is independent is not known."""
+    for one, flags in ((result, {None}), (cubic, {0, 1})):
+        found = [dict(zip(COLUMNS, row, strict=True)) for row in rows(one["spin_hall"], one.facts, components)]
+        names = {row["component"] for row in found}
+        assert names == set(components) or (not components and len(names) == (27 if flags == {None} else 6))
+        assert {row["independent"] for row in found} <= flags
+        assert all(row["independent"] == (row["component"] == "xy;z") for row in found if flags != {None})
 
 
 # --- JSON ---------------------------------------------------------------------------------------------------------------

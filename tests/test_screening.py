@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ase.db
@@ -29,6 +30,7 @@ from wannier_spin import calculation, config, plotting, units
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.readers import read_structure
 from wannier_spin.screening import figures
+from wannier_spin.screening.figures import ANGLE, FORBIDDEN
 from wannier_spin.screening.material import SEED_FILES, Common, material_names, prepare
 from wannier_spin.screening.table import Table
 
@@ -757,6 +759,53 @@ def test_ranking_puts_empty_cells_last() -> None:
     table = Table(("material", "x"), rows)
     assert [row["material"] for row in table.ranked("x").rows] == ["c", "a", "d", "b"]
     assert [row["material"] for row in table.ranked("material").rows] == list("abcd")
+
+
+EXPECTED = """
+material   E_F/eV  group      sigma(0)_ab;c            spin_hall_angle  sigma(2)_abd;c/intrinsic
+a          1.5000  m'm'm      -1.23(7)e3 xy;z          0.25             -
+long name          none used  -1234.5 xy;z at -0.3 eV  -                -
+b                  none used  forbidden                -                2
+  sigma(0)_ab;c: spin_hall, in (hbar/e) S or (hbar/e) S m^-1
+  sigma(2)_abd;c/intrinsic: nonlinear_drude_spin_current.to_intrinsic
+"""
+
+
+def test_the_table_as_text() -> None:
+    """Columns one below the other; numbers with bars, without an estimate, forbidden, missing, and not at the Fermi energy."""
+    S, d = "spin_hall", "nonlinear_drude_spin_current"
+    value = {S: -1234.5, f"{S}.component": "xy;z", f"{S}.error": 67.0, f"{S}.unit": "(hbar/e) S m^-1", f"{S}.mu": 0.0}
+    rows = (
+        {"material": "a", "status": "computed", "fermi_energy": 1.5, "group": "m'm'm", **value, ANGLE: 0.25},
+        {"material": "long name", "status": "reused", **value, f"{S}.error": None, f"{S}.mu": -0.3},
+        {
+            "material": "b",
+            "status": "computed",
+            S: 0.0,
+            f"{S}.component": FORBIDDEN,
+            f"{S}.unit": "(hbar/e) S",
+            f"{d}.to_intrinsic": 2.0,
+        },
+        {"material": "c", "status": "failed", "error": "no spin"},
+    )
+    columns = ("material", "status", *(S + end for end in figures.COLUMNS), ANGLE, f"{d}.to_intrinsic")
+    *lines, failed = Table(columns, rows).text().splitlines()
+    assert failed == "failed: c: no spin"
+    assert lines == EXPECTED.strip().splitlines()
+
+
+@pytest.mark.parametrize("forbidden", [True, False])
+def test_ratios_of_what_is_there(forbidden: bool) -> None:
+    """A Drude response that symmetry forbids is over nothing."""
+    names = ["nonlinear_drude_spin_magnetization", "nonlinear_intrinsic_spin_magnetization"]
+    result = ws.compute(
+        ws.models.rashba_exchange(exchange=(0.1, 0.2, 0.3)), names, grid=(6, 6, 1), mu=[-3.0], temperature=2000, tau=5
+    )
+    result = ws.ResultSet({name: _with_small_bars(tensor) for name, tensor in result.items()}, result.facts)
+    symmetry = SimpleNamespace(forbids=lambda name: forbidden and name == names[0])
+    row = figures.figures(replace(result, facts=replace(result.facts, symmetry=symmetry)))
+    assert row[f"{names[1]}.component"] != FORBIDDEN
+    assert (f"{names[0]}.to_intrinsic" in row) is not forbidden
 
 
 def test_what_has_no_numbers_has_no_legend() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import warnings
@@ -20,6 +21,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.results import KIND
 from wannier_spin.storage import check_writable, read_tree, write_tree
 from wannier_spin.storage.schema import Array, Each, Schema, Value, check_tree
+from wannier_spin.storage.stamp import fault_of_stamp
 
 
 def same(a: object, b: object) -> bool:
@@ -342,3 +344,29 @@ def test_what_is_wrong_with_a_tree_is_named(change: dict[str, object], fault: st
         return
     with pytest.raises(InputError, match=f"^a file: {fault}.*; make it again$"):
         check_tree("a file", tree, ASKED, "make it again")
+
+
+# --- heaps of texts in files without a stamp ----------------------------------------------------------------------------
+
+
+def heap(sizes: tuple[int, ...], free: int = 16) -> bytes:
+    """Objects of so many bytes, and what is free behind them, as HDF5 writes them."""
+    data = b"".join(
+        struct.pack("<HxxxxxxQ", i + 1, size) + b"\xff" * (-(-size // 8) * 8) for i, size in enumerate(sizes)
+    ) + struct.pack("<HxxxxxxQ", 0, free).ljust(free, b"\xff")
+    return struct.pack("<4sB3xQ", b"GCOL", 1, 16 + len(data)) + data
+
+
+@pytest.mark.parametrize("before", [b"", b"something else"])
+@pytest.mark.parametrize("sizes", [(), (0,), (8,), (1, 24, 9)])
+def test_heaps_of_texts_end_where_they_say(tmp_path: Path, before: bytes, sizes: tuple[int, ...]) -> None:
+    """Whole ones pass, one after the other; a length that leads nowhere, or beyond the end, is named by its place."""
+    whole, path = before + heap(sizes) + heap((3,)) + heap((), free=24), tmp_path / "x.h5"
+    path.write_bytes(whole)
+    assert fault_of_stamp(path) is None
+    start = len(before) + 16
+    for size in (*sizes, None):
+        for wrong in (1000, 2**40) if size is not None else (0, 15, 17, 2**40):
+            path.write_bytes(whole[: start + 8] + struct.pack("<Q", wrong) + whole[start + 16 :])
+            assert fault_of_stamp(path) == f"a heap of texts is damaged at byte {start}"
+        start += 16 + -(-(size or 0) // 8) * 8

@@ -410,6 +410,7 @@ def test_near_ties_of_partners_are_tied_alike() -> None:
     _, _, ties = with_ties({"hamiltonian": H}, mesh, lattice, centres, WS_DISTANCE_TOLERANCE)
     assert np.abs(close - ties.ws_distance_tolerance).min() > 1e-3
     assert ties.close == len(close)
+    assert ties.moved > 0.1  # between the points of the mesh: at these, whatever is tied, bands are the same
 
 
 # --- degeneracies that fit a mesh but for a few ---------------------------------------------------------------------------

@@ -155,11 +155,10 @@ class _Reader:
         if isinstance(node.op, ast.Mult):
             return _times(left, right)
         if isinstance(node.op, ast.Div):
-            divisor = right.get(_ZERO, np.zeros((2, 2)))
-            if set(right) != {_ZERO} or divisor.shape != (1, 1) or divisor[0, 0] == 0:
+            if set(right) != {_ZERO} or right[_ZERO].shape != (1, 1) or right[_ZERO][0, 0] == 0:
                 by = _short(ast.unparse(node.right))
                 raise InputError(f"'{_short(text)}': divided by '{by}', expected a number other than zero")
-            return {powers: matrix / divisor[0, 0] for powers, matrix in left.items()}
+            return {powers: matrix / right[_ZERO][0, 0] for powers, matrix in left.items()}
         raise InputError(f"'{_short(text)}': found '{_short(ast.unparse(node))}', expected + - * / or ^")
 
 
