@@ -194,7 +194,7 @@ SPOILED: dict[str, Callable[[BlochData], BlochData]] = {
     "spin of two k-points exchanged": lambda d: replace(d, spin=d.spin[[0, 1, 5, 3, 4, 2, *range(6, 24)]]),
     "spin in any order": lambda d: replace(d, spin=d.spin[np.random.default_rng(0).permutation(24)]),
     "spin in any order, even bands": lambda d: replace(
-        d, spin=d.spin[np.random.default_rng(0).permutation(24)], energies=np.tile(np.arange(8.0), (24, 1))
+        d, spin=d.spin[np.random.default_rng(0).permutation(24)], energies=np.tile([1.0, 1, 2, 3, 4, 4, 4, 5], (24, 1))
     ),
     "spin of other states, even bands": lambda d: replace(
         d,

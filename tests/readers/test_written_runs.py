@@ -5,6 +5,7 @@
 stores anew what becomes of records that are damaged, and what the models of the small run say of themselves.
 """
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,8 @@ import pytest
 from damages import mark_of
 from hoppings import hr_lines, random_hoppings, spinful
 from runs import (
+    MESH,
+    N,
     Records,
     a_run,
     chk_records,
@@ -24,6 +27,7 @@ from runs import (
     hamiltonian,
     mmn_text,
     neighbour_records,
+    row_of,
     spn_records,
     unformatted,
     win_text,
@@ -32,7 +36,7 @@ from stored import check, lines_of
 
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
-from wannier_spin.readers import read_wannier90
+from wannier_spin.readers import read_tb, read_wannier90
 from wannier_spin.readers.bloch_data import BlochData
 from wannier_spin.readers.checkpoint import Checkpoint, read_chk
 from wannier_spin.readers.spinors import chosen_order, refuse_without_spinors
@@ -313,3 +317,31 @@ def test_what_is_said_of_a_win_without_spinors() -> None:
                 except InputError as error:
                     seen[f"{name}, {'with' if blocks else 'without'} k-points, {spin}"] = lines_of(str(error))
     check("models.json", "no spinors", seen)
+
+
+def test_spins_beside_a_text_model(tmp_path: Path) -> None:
+    """_tb.dat with the spins of .spn and .chk: at the points of the mesh they are V^+ sigma V, as H is V^+ E V."""
+    run = a_run()
+    chk, V = run.checkpoint, run.checkpoint.V
+    wannier = [V.conj().swapaxes(1, 2) @ X @ V for X in (run.energies[:, :, None] * np.eye(N + 2), *np.moveaxis(run.spin, 3, 0))]
+    R = np.array(list(itertools.product((-2, -1, 0, 1, 2), (-1, 0, 1), (-1, 0, 1))))
+    ties = 2 ** (2 * np.abs(R) == MESH).sum(axis=1)  # at the border of the cell of the mesh
+    H = np.einsum("Rk,kmn->Rmn", np.exp(-2j * np.pi * R @ chk.kpoints.T), wannier[0]) / len(chk.kpoints)
+    numbers = [f"{i + 1} {j + 1} %.17e %.17e" for j in range(N) for i in range(N)]
+    lines = ["text", *map(row_of, chk.lattice), f"{N}", f"{len(R)}", " ".join(map(str, ties))]
+    for vector, one in zip(R, H, strict=True):
+        lines += [
+            "",
+            " ".join(map(str, vector)),
+            *(line % (x.real, x.imag) for line, x in zip(numbers, one.T.ravel(), strict=True)),
+        ]
+    for vector in R:
+        lines += ["", " ".join(map(str, vector)), *(line % (0, 0) + " 0 0 0 0" for line in numbers)]
+    (tmp_path / "x_tb.dat").write_text("\n".join(lines) + "\n")
+    written(tmp_path / "x.chk", chk_records(chk, 6), ("<", 4, 4))
+    written(tmp_path / "x.spn", spn_records(run.spin), ("<", 4, 4))
+    model = read_tb(tmp_path / "x", spin="files", ws_distance="none")
+    phases = np.exp(2j * np.pi * chk.kpoints @ model.R_vectors.T)
+    for found, expected in zip((model.hamiltonian_R, *np.moveaxis(model.spin_R, 3, 0)), wannier, strict=True):
+        assert np.abs(expected).max() > 0.9
+        assert np.abs(np.tensordot(phases, found, 1) - expected).max() < 1e-12
