@@ -65,16 +65,6 @@ FORBIDDEN_IN_IRON = {  # by inversion: what is left of contributions that cancel
     "nonlinear_extrinsic_spin_current",
     "nonlinear_intrinsic_spin_current",
 }
-RANDOM = """
-seedname = "random.h5"
-responses = "all"
-mu = [-0.5, 0.0]
-temperature = [1000, 3000]
-omega = [0.1, 0.2]
-broadening = 0.05
-[grid]
-points = [4, 6, 4]
-"""
 Results = dict[int, ws.ResultSet]
 
 
@@ -92,14 +82,13 @@ def worst_difference(a: ws.ResultSet, b: ws.ResultSet) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def launched(mpirun: Callable[..., str], example_inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:
-    """All responses of iron and of a model without symmetry, and integrals on boxes: by one rank, and by three.
+    """All responses of iron, and integrals on boxes: by one rank, and by three.
 
-    Each run prints its summary once. (More numbers of ranks, to the bit: test_bits.)
+    Each run prints its summary once. (All responses of a model without symmetry, and more numbers of ranks, to the bit: test_bits.)
     """
     folder = tmp_path_factory.mktemp("launched")
-    ws.models.random_model(n=6, seed=2).save(folder / "random.h5")
     ws.models.get("rashba_exchange").save(folder / "sheet.h5")
-    inputs = {"iron": IRON.format(example_inputs / "Fe" / "Fe.model.h5"), "random model": RANDOM, "boxes": ADAPTIVE}
+    inputs = {"iron": IRON.format(example_inputs / "Fe" / "Fe.model.h5"), "boxes": ADAPTIVE}
     for name, text in inputs.items():
         (folder / f"{name}.toml").write_text(text)
     results: dict[str, Results] = {name: {} for name in inputs}
@@ -113,7 +102,7 @@ def launched(mpirun: Callable[..., str], example_inputs: Path, tmp_path_factory:
             result = results[name][ranks] = ws.load(folder / f"{name}.{ranks}.h5")
             assert done.err.count("round ") == (result.provenance["rounds"][0] if name == "boxes" else 0), done
     made = {f"{name}.{ending}" for name in inputs for ending in ("1.h5", "3.h5", "toml")}
-    assert {p.name for p in folder.iterdir()} == made | {"random.h5", "sheet.h5"}
+    assert {p.name for p in folder.iterdir()} == made | {"sheet.h5"}
     return results
 
 
@@ -123,19 +112,8 @@ def iron(launched: dict[str, Results]) -> Results:
 
 
 @pytest.fixture(scope="module")
-def random(launched: dict[str, Results]) -> Results:
-    return launched["random model"]
-
-
-@pytest.fixture(scope="module")
 def adaptive(launched: dict[str, Results]) -> Results:
     return launched["boxes"]
-
-
-@pytest.mark.parametrize("ranks", [3])
-def test_ranks_agree(random: Results, ranks: int) -> None:
-    for name, difference in worst_difference(random[1], random[ranks]).items():
-        assert difference <= 1e-12, name
 
 
 @pytest.mark.parametrize("ranks", [3])
@@ -154,13 +132,6 @@ def test_ranks_agree_on_iron(iron: Results, ranks: int) -> None:
 def test_ranks_agree_on_every_response_of_iron_to_the_last_digits(iron: Results, ranks: int) -> None:
     """Of each response's own maximum. Would hold to the last bit but the sums' if the cut did not know the ranks."""
     assert max(worst_difference(iron[1], iron[ranks]).values()) <= 1e-12
-
-
-def test_one_rank_is_the_serial_answer(random: Results, wannier_spin: Command, tmp_path: Path) -> None:
-    ws.models.random_model(n=6, seed=2).save(tmp_path / "random.h5")
-    (tmp_path / "in.toml").write_text(RANDOM)
-    assert wannier_spin("run", tmp_path / "in.toml").code == 0
-    assert max(worst_difference(ws.load(tmp_path / "in.h5"), random[1]).values()) <= 1e-13
 
 
 def test_more_ranks_than_points(mpirun: Callable[..., str], folder: Path) -> None:
