@@ -328,6 +328,7 @@ def test_what_is_stated_is_found_again(documentation, key):
     assert validate.COMPARISONS[key].measure() <= 2 * stated + 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
 def test_printed_against_full_is_found_again(documentation):
     validate = documentation("validate")
