@@ -43,21 +43,40 @@ def test_large_models_take_no_more_memory(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("least", [0, 10**9])
-@pytest.mark.parametrize("hermitian", [True, False])
-def test_all_elements_come_from_the_packed_ones(hermitian: bool, least: int, monkeypatch) -> None:
-    """In machine code and without, of lines with fewer and with more points than are unpacked at once."""
+@pytest.mark.parametrize("hermitian", [(True, True), (False, True), (False,)])
+def test_all_elements_come_from_the_packed_ones(hermitian: tuple[bool, ...], least: int, monkeypatch) -> None:
+    """In machine code and without, of lines with fewer and with more points than are unpacked at once, group by group."""
     monkeypatch.setattr(planes, "COMPILED_FROM", least)
-    random, n, count, R3 = np.random.default_rng(0), 4, 3, 5
-    X = random.normal(size=(R3, count, n, n)) + 1j * random.normal(size=(R3, count, n, n))
-    if hermitian:
-        X += X.swapaxes(2, 3).conj()
-    packed = planes.Packed(n, count, hermitian)
+    random, n, counts, R3 = np.random.default_rng(0), 4, (3, 2)[: len(hermitian)], 5
+    X = random.normal(size=(R3, sum(counts), n, n)) + 1j * random.normal(size=(R3, sum(counts), n, n))
+    groups = np.split(X, counts[:1], axis=1)[: len(counts)]
+    for own, group in zip(hermitian, groups, strict=True):
+        group += group.swapaxes(2, 3).conj() * own
+    packed = planes.Packed(n, counts, hermitian)
     stack = np.zeros((R3, packed.size), complex)
-    for i in range(count):
+    for i in range(sum(counts)):
         packed.put(stack, (slice(None),), i, X[:, i])
-    assert stack.shape[1] == count * (n * (n + 1) // 2 if hermitian else n * n)
-    lines = [random.normal(size=(points, R3)) for points in (2, 0, planes.AT_ONCE + 3)]
-    found = packed.matrices(planes.AT_ONCE + 5, ((line.astype(complex), stack) for line in lines))
-    expected = np.tensordot(np.concatenate(lines), X, 1)
+    sizes = [count * (n * (n + 1) // 2 if own else n * n) for count, own in zip(counts, hermitian, strict=True)]
+    assert stack.shape[1] == sum(sizes)
+    lines = [random.normal(size=(points, R3)).astype(complex) for points in (2, 0, planes.AT_ONCE + 3)]
+    kept = [i for i, own in enumerate(hermitian) if own and i]
+    found = packed.matrices(planes.AT_ONCE + 5, ((line, stack) for line in lines), kept)
+    for i, (own, group) in enumerate(zip(found, groups, strict=True)):
+        expected = np.tensordot(np.concatenate(lines), group, 1)
+        own = planes.Triangles({"X": own}, n)["X"] if i in kept else own
+        assert np.abs(expected).max() > 5
+        assert np.abs(own - expected).max() < 1e-13 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("least", [0, 10**9])
+def test_diagonals_between_bands_come_from_the_packed_elements(least: int, monkeypatch) -> None:
+    """U^+ X U, and no matrix is made for it."""
+    monkeypatch.setattr(planes, "COMPILED_FROM", least)
+    random, n, k = np.random.default_rng(2), 5, planes.AT_ONCE + 3
+    X, U = (random.normal(size=(k, *shape)) + 1j * random.normal(size=(k, *shape)) for shape in ((3, 2, n, n), (n, n)))
+    X += X.swapaxes(3, 4).conj()
+    kept = planes.Triangles({"X": np.ascontiguousarray(X[..., *np.triu_indices(n)])}, n)
+    expected = np.einsum("kin,kabij,kjn->kabn", U.conj(), X, U).real
     assert np.abs(expected).max() > 5
-    assert np.abs(found - expected).max() < 1e-13 * np.abs(expected).max()
+    assert np.abs(kept.rotated_diagonal("X", U) - expected).max() < 1e-13 * np.abs(expected).max()
+    assert list(kept) == ["X"] and len(kept) == 1 and np.array_equal(kept["X"], X)

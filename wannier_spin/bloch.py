@@ -29,11 +29,12 @@ from wannier_spin.continuum import ContinuumModel, Model
 from wannier_spin.described import described
 from wannier_spin.model import TightBindingModel
 from wannier_spin.moments import Cells, at_phases
-from wannier_spin.planes import Packed, Planes
+from wannier_spin.planes import Packed, Planes, Triangles
 
 Complex = NDArray[np.complex128]
 Mask = NDArray[np.bool_]
 Real = NDArray[np.float64]
+HERMITIAN = {"connection", "spin"}  # models make these and H so over R, bit by bit
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
@@ -121,13 +122,28 @@ class BlochSum:
         # the longest range of k-points comes last, where a point is cheapest: vacuum directions (one point) first
         first, second, third = (int(i) for i in np.argsort(model.periodic, kind="stable"))
         self.axes = (first, second, third)
-        hermitian = set(self.vectors) <= {"connection", "spin"}  # models make these and H so over R, bit by bit
-        self.planes = Planes(self._R[:, self.axes], self._operators, Packed(self.n_bands, self.n_operators, hermitian))
+        self.planes = Planes(self._R[:, self.axes], self._operators, Packed(self.n_bands, *self._groups))
 
     @property
     def n_operators(self) -> int:
-        vectors, sloped = (sum(X.shape[-1] for X in found.values()) for found in (self.vectors, self._sloped))
-        return 4 + vectors + (6 if self.hessian else 0) + 3 * sloped
+        return sum(self._groups[0])
+
+    @property
+    def _groups(self) -> tuple[list[int], list[bool]]:
+        """How many operators each group of `_operators` has, and whether they are Hermitian."""
+        counts, hermitian = [1, 3], [True, True]
+        for found, times in ((self.vectors, 1), (self._sloped, 3)):
+            if found is not self.vectors and self.hessian:
+                counts, hermitian = [*counts, 6], [*hermitian, True]
+            counts += [times * X.shape[-1] for X in found.values()]
+            hermitian += [name in HERMITIAN for name in found]
+        return counts, hermitian
+
+    @property
+    def _packed(self) -> list[int]:
+        """Groups of which matrices are made where they are wanted: derivatives of Hermitian operators."""
+        names, (counts, _) = list(self._sloped), self._groups
+        return [len(counts) - len(names) + i for i, name in enumerate(names) if name != "connection"] * (set(names) <= HERMITIAN)
 
     @property
     def _sloped(self) -> dict[str, Complex]:
@@ -159,7 +175,8 @@ class BlochSum:
         third = np.exp(2j * np.pi * np.outer(k3, self.planes.R3))
         chosen = iter([third] * len(second)) if used is None else (third[row] for row in used)
         points = len(k2) * len(k3) if used is None else np.count_nonzero(used)
-        return self._unpack(self.planes.packed.matrices(int(points), zip(chosen, second, strict=True)))
+        kept = self._packed
+        return self._named(self.planes.packed.matrices(int(points), zip(chosen, second, strict=True), kept), bool(kept))
 
     def on_cell(self, x1: Real, x2: Real, x3: Real) -> BlochMatrices:
         """All points of a small tensor product, x = (x1, x2, x3) in the coordinates of `basis`, x3 running fastest.
@@ -182,7 +199,8 @@ class BlochSum:
             if place is not None:  # the stack has d_b of a vector with b before its components
                 first, step = place
                 stack[:, first : first + 3 * step : step] = self._first(of_X)
-        return self._unpack(stack)
+        ends = np.cumsum(self._groups[0])[:-1]
+        return self._named(np.split(stack, ends, axis=1))
 
     def _orders(self) -> list[int]:
         """To which order moments are needed: of H, and of every component of every vector."""
@@ -253,7 +271,7 @@ class BlochSum:
     def _vectors(self, wanted: Sequence[str]) -> dict[str, Complex]:
         """Operators by name, the connection first, (R, n, m, components)."""
         model = self.model
-        found = {"connection": model.position_R} if model.has_connection else {}  # less the centres: `_unpack`
+        found = {"connection": model.position_R} if model.has_connection else {}  # less the centres: `_named`
         found |= {name: model.operators[name].matrices for name in wanted if name in model.operators}
         self._shapes = {name: X.shape[3:] for name, X in found.items() if X is not None}
         return {name: X.reshape(*X.shape[:3], -1) for name, X in found.items() if X is not None}
@@ -279,31 +297,25 @@ class BlochSum:
         R = self.model.R_vectors @ self.model.lattice[:, a]
         return np.asarray(R[:, None, None] + self.shift[..., a])
 
-    def _unpack(self, stack: Complex) -> BlochMatrices:
-        """Name the operators of the stack (k, op, n, m), in the order of `_operators`."""
-        position = 0
-
-        def take(count: int) -> Complex:
-            nonlocal position
-            position += count
-            return stack[:, position - count : position]
+    def _named(self, groups: Sequence[Complex], packed: bool = False) -> BlochMatrices:
+        """Name the groups of operators (k, op, n, m), in the order of `_operators`. packed : whether those of `_packed` are."""
+        following = iter(groups)
 
         def tensor(name: str, first: tuple[int, ...] = ()) -> Complex:
             """(k,x...,n,m), with `first` in front of the components x."""
-            shape = (*first, *self._shapes[name])
-            matrices = take(math.prod(shape))
-            return matrices.reshape(len(matrices), *shape, *matrices.shape[2:])
+            matrices = next(following)
+            return matrices.reshape(len(matrices), *first, *self._shapes[name], *matrices.shape[2:])
 
-        found: dict[str, Any] = {"hamiltonian": take(1)[:, 0], "gradient": take(3)}
+        found: dict[str, Any] = {"hamiltonian": next(following)[:, 0], "gradient": next(following)}
         tensors = {name: tensor(name) for name in self.vectors}
         if "connection" in tensors:
             own = np.arange(self.n_bands)
             tensors["connection"][..., own, own] -= self.model.centres.T
         if self.hessian:
-            found["hessian"] = np.moveaxis(take(6).swapaxes(1, 2)[:, :, SYMMETRIC], 1, 3)
+            found["hessian"] = np.moveaxis(next(following).swapaxes(1, 2)[:, :, SYMMETRIC], 1, 3)
         slopes = {name: tensor(name, (3,)) for name in self._sloped}
         found |= {"connection": tensors.pop("connection", None), "connection_gradient": slopes.pop("connection", None)}
-        return BlochMatrices(**found, operators=tensors, slopes=slopes)
+        return BlochMatrices(**found, operators=tensors, slopes=Triangles(slopes, self.n_bands) if packed else slopes)
 
 
 def kp_matrices(model: ContinuumModel, k: NDArray[np.float64]) -> BlochMatrices:

@@ -39,6 +39,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.model import DEGENERACY_TOLERANCE as DEGENERACY_TOLERANCE
 from wannier_spin.model import SpinCurrent
 from wannier_spin.observables import Observable
+from wannier_spin.planes import Triangles
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -110,7 +111,10 @@ class BandGeometry:
             return diagonal(self.operator_derivative(name))
         X, A = self.operator(name), rows(self.connection)
         moved = np.moveaxis(row_trace(-2j * A, rows(X)), 1, -1)  # -i [A_b, X]_nn = 2 Im (A_b X)_nn: (k,b,a...,n)
-        return rotated_diagonal(_second_order(self.bloch.slopes.get(name)), self.states) + moved
+        slopes = self.bloch.slopes
+        if isinstance(slopes, Triangles):
+            return slopes.rotated_diagonal(name, self.states) + moved
+        return rotated_diagonal(_second_order(slopes.get(name)), self.states) + moved
 
     def observable(self, which: str | Observable) -> Complex:
         """O_nm of docs/theory.md, section 1: (k,o,n,m). A name, or a record of `observables`."""

@@ -3,19 +3,19 @@
     O(k1; R2, R3) = sum_R1 exp(2 pi i k1 R1) O(R1, R2, R3)
 
 for all operators. All of them are read for it: where the values of k1 are known beforehand, it is made for several of them at once,
-as one matrix product. Where all are Hermitian at every k the elements n <= m are summed alone, here and behind: half of all.
+as one matrix product. Of those that are Hermitian at every k the elements n <= m are summed alone, here and behind: half of all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.arrays import interleaved
 from wannier_spin.compiled import compiled
 
 Complex = NDArray[np.complex128]
@@ -27,46 +27,106 @@ COMPILED_FROM = 2**15  # elements of a batch: machine code is loaded in 0.7 s
 
 
 class Packed:
-    """Operators one after the other as their elements n <= m, row by row, where all are Hermitian; else (n, op, m)."""
+    """Operators one after the other, in groups: of Hermitian ones the elements n <= m, row by row, of others (n, op, m)."""
 
-    def __init__(self, n: int, count: int, hermitian: bool) -> None:
-        """So many operators (n, m). hermitian : whether all are."""
-        self.n, self.count, self.hermitian = n, count, hermitian
+    def __init__(self, n: int, counts: Sequence[int], hermitian: Sequence[bool]) -> None:
+        """counts : how many operators (n, m) each group has. hermitian : whether all of a group are."""
+        self.n, self.counts, self.hermitian = n, counts, hermitian
         self._upper = np.triu_indices(n)
-        self.size = count * (len(self._upper[0]) if hermitian else n * n)
+        self._group = np.repeat(np.arange(len(counts)), counts)  # of each operator
+        self._first = np.cumsum([0, *counts])
+        sizes = [count * (len(self._upper[0]) if own else n * n) for count, own in zip(counts, hermitian, strict=True)]
+        places, self.size = dict[int, slice](), 0
+        for i in sorted(range(len(counts)), key=lambda i: not hermitian[i]):  # Hermitian ones first
+            places[i] = slice(self.size, self.size + sizes[i])
+            self.size += sizes[i]
+        self.places = [places[i] for i in range(len(counts))]
+        self._all_hermitian = slice(0, sum(size for size, own in zip(sizes, hermitian, strict=True) if own))
 
     def put(self, packed: Complex, where: tuple[Any, ...], i: int, X: Complex) -> None:
         """The i-th operator (R, n, m) to packed[where] (R, size)."""
-        if self.hermitian:
+        group = self._group[i]
+        own, i = packed[..., self.places[group]], i - self._first[group]
+        if self.hermitian[group]:
             elements = len(self._upper[0])
-            packed[*where, i * elements : (i + 1) * elements] = X[:, *self._upper]
+            own[*where, i * elements : (i + 1) * elements] = X[:, *self._upper]
         else:
-            packed.reshape(*packed.shape[:-1], self.n, self.count, self.n)[*where, :, i] = X
+            own.reshape(*own.shape[:-1], self.n, self.counts[group], self.n)[*where, :, i] = X
 
-    def matrices(self, points: int, lines: Iterator[tuple[Complex, Complex]]) -> Complex:
-        """All operators at so many points as matrices (k,op,n,m), their components between n and m in memory.
+    def matrices(self, points: int, lines: Iterator[tuple[Complex, Complex]], kept: Sequence[int] = ()) -> list[Complex]:
+        """Each group at so many points as matrices (k,op,n,m), their components between n and m in memory.
 
         lines : factors (k, R3), (R3, size), of which a product are the next points. What is packed stays in the cache.
+        kept : Hermitian groups that stay as they are packed, (k,op,elements).
         """
-        found = interleaved(points, self.count, self.n)
-        flat, last = found.swapaxes(1, 2).reshape(points, -1), 0
+        found, last = [self._empty(points, i, i in kept) for i in range(len(self.counts))], 0
+        in_machine_code = points * self.n**2 * sum(self.counts) >= COMPILED_FROM
         for phases, line in lines:
             first, last = last, last + len(phases)
-            if not self.hermitian:
-                np.matmul(phases, line, out=flat[first:last])
-                continue
-            for some in (slice(i, min(i + AT_ONCE, last)) for i in range(first, last, AT_ONCE)):
-                self._unpack(found[some], phases[some.start - first : some.stop - first] @ line, found.size >= COMPILED_FROM)
-        return found
+            for start in range(first, last, AT_ONCE):
+                some = slice(start, min(start + AT_ONCE, last))
+                self._sum([X[some] for X in found], phases[some.start - first : some.stop - first], line, kept, in_machine_code)
+        return [X if i in kept else X.swapaxes(1, 2) for i, X in enumerate(found)]
 
-    def _unpack(self, found: Complex, stack: Complex, in_machine_code: bool) -> None:
-        """To (k,op,n,m) from (k, size)."""
-        if in_machine_code:
-            compiled(_unpack)(found.swapaxes(1, 2), stack)
-            return
-        elements = stack.reshape(len(stack), self.count, -1)
-        found[:, :, *self._upper[::-1]] = elements.conj()
-        found[:, :, *self._upper] = elements
+    def _empty(self, points: int, group: int, kept: bool) -> Complex:
+        """For a group: (k,n,op,m), or as it is packed (k,op,elements)."""
+        shape = (self.counts[group], len(self._upper[0])) if kept else (self.n, self.counts[group], self.n)
+        return np.empty((points, *shape), complex)
+
+    def _sum(self, found: list[Complex], phases: Complex, line: Complex, kept: Sequence[int], in_machine_code: bool) -> None:
+        """A product (k, R3), (R3, size) to groups at some points."""
+        stack = phases @ line[:, self._all_hermitian]
+        for i, (X, place) in enumerate(zip(found, self.places, strict=True)):
+            if not self.hermitian[i]:
+                np.matmul(phases, line[:, place], out=X.reshape(len(X), -1))
+            elif i in kept:
+                X[:] = stack[:, place].reshape(X.shape)
+            else:
+                unpack(X, stack, place.start, in_machine_code)
+
+
+def unpack(found: Complex, stack: Complex, start: int = 0, in_machine_code: bool = True) -> None:
+    """Hermitian matrices (k,n,op,m) of their elements n <= m, which stand in (k, size) from a place on."""
+    if in_machine_code:
+        compiled(_unpack)(found, stack, start)
+        return
+    count, upper = found.shape[2], np.triu_indices(found.shape[1])
+    elements = stack[:, start : start + count * len(upper[0])].reshape(len(stack), count, -1)
+    matrices = found.swapaxes(1, 2)
+    matrices[:, :, *upper[::-1]] = elements.conj()
+    matrices[:, :, *upper] = elements
+
+
+class Triangles(Mapping[str, Complex]):
+    """Hermitian matrices (k,x...,n,m) by name, kept as their elements n <= m, and made where they are asked for."""
+
+    def __init__(self, packed: Mapping[str, Complex], n: int) -> None:
+        """packed : (k,x...,elements)."""
+        self._packed, self._n = packed, n
+
+    def __getitem__(self, name: str) -> Complex:
+        X = self._packed[name]
+        found = np.empty((len(X), self._n, math.prod(X.shape[1:-1]), self._n), complex)
+        unpack(found, X.reshape(len(X), -1), 0, found.size >= COMPILED_FROM)
+        return found.swapaxes(1, 2).reshape(*X.shape[:-1], self._n, self._n)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def rotated_diagonal(self, name: str, U: Complex) -> Real:
+        """Re (U^+ X U)_nn with U (k,n,m): (k,x...,n). A quarter of what matrices take, see `arrays.rotated_diagonal`."""
+        X, n = self._packed[name], U.shape[-1]
+        numbers = X.reshape(len(X), -1, X.shape[-1]).view(float)
+        found = np.empty((*numbers.shape[:2], n))
+        for some in (slice(first, first + AT_ONCE) for first in range(0, len(X), AT_ONCE)):
+            weights = np.empty((len(U[some]), numbers.shape[2], n))
+            weigh = compiled(_weigh) if X.size >= COMPILED_FROM else _weigh_all
+            weigh(weights, np.ascontiguousarray(U[some]))
+            np.matmul(numbers[some], weights, out=found[some])
+        return found.reshape(*X.shape[:-1], n)
 
 
 class Planes:
@@ -141,11 +201,11 @@ class Planes:
         return 16 * rows * self.packed.size
 
 
-def _unpack(found: Complex, stack: Complex) -> None:  # pragma: no cover  (compiled)
-    """To (k,n,op,m) from (k, size), see `Packed`. The inner loops go from zero along slices: such are made fast."""
+def _unpack(found: Complex, stack: Complex, start: int) -> None:  # pragma: no cover  (compiled)
+    """See `unpack`. The inner loops go from zero along slices: such are made fast."""
     points, bands, count, _ = found.shape
     for k in range(points):
-        place = 0
+        place = start
         for i in range(count):
             X = found[k, :, i]
             for n in range(bands):
@@ -156,3 +216,25 @@ def _unpack(found: Complex, stack: Complex) -> None:  # pragma: no cover  (compi
             for n in range(bands):
                 for m in range(n):
                     X[n, m] = X[m, n].conjugate()
+
+
+def _weigh(weights: Real, U: Complex) -> None:  # pragma: no cover  (compiled)
+    """conj(U_in) U_jn, twice for i < j, as weights (k,2e,n) of the real and the imaginary part of each X_ij, i <= j."""
+    for k in range(len(U)):
+        place = 0
+        for i in range(U.shape[1]):
+            for j in range(i, U.shape[1]):
+                a, b, real, imaginary = U[k, i], U[k, j], weights[k, place], weights[k, place + 1]
+                times = 1.0 if i == j else 2.0
+                for n in range(len(a)):
+                    real[n] = times * (a[n].real * b[n].real + a[n].imag * b[n].imag)
+                    imaginary[n] = times * (a[n].imag * b[n].real - a[n].real * b[n].imag)
+                place += 2
+
+
+def _weigh_all(weights: Real, U: Complex) -> None:
+    """The same."""
+    i, j = np.triu_indices(U.shape[1])
+    a, b, times = U[:, i], U[:, j], np.where(i == j, 1.0, 2.0)[:, None]
+    weights[:, ::2] = times * (a.real * b.real + a.imag * b.imag)
+    weights[:, 1::2] = times * (a.imag * b.real - a.real * b.imag)
