@@ -341,7 +341,7 @@ def test_a_fault_of_ours_stops_nothing_either(screen: Command, sheets: Path, mon
 def test_missing_moments_say_what_to_do(screen: Command, runs: Path) -> None:
     """The structure of iron as found in its .win file has no moment: that is not the group of the model."""
     (runs / "Fe" / "input.toml").write_text("fermi_energy = 17.6048\n")
-    assert screen("Fe", "--settings", "common.toml").code == 0
+    assert screen("Fe", "--settings", "common.toml").code == 1
     error = rows_of(runs / "screening.csv")["Fe"]["error"]
     for part in ("does not have the magnetic group", "structure from Fe.win", "symmetry.magnetic_moments", "empty [symmetry]"):
         assert part in error
@@ -384,8 +384,9 @@ def test_a_wrong_request_is_one_message(screen: Command, sheets: Path, arguments
 
 
 def test_all_failed(screen: Command, tmp_path: Path) -> None:
+    """One that succeeds makes it 0, see the others."""
     done = screen("one", "two", "--rank-by", "spin_hall", "--figure", "a.png")
-    assert done.code == 0
+    assert done.code == 1
     assert "0 materials done (0 reused), 2 failed" in done.out
     assert "no figure 'a.png': no material has a number to draw" in done.err
     assert len(rows_of(tmp_path / "screening.csv")) == 2

@@ -38,7 +38,7 @@ def screen(
     ] = None,
     **options: Any,
 ) -> None:
-    """Many materials, one table. A folder that fails is one line of it; the exit code is 0 nevertheless."""
+    """Many materials, one table. A folder that fails is one line of it; the exit code is 0 nevertheless, and 1 if all fail."""
     from wannier_spin.screening import Request
     from wannier_spin.screening import screen as screen_folders
 
@@ -59,6 +59,8 @@ def screen(
         say(f"warning: {line}")
     done, failed = len(table.rows) - table.count("failed"), table.count("failed")
     say(f"{done} materials done ({table.count('reused')} reused), {failed} failed; table {output}, results in {results}")
+    if not done:
+        raise typer.Exit(1)
 
 
 def _check(output: Path, figure: Path | None) -> None:
