@@ -138,7 +138,9 @@ def test_spin_berry_dipole(scrambled: Both, tmp_path: Path) -> None:
         assert deviation(2 * found.transpose(0, 3, 1, 2, 4), expected) < 1e-8
 
 
-@pytest.mark.parametrize(("name", "fermi", "n"), [("Pt", 22.4839, 4), ("Fe", 17.6048, 4), ("GaAs", 9.0, 4)])
+@pytest.mark.parametrize(
+    ("name", "fermi", "n"), [("Pt", 22.4839, 4), pytest.param("Fe", 17.6048, 4, marks=pytest.mark.slow), ("GaAs", 9.0, 4)]
+)
 def test_ryoo_of_materials(name: str, fermi: float, n: int, both: Callable[[str], Both], tmp_path: Path) -> None:
     mesh = (n, n, n)
     mu = energies(both(name), mesh_points(mesh), fermi)
@@ -157,6 +159,7 @@ def test_qiao_of_iron(both: Callable[[str], Both], tmp_path: Path) -> None:
     assert deviation(found["qiao"][0], found["ryoo"][0]) > 1e-3
 
 
+@pytest.mark.slow
 def test_qiao_of_gallium_arsenide_on_a_shifted_mesh(seeds: Callable[[str], Path], tmp_path: Path) -> None:
     """Pairs are apart off the high-symmetry lines (no inversion): theirs is the same there, and not on the mesh through Gamma."""
     mesh, shift = (4, 4, 4), np.array([0.31, 0.17, 0.43])
