@@ -1,13 +1,14 @@
 """Superlattices: their points, the meshes that sum over them, and which has the fewest points."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 
 from wannier_spin.integration.grid import Mesh, Partial, mean_over_mesh
 from wannier_spin.integration.parallel import SERIAL
-from wannier_spin.integration.superlattice import Shapes, Skew, Superlattice, hermite, reduced
+from wannier_spin.integration.superlattice import Shapes, Skew, Superlattice, factors_from, hermite, reduced
 
 NO_SHIFT = (0.0, 0.0, 0.0)
 TETRAGONAL = np.array([[1.0, -1.0, 2.6], [1.0, 1.0, 2.6], [-1.0, -1.0, 2.6]]) / 2
@@ -103,6 +104,14 @@ def test_without_symmetry_shapes_are_fewer():
     found = shapes.fewest(60.0)
     assert found.shortest(lattice) >= 60.0
     assert found.n_points < 1.5 * 60.0**3 / 2**0.5 / np.linalg.det(lattice)
+
+
+def test_factors_without_a_common_divisor():
+    """Of a dozen meshes, too: their common multiple is no number of 64 bits."""
+    assert factors_from(np.array([1.0, 10.0, 30.2]), 2 * 5 * 7).tolist() == [3, 11, 31]
+    primes = [n for n in range(2, 100) if all(n % d for d in range(2, n))]
+    assert math.prod(primes) > 2**63
+    assert factors_from(np.array([1.0, 102.0]), math.prod(primes)).tolist() == [101, 103]
 
 
 def test_vectors_in_a_plane():

@@ -221,7 +221,7 @@ def factors_from(least: Real, apart: int = 1) -> Integer:
     """
     found = np.arange(2, max(int(np.ceil(least.max())), 2) + 64 * apart.bit_length())
     plain = (found < 4) | ((found % 2 > 0) & (found % 3 > 0))
-    usable = found[plain & (np.gcd(found, apart) == 1)]
+    usable = found[plain & (np.gcd(found.astype(object), apart) == 1)]  # a dozen meshes share no number of 64 bits
     return usable[np.searchsorted(usable, least)]
 
 
