@@ -11,6 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = '''
 """Words - and 1 + 1."""
 from functools import cache
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from decimal import Decimal
 LIMIT: float = 3.0
 
 def outer(x: "1 + 1", n=2) -> "2 + 2":

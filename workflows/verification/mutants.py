@@ -1,7 +1,7 @@
 """Small changes of a module, one at a time, and how a running program is given one.
 
 Changes: + and -, * and /, comparisons, `and` and `or`, `not`, numbers, signs (of i too), min and max, real and imag, conj, `if`
-conditions, and the names of a few numpy functions. What is only said is left: messages, annotations, `__repr__`; and what only
+conditions, and the names of a few numpy functions. What is only said is left: messages, annotations and their imports, `__repr__`; and what only
 guards or hastens: `strict` of zip, `optimize` of einsum, keywords of dataclasses, -1 of reshape.
 """
 
@@ -102,6 +102,8 @@ def silent(node: ast.AST) -> Iterator[ast.AST]:
         yield node
     elif isinstance(node, ast.AnnAssign | ast.arg):
         yield from (node.annotation,) if node.annotation is not None else ()
+    elif isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+        yield node
     elif isinstance(node, ast.FunctionDef):
         yield from (node,) if node.name in ("__repr__", "__str__") else ()
         yield from (node.returns,) if node.returns is not None else ()
