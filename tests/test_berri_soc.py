@@ -64,9 +64,10 @@ def by_hand(system: Any, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.tensordot(np.exp(2j * np.pi * one.rvec.iRvec @ k), one.get_R_mat(name), 1)
 
     up, down, sigma = system.system_up, system.system_down, system.pauli_rotated
-    dV = [[sums(up, "dV_soc"), sums(system, "dV_soc")], [None, sums(down, "dV_soc")]]
+    alone = system.nspin == 1
+    dV = [[sums(up, "dV_soc"), sums(up if alone else system, "dV_soc")], [None, sums(down, "dV_soc")]]
     dV[1][0] = dV[0][1].conj().swapaxes(0, 1)
-    O = sums(system, "overlap_up_down")
+    O = np.eye(3) if alone else sums(system, "overlap_up_down")
     S = [[np.eye(3), O], [O.conj().T, np.eye(3)]]
     H = np.block([[system.alpha_soc * dV[s][t] @ sigma[s, t] for t in (0, 1)] for s in (0, 1)])
     H[:3, :3] += sums(up, "Ham")
@@ -74,8 +75,9 @@ def by_hand(system: Any, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return H, np.array([np.block([[S[s][t] * sigma[s, t, c] for t in (0, 1)] for s in (0, 1)]) for c in range(3)])
 
 
-def test_matrices() -> None:
-    system = system_soc()
+@pytest.mark.parametrize("magnetic", [True, False])
+def test_matrices(magnetic: bool) -> None:
+    system = system_soc(magnetic)
     with quietly():
         model = berri.from_system_R(system)
     for k in K:

@@ -99,13 +99,30 @@ def test_lattice_vectors_are_whole_numbers(R: list[float]) -> None:
     assert whole.R_vectors.dtype == np.int64
 
 
-def test_a_plane_model_of_nan_is_refused() -> None:
-    model = ws.models.get("massive_dirac")
-    for key in ("constant", "linear", "quadratic", "spin"):
-        broken = np.array(getattr(model, key), complex)
-        broken[(0,) * broken.ndim] = np.nan
-        with pytest.raises(ws.InputError, match=f"{key} has NaN"):
-            replace(model, **{key: broken})
+CRYSTAL = ws.Structure(np.eye(3), np.zeros((2, 3)), np.array([1, 2]), np.ones((2, 3)))
+MADE_OF_NUMBERS: dict[str, Any] = {
+    "layer": replace(ws.models.altermagnet(), spin_axis=np.array([0.0, 0.0, 1.0]), thickness=3.0),
+    "random model": ws.models.random_model(n=2, seed=1),
+    "continuum": ws.models.massive_dirac(cutoff=2.0),
+    "crystal": CRYSTAL,
+}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("kind", MADE_OF_NUMBERS)
+def test_one_number_that_is_none_is_refused_anywhere(kind: str, bad: float) -> None:
+    whole, tried = MADE_OF_NUMBERS[kind], 0
+    for key, value in vars(whole).items():
+        array = np.array(0.0 if value is None else value) if key != "extra_operators" else np.array("")
+        if array.dtype.kind in "fc" and value is not None:
+            for place in np.linspace(0, array.size - 1, 12).astype(int):
+                spoiled = array.copy()
+                spoiled.flat[place] = bad
+                if (key, bad) != ("cutoff", np.inf):  # there is none
+                    with pytest.raises(ws.InputError):
+                        replace(whole, **{key: spoiled if array.ndim else float(spoiled)})
+                    tried += 1
+    assert tried > 30
 
 
 def test_no_result_that_is_not_finite_leaves_unnamed() -> None:

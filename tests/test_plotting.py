@@ -19,7 +19,7 @@ from wannier_spin import units as un
 from wannier_spin.analysis.kpath import QUANTITIES, band_map, k_path
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import ENDINGS, save
-from wannier_spin.plotting.colour import decades, rounded_up
+from wannier_spin.plotting.colour import colour_bar, colour_scale, decades, rounded_up
 from wannier_spin.plotting.curves import Curve, View, curves, scan_axis
 from wannier_spin.plotting.plane import window_of, zone_boundaries
 from wannier_spin.plotting.responses import _cut, _draw_lines
@@ -537,6 +537,17 @@ def test_no_spin_has_no_colour() -> None:
 @pytest.mark.parametrize(("value", "end"), [(0.987, 1.0), (1.0, 1.0), (1.003, 1.0), (1.02, 1.2), (4.2e-5, 5e-5), (83.0, 100.0)])
 def test_colour_bars_end_at_round_numbers(value: float, end: float) -> None:
     assert rounded_up(value) == pytest.approx(end, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize(("top", "texts"), [(20.0, ["−1", "0", "0.1", "10"]), (2e4, ["$-10^{3}$", "0", "$10^{2}$", "$10^{4}$"])])
+def test_numbers_beside_a_scale_of_decades(top: float, texts: list[str]) -> None:
+    """Plain as long as all of them are short, zero among them."""
+    norm, ticks = colour_scale(np.append(np.full(50, top / 1e3), top), "symlog")
+    figure = Figure()
+    axes = figure.add_subplot()
+    colour_bar(figure, axes, axes.imshow([[0.0, top]], norm=norm), ticks, str)
+    found = [text.get_text() for text in figure.axes[1].get_yticklabels()]
+    assert set(texts) <= set(found)
 
 
 def test_decades_of_a_scale() -> None:

@@ -128,3 +128,15 @@ def test_a_quick_run_is_not_said_to_take_seconds(how: str, tmp_path: Path) -> No
         found.append(float(plan["estimated time"].removesuffix(" s on 1 rank(s)")))
     assert 0 < found[0] < 1
     assert found[1] == pytest.approx(1e-3 * found[0], rel=0.1, abs=0)
+
+
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
+@pytest.mark.parametrize("fermi", ["", "fermi_energy = -3.0\n"])
+def test_a_run_at_numbers_of_carriers_is_foreseen(fermi: str, tmp_path: Path) -> None:
+    """As many mu as numbers, with the Fermi energy known or not."""
+    models.get("rashba_exchange").save(tmp_path / "x.model.h5")
+    text = 'seedname = "x.model.h5"\nresponses = "edelstein"\ngrid = [8, 8, 1]\ncarriers = { values = [0, 0.1], electrons = 1 }\n'
+    (tmp_path / "in.toml").write_text(text + fermi)
+    plan = dict(dry_run(read_settings(tmp_path / "in.toml")[0], tmp_path, 1))
+    assert "2 numbers of carriers" in " ".join(plan.values())
+    assert "estimated time" in plan

@@ -230,3 +230,11 @@ cutoff = 0.5
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2
     assert "leave out seedname" in done.stderr
+
+
+@pytest.mark.parametrize("cutoff", [10.0, 1e-3])
+@pytest.mark.parametrize(("v", "gap"), [(1.3, -0.05), (0.2, 0.3)])
+def test_on_what_the_bands_change(v, gap, cutoff):
+    """The gap over the velocity, where the region is not smaller, and the velocity."""
+    model = ws.kp_model("v*(kx*sx + ky*sy) + D*sz", parameters={"v": v, "D": gap}, dimension=2, cutoff=cutoff)
+    assert model.scales == pytest.approx((min(abs(gap) / v, cutoff), v))
