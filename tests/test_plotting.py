@@ -173,6 +173,20 @@ def test_the_largest_components_are_drawn(everything: ws.ResultSet) -> None:
     assert min(sizes) >= sorted((np.abs(tensor.component(g.name)[0]).max() for g in groups(tensor, RunFacts())), reverse=True)[3]
 
 
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_what_is_no_number_is_not_large(everything: ws.ResultSet, bad: float) -> None:
+    """A component with a resonance is as large as the rest of it, also where all is small."""
+    tensor = everything["nonlinear_drude_spin_current"]
+    last = groups(tensor, RunFacts())[-1]
+    blocks = {name: 1e-3 * block / np.abs(block).max() for name, block in tensor.blocks.items()}
+    for block in blocks.values():
+        block[(0, 0, *last.index)] = bad
+    spoiled = replace(tensor, blocks=blocks)
+    assert not np.isfinite(spoiled.values[(0, 0, *last.index)])
+    shown = [curve.label for curve in curves(spoiled, RunFacts(), View(most=1))]
+    assert not shown[0].startswith(last.name)
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

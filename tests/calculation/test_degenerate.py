@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
-from wannier_spin.calculation.degenerate import Change, changes, merged_pairs
+from wannier_spin.calculation.degenerate import Change, Merged, changes, merged_pairs
 from wannier_spin.continuum import KPModel
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
@@ -166,3 +166,9 @@ def test_where_nothing_could_be_measured_it_is_said():
 def test_tolerances_that_cannot_be_meant(tolerance):
     with pytest.raises(InputError, match=r"degeneracy_tolerance = "):
         ws.compute(WEAK, "spin_hall", grid=(4, 4, 1), degeneracy_tolerance=tolerance, **POINT)
+
+
+@pytest.mark.parametrize(("share", "splitting", "matters"), [(0.5, 1e-3, True), (1e-3, 1e-3, False), (0.5, 1e-7, False)])
+def test_what_matters_is_common_and_split(share, splitting, matters):
+    """A crossing is rare, and what files cannot mean is no splitting."""
+    assert Merged(share, 0.1, splitting, 1e-8).matters is matters
