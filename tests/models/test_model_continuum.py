@@ -1,5 +1,7 @@
 """k·p models: Hamiltonians, bands, symmetries, and exact results that fix signs and parameters."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from rounding import same
@@ -41,6 +43,15 @@ def test_is_hermitian_and_unsymmetric(name):
 def test_spin_currents_of_a_continuum_are_simple(definition):
     with pytest.raises(InputError, match=f"'{definition}' is not there"):
         models.massive_dirac().check_spin_current(definition)
+
+
+@pytest.mark.parametrize(("along", "rises"), [((1, 1), True), ((1, 0.01), True), ((1, 0), False), ((1, -1), False)])
+def test_the_sea_has_a_bottom_where_all_bands_rise(along, rises):
+    quadratic = np.zeros((3, 3, 2, 2), complex)
+    quadratic[[0, 1], [0, 1]] = np.multiply.outer(along, S0)
+    model = replace(models.massive_dirac(), quadratic=quadratic)
+    assert (model.rises_everywhere, model.sea_diverges) == (rises, not rises)
+    assert not replace(model, cutoff=2.0).sea_diverges
 
 
 def test_velocity_from_si():

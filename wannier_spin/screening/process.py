@@ -156,7 +156,7 @@ def _result(material: Material, target: Path, request: Request, comm: Communicat
     deadline = time.monotonic() + request.time_limit
     if comm.size > 1:
         result = _in_group(material, inputs, deadline, comm)
-        together(comm, lambda: result.save(target) if comm.rank == 0 else None)
+        from_first(comm, lambda: result.save(target))
     else:
         opened = isolated(partial(_alone, material, target, inputs), material.folder, request.time_limit)[1]
         result = load(target)
