@@ -1,8 +1,8 @@
 """Small changes of a module, one at a time, and how a running program is given one.
 
 Changes: + and -, * and /, comparisons, `and` and `or`, `not`, numbers, signs (of i too), min and max, real and imag, conj, `if`
-conditions, and the names of a few numpy functions. What is only said is left: messages, annotations and their imports, `__repr__`; and what only
-guards or hastens: `strict` of zip, `optimize` of einsum, keywords of dataclasses, -1 of reshape.
+conditions, and the names of a few numpy functions. What is only said is left: messages, annotations and their imports, `__repr__`;
+and what only guards or hastens: `strict` of zip, `optimize` of einsum, keywords of dataclasses, -1 of reshape.
 """
 
 from __future__ import annotations
