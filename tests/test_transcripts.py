@@ -67,6 +67,7 @@ COMMANDS = {
     "show one point": "show point.h5",
     "show as JSON": "show point.h5 -r spin_hall --json",
     "show printed form": "show scan.h5 --form paper -r nonlinear_drude_spin_magnetization",
+    "show what a relaxation fits": "show scan.h5 --relaxation static",
     "show doped": "show doped.h5",
     "show a component doped": "show doped.h5 -r thermal_edelstein -c yx",
     "show a component of a spectrum doped": "show light.h5 -c yx",

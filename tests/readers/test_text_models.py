@@ -130,12 +130,13 @@ def test_centres_written_by_hand(tmp_path: Path) -> None:
         read_hr(seed)
 
 
-def test_comments_few_degeneracies_and_any_order_of_lines(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mark", "other"), [("!", "!"), ("#", "#"), ("!", "#")])
+def test_comments_few_degeneracies_and_any_order_of_lines(tmp_path: Path, mark: str, other: str) -> None:
     R, H = random_hoppings()
     plain = hr_lines(R, H)
     rng = np.random.default_rng(1)
-    rows = [plain[4 + i].replace(".", ".", 1) + " ! hopping" for i in rng.permutation(len(plain) - 4)]
-    lines = ["by hand", "# another comment", "2 ! num_wann", "9 ! nrpts", "1 1 1", *rows]
+    rows = [plain[4 + i].replace(".", ".", 1) + f" {mark} hopping" for i in rng.permutation(len(plain) - 4)]
+    lines = ["by hand", f"{other} another comment", f"2 {mark} num_wann", f"9 {mark} nrpts", "1 1 1", *rows]
     model = read_hr(write_seed(tmp_path, lines))
     np.testing.assert_allclose(bands(model.R_vectors, model.hamiltonian_R), bands(R, H), atol=1e-11)
     with pytest.raises(InputError, match="truncated or damaged"):
@@ -400,10 +401,14 @@ def test_tolerance_moves_out_of_a_cloud_of_distances() -> None:
     assert in_widest_gap(np.zeros(0), 0.01) == 0.01
 
 
-def test_near_ties_of_partners_are_tied_alike() -> None:
-    """A chain of two k-points, two partners at +-(half a cell + half the tolerance, with noise): one fate for both."""
+@pytest.mark.parametrize("over", [(0.00498, 0.00504), (0.0040, 0.0041)])
+def test_near_ties_of_partners_are_tied_alike(over: tuple[float, float]) -> None:
+    """A chain of two k-points, two partners at +-(half a cell + half the tolerance, with noise): one fate for both.
+
+    Of the first a tolerance twice as large would tie what is not, of the second one half as large would not tie what is.
+    """
     lattice, mesh = np.diag([4.0, 30.0, 30.0]), np.array([2, 1, 1])
-    centres = np.array([[0.0, 0, 0], [4.0 + 0.00498, 0, 0], [-4.0 - 0.00504, 0, 0]])
+    centres = np.array([[0.0, 0, 0], [4.0 + over[0], 0, 0], [-4.0 - over[1], 0, 0]])
     H = np.ones((2, 3, 3), complex)
     close = near_ties(mesh, lattice, centres, WS_DISTANCE_TOLERANCE)
     assert len(close) > 0

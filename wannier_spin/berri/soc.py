@@ -39,7 +39,7 @@ def from_system_soc(system: Any) -> TightBindingModel:
     diagonal, sigma = [_block(one, "Ham") for one in (up, down)], np.asarray(system.pauli_rotated)
     coupling = _coupling(system)
     overlap = _overlap(system, n)
-    R_vectors = np.unique(np.concatenate([R for R, _ in (*diagonal, *coupling.values(), overlap)]), axis=0)
+    R_vectors = np.concatenate([R for R, _ in (*diagonal, *coupling.values(), overlap)])
     R_vectors = np.unique(np.concatenate([R_vectors, -R_vectors]), axis=0)
     H, spin = (np.zeros((len(R_vectors), 2 * n, 2 * n, *tail), complex) for tail in ((), (3,)))
     for s, block in enumerate(diagonal):
