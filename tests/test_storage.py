@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from alike import assert_comes_back
@@ -277,6 +278,15 @@ def test_provenance_round_trip(result: ws.ResultSet, tmp_path: Path) -> None:
     assert set(back) == set(result.provenance)
     for key, value in result.provenance.items():
         assert np.array_equal(back[key], value) if isinstance(value, np.ndarray) else back[key] == value, key
+
+
+def test_lists_of_the_provenance_are_their_own_axes(result: ws.ResultSet, tmp_path: Path) -> None:
+    """So that netCDF has a name for their length; tables are left as they are."""
+    noted = result.with_facts(notes={**result.facts.notes, "few": np.arange(3.0), "table": np.ones((2, 2))})
+    noted.save(tmp_path / "r.h5")
+    with h5py.File(tmp_path / "r.h5") as file:
+        found = file["provenance"]
+        assert (found["few"].is_scale, found["table"].is_scale) == (True, False)
 
 
 def test_file_is_readable_without_this_package(result: ws.ResultSet, tmp_path: Path) -> None:

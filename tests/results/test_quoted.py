@@ -58,6 +58,18 @@ def test_what_does_not_fit_stays_or_is_refused(sheet: ws.ResultSet) -> None:
         old.quoted("mu_B/cell")
 
 
+@pytest.mark.parametrize(
+    ("unit", "fitting"),
+    [
+        ("mu_B/cell", {"edelstein", "nonlinear_extrinsic_spin_magnetization"}),
+        ("mu_B nm/V", {"edelstein", "nonlinear_extrinsic_spin_magnetization"}),
+        ("uA/V^2", {"nonlinear_intrinsic_spin_current"}),
+    ],
+)
+def test_which_responses_a_unit_fits(sheet: ws.ResultSet, unit: str, fitting: set[str]) -> None:
+    assert {name for name, tensor in sheet.quoted(unit).items() if tensor.unit != sheet[name].unit} == fitting
+
+
 def test_atoms_of_a_structure(sheet: ws.ResultSet) -> None:
     two = sheet.with_facts(notes={**sheet.facts.notes, "atoms": 2})
     one, other = (two.quoted(unit)["edelstein"] for unit in ("mu_B/cell", "mu_B/atom"))
