@@ -131,12 +131,10 @@ def test_a_quick_run_is_not_said_to_take_seconds(how: str, tmp_path: Path) -> No
 
 
 @pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
-@pytest.mark.parametrize("fermi", ["", "fermi_energy = -3.0\n"])
-def test_a_run_at_numbers_of_carriers_is_foreseen(fermi: str, tmp_path: Path) -> None:
-    """As many mu as numbers, with the Fermi energy known or not."""
+def test_a_run_at_numbers_of_carriers_is_foreseen(tmp_path: Path) -> None:
     models.get("rashba_exchange").save(tmp_path / "x.model.h5")
     text = 'seedname = "x.model.h5"\nresponses = "edelstein"\ngrid = [8, 8, 1]\ncarriers = { values = [0, 0.1], electrons = 1 }\n'
-    (tmp_path / "in.toml").write_text(text + fermi)
+    (tmp_path / "in.toml").write_text(text)
     plan = dict(dry_run(read_settings(tmp_path / "in.toml")[0], tmp_path, 1))
     assert "2 numbers of carriers" in " ".join(plan.values())
     assert "estimated time" in plan
