@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit codes, messages, and nothing left half-written."""
 
+import ctypes
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from rounding import same
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import wannier_spin as ws
+from wannier_spin import bloch
 from wannier_spin.cli.models import _verdict
 from wannier_spin.readers import Check
 from wannier_spin.results.numbers import with_bar
@@ -420,6 +423,34 @@ def test_interrupted_by_the_user(wannier_spin: Command, folder: Path, monkeypatc
     assert done.code not in (0, 2)
     assert "Traceback" not in done.err
     assert content(folder) == before
+
+
+def test_interrupted_in_a_callback(wannier_spin: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As numba calls back where it loads machine code: Python prints the interrupt there, and goes on."""
+    original, called = bloch.BlochSum.on_batch, []
+
+    def interrupt() -> None:
+        called.append(1)
+        raise KeyboardInterrupt
+
+    def on_batch(*arguments: Any) -> Any:
+        if not called:
+            ctypes.CFUNCTYPE(None)(interrupt)()
+            time.sleep(0.5)
+        return original(*arguments)
+
+    monkeypatch.setattr("wannier_spin.bloch.BlochSum.on_batch", on_batch)
+    before, hook = content(folder), sys.unraisablehook
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
+    try:
+        done = wannier_spin("run", folder / "in.toml")
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert called == [1]
+    assert done.code not in (0, 2)
+    assert "Traceback" not in done.err
+    assert content(folder) == before
+    assert sys.unraisablehook is hook
 
 
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -8,10 +8,14 @@ Under MPI rank 0 alone prints.
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import os
 import sys
+import threading
 import traceback
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from wannier_spin.cli import compare, converge, decompose, figures, files, lists, models, rerun, results, run, screen  # noqa: F401  (they register)
@@ -33,7 +37,7 @@ def main() -> None:
         comm = _world()
         if comm.rank > 0:  # failures reach rank 0 through `parallel.together`
             sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (until the process ends)
-        with parallel.one_blas_thread():  # matrices are small, also where files are read and checked
+        with _interrupts_kept(), parallel.one_blas_thread():  # matrices are small, also where files are read and checked
             app()
     except InputError as error:
         say(f"error: {error}", error=True)
@@ -50,6 +54,24 @@ def main() -> None:
             os.write(2, traceback.format_exc().encode())  # in one piece, before anybody aborts
         parallel.abort(comm, code)
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """Ctrl-C while a library calls back, as numba does where it loads machine code, is printed there and lost: it is made again."""
+    hook = sys.unraisablehook
+
+    def again(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):  # a little later: now it would be lost in this function
+            threading.Timer(0.05, _thread.interrupt_main).start()
+        else:
+            hook(unraisable)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
 
 
 def _world() -> parallel.Communicator:
