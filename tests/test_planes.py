@@ -52,7 +52,7 @@ def test_all_elements_come_from_the_packed_ones(hermitian: tuple[bool, ...], lea
     groups = np.split(X, counts[:1], axis=1)[: len(counts)]
     for own, group in zip(hermitian, groups, strict=True):
         group += group.swapaxes(2, 3).conj() * own
-    packed = planes.Packed(n, counts, hermitian)
+    packed = planes.Packed(n, list(zip(counts, hermitian, strict=True)))
     stack = np.zeros((R3, packed.size), complex)
     for i in range(sum(counts)):
         packed.put(stack, (slice(None),), i, X[:, i])

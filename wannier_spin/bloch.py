@@ -122,28 +122,30 @@ class BlochSum:
         # the longest range of k-points comes last, where a point is cheapest: vacuum directions (one point) first
         first, second, third = (int(i) for i in np.argsort(model.periodic, kind="stable"))
         self.axes = (first, second, third)
-        self.planes = Planes(self._R[:, self.axes], self._operators, Packed(self.n_bands, *self._groups))
+        self.planes = Planes(self._R[:, self.axes], self._operators, Packed(self.n_bands, self._groups))
 
     @property
     def n_operators(self) -> int:
-        return sum(self._groups[0])
+        return sum(count for count, _ in self._groups)
 
     @property
-    def _groups(self) -> tuple[list[int], list[bool]]:
+    def _groups(self) -> list[tuple[int, bool]]:
         """How many operators each group of `_operators` has, and whether they are Hermitian."""
-        counts, hermitian = [1, 3], [True, True]
-        for found, times in ((self.vectors, 1), (self._sloped, 3)):
-            if found is not self.vectors and self.hessian:
-                counts, hermitian = [*counts, 6], [*hermitian, True]
-            counts += [times * X.shape[-1] for X in found.values()]
-            hermitian += [name in HERMITIAN for name in found]
-        return counts, hermitian
+        vectors, slopes = (
+            [(times * X.shape[-1], name in HERMITIAN) for name, X in found.items()]
+            for found, times in ((self.vectors, 1), (self._sloped, 3))
+        )
+        hessian = [(6, True)] if self.hessian else []
+        return [(1, True), (3, True), *vectors, *hessian, *slopes]
 
     @property
-    def _packed(self) -> list[int]:
-        """Groups of which matrices are made where they are wanted: derivatives of Hermitian operators."""
-        names, (counts, _) = list(self._sloped), self._groups
-        return [len(counts) - len(names) + i for i, name in enumerate(names) if name != "connection"] * (set(names) <= HERMITIAN)
+    def _kept(self) -> list[int]:
+        """Groups of which matrices are made where they are wanted: derivatives of operators, where all are Hermitian."""
+        names = list(self._sloped)
+        if not set(names) <= HERMITIAN:
+            return []
+        first = len(self._groups) - len(names)
+        return [first + i for i, name in enumerate(names) if name != "connection"]
 
     @property
     def _sloped(self) -> dict[str, Complex]:
@@ -175,7 +177,7 @@ class BlochSum:
         third = np.exp(2j * np.pi * np.outer(k3, self.planes.R3))
         chosen = iter([third] * len(second)) if used is None else (third[row] for row in used)
         points = len(k2) * len(k3) if used is None else np.count_nonzero(used)
-        kept = self._packed
+        kept = self._kept
         return self._named(self.planes.packed.matrices(int(points), zip(chosen, second, strict=True), kept), bool(kept))
 
     def on_cell(self, x1: Real, x2: Real, x3: Real) -> BlochMatrices:
@@ -199,7 +201,7 @@ class BlochSum:
             if place is not None:  # the stack has d_b of a vector with b before its components
                 first, step = place
                 stack[:, first : first + 3 * step : step] = self._first(of_X)
-        ends = np.cumsum(self._groups[0])[:-1]
+        ends = np.cumsum([operators for operators, _ in self._groups])[:-1]
         return self._named(np.split(stack, ends, axis=1))
 
     def _orders(self) -> list[int]:
@@ -298,7 +300,7 @@ class BlochSum:
         return np.asarray(R[:, None, None] + self.shift[..., a])
 
     def _named(self, groups: Sequence[Complex], packed: bool = False) -> BlochMatrices:
-        """Name the groups of operators (k, op, n, m), in the order of `_operators`. packed : whether those of `_packed` are."""
+        """Name the groups of operators (k, op, n, m), in the order of `_operators`. packed : whether those of `_kept` are."""
         following = iter(groups)
 
         def tensor(name: str, first: tuple[int, ...] = ()) -> Complex:

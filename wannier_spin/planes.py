@@ -29,19 +29,19 @@ COMPILED_FROM = 2**15  # elements of a batch: machine code is loaded in 0.7 s
 class Packed:
     """Operators one after the other, in groups: of Hermitian ones the elements n <= m, row by row, of others (n, op, m)."""
 
-    def __init__(self, n: int, counts: Sequence[int], hermitian: Sequence[bool]) -> None:
-        """counts : how many operators (n, m) each group has. hermitian : whether all of a group are."""
-        self.n, self.counts, self.hermitian = n, counts, hermitian
+    def __init__(self, n: int, groups: Sequence[tuple[int, bool]]) -> None:
+        """groups : how many operators (n, m) each has, and whether they are Hermitian."""
+        self.n, self.counts, self.hermitian = n, [count for count, _ in groups], [hermitian for _, hermitian in groups]
         self._upper = np.triu_indices(n)
-        self._group = np.repeat(np.arange(len(counts)), counts)  # of each operator
-        self._first = np.cumsum([0, *counts])
-        sizes = [count * (len(self._upper[0]) if own else n * n) for count, own in zip(counts, hermitian, strict=True)]
+        self._group = np.repeat(np.arange(len(groups)), self.counts)  # of each operator
+        self._first = np.cumsum([0, *self.counts])
         places, self.size = dict[int, slice](), 0
-        for i in sorted(range(len(counts)), key=lambda i: not hermitian[i]):  # Hermitian ones first
-            places[i] = slice(self.size, self.size + sizes[i])
-            self.size += sizes[i]
-        self.places = [places[i] for i in range(len(counts))]
-        self._all_hermitian = slice(0, sum(size for size, own in zip(sizes, hermitian, strict=True) if own))
+        for i in sorted(range(len(groups)), key=lambda i: not self.hermitian[i]):  # Hermitian ones first
+            size = self.counts[i] * (len(self._upper[0]) if self.hermitian[i] else n * n)
+            places[i] = slice(self.size, self.size + size)
+            self.size += size
+        self.places = [places[i] for i in range(len(groups))]
+        self._all_hermitian = slice(0, max((places[i].stop for i in places if self.hermitian[i]), default=0))
 
     def put(self, packed: Complex, where: tuple[Any, ...], i: int, X: Complex) -> None:
         """The i-th operator (R, n, m) to packed[where] (R, size)."""
