@@ -25,7 +25,7 @@ def check_progress(progress: object) -> None:
 
 
 GIB = 2.0**30
-CACHE = 2.0e8  # bytes: larger batches wait for memory, smaller ones for Python
+CACHE = 1.0e8  # bytes: larger batches wait for memory, smaller ones for Python
 FEWER, ENOUGH = 20.0, 343  # trying something out takes this many times fewer points of a mesh, but no fewer than that
 SUMS_OVER_R = 0.25  # of the memory, that sums over some of the R may take from one batch to the next
 STACKS = {"injection vertex": 6, "shift vertex": 12}  # of `Plan.held`, matrices for each o at once; 3: one stack (d, o)
