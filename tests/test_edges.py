@@ -111,6 +111,7 @@ MADE_OF_NUMBERS: dict[str, Any] = {
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("kind", MADE_OF_NUMBERS)
 def test_one_number_that_is_none_is_refused_anywhere(kind: str, bad: float) -> None:
+    """And named."""
     whole, tried = MADE_OF_NUMBERS[kind], 0
     for key, value in vars(whole).items():
         array = np.array(0.0 if value is None else value) if key != "extra_operators" else np.array("")
@@ -119,7 +120,8 @@ def test_one_number_that_is_none_is_refused_anywhere(kind: str, bad: float) -> N
                 spoiled = array.copy()
                 spoiled.flat[place] = bad
                 if (key, bad) != ("cutoff", np.inf):  # there is none
-                    with pytest.raises(ws.InputError):
+                    said = rf"{key}( vectors)? (has NaN|have NaN|are singular or not finite|= {bad}|is .*{bad})"
+                    with pytest.raises(ws.InputError, match=said):
                         replace(whole, **{key: spoiled if array.ndim else float(spoiled)})
                     tried += 1
     assert tried > 30

@@ -134,6 +134,12 @@ def test_ranks_agree_on_every_response_of_iron_to_the_last_digits(iron: Results,
     assert max(worst_difference(iron[1], iron[ranks]).values()) <= 1e-12
 
 
+def test_one_rank_is_the_serial_answer(adaptive: Results, wannier_spin: Command, folder: Path) -> None:
+    (folder / "in.toml").write_text(ADAPTIVE)
+    assert wannier_spin("run", folder / "in.toml").code == 0
+    assert max(worst_difference(ws.load(folder / "in.h5"), adaptive[1]).values()) <= 1e-13
+
+
 def test_more_ranks_than_points(mpirun: Callable[..., str], folder: Path) -> None:
     meshes = ((1, 1, 1), (2, 1, 1), (2, 2, 1))
     for number, points in enumerate(meshes):

@@ -110,10 +110,11 @@ def test_S_is_the_derivative_in_a_field_on_one_site():
 @cache
 def whole(how, form):
     model = MODELS["random, sheet"]
-    enough = dict.fromkeys(DENSITIES, 1e9)  # the first boxes do
     names, options = "all", {"grid": (4, 4, 1)}
     if how == "tolerance":
-        names, options = sorted(DENSITIES), {"tolerance": Tolerance(1.0, enough, start=4), "mu": 0.2, "omega": 0.4}
+        names = [*DENSITIES, "spin_hall"]
+        enough = dict.fromkeys(names, 1e9)  # the first boxes do
+        options = {"tolerance": Tolerance(1.0, enough, start=4), "mu": 0.2, "omega": 0.4}
     return compute(model, names, form=form, sites=SITES, blocks=("L1surf",), **OPTIONS | options)
 
 
