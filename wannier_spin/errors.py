@@ -1,5 +1,8 @@
 """Exceptions and warnings that a caller can tell apart."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class WannierSpinError(Exception):
     """Base class of every error raised on purpose by this package."""
@@ -22,3 +25,10 @@ class AccuracyWarning(WannierSpinWarning):
 
 class Interrupted(WannierSpinError):
     """The job was told to stop; what was done until its last checkpoint is kept."""
+
+
+def did_you_mean(given: object, valid: Iterable[str], listed: str = "All:") -> str:
+    """What to say of a word that is none of some: the nearest of these, and all of them."""
+    known = tuple(valid)
+    near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.0)[0]
+    return f"did you mean '{near}'? {listed} {', '.join(known)}"

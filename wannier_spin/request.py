@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from wannier_spin import responses as resp
 from wannier_spin import units as un
 from wannier_spin.carriers import Carriers
-from wannier_spin.errors import InputError
+from wannier_spin.errors import InputError, did_you_mean
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.checkpoint import short
 from wannier_spin.keywords import Keywords as Keywords
@@ -241,8 +240,7 @@ def taking_request(keywords: Any) -> Callable[[Function], Function]:
 def _known(given: Mapping[str, Any]) -> Mapping[str, Any]:
     for name in given:
         if name not in Keywords.__annotations__:
-            near = difflib.get_close_matches(name, Keywords.__annotations__, n=1, cutoff=0.0)[0]
-            raise InputError(f"unknown keyword '{name}'; did you mean '{near}'? All: {', '.join(Keywords.__annotations__)}")
+            raise InputError(f"unknown keyword '{name}'; {did_you_mean(name, Keywords.__annotations__)}")
     return given
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Unpack
 
@@ -14,7 +13,7 @@ from wannier_spin.analysis.kpath import BATCH, QUANTITIES, BandMap, Place
 from wannier_spin.analysis.point import Point, point_of
 from wannier_spin.arrays import slices
 from wannier_spin.continuum import Model
-from wannier_spin.errors import InputError
+from wannier_spin.errors import InputError, did_you_mean
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.keywords import AtPoint
 from wannier_spin.request import Request, taking_request
@@ -88,8 +87,7 @@ def is_response(quantity: str) -> bool:
     """Whether it is a response, and no geometric quantity. Raises InputError where it is neither."""
     known = (*QUANTITIES, *resp.names(), *resp.thermal_names())
     if quantity not in known:
-        near = difflib.get_close_matches(quantity, known, n=1, cutoff=0.0)[0]
-        raise InputError(f"quantity '{quantity}' is not available; did you mean '{near}'? All: {', '.join(known)}")
+        raise InputError(f"quantity '{quantity}' is not available; {did_you_mean(quantity, known)}")
     return quantity not in QUANTITIES
 
 

@@ -13,7 +13,6 @@ How files are read is said by the keys of the input file, with the same names as
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +30,7 @@ from wannier_spin.config import (
     settings_from,
 )
 from wannier_spin.continuum import ContinuumModel, Model
-from wannier_spin.errors import InputError
+from wannier_spin.errors import InputError, did_you_mean
 from wannier_spin.integration.parallel import Communicator, communicator
 from wannier_spin.integration.shared import from_first
 from wannier_spin.keywords import HowRead
@@ -281,9 +280,7 @@ def _as_tables(options: Mapping[str, Any]) -> dict[str, Any]:
         elif key in homes:
             data.setdefault(homes[key], {})[key] = value
         else:
-            valid = (*homes, *ALONE)
-            near = difflib.get_close_matches(key, valid, n=1, cutoff=0.0)[0]
-            raise InputError(f"open_model: unknown option '{key}'; did you mean '{near}'? All: {', '.join(valid)}")
+            raise InputError(f"open_model: unknown option '{key}'; {did_you_mean(key, (*homes, *ALONE))}")
     return data
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+
+from wannier_spin.errors import did_you_mean
 
 MISSING_KEY = "the key"
 RANGE = ("from", "to", "points")  # keys of a table that stands for a list of numbers
@@ -33,9 +34,7 @@ def _explain(problem: Any, settings: type[BaseModel]) -> str:
         unknown = str(problem["loc"][-1])  # any text may be a key in TOML
         inside = keys[:-1] if unknown.isidentifier() else keys
         valid = _valid_keys(inside, settings)
-        near = difflib.get_close_matches(unknown, valid, n=1, cutoff=0.0)
-        meant = f"did you mean '{near[0]}'? " if near else ""
-        return f"unknown key '{'.'.join([*inside, unknown])}'; {meant}Valid here: {', '.join(valid)}"
+        return f"unknown key '{'.'.join([*inside, unknown])}'; {did_you_mean(unknown, valid, 'Valid here:')}"
     if problem["type"] == "missing":
         return f"{MISSING_KEY} '{key}' is missing; it has no default"
     message = _expected(problem, keys, settings)

@@ -14,7 +14,6 @@ A matrix may also be given element by element, rows of texts without s and t.
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.arrays import Complex
-from wannier_spin.errors import InputError
+from wannier_spin.errors import InputError, did_you_mean
 from wannier_spin.models.hoppings import S0, SX, SY, SZ
 from wannier_spin.values import is_finite, is_whole
 
@@ -138,10 +137,8 @@ class _Reader:
     def _named(self, name: str, text: str) -> Terms:
         if name in self.names:
             return self.names[name]
-        near = difflib.get_close_matches(name, self.names, n=1, cutoff=0.0)[0]
-        raise InputError(
-            f"'{_short(text)}': unknown name '{name}'; did you mean '{near}'? Known: {', '.join(self.names)}; others are parameters"
-        )
+        meant = did_you_mean(name, self.names, "Known:")
+        raise InputError(f"'{_short(text)}': unknown name '{name}'; {meant}; others are parameters")
 
     def _combined(self, node: ast.BinOp, text: str) -> Terms:
         left = self._value(node.left, text)

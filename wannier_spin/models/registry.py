@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from wannier_spin.continuum import KPModel
-from wannier_spin.errors import InputError
+from wannier_spin.errors import InputError, did_you_mean
 from wannier_spin.model import TightBindingModel
 
 Parameters = ParamSpec("Parameters")
@@ -46,15 +45,9 @@ def get(name: str, **parameters: Any) -> TightBindingModel | KPModel:
     Raises InputError for an unknown name or parameter, with the nearest valid one.
     """
     if name not in _MODELS:
-        raise InputError(f"unknown model '{name}'; {_nearest(name, names())}")
+        raise InputError(f"unknown model '{name}'; {did_you_mean(name, names(), 'Valid are:')}")
     accepted = list(inspect.signature(_MODELS[name]).parameters)
     for key in parameters:
         if key not in accepted:
-            raise InputError(f"model '{name}' has no parameter '{key}'; {_nearest(key, accepted)}")
+            raise InputError(f"model '{name}' has no parameter '{key}'; {did_you_mean(key, accepted, 'Valid are:')}")
     return _MODELS[name](**parameters)
-
-
-def _nearest(word: str, valid: Iterable[str]) -> str:
-    valid = list(valid)
-    close = difflib.get_close_matches(word, valid, n=1, cutoff=0.0)
-    return f"did you mean '{close[0]}'? Valid are: {', '.join(valid)}"

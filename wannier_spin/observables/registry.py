@@ -11,7 +11,6 @@ response follow from its record. `product` makes the flow of an observable, {v^a
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.arrays import Complex, Real, adjoint, bracket, half_anticommutator
-from wannier_spin.errors import InputError
+from wannier_spin.errors import InputError, did_you_mean
 from wannier_spin.units import Measure
 
 PAPER = "arXiv:2406.02257v3"
@@ -198,10 +197,7 @@ def definitions(name: str) -> dict[str, Observable]:
     """All definitions of an observable by their names; the first one is the default. Raises InputError where it is not known."""
     if name in OBSERVABLES:
         return OBSERVABLES[name]
-    near = difflib.get_close_matches(str(name), OBSERVABLES, n=1, cutoff=0.0)
-    raise InputError(
-        f"unknown observable '{name}'; did you mean '{near[0]}'? All: {', '.join(OBSERVABLES)}; import the module that registers it"
-    )
+    raise InputError(f"unknown observable '{name}'; {did_you_mean(name, OBSERVABLES)}; import the module that registers it")
 
 
 def get(name: str, definition: str | None = None) -> Observable:

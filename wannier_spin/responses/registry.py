@@ -7,7 +7,6 @@ of this package and import that module in `__init__`; tables, command line, unit
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from functools import cached_property
 from typing import Literal
 
 from wannier_spin import observables
-from wannier_spin.errors import InputError
+from wannier_spin.errors import InputError, did_you_mean
 from wannier_spin.observables.registry import PAPER as PAPER
 from wannier_spin.observables.registry import Coefficient, Effect
 from wannier_spin.responses.pairs import BandPairs, Real
@@ -254,5 +253,4 @@ def get(name: str) -> Response:
     known = RESPONSES | THERMAL_RESPONSES
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
-    raise InputError(f"unknown response '{name}'; did you mean '{near[0]}'? All: {', '.join(known)}")
+    raise InputError(f"unknown response '{name}'; {did_you_mean(name, known)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
 from wannier_spin.described import described
-from wannier_spin.errors import InputError
+from wannier_spin.errors import InputError, did_you_mean
 from wannier_spin.results.numbers import short, with_bar
 from wannier_spin.screening.figures import ANGLE, CHARGE, FORBIDDEN, Cell, Row
 from wannier_spin.screening.figures import columns as columns_of
@@ -139,8 +138,7 @@ def check_table(path: Path) -> None:
 def check_column(column: str, columns: Sequence[str]) -> None:
     """Raise InputError naming the nearest valid one if there is no such column."""
     if column not in columns:
-        near = difflib.get_close_matches(column, columns, n=1, cutoff=0.0)[0]
-        raise InputError(f"the table has no column '{column}' to rank by; did you mean '{near}'? It has {', '.join(columns)}")
+        raise InputError(f"the table has no column '{column}' to rank by; {did_you_mean(column, columns, 'It has')}")
 
 
 def _rank(cell: Cell, error: Cell) -> tuple[int, float, str]:
