@@ -67,10 +67,8 @@ def place(tensor: ResponseTensor, index: Sequence[int]) -> str:
 def near_fermi(tensor: ResponseTensor, facts: RunFacts) -> str:
     """The value of mu nearest to the Fermi energy, and how far it is from there."""
     place = fermi_position(tensor, facts)
-    mu, many = (
-        tensor.mu[place],
-        "" if tensor.carriers is None else f"carriers = {tensor.carriers[place]:g} {tensor.carriers_unit}, ",
-    )
+    mu = tensor.mu[place]
+    many = "" if tensor.carriers is None else f"carriers = {tensor.carriers[place]:g} {tensor.carriers_unit}, "
     return f"{many}mu = {mu:.4f} eV" + ("" if facts.fermi_energy is None else f" (mu - E_F = {mu - facts.fermi_energy:+.4f})")
 
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.results.select import BLOCKS
+from wannier_spin.results.select import BLOCKS, STACKED, VARIANTS
 
 if TYPE_CHECKING:
     from wannier_spin.results.tensor import ResponseTensor
 
 Real = NDArray[np.float64]
-STACKED = ("block_replicas", "block_harmonics")  # with one more axis in front
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def along_carriers(tensor: ResponseTensor, scan: CarrierScan) -> ResponseTensor:
         changes["block_harmonics"] = {
             name: np.concatenate([X, slopes[name][None]]) for name, X in changes["block_harmonics"].items()
         }
-    for key in ("sites", "definitions"):
+    for key in VARIANTS:
         changes[key] = {name: along_carriers(one, scan) for name, one in getattr(tensor, key).items()}
     return dataclasses.replace(tensor, **changes)
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin.results.select import BLOCKS
+
 Real = NDArray[np.float64]
 
 
@@ -21,8 +23,7 @@ def combined(tensors: Sequence[Mapping[str, Any]], operation: str) -> dict[str, 
             return None
         return {name: sum(f * blocks[name] for f, blocks in zip(factors, stored, strict=True)) for name in stored[0]}
 
-    signed = {key: total(key, signs) for key in ("blocks", "block_errors", "block_residuals", "block_replicas", "block_harmonics")}
-    return {**signed, "block_spreads": total("block_spreads", [1] * len(tensors))}  # at most the sum
+    return {key: total(key, [1] * len(tensors) if key == "block_spreads" else signs) for key in BLOCKS}  # spreads: at most the sum
 
 
 def intraband_factor(omega: Real, tau: float, power: int) -> Real:

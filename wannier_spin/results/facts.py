@@ -207,11 +207,8 @@ class RunFacts:
         for name, read in _READ.items():
             if name in fields:
                 fields[name] = read(fields[name])
-        symmetry = given.get("symmetry")
-        if isinstance(symmetry, Mapping):
+        if isinstance(symmetry := given.get("symmetry"), Mapping):  # else NO_SYMMETRY
             fields["symmetry"] = SymmetryFacts.from_mapping(symmetry)
-        elif isinstance(symmetry, SymmetryFacts):
-            fields["symmetry"] = symmetry
         own = {*_NAMES, *_SAMPLING, "symmetry"}
         notes = {key: value for key, value in given.items() if key not in own}
         return cls(**fields, sampling=_sampling_of(given), notes=notes)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wannier_spin.errors import InputError
-from wannier_spin.results.tensor import VARIANTS
+from wannier_spin.results.select import BLOCKS, STACKED, VARIANTS
 from wannier_spin.storage import Array, Each, Schema, Value, check_tree
 
 _TEXT, _WHOLE, _NUMBER = Value((str,)), Value((int,)), Value((int, float), optional=True)
@@ -39,7 +39,7 @@ def _check_tensor(where: str, tree: Mapping[str, Any]) -> None:
 def _fault_of_names(tree: Mapping[str, Any]) -> str | None:
     """Blocks that are named and not there, words that nobody knows."""
     blocks = set(tree["blocks"])
-    for key in ("block_errors", "block_residuals", "block_spreads", "block_replicas", "block_harmonics"):
+    for key in BLOCKS[1:]:
         if key in tree and set(tree[key]) != blocks:
             return f"'{key}' has {', '.join(sorted(tree[key])) or 'nothing'}, expected {', '.join(sorted(blocks))}"
     recipes, powers = json.loads(tree["recipes"]), json.loads(tree["tau_powers"])
@@ -71,10 +71,8 @@ def _tensor(rank: int) -> Schema:
             "tau": Array("f", (("tau",),), finite=True),
             "blocks": Each(blocks, least=1),
             "block_errors": Each(blocks),
-            "block_residuals": Each(blocks, optional=True),
-            "block_spreads": Each(blocks, optional=True),
-            "block_replicas": Each(replicas, optional=True),
-            "block_harmonics": Each(replicas, optional=True),
+            **dict.fromkeys(("block_residuals", "block_spreads"), Each(blocks, optional=True)),
+            **dict.fromkeys(STACKED, Each(replicas, optional=True)),
             "thickness": _NUMBER,
             "carriers": Array("f", (("mu",),), finite=True, optional=True),
             "carriers_unit": Value((str,), optional=True),

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from wannier_spin.results.tensor import ResponseTensor
 
 Wanted = float | Sequence[float] | slice
-BLOCKS = ("blocks", "block_errors", "block_residuals", "block_spreads", "block_replicas", "block_harmonics")
+STACKED = ("block_replicas", "block_harmonics")  # with one more axis in front
+BLOCKS = ("blocks", "block_errors", "block_residuals", "block_spreads", *STACKED)  # fields of a response: by name of the block
+VARIANTS = ("sites", "definitions")  # responses inside of a response
 POSITION = {"mu": 0, "carriers": 0, "temperature": 1, "omega": 2}
 OUTSIDE = 1e-6  # of the step (or of the value): how far beyond the ends still counts as the end
 
@@ -36,7 +38,7 @@ def selected(tensor: ResponseTensor, wanted: Mapping[str, Wanted]) -> ResponseTe
             blocks = changes.get(key, getattr(tensor, key))
             if blocks is not None:
                 changes[key] = {name: _taken(tensor, key, block, POSITION[axis], kept) for name, block in blocks.items()}
-    for key in ("sites", "definitions"):
+    for key in VARIANTS:
         changes[key] = {name: selected(one, wanted) for name, one in getattr(tensor, key).items()}
     return dataclasses.replace(tensor, **changes)
 
@@ -55,7 +57,7 @@ def _axes(tensor: ResponseTensor, axis: str, kept: NDArray[np.int64], changed: M
 
 def _taken(tensor: ResponseTensor, key: str, block: NDArray[np.float64], place: int, kept: NDArray[np.int64]) -> Any:
     """Along one axis; static blocks of a dynamic response have no axis omega."""
-    first = int(key in ("block_replicas", "block_harmonics"))
+    first = int(key in STACKED)
     if place == POSITION["omega"] and block.ndim - first == 2 + len(tensor.labels):
         return block
     return np.take(block, kept, axis=first + place)

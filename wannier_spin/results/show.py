@@ -14,6 +14,7 @@ from wannier_spin.results.arrays import fermi_position, from_fermi
 from wannier_spin.results.choose import first_largest, groups, independent, is_forbidden
 from wannier_spin.results.facts import RunFacts
 from wannier_spin.results.numbers import NO_ESTIMATE, with_bar
+from wannier_spin.results.select import VARIANTS
 from wannier_spin.results.set import ResultSet
 from wannier_spin.results.tensor import ResponseTensor
 
@@ -181,12 +182,12 @@ def _where_large(tensor: ResponseTensor, facts: RunFacts) -> str:
     return f", at {at}; {int((bars > GOOD).sum())} of {len(bars)} mu have more than {100 * GOOD:g} %"
 
 
-def _listed(names: Sequence[str], wide: int = WIDE) -> str:
+def _listed(names: Sequence[str]) -> str:
     """As many as fit, and how many others."""
     text = ", ".join(names)
-    if len(text) <= wide:
+    if len(text) <= WIDE:
         return text
-    shown = [name for i, name in enumerate(names) if len(", ".join(names[: i + 1])) <= wide]
+    shown = [name for i, name in enumerate(names) if len(", ".join(names[: i + 1])) <= WIDE]
     return f"{', '.join(shown)} and {len(names) - len(shown)} more"
 
 
@@ -206,11 +207,11 @@ def scan_text(tensor: ResponseTensor, facts: RunFacts | None = None) -> str:
     return ", ".join(words)
 
 
-def place_text(tensor: ResponseTensor, index: int, temperature: int = 0) -> str:
-    """A place along the first axis: "mu = 1.2 eV", "carriers = 0.01 cell, mu = 1.2 eV"."""
+def place_text(tensor: ResponseTensor, index: int) -> str:
+    """A place along the first axis: "mu = 1.2 eV", "carriers = 0.01 cell, mu = 1.2 eV" (at the first temperature)."""
     if tensor.carriers is None or tensor.carriers_mu is None:
         return f"mu = {tensor.mu[index]:g} eV"
-    return f"carriers = {tensor.carriers[index]:g} {tensor.carriers_unit}, mu = {tensor.carriers_mu[index, temperature]:g} eV"
+    return f"carriers = {tensor.carriers[index]:g} {tensor.carriers_unit}, mu = {tensor.carriers_mu[index, 0]:g} eV"
 
 
 def _axis(name: str, values: Real, unit: str) -> str:
@@ -237,7 +238,7 @@ def tensor_text(tensor: ResponseTensor) -> str:
         numbers = "; ".join(f"{e.short_name} = {e.text}" for e in largest)
         lines.append(f"  largest at {place_text(tensor, largest[0].index[0])}, T = {tensor.temperature[0]:g} K: {numbers}")
     lines.append(f"  {state(tensor)}; blocks {', '.join(tensor.blocks)}")
-    for key in ("sites", "definitions"):
+    for key in VARIANTS:
         variants = getattr(tensor, key)
         lines += [f"  {key}: {_listed(list(variants))}"] if variants else []
     return "\n".join(lines)

@@ -15,14 +15,14 @@ from wannier_spin.errors import InputError
 from wannier_spin.results.arrays import coordinates
 from wannier_spin.results.facts import RunFacts
 from wannier_spin.results.schema import check_result
+from wannier_spin.results.select import BLOCKS, VARIANTS
 from wannier_spin.results.set import ResultSet
-from wannier_spin.results.tensor import VARIANTS, ResponseTensor
+from wannier_spin.results.tensor import ResponseTensor
 from wannier_spin.storage import Labelled, Tree, read_tree
 from wannier_spin.tensors import SEA_MINUS_SURFACE
 
 Real = NDArray[np.float64]
 KIND = "wannier_spin result"
-BLOCKS = {"blocks", "block_errors", "block_residuals", "block_spreads", "block_replicas", "block_harmonics"}
 FORMAT = 2  # of the file; 1: relations between components as text only
 
 
@@ -100,7 +100,7 @@ def _from_tree(tree: Tree) -> ResponseTensor:
     fields = {key: value for key, value in tree.items() if key in known}
     fields |= {"recipes": json.loads(tree["recipes"]), "tau": tuple(float(t) for t in tree["tau"])}
     fields |= {"tau_powers": json.loads(tree["tau_powers"]), "time_odd": tuple(json.loads(tree["time_odd"]))}
-    for key in BLOCKS & fields.keys():  # a file has them in the order of the alphabet
+    for key in fields.keys() & BLOCKS:  # a file has them in the order of the alphabet
         fields[key] = {name: fields[key][name] for name in fields["tau_powers"] if name in fields[key]}
     if "custom" in tree:
         fields["custom"] = json.loads(tree["custom"])

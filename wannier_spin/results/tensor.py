@@ -1,4 +1,4 @@
-"""What a calculation returns: tensors with their axes, units and blocks, and how they were made.
+"""`ResponseTensor`: one response at all mu and temperatures, with its axes, unit, error bars and blocks.
 
 The blocks (docs/theory.md, section 3) are the data; `values` is arithmetic on them. So tau, units and the combination of
 blocks can be changed on a finished result, also on one that was read from a file.
@@ -23,7 +23,7 @@ from wannier_spin.results.arrays import axes_of, dataset, named_arrays
 from wannier_spin.results.combine import combined, each, intraband_factor
 from wannier_spin.results.component import Component
 from wannier_spin.results.quoted import Quote
-from wannier_spin.results.select import Wanted, selected
+from wannier_spin.results.select import VARIANTS, Wanted, selected
 from wannier_spin.tensors import SEA_MINUS_SURFACE, Channel, parts_of, symmetrized
 from wannier_spin.values import check_positive
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import xarray
 
 Real = NDArray[np.float64]
-VARIANTS = ("sites", "definitions")  # responses inside of a response
 OF_HALF = 0.7  # of the difference of a mesh from its half, which is larger than the error but for chance
 SPREAD = 1.0  # standard deviations of a sum of independent differences that an error bar has besides the sum
 
