@@ -12,7 +12,7 @@ import pytest
 # From lowest to highest. A unit (a module, or a package with all its submodules) imports lower layers, and of its own
 # layer only what stands before it, unless the layer is one of SIBLINGS: those never import one another.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "units", "values", "described", "compiled", "pages", "arrays", "planes", "moments"),
+    ("errors", "units", "values", "versions", "described", "compiled", "pages", "arrays", "planes", "moments"),
     ("observables", "tensors", "storage", "locks"),
     ("operators", "model", "nonorthogonal", "continuum", "orbitals", "components", "results"),
     ("readers", "models", "bloch"),

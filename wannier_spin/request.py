@@ -11,7 +11,6 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar, Unpack
 
 import numpy as np
@@ -32,6 +31,7 @@ from wannier_spin.sites import SitesLike
 from wannier_spin.tensors import Channel
 from wannier_spin.values import DEFAULT_TAU as DEFAULT_TAU
 from wannier_spin.values import TAU_UNIT, as_tuple, check_positive, check_switch, is_number, is_whole, numbers, taus_of, texts
+from wannier_spin.versions import installed
 from wannier_spin.weights import Weight
 
 Real = NDArray[np.float64]
@@ -184,7 +184,7 @@ class Request:
         """What makes a calculation, as text: of two with the same identity (and the same model) one can go on with the other."""
         kept = [f.name for f in dataclasses.fields(self) if f.metadata.get("identity", True)]
         values = {name: getattr(self, name) for name in kept} | {"tau": self.tau[:1]}  # others are arithmetic on the result
-        return {"package": package_version()} | {name: _as_text(value) for name, value in values.items()}
+        return {"package": installed("wannier-spin")} | {name: _as_text(value) for name, value in values.items()}
 
     def __repr__(self) -> str:
         filling = (
@@ -207,14 +207,6 @@ NEEDED = {"mu": "energies in eV", "temperature": "temperatures in K"}
 INSTEAD = {"mu": "carriers"}
 ENERGIES = ("mu", "omega", "broadening", "gap_broadening")
 DEFAULTS: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(Request) if f.default is not dataclasses.MISSING}
-
-
-def package_version() -> str:
-    """The version of this package that is installed."""
-    try:
-        return version("wannier-spin")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def taking_request(keywords: Any) -> Callable[[Function], Function]:

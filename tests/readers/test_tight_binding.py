@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
 from wannier_spin.readers import read_hr, read_tb, read_wannier90
-from wannier_spin.readers.tight_binding import infer_mesh, read_tb_table
+from wannier_spin.readers.replicas import infer_mesh
+from wannier_spin.readers.text_tables import read_tb_table
 from wannier_spin.readers.wigner_seitz import distribute, mesh_cells
 
 Bloch = Callable[..., NDArray[np.complex128]]

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel, load_model
-from wannier_spin.readers import berri_input, read_wannier90
+from wannier_spin.readers import read_wannier90
 from wannier_spin.readers.bloch_data import BlochData
-from wannier_spin.readers.checkpoint import check_mesh
+from wannier_spin.readers.checkpoint import Checkpoint, check_mesh, read_chk
 from wannier_spin.readers.energy_tests import kinetic_energies
 from wannier_spin.readers.files import FortranRecords, find_file, read_bytes, sha256
 from wannier_spin.readers.wannier90 import read_bloch_data, resolve_seed
-from wannier_spin.readers.wannier90_files import Checkpoint, Overlaps, read_chk, read_eig, read_spn, read_win
+from wannier_spin.readers.wannier90_files import Overlaps, read_eig, read_spn
+from wannier_spin.readers.win import read_win
+from wannier_spin.versions import installed
 
 Models = Callable[[str], TightBindingModel]
 Bloch = Callable[..., NDArray[np.complex128]]
@@ -101,7 +103,7 @@ def test_source_tells_where_the_model_came_from(models: Models, seed_with: SeedW
     source = models("Pt").source
     assert all(isinstance(value, str) for value in source.values())
     assert (source["route"], source["mesh"], source["ws_distance_tolerance"]) == ("chk", "5 5 5", "0.01")
-    assert source["wannierberri"] == berri_input.wannierberri_version() != "not installed"
+    assert source["wannierberri"] == installed("wannierberri") != "not installed"
     files = json.loads(source["files"])
     assert files["Pt.eig"] == sha256(seed_with("Pt", ".eig").with_suffix(".eig"))
 

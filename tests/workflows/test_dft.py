@@ -13,7 +13,7 @@ import pytest
 from scripts import scripts
 
 from wannier_spin.readers.structure import read_structure
-from wannier_spin.readers.wannier90_files import read_win
+from wannier_spin.readers.win import read_win
 
 FOLDER = Path(__file__).resolve().parents[2] / "workflows" / "dft"
 SCRIPT = FOLDER / "run.py"

@@ -21,10 +21,10 @@ from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.occupation import Occupation
-from wannier_spin.readers.berri_input import wannierberri_version
 from wannier_spin.request import Request, taking_request
 from wannier_spin.responses.registry import Form, Response
 from wannier_spin.tensors import Channel, TensorLaw, symmetrized
+from wannier_spin.versions import installed
 from wannier_spin.weights import WEIGHTS
 
 Real = NDArray[np.float64]
@@ -69,7 +69,7 @@ def calculators(
     ------
     InputError : unknown names, impossible requests; during the run, a system without the matrices that are needed.
     """
-    check_version(wannierberri_version())
+    check_version(installed("wannierberri"))
     request = Request(_static(responses), mu=Efermi, temperature=temperature, **asked)
     if request.spin_current != ("simple",):
         raise InputError(

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
 from wannier_spin.readers import examined
-from wannier_spin.readers.berri_input import wannierberri_version, with_centres
+from wannier_spin.readers.berri_input import with_centres
+from wannier_spin.versions import installed
 
 Complex = NDArray[np.complex128]
 Block = tuple[NDArray[np.int64], Complex]  # R vectors (R, 3), matrices (R, n, n, ...)
@@ -51,6 +52,7 @@ def from_system_soc(system: Any) -> TightBindingModel:
     for (s, t), (R, S) in between.items():
         _add(spin, R_vectors, (R, S[..., None] * sigma[s, t]), s, t)
     centres = np.concatenate([np.array(one.wannier_centers_cart, float) for one in (up, down)])
+    version = f"wannierberri {installed('wannierberri')}"
     model = TightBindingModel(
         lattice=np.array(system.real_lattice),
         R_vectors=R_vectors,
@@ -60,7 +62,7 @@ def from_system_soc(system: Any) -> TightBindingModel:
         centres=centres,
         periodic=tuple(bool(p) for p in system.periodic),  # type: ignore[arg-type]
         name=str(getattr(up, "name", "SystemSOC")),
-        source={"route": "system", "system": f"SystemSOC of wannierberri {wannierberri_version()}, alpha = {system.alpha_soc:g}"},
+        source={"route": "system", "system": f"SystemSOC of {version}, alpha = {system.alpha_soc:g}"},
     )
     return examined(model)
 

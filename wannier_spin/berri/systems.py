@@ -15,8 +15,9 @@ from wannier_spin.berri.soc import from_system_soc
 from wannier_spin.bloch import BlochMatrices, Complex
 from wannier_spin.errors import InputError
 from wannier_spin.model import TightBindingModel
-from wannier_spin.readers.berri_input import NAMES, matrices_of, quiet, wannierberri_version, with_centres
+from wannier_spin.readers.berri_input import NAMES, matrices_of, quiet, with_centres
 from wannier_spin.symmetry import Operation
+from wannier_spin.versions import installed
 
 Real = NDArray[np.float64]
 
@@ -96,7 +97,7 @@ def from_system_R(system: Any) -> TightBindingModel:
         spin_hamiltonian_R=copied("spin_hamiltonian"),
         periodic=tuple(system.periodic),
         name=str(system.name),
-        source={"route": "system", "system": f"System_R '{system.name}' of wannierberri {wannierberri_version()}"},
+        source={"route": "system", "system": f"System_R '{system.name}' of wannierberri {installed('wannierberri')}"},
     )
 
 

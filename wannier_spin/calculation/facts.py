@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from wannier_spin.calculation.integrate import Done, Task
 from wannier_spin.integrals.sums import cell_volume
 from wannier_spin.model import TightBindingModel
 from wannier_spin.results import SPIN_CURRENT_DEFINITIONS, RunFacts
+from wannier_spin.versions import installed
 
 PACKAGES = ("wannier-spin", "numpy", "scipy", "h5py", "wannierberri", "spglib", "numba", "fortio")
 
@@ -36,7 +36,7 @@ def run_facts(task: Task, done: Sequence[Done], ranks: int, seconds: float) -> R
         ranks=ranks,
         wall_seconds=seconds,
         finished=time.strftime("%Y-%m-%d %H:%M:%S %z"),
-        versions=_versions(),
+        versions={"python": platform.python_version(), **{package: installed(package) for package in PACKAGES}},
         symmetry=None if task.group is None else task.group.facts(plan, task.sites),
         sites={name: tuple(f + 1 for f in own) for name, own in plan.sites.items()},
         degeneracy_change={name: change.relative for one in done for name, change in one.changes.items()},
@@ -59,13 +59,3 @@ def _notes(done: Sequence[Done]) -> dict[str, Any]:
         for key, value in one.sums.notes.items():
             notes[key] = {**notes.get(key, {}), **value} if isinstance(value, dict) else value
     return notes
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

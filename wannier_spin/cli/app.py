@@ -63,9 +63,9 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from wannier_spin.request import package_version
+        from wannier_spin.versions import installed
 
-        print(f"wannier-spin {package_version()}")
+        print(f"wannier-spin {installed('wannier-spin')}")
         raise typer.Exit
 
 

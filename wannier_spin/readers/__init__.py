@@ -37,8 +37,9 @@ from wannier_spin.readers.packages import (
 from wannier_spin.readers.projections import read_projections
 from wannier_spin.readers.quality import examined, fitness_of
 from wannier_spin.readers.structure import chemical_symbol, read_structure, read_win_lattice
-from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE, read_hr, read_tb
+from wannier_spin.readers.tight_binding import read_hr, read_tb
 from wannier_spin.readers.wannier90 import read_frozen_window, read_wannier90
+from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE
 
 __all__ = [
     "WS_DISTANCE_TOLERANCE",

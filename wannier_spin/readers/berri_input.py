@@ -22,14 +22,14 @@ import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
-from wannier_spin.readers.wannier90_files import Checkpoint, Overlaps, SpinNeighbours
+from wannier_spin.readers.checkpoint import Checkpoint
+from wannier_spin.readers.wannier90_files import Overlaps, SpinNeighbours
 from wannier_spin.readers.wigner_seitz import Ties, fold, with_ties
 
 NAMES = {  # theirs: ours; of two of theirs with one name of ours the later one counts
@@ -60,14 +60,6 @@ class RMatrices:
         """The Hermitian matrices (R, n, n, ...) that are there, by name."""
         found = {"hamiltonian": self.hamiltonian, "position": self.position, "spin": self.spin}
         return {key: value for key, value in found.items() if value is not None}
-
-
-def wannierberri_version() -> str:
-    """Version of the installed wannierberri, or 'not installed'."""
-    try:
-        return version("wannierberri")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def build(

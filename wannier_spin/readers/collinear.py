@@ -27,9 +27,9 @@ from wannier_spin.readers.fermi import AGREEMENT
 from wannier_spin.readers.files import find_file
 from wannier_spin.readers.fitness import stored_fitness
 from wannier_spin.readers.quality import examined
-from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE
 from wannier_spin.readers.wannier90 import model_from_checkpoint, read_without_checkpoint, resolve_seed
-from wannier_spin.readers.wannier90_files import WinFile, read_win
+from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE
+from wannier_spin.readers.win import WinFile, read_win
 
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]

@@ -25,7 +25,8 @@ from wannier_spin.readers.spinors import ORDERS, Spin, chosen_order, order_or
 from wannier_spin.readers.structure import read_atoms
 from wannier_spin.readers.text_tables import RawTable, with_centres, with_position
 from wannier_spin.readers.wannier_tools import WannierToolsInput
-from wannier_spin.readers.win import BOHR, WinFile, check_lattice, read_win
+from wannier_spin.readers.win import WinFile, check_lattice, read_win
+from wannier_spin.units import BOHR
 
 SAME_ATOM = 0.05  # angstrom; CIFs have few digits
 SAME_CENTRE = 1e-2  # angstrom: .wout and _centres.xyz of one run agree so well, but for lattice vectors

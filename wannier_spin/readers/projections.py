@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.orbitals import HARMONICS, Orbitals, SpinOrder, with_spin
-from wannier_spin.readers.win import BOHR, WinFile, read_win
+from wannier_spin.readers.win import WinFile, read_win
+from wannier_spin.units import BOHR
 
 SHELLS = ("s", "p", "d", "f")
 HYBRIDS = ("sp", "sp2", "sp3", "sp3d", "sp3d2")  # l = -1 ... -5

@@ -19,8 +19,6 @@ from wannier_spin.readers.fitness import Check, Fitness, UnfitError, passed_or_n
 from wannier_spin.readers.spin_tests import size_and_handedness
 from wannier_spin.readers.wigner_seitz import Ties
 
-__all__ = ["Check", "Fitness", "bands", "bloch_sum", "examined", "fitness_of", "model_checks", "pauli_residuals", "total_moment"]
-
 HERMITICITY_TOLERANCE = 1e-4
 SPECTRUM_TOLERANCE = 0.1  # eigenvalues of S(k) off the mesh may leave [-1, 1] by this much
 PAULI_TOLERANCE = 0.3  # mean residual of [s_x, s_y] = 2i s_z: Wannier functions are not closed under spin
@@ -264,6 +262,7 @@ def total_moment(model: TightBindingModel, fermi_energy: float, grid: int = 8) -
 
 
 def moment_check(model: TightBindingModel, fermi_energy: float, structure: Structure | None) -> Check:
+    """The total moment against that of the structure; without moments there it is for information."""
     moment = total_moment(model, fermi_energy)
     expected = "that of the DFT run; zero with T or P*T"
     if structure is not None and structure.magnetic_moments.any():

@@ -20,7 +20,7 @@ from wannier_spin.readers.cif import read_cif
 from wannier_spin.readers.espresso import is_pw_input, is_pw_output, read_pw_input, read_pw_output
 from wannier_spin.readers.files import check_finite, is_text, read_bytes, similar_files
 from wannier_spin.readers.vasp import outcar_moments, poscar_moments, vasprun_moments
-from wannier_spin.readers.wannier90_files import read_win
+from wannier_spin.readers.win import read_win
 
 SYMBOLS = (
     "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb "

@@ -28,26 +28,11 @@ from wannier_spin.readers.fitness import Check, passed_or_not
 from wannier_spin.readers.hr_companions import about_centres, add_position, check_centres, read_cell
 from wannier_spin.readers.quality import examined, ties_check
 from wannier_spin.readers.replicas import infer_mesh, mesh_of
-from wannier_spin.readers.spinors import PAULI, Spin, check_spin, chosen_order, is_pure, pure_spinors, refuse_without_spinors
+from wannier_spin.readers.spinors import Spin, check_spin, chosen_order, is_pure, pure_spinors, refuse_without_spinors
 from wannier_spin.readers.text_tables import RawTable, read_hr_table, read_tb_table, read_wsvec
 from wannier_spin.readers.wannier90_files import MISSING_SPN, read_spn
 from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE, Ties, fold, with_ties
 from wannier_spin.readers.win import WinFile, check_lattice, read_win
-
-__all__ = [
-    "PAULI",
-    "WS_DISTANCE_TOLERANCE",
-    "RawTable",
-    "Spin",
-    "WSDistance",
-    "check_spin",
-    "hermiticity",
-    "infer_mesh",
-    "pure_spinors",
-    "read_hr",
-    "read_tb",
-    "read_tb_table",
-]
 
 WSDistance = Literal["auto", "file", "none"]
 Matrices = dict[str, NDArray[np.complex128]]

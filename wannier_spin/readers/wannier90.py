@@ -28,9 +28,11 @@ from wannier_spin.readers.files import find_file, require_file, seeds_in, sha256
 from wannier_spin.readers.quality import examined, ties_check
 from wannier_spin.readers.spin_tests import check_spin_matrices
 from wannier_spin.readers.spinors import Spin, check_spin, chosen_order, is_pure, pure_spinors, refuse_without_spinors
-from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE, WSDistance, check_ws_distance, hermiticity, read_hr, read_tb
+from wannier_spin.readers.tight_binding import WSDistance, check_ws_distance, hermiticity, read_hr, read_tb
 from wannier_spin.readers.wannier90_files import MISSING_SPN, SpinNeighbours, read_eig, read_mmn, read_spin_neighbours, read_spn
+from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE
 from wannier_spin.readers.win import read_win
+from wannier_spin.versions import installed
 
 
 def read_wannier90(
@@ -126,7 +128,7 @@ def _source(
         "spin": "files" if spin is None else spin,
         **({"spin_current": _origin(data)} if spin_currents else {}),
         "mesh": " ".join(str(n) for n in data.checkpoint.mesh),
-        "wannierberri": berri_input.wannierberri_version(),
+        "wannierberri": installed("wannierberri"),
         "hermiticity_error": json.dumps(hermiticity(R.R_vectors, R.hermitian())),
     }
 

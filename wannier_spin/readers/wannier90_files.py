@@ -18,25 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
-from wannier_spin.readers.checkpoint import Checkpoint, read_chk
 from wannier_spin.readers.files import FortranRecords, check_finite, counts, is_text, numbers, read_bytes, whole
-from wannier_spin.readers.win import BOHR, WinFile, read_nnkp_kpoints, read_win
-
-__all__ = [
-    "BOHR",
-    "MISSING_SPN",
-    "Checkpoint",
-    "Overlaps",
-    "SpinNeighbours",
-    "WinFile",
-    "read_chk",
-    "read_eig",
-    "read_mmn",
-    "read_nnkp_kpoints",
-    "read_spin_neighbours",
-    "read_spn",
-    "read_win",
-]
 
 REAL_DIAGONAL_TOLERANCE = 1e-5  # of the spin matrices; formatted files carry few decimals
 SPIN_TOLERANCE = 1e-3  # eigenvalues of the spin matrices may leave [-1, 1] by this much; right files: 1e-7

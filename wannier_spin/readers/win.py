@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.readers.files import counts, numbers, read_bytes
+from wannier_spin.units import BOHR
 
-BOHR = 0.529177210903  # angstrom; CODATA 2018
 SMALLEST_CELL = 1e-3  # angstrom^3
 LATTICE_TOLERANCE = 1e-3  # angstrom
 

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from wannier_spin import calculation
@@ -36,6 +35,7 @@ from wannier_spin.screening.isolated import Ended, isolated
 from wannier_spin.screening.material import Material, material_names, prepare, read_common
 from wannier_spin.screening.table import FIRST, LAST, Table, check_column, table_columns
 from wannier_spin.storage import check_writable
+from wannier_spin.versions import installed
 
 Report = Callable[[str], None]
 
@@ -221,14 +221,7 @@ def _of_charge(settings: Settings) -> Settings:
 
 def _inputs(material: Material, further: Iterable[str] = ()) -> dict[str, str]:
     """What a result depends on: settings, files, version. further: files that were opened though nobody expected it."""
-    return {"settings": material.text, "files": json.dumps(material.hashes(further)), "version": _version()}
-
-
-def _version() -> str:
-    try:
-        return version("wannier-spin")
-    except PackageNotFoundError:
-        return "not installed"
+    return {"settings": material.text, "files": json.dumps(material.hashes(further)), "version": installed("wannier-spin")}
 
 
 def _older(target: Path, material: Material) -> tuple[ResultSet | None, str]:

@@ -215,7 +215,8 @@ def symmetric_sums() -> float:
 
 def frozen_bands() -> float:
     """Pt: interpolated bands against Pt.eig at points of the mesh, states inside of the frozen window; eV."""
-    from wannier_spin.readers.wannier90_files import read_chk, read_eig
+    from wannier_spin.readers.checkpoint import read_chk
+    from wannier_spin.readers.wannier90_files import read_eig
 
     k, expected = (values[::5] for values in (read_chk(EXAMPLES / "Pt" / "Pt.chk").kpoints, read_eig(EXAMPLES / "Pt" / "Pt.eig")))
     found = ws.band_geometry(ws.read_wannier90(EXAMPLES / "Pt" / "Pt"), k).energies

@@ -33,8 +33,8 @@ from wannier_spin.readers.consistency import BlochData, check_files
 from wannier_spin.readers.fitness import Check
 from wannier_spin.readers.quality import model_checks
 from wannier_spin.readers.spin_tests import check_spin_matrices
-from wannier_spin.readers.tight_binding import WS_DISTANCE_TOLERANCE
 from wannier_spin.readers.wannier90 import read_bloch_data
+from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE
 
 sys.path.insert(0, str(Path(__file__).parent))
 from planted import Fault, Verdict

@@ -1,0 +1,11 @@
+"""Versions of installed packages, ours among them."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def installed(package: str) -> str:
+    """The version of a package, by its name in the package index; "not installed" where it is not."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
