@@ -23,7 +23,7 @@ from wannier_spin.readers import check_database, read_hr, read_structure, read_t
 from wannier_spin.readers.berri_input import _match
 from wannier_spin.readers.files import FortranRecords
 from wannier_spin.readers.packages.hermitian_sum import with_spin
-from wannier_spin.readers.structure import read_atoms, read_win_lattice
+from wannier_spin.readers.structure import read_atoms
 from wannier_spin.screening.material import material_names
 from wannier_spin.screening.process import Request, screen
 from wannier_spin.storage import read_tree, write_tree
@@ -78,7 +78,7 @@ def projected(folder: Path, symmetry: str) -> object:
 
 def head_of(path: Path) -> bytes:
     with FortranRecords(path) as records:
-        return records.next_record("head", 4)
+        return records.array("c16", "head", 1).tobytes()
 
 
 STEPS = np.eye(3, dtype=int)
@@ -104,13 +104,12 @@ FILES: list[tuple[str, Callable[[Path], object]]] = [
     ),
     ("x.win': the block 'atoms_frac' is missing", lambda f: read_atoms(written(f / "x.win", WIN))),
     ("x.vasp' has no atoms", lambda f: read_atoms(written(f / "x.vasp", POSCAR))),
-    ("x.win' does not exist", lambda f: read_win_lattice(f / "x.win")),
     ("x.gz' cannot be read", lambda f: read_structure(written(f / "x.gz", b"\x1f\x8b not zipped"))),
     ("x.h5' does not exist, or is not a file; expected an HDF5 file", lambda f: foreign_tree(f / "x.h5")),
     ("cannot be told apart by name; rename one", lambda f: material_names([f / name for name in ALIKE])),
     ("nothing': [Errno 2] No such file", lambda f: FortranRecords(f / "nothing")),
     (
-        "r': record 1 (head) has 8 bytes, expected 4; the file is damaged, or is not what its name says",
+        "r': record 1 (head) has 8 bytes, expected 16; the file is damaged, or is not what its name says",
         lambda f: head_of(written(f / "r", b"\x08\0\0\0 8 bytes\x08\0\0\0")),
     ),
     ("a scan of convergence needs an input file", lambda f: grid_steps(open_inputs(SHEET.save(f / "x.model.h5")))),
@@ -247,7 +246,7 @@ def text_model_beside_a_checkpoint(folder: Path, n: int, scale: float) -> object
     for path in (EXAMPLES / "Pt").glob("Pt.*"):
         if path.suffix != ".win":
             (folder / path.name).symlink_to(path)
-    cell = scale * read_win_lattice(EXAMPLES / "Pt" / "Pt.win")
+    cell = scale * read_atoms(EXAMPLES / "Pt" / "Pt.win").lattice
     lines = ["a test", *(" ".join(map(str, row)) for row in cell), str(n), "1", "1", "", "0 0 0"]
     lines += [f"{i} {j} {float(i == j)} 0" for j in range(1, n + 1) for i in range(1, n + 1)] + ["", "0 0 0"]
     lines += [f"{i} {j} 0 0 0 0 0 0" for j in range(1, n + 1) for i in range(1, n + 1)]

@@ -1,7 +1,7 @@
 """Small checks of what files hold, at both ends."""
 
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,12 @@ from wannier_spin import models
 from wannier_spin.errors import InputError
 from wannier_spin.readers import check_model
 from wannier_spin.readers.bloch_data import BlochData, without_excluded
-from wannier_spin.readers.checkpoint import _check_cell, _one
+from wannier_spin.readers.checkpoint import Checkpoint, _check_cell, _one
 from wannier_spin.readers.files import FortranRecords, check_finite
 from wannier_spin.readers.overlap_tests import _in_order_of
 from wannier_spin.readers.packages import is_system_folder
 from wannier_spin.readers.quality import _spectrum
-from wannier_spin.readers.wannier90_files import _check_spin_diagonal
+from wannier_spin.readers.wannier90_files import Overlaps, _check_spin_diagonal
 
 PATH = Path("Pt.spn")
 
@@ -73,13 +73,14 @@ def test_whole_numbers_of_either_length(kind, tmp_path):
 def test_bands_that_the_checkpoint_excludes(excluded, kept):
     """They are left out where that fits: of three bands in the files, two in the checkpoint."""
     three: Any = np.arange(9.0).reshape(1, 3, 3)
-    chk: Any = SimpleNamespace(n_bands=2 if excluded != (1, 2) else 2, excluded=excluded)
-    data = BlochData(chk, three[:, 0], SimpleNamespace(matrices=three[None]), None, None, {})  # type: ignore[arg-type]
+    cell, k = np.eye(3), np.zeros((1, 3))
+    chk = Checkpoint(cell, np.ones(3, int), k, np.zeros((1, 2, 2), complex), np.zeros((2, 3)), False, excluded=excluded)
+    data = BlochData(chk, three[:, 0], Overlaps(three[None], *2 * (np.zeros((1, 1), int),)), None, None, {})
     if kept is None:
         assert without_excluded(data).energies is data.energies
     else:
-        data = BlochData(chk, three[:, 0], SimpleNamespace(matrices=np.zeros((1, 1, 2, 2))), three, None, {})  # type: ignore[arg-type]
-        found = without_excluded(data)
+        found = without_excluded(replace(data, spin=three))
+        assert found.overlaps.matrices.tolist() == three[None][:, :, kept][..., kept].tolist()
         assert found.energies.tolist() == three[:, 0, kept].tolist()
         assert found.spin.tolist() == three[:, kept][:, :, kept].tolist()
 

@@ -7,7 +7,7 @@ import pytest
 
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure
-from wannier_spin.readers import read_structure, read_win_lattice
+from wannier_spin.readers import read_structure
 from wannier_spin.readers.structure import SYMBOLS
 from wannier_spin.readers.vasp import outcar_moments, vasprun_moments
 
@@ -33,7 +33,6 @@ def test_cartesian_atoms_in_bohr(tmp_path: Path) -> None:
     np.testing.assert_allclose(structure.positions[1], [0, 0, 0.5], atol=1e-9)
     assert structure.numbers.tolist() == [26, 25]
     assert structure.magnetic_moments.tolist() == [[0, 0, 2.0], [0, 0, -1.0]]
-    np.testing.assert_allclose(read_win_lattice(path), structure.lattice)
 
 
 def test_ase_formats_and_their_moments(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from wannier_spin.readers.packages import (
 )
 from wannier_spin.readers.projections import read_projections
 from wannier_spin.readers.quality import examined, fitness_of
-from wannier_spin.readers.structure import chemical_symbol, read_structure, read_win_lattice
+from wannier_spin.readers.structure import chemical_symbol, read_structure
 from wannier_spin.readers.tight_binding import read_hr, read_tb
 from wannier_spin.readers.wannier90 import read_frozen_window, read_wannier90
 from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE
@@ -74,7 +74,6 @@ __all__ = [
     "read_structure",
     "read_tb",
     "read_wannier90",
-    "read_win_lattice",
     "seeds_in",
     "sha256",
 ]

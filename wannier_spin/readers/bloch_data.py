@@ -30,20 +30,11 @@ class BlochData:
 
 
 def without_excluded(data: BlochData) -> BlochData:
-    """`.eig`, `.mmn`, `.spn` of all bands lose those that `.chk` excludes (programs differ in whether they write them)."""
+    """`.eig`, `.mmn`, `.spn` without the bands that `.chk` excludes."""
     chk = data.checkpoint
-    kept = np.setdiff1d(np.arange(chk.n_bands + len(chk.excluded)), np.array(chk.excluded, np.int64) - 1)
-    if not chk.excluded or len(kept) != chk.n_bands:
-        return data
-    everything = chk.n_bands + len(chk.excluded)
-    changes: dict[str, object] = {}
-    if data.energies.shape[1] == everything:
-        changes["energies"] = data.energies[:, kept]
-    if data.overlaps.matrices.shape[2] == everything:
-        changes["overlaps"] = replace(data.overlaps, matrices=data.overlaps.matrices[:, :, kept][..., kept])
-    if data.spin is not None and data.spin.shape[1] == everything:
-        changes["spin"] = data.spin[:, kept][:, :, kept]
-    return replace(data, **changes)  # type: ignore[arg-type]
+    overlaps = replace(data.overlaps, matrices=chk.without_excluded(data.overlaps.matrices, 2, 3))
+    spin = None if data.spin is None else chk.without_excluded(data.spin, 1, 2)
+    return replace(data, energies=chk.without_excluded(data.energies, 1), overlaps=overlaps, spin=spin)
 
 
 def check_sizes(chk: Path, checkpoint: Checkpoint, path: Path, n_bands: int, n_k: int) -> None:

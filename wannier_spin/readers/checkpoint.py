@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,16 @@ class Checkpoint:
     @property
     def n_wannier(self) -> int:
         return int(self.V.shape[2])
+
+    def without_excluded(self, X: NDArray[Any], *axes: int) -> NDArray[Any]:
+        """An array (...) of other files without the excluded bands along these axes, where it has them: programs differ."""
+        everything = self.n_bands + len(self.excluded)
+        kept = np.setdiff1d(np.arange(everything), np.array(self.excluded, np.int64) - 1)
+        if not self.excluded or len(kept) != self.n_bands or X.shape[axes[0]] != everything:
+            return X
+        for axis in axes:
+            X = np.take(X, kept, axis)
+        return X
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 
 LARGEST = 1e9  # no count and no index in these files is larger
+LISTED = 12  # names in a message
 HEADER = 1 << 20  # bytes: no first record of these files is longer
 CHUNK = 1 << 24  # bytes read at once: a wrong length in a file must not become memory
 
@@ -66,9 +67,9 @@ def seeds_in(folder: Path) -> list[str]:
     return sorted({name[: -len(end)] for name in names for end in endings if name.endswith(end)} - {""})
 
 
-def _listed(names: list[str], limit: int = 12) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:limit])
-    return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:LISTED])
+    return shown + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
 
 
 def open_binary(path: Path) -> BinaryIO:
@@ -208,15 +209,9 @@ class FortranRecords:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def next_record(self, what: str, size: int | None = None) -> bytes:
-        """One record; `size` is the expected number of bytes."""
-        data = b"".join(self._pieces(what))
-        if size is not None and len(data) != size:
-            raise InputError(
-                f"'{self.path}': record {self.count} ({what}) has {len(data)} bytes, expected {size}; the file is "
-                "damaged, or is not what its name says"
-            )
-        return data
+    def next_record(self, what: str) -> bytes:
+        """One record."""
+        return b"".join(self._pieces(what))
 
     def array(self, kind: str, what: str, count: int) -> NDArray[np.generic]:
         """One record of numbers (count,), 'i4', 'f8' or 'c16'; integers may have 8 bytes (compilers have an option for that)."""

@@ -18,7 +18,6 @@ from wannier_spin.readers.wannier90_files import read_eig
 
 EIG_TOLERANCE = 1e-3  # eV
 LATTICE_TOLERANCE = 1e-3  # angstrom
-OF_BLOCH_STATES = ()
 
 
 def check_model(
@@ -48,7 +47,7 @@ def check_model(
 def _of_the_files(model: TightBindingModel) -> list[Check]:
     """What the reader found; not what is tested of the model itself, which may have changed since."""
     own = {check.name for check in model_checks(model)}
-    return [check for check in stored_fitness(model.source).checks if check.name not in own or check.name in OF_BLOCH_STATES]
+    return [check for check in stored_fitness(model.source).checks if check.name not in own]
 
 
 def _file_checks(model: TightBindingModel, seed: Path) -> list[Check]:
@@ -76,9 +75,7 @@ def _formats(seed: Path) -> Check:
 def _against_eig(model: TightBindingModel, checkpoint: Checkpoint, energies: NDArray[np.float64]) -> Check:
     """The model's bands at the mesh points against the bands of `.eig` that lie wholly in the Wannier space."""
     name, expected = "bands against .eig", f"below {EIG_TOLERANCE * 1e3:g} meV for bands in the Wannier space"
-    everything = checkpoint.n_bands + len(checkpoint.excluded)
-    if energies.shape[1] == everything:
-        energies = energies[:, np.setdiff1d(np.arange(everything), np.array(checkpoint.excluded, np.int64) - 1)]
+    energies = checkpoint.without_excluded(energies, 1)
     if energies.shape != checkpoint.V.shape[:2]:
         shape = f".eig has shape {energies.shape}"
         return passed_or_not(name, False, shape, f"{checkpoint.V.shape[:2]}", "files of different runs")

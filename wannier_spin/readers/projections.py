@@ -39,7 +39,7 @@ def read_projections(path: str | Path, spin_order: SpinOrder | None = "interleav
     win = read_win(path)
     if spin_order is None:
         return _with_number(win, with_spin(*_spatial(win), order="blocks"), 2)
-    if win.keywords.get("spinors", "f").lower().strip(".")[:1] != "t":
+    if not win.flag("spinors"):
         raise InputError(f"'{path}' has no 'spinors = true'; what is known are projections on functions with spin")
     return _with_number(win, with_spin(*_spatial(win), order=spin_order), 1)
 

@@ -8,7 +8,7 @@ spin-orbit coupling and exchange; in the wrong one spins are exchanged between o
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ def check_spin(spin: str | None) -> None:
         raise InputError(f"spin = '{spin}', expected None, 'interleaved', 'blocks', 'auto' or 'files'")
 
 
-def is_pure(spin: str | None) -> bool:
+def is_pure(spin: str | None) -> TypeGuard[Literal["interleaved", "blocks", "auto"]]:
     """Whether the spin matrices are to be made instead of read."""
     return spin in (*ORDERS, "auto")
 

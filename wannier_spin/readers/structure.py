@@ -58,14 +58,6 @@ def _checked_atoms(path: Path) -> Atoms:
     return lattice, positions, numbers, own
 
 
-def read_win_lattice(path: str | Path) -> NDArray[np.float64]:
-    """Lattice vectors (3, 3), rows, angstrom, of a `.win` file. Raises InputError if it has none."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"'{path}' does not exist; {similar_files(path.with_suffix('') if path.name else path)}")
-    return read_win(path).lattice()
-
-
 Moments = Callable[[], NDArray[np.float64]]  # read only where nobody gave others: they may be refused
 Atoms = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], Moments]
 TELLING = re.compile(  # words of files that have moments

@@ -148,7 +148,7 @@ def _model(
     errors = hermiticity(R_vectors, matrices)
     if "position" in matrices and np.isfinite(errors["position"]):
         matrices["position"] = hermitian_part(R_vectors, matrices["position"])
-    if spin is not None and is_pure(spin):
+    if is_pure(spin):
         order, answer = chosen_order(matrices["hamiltonian"], spin, files[0])
         matrices["spin"], spin = pure_spinors(R_vectors, table.hamiltonian.shape[-1], order, files[0]), order
         checks.append(answer)
@@ -242,11 +242,8 @@ def _with_spin(table: RawTable, seed: Path, path: Path) -> tuple[RawTable, list[
     """Add the spin matrices of `.spn`, rotated with the checkpoint's matrices and Fourier transformed."""
     chk = require_file(seed, ".chk", ".chk.fmt", advice="spin = 'files' needs it, or give spin = 'interleaved'")
     spn = require_file(seed, ".spn", ".spn.fmt", advice=MISSING_SPN)
-    checkpoint, bloch = read_chk(chk), read_spn(spn)
-    everything = checkpoint.n_bands + len(checkpoint.excluded)
-    if bloch.shape[1] == everything:
-        kept = np.setdiff1d(np.arange(everything), np.array(checkpoint.excluded, np.int64) - 1)
-        bloch = bloch[:, kept][:, :, kept]
+    checkpoint = read_chk(chk)
+    bloch = checkpoint.without_excluded(read_spn(spn), 1, 2)
     check_sizes(chk, checkpoint, spn, bloch.shape[1], bloch.shape[0])
     if checkpoint.n_wannier != table.hamiltonian.shape[-1]:
         raise InputError(

@@ -88,16 +88,15 @@ def model_from_checkpoint(
 
     Raises InputError, and UnfitError.
     """
-    channel = spin == "channel"
-    data = read_bloch_data(seed, "blocks" if spin == "channel" else spin, definitions)  # for "blocks" no .spn is looked for
+    data = read_bloch_data(seed, spin, definitions)
     checks = check_files(data)
-    if not channel:
+    if spin != "channel":
         refuse_without_spinors(data.win, spin)
         checks = [*checks, *check_spin_matrices(data)]
     bloch = (data.checkpoint, data.energies, data.overlaps, data.spin)
     R = berri_input.build(*bloch, ws_distance_tolerance, seed.name, bool(definitions), data.neighbours)
     spin_R, ties = R.spin, R.ties
-    if spin is not None and spin != "channel" and is_pure(spin):
+    if is_pure(spin):
         order, told = chosen_order(R.hamiltonian, spin, data.paths["chk"])
         spin_R, spin = pure_spinors(R.R_vectors, data.checkpoint.n_wannier, order, data.paths["chk"]), order
         checks.append(told)
@@ -153,10 +152,9 @@ def read_without_checkpoint(
     seed: Path, spin: Spin | None, ws_distance_tolerance: float, name: str | None, ws_distance: WSDistance = "auto"
 ) -> TightBindingModel:
     """From _tb.dat, else _hr.dat. Raises InputError where there is neither."""
-    if find_file(seed, "_tb.dat") is not None:
-        return read_tb(seed, spin=spin, ws_distance=ws_distance, ws_distance_tolerance=ws_distance_tolerance, name=name)
-    if find_file(seed, "_hr.dat") is not None:
-        return read_hr(seed, spin=spin, ws_distance=ws_distance, ws_distance_tolerance=ws_distance_tolerance, name=name)
+    for ending, read in (("_tb.dat", read_tb), ("_hr.dat", read_hr)):
+        if find_file(seed, ending) is not None:
+            return read(seed, spin=spin, ws_distance=ws_distance, ws_distance_tolerance=ws_distance_tolerance, name=name)
     raise InputError(
         f"no Wannier90 output '{seed}.chk', '{seed}.chk.fmt', '{seed}_tb.dat' or '{seed}_hr.dat' (or .gz); "
         f"{similar_files(seed)}; give the path without extension"
@@ -176,8 +174,8 @@ def _origin(data: BlochData) -> str:
     return ".sIu and .sHu" if data.neighbours is not None else "sums over the bands of .mmn, .spn and .eig"
 
 
-def read_bloch_data(seed: Path, spin: Spin | None, spin_currents: Sequence[str] = ()) -> BlochData:
-    """Parse all files of the chk route; `.sIu` and `.sHu` for Ryoo's spin current alone.
+def read_bloch_data(seed: Path, spin: Spin | Literal["channel"] | None, spin_currents: Sequence[str] = ()) -> BlochData:
+    """Parse all files of the chk route; `.spn` where `spin` is None or "files", `.sIu` and `.sHu` for Ryoo's spin current alone.
 
     Raises InputError: a file is missing or damaged.
     """
