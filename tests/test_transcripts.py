@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from accounts import account
 from command_line import Command, entry_point
 from scans import SKEW, against_mu, at_sites, doped, doped_light, scan
 from stored import check, differences, lines_of
@@ -43,6 +44,8 @@ def files(tmp_path_factory: pytest.TempPathFactory, example_inputs: Path) -> Pat
     doped_light().save(folder / "light.h5")
     at_sites().save(folder / "sites.h5")
     (folder / "in.toml").write_text(INPUT)
+    (folder / "theirs.dat").write_text("0.5, -1 0.1  # mine\n1.5 0.5 0.2\n")
+    scan(mu=(-2.6, -2.2), temperature=(300.0, 1000.0), broadening=0.2, units="SI").save(folder / "huge.h5")
     for name in ("Fe/Fe.model.h5", "Fe/Fe.win", "Mn2Au/Mn2Au.win", "GaAs/GaAs.model.h5", "GaAs/GaAs.win"):
         (folder / Path(name).name).symlink_to(example_inputs / name)
     for path in (example_inputs / "Pt").glob("Pt*"):
@@ -58,6 +61,7 @@ def folder(files: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 COMMANDS = {
     "responses": "responses",
+    "responses as Markdown": "responses --markdown",
     "show": "show scan.h5",
     "show one response": "show scan.h5 -r edelstein",
     "show a component": "show scan.h5 -r spin_hall -c xy;z",
@@ -97,6 +101,85 @@ COMMANDS = {
     "init": "init model.h5 -o new.toml",
 }
 
+EDGES = "'. -1/2 -1/2 0; . 1/2 -1/2 0; . -1/2 1/2 0'"
+PATH = "'G 0 0 0; X 1/2 0 0'"
+DRAWN = {
+    "plot": "plot scan.h5 -r nonlinear_drude_spin_magnetization",
+    "plot at a place": "plot scan.h5 -r edelstein -c yx --against temperature --at mu=-1.9 --at tau=80 -o a.pdf",
+    "plot lines": "plot scan.h5 -r spin_hall -c xy;z --lines temperature --title Mine --size 5 4 --xlim -1 1 --ylim -2 3 "
+    "--reference theirs.dat -o a.svg",
+    "plot in a unit": "plot point.h5 -r edelstein --unit 'mu_B nm/V' -o a.png",
+    "plot sheet": "plot point.h5 --sheet -o a.png",
+    "compare": "compare scan.h5 other.h5 -r spin_hall -c xy;z -o a.png",
+    "compare two": "compare other.h5 huge.h5 --xlim -3 -2 -o a.png",
+    "converge": "converge in.toml --grid 2 --grid 4 -c yx -o a.png",
+    "converge all": "converge in.toml --size 7 5 -o a.png",
+    "bands along the path of the run": "bands GaAs.model.h5 --points 20 -o a.png",
+    "bands": f"bands model.h5 --path {PATH} -q spin -c z --fermi-energy -2 --energies -1 1.5 --points 12 -o a.png",
+    "bands of a response": f"bands in.toml --path {PATH} -q edelstein -c yx --temperature 900 --points 12 --ylim -1 2 -o a.png",
+    "plane": f"plane model.h5 --corners {EDGES} --points 7 5 --fermi-energy -2.2 --mark 'X 1/2 0 0' --scale symlog -o a.png",
+    "plane of a response": f"plane in.toml --corners {EDGES} --points 7 5 -q edelstein -c yx --temperature 900 -o a.png",
+    "plane of a crystal": "plane Fe.model.h5 --miller 0 0 1 --band 9 -q spin -c z --arrows --points 5 5 --scale linear -o a.png",
+    "Fermi surface": "fermi-surface Fe.model.h5 --fermi-energy 17.6 --grid 3 3 3 -q spin -c z --view 30 20 --title T -o a.png",
+}
+REFUSED = (
+    f"bands model.h5 --path {PATH} -o a.txt",
+    f"bands model.h5 --path {PATH} --energies 0 1 --ylim 0 1 -o a.png",
+    f"bands model.h5 --path {PATH} --energies 1 0 --points 3 -o a.png",
+    f"bands model.h5 --path {PATH} --xlim 1 0 -o a.png",
+    f"bands model.h5 --path {PATH} --size 0.5 3 -o a.png",
+    "bands model.h5 -o a.png",
+    "plane model.h5 -o a.png",
+    f"plane model.h5 --corners {EDGES} --miller 0 0 1 -o a.png",
+    f"plane model.h5 --corners {EDGES} --arrows -o a.png",
+    f"plane model.h5 --corners {EDGES} --points 3 3 --band 3 -o a.png",
+    f"plane model.h5 --corners {EDGES} --points 3 3 -o a.png",
+    "fermi-surface model.h5 -o a.txt",
+    "fermi-surface model.h5 -c x -c y -o a.png",
+    "fermi-surface model.h5 --size 3 3 -o a.html",
+    "fermi-surface model.h5 --title a -o a.frmsf",
+    "fermi-surface model.h5 -o a.png",
+    "compare scan.h5 other.h5 --title a",
+    "compare scan.h5 other.h5 -c xy;z",
+    "compare scan.h5 other.h5 -r spin_nernst",
+    "compare scan.h5 doped.h5 -r edelstein",
+    "compare scan.h5 other.h5 -c zz;z -o a.txt",
+    "compare scan.h5 other.h5 --title a -o a.png",
+    "converge in.toml --title a",
+    "converge model.h5",
+    "converge in.toml --grid 4 --tolerance 0.1",
+    "converge in.toml --grid 4",
+    "converge in.toml --grid 1 --grid 4",
+    "converge in.toml --tolerance 0.1 --tolerance 2",
+    "converge in.toml --grid 2 --grid 4 -c x",
+    "plot scan.h5 --sheet -c xy",
+    "plot scan.h5 --at mu",
+    "plot scan.h5 --against pressure",
+    "plot scan.h5 --against omega --lines omega",
+    "plot point.h5 -r edelstein --against mu",
+    "plot scan.h5 --title a",
+    "show sites.h5 --site A --staggered A B",
+    "show scan.h5 -r spin_nernst",
+    "show scan.h5 -r edelstein -c xyz",
+    "show scan.h5 --unit eV",
+    "show scan.h5 -r edelstein --unit S/cm",
+    "init in.toml",
+    "init model.h5 -o in.toml",
+    "convert model.h5 -o a.txt",
+    "convert Fe.model.h5",
+    "check model.h5 --spin wrong",
+    "export scan.h5 -o a.txt",
+    "export scan.h5 -r spin_hall -c xy -o a.csv",
+    "screen . --time-limit 0",
+    "screen . -o a.txt",
+    "screen . --figure a.txt",
+    "decompose in.toml -r edelstein -c yx --by energy --edge 1 --edge 0",
+    "decompose in.toml -r spin_hall -q spin",
+    "run in.toml -o nowhere/a.h5",
+    "run scan.h5",
+    "rerun scan.h5",
+)
+
 
 def spoiled(folder: Path, **changes: Callable[[np.ndarray], np.ndarray]) -> None:
     """A model of iron with other matrices, as bad.h5."""
@@ -117,6 +200,28 @@ def words(command: str) -> list[str]:
 def test_what_is_printed(wannier_spin: Command, folder: Path, name: str) -> None:
     done = wannier_spin(*words(COMMANDS[name].replace("xy;z", "'xy;z'")))
     check("transcripts.json", name, {"code": done.code, "out": lines_of(done.out), "err": lines_of(done.err)})
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_what_is_drawn(wannier_spin: Command, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By each command that draws: what is on its figure, and what it says."""
+    matplotlib = pytest.importorskip("matplotlib.figure")
+    seen: dict[str, object] = {}
+    monkeypatch.setattr(matplotlib.Figure, "savefig", lambda figure, stream, **options: seen.update(account(figure)))
+    done = wannier_spin(*words(DRAWN[name].replace("xy;z", "'xy;z'")))
+    check("drawn.json", name, {"code": done.code, "out": lines_of(done.out), "err": lines_of(done.err), **seen})
+
+
+def test_what_commands_refuse(wannier_spin: Command, folder: Path) -> None:
+    """Each with one message; nothing is written."""
+    before = set(folder.iterdir())
+    seen = {}
+    for line in REFUSED:
+        done = wannier_spin(*words(line.replace("xy;z", "'xy;z'")))
+        assert done.code == 2, line
+        seen[line] = lines_of(done.err)
+    check("drawn.json", "refused", seen)
+    assert set(folder.iterdir()) == before
 
 
 @pytest.mark.parametrize("fault", FAULTS)

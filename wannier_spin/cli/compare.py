@@ -46,6 +46,8 @@ def compare(
         from wannier_spin.plotting import check_ending
 
         check_ending(output)
+    elif component or given(options, LOOK):
+        raise InputError("-c, --title and the like change what is drawn: give -o as well")
     look = look_of(options)
     one, other = load(first), load(second)
     found, notes = compared(*(_chosen(result, path, response) for result, path in ((one, first), (other, second))))
@@ -59,8 +61,6 @@ def compare(
         names, energy = (first.name, second.name), _common_fermi_energy(one, other)
         plot_comparison(found, names, component or (), output, energy, look)
         print(f"written to {output}")
-    elif component or given(options, LOOK):
-        raise InputError("-c, --title and the like change what is drawn: give -o as well")
 
 
 def _chosen(result: ResultSet, path: Path, names: list[str] | None) -> ResultSet:
