@@ -30,14 +30,19 @@ NOISE = 1e-7  # what is printed of rounding
 
 def check(file: str, name: str, seen: object) -> None:
     """Assert that what is seen is what is stored under this name: trees of dictionaries, lists, words and numbers."""
-    path = FOLDER / file
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path, known = FOLDER / file, read(file)
     seen = json.loads(json.dumps(seen))  # tuples are lists
     if STORING:
         known[name] = seen
         path.write_text(written(known), encoding="utf-8")
     differing = list(differences(known[name], seen, ""))
     assert not differing, "\n".join([f"{name} is not what {path.name} has:", *differing[:12]])
+
+
+def read(file: str) -> dict[str, Any]:
+    """All that is stored in a file; nothing where there is none."""
+    path = FOLDER / file
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}  # type: ignore[no-any-return]
 
 
 def written(known: dict[str, Any]) -> str:

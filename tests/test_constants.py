@@ -4,61 +4,28 @@ said. Error bars, bounds and help texts hang on them, so none changes by acciden
 
 import importlib
 import inspect
+import json
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from types import ModuleType
 from typing import Any, Literal, get_origin
 
-import numpy as np
 from pydantic import BaseModel
-from stored import check
-from typer.models import ParameterInfo
+from shown import shown
+from stored import STORING, check, read
 
 import wannier_spin
 
-MANY = 60  # numbers: longer arrays are told by a few sums
 BOUNDS = ("Ge", "Gt", "Le", "Lt", "MinLen", "MaxLen")  # of keywords
-PLAIN = (str, type(None), bool, int, np.bool_, np.integer)
 
 
 def modules() -> Iterator[ModuleType]:
     for found in pkgutil.walk_packages(wannier_spin.__path__, "wannier_spin."):
         if not found.name.endswith("__main__") and ".berri" not in found.name:
             yield importlib.import_module(found.name)
-
-
-def shown(value: Any) -> Any:
-    """Numbers to ten digits, in trees of lists and words. What has no numbers is told by its kind."""
-    if isinstance(value, PLAIN):
-        return value if value is None or isinstance(value, str | bool) else int(value)
-    if isinstance(value, float | np.floating):
-        return f"{value:.10g}"
-    if isinstance(value, complex | np.complexfloating):
-        return f"{value.real + 0.0:.10g} {value.imag + 0.0:+.10g}i"
-    if isinstance(value, np.ndarray):
-        return [list(value.shape), *map(shown, numbers_of(value))]
-    if isinstance(value, Mapping):
-        return {str(key): shown(one) for key, one in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted(map(str, map(shown, value)))
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, tuple | list | range):
-        return [shown(one) for one in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: shown(getattr(value, one.name)) for one in fields(value)}
-    if isinstance(value, ParameterInfo):
-        return [shown(value.default), value.min, value.max]
-    return type(value).__name__
-
-
-def numbers_of(array: np.ndarray) -> list[Any]:
-    flat = array.ravel()
-    if flat.dtype.kind not in "fciub" or flat.size <= MANY:
-        return flat.tolist()
-    return [flat.sum(), np.abs(flat).sum(), flat @ np.cos(1.7 * np.arange(flat.size))]
 
 
 def defaults(function: Any) -> dict[str, Any]:
@@ -111,6 +78,19 @@ def of_module(module: ModuleType) -> dict[str, Any]:
 
 
 def test_constants_and_defaults():
-    seen = {module.__name__.removeprefix("wannier_spin."): of_module(module) for module in modules()}
+    """By name, wherever it stands: names may move, come and go, but a number that is known must still be there."""
+    seen: dict[str, list[Any]] = {}
+    for module in modules():
+        for name, value in of_module(module).items():
+            seen.setdefault(name, []).append(value)
     assert sum(map(len, seen.values())) > 500
-    check("constants.json", "constants", {name: one for name, one in seen.items() if one})
+    known = seen if STORING else read("constants.json").get("constants", {})
+    check("constants.json", "constants", {name: kept(known[name], seen.get(name)) for name in known})
+
+
+def kept(known: list[Any], seen: list[Any] | None) -> list[Any]:
+    """What is known where all of it is still there, or nothing is; else what is there now."""
+    if seen is None:
+        return known
+    words = [json.dumps(value) for value in json.loads(json.dumps(seen))]
+    return known if not Counter(map(json.dumps, known)) - Counter(words) else sorted(seen, key=json.dumps)
