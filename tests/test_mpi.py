@@ -1,9 +1,7 @@
 """Ranks: the answer does not depend on how many there are, one line is printed, and a failure ends all of them."""
 
-import os
 import signal
 import subprocess
-import sys
 import textwrap
 import time
 import warnings
@@ -13,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Command, entry_point, several
+from ranks import launch
 
 import wannier_spin as ws
 
@@ -201,28 +200,18 @@ cli.main()
 """
 
 
-def _launch(mpirun: Callable[..., str], ranks: int, *arguments: str | Path) -> tuple[int, str, float]:
-    """Exit code, output, seconds; a run that hangs fails the test by its timeout."""
-    beside = Path(sys.executable).parent / "mpirun"
-    launcher = str(beside) if beside.is_file() else "mpirun"
+def ended(ranks: int, *arguments: str | Path) -> tuple[int, str, float]:
+    """Exit code, output, seconds."""
     start = time.monotonic()
-    done = subprocess.run(
-        [launcher, "-n", str(ranks), sys.executable, *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=45,
-        env=os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"},
-    )
+    done = launch(ranks, *arguments, timeout=45)
     return done.returncode, done.stdout, time.monotonic() - start
 
 
 @pytest.mark.parametrize("failing", ["0", "2", "0, 1, 2"])
-def test_a_failing_rank_ends_all(mpirun: Callable[..., str], folder: Path, failing: str) -> None:
+def test_a_failing_rank_ends_all(folder: Path, failing: str) -> None:
     """And it says why, always."""
     (folder / "run.py").write_text(BREAK.format(ranks=failing, error="ZeroDivisionError"))
-    code, output, seconds = _launch(mpirun, 3, folder / "run.py", "run", folder / "in.toml")
+    code, output, seconds = ended(3, folder / "run.py", "run", folder / "in.toml")
     assert code not in (0, 2), output
     assert seconds < 30
     assert f"rank {failing[0]} is on fire" in output or (len(failing) > 1 and "is on fire" in output)
@@ -230,9 +219,9 @@ def test_a_failing_rank_ends_all(mpirun: Callable[..., str], folder: Path, faili
 
 
 @pytest.mark.parametrize("failing", ["0", "1"])
-def test_an_input_error_on_one_rank_is_one_message(mpirun: Callable[..., str], folder: Path, failing: str) -> None:
+def test_an_input_error_on_one_rank_is_one_message(folder: Path, failing: str) -> None:
     (folder / "run.py").write_text(BREAK.format(ranks=failing, error="InputError"))
-    code, output, _ = _launch(mpirun, 2, folder / "run.py", "run", folder / "in.toml")
+    code, output, _ = ended(2, folder / "run.py", "run", folder / "in.toml")
     assert code == 2, output
     assert output.count("error: ") == 1, output
     assert f"rank {failing} is on fire" in output
@@ -261,7 +250,7 @@ def test_bad_input_is_one_message_and_exit_code_2(mpirun: Callable[..., str], fo
     assert set(folder.iterdir()) == before
 
 
-def test_output_that_only_rank_0_cannot_write(mpirun: Callable[..., str], folder: Path) -> None:
+def test_output_that_only_rank_0_cannot_write(folder: Path) -> None:
     """Found at the end, after the folder has vanished."""
     code = """
         import shutil, sys
@@ -278,7 +267,7 @@ def test_output_that_only_rank_0_cannot_write(mpirun: Callable[..., str], folder
     """
     (folder / "out").mkdir()
     (folder / "run.py").write_text(textwrap.dedent(code))
-    status, output, _ = _launch(mpirun, 2, folder / "run.py", "run", folder / "in.toml", "-o", folder / "out" / "r.h5")
+    status, output, _ = ended(2, folder / "run.py", "run", folder / "in.toml", "-o", folder / "out" / "r.h5")
     assert status == 2, output
     assert output.count("error: ") == 1, output
     assert f"'{folder}/out' does not exist" in output
@@ -364,7 +353,7 @@ def test_killed_and_resumed_on_another_number_of_ranks(
 ) -> None:
     (folder / "in.toml").write_text(ADAPTIVE)
     (folder / "run.py").write_text(AT_ROUND.format(rank=before - 1, how="os.kill(os.getpid(), signal.SIGKILL)"))
-    code, output, _ = _launch(mpirun, before, folder / "run.py", "run", folder / "in.toml")
+    code, output, _ = ended(before, folder / "run.py", "run", folder / "in.toml")
     assert code not in (0, 2), output
     assert (folder / "in.checkpoint.h5").exists(), output
     assert not (folder / "in.h5").exists()
@@ -386,11 +375,11 @@ def test_killed_and_resumed_on_another_number_of_ranks(
         ("os.kill(os.getpid(), signal.SIGTERM)", 1, "stopped: told to stop; "),
     ],
 )
-def test_one_rank_ends_an_adaptive_run(mpirun: Callable[..., str], folder: Path, how: str, code: int, message: str) -> None:
+def test_one_rank_ends_an_adaptive_run(folder: Path, how: str, code: int, message: str) -> None:
     """It fails, finds bad input, or is told to stop: all end with one message, and the checkpoint stays."""
     (folder / "in.toml").write_text(ADAPTIVE)
     (folder / "run.py").write_text(AT_ROUND.format(rank=1, how=how))
-    found, output, seconds = _launch(mpirun, 2, folder / "run.py", "run", folder / "in.toml")
+    found, output, seconds = ended(2, folder / "run.py", "run", folder / "in.toml")
     assert found == code, output
     assert seconds < 30
     assert output.count("error: ") + output.count("stopped: ") == 1, output

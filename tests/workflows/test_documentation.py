@@ -58,6 +58,7 @@ def blocks(page, language):
 # --- tutorials and code of the pages ------------------------------------------------------------------------------------
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize("name", TUTORIALS)
 def test_tutorial_prints_what_the_page_shows(name, tmp_path):
     """The same words, the same numbers to the digits that are printed."""
@@ -76,7 +77,12 @@ def test_every_tutorial_is_on_the_page():
         assert f"../workflows/documentation/tutorials/output/{name}.txt" in PAGES["tutorials"]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
+def that_run(pages):
+    """The first steps take more than all other pages."""
+    return [pytest.param(page, marks=[pytest.mark.pages] if page == "start" else []) for page in pages]
+
+
+@pytest.mark.parametrize("page", that_run(page for page in PAGES if blocks(page, "python")))
 def test_python_of_a_page_runs(page, folder, documentation):
     documentation("generate").small_result(folder / "OUT.h5")
     found = python("-c", "\n".join(blocks(page, "python")), cwd=folder)
@@ -110,7 +116,7 @@ def rougher(folder, name):
     path.write_text(text, encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page) and not begins_another(page)])
+@pytest.mark.parametrize("page", that_run(page for page in PAGES if commands(page) and not begins_another(page)))
 def test_commands_of_a_page_run(page, folder):
     if page == "start":  # its numbers within its own tolerance: test_examples
         rougher(folder, "Pt")
@@ -328,7 +334,7 @@ def test_what_is_stated_is_found_again(documentation, key):
     assert validate.COMPARISONS[key].measure() <= 2 * stated + 1e-12
 
 
-@pytest.mark.slow
+@pytest.mark.pages
 @pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
 def test_printed_against_full_is_found_again(documentation):
     validate = documentation("validate")
@@ -366,6 +372,7 @@ def site(tmp_path_factory):
     return folder / "site"
 
 
+@pytest.mark.pages
 def test_the_site_is_built(site):
     """Nothing of it is fetched from elsewhere; equations are there."""
     for page in PAGES:
@@ -412,6 +419,7 @@ next()
 </script></body>"""
 
 
+@pytest.mark.pages
 def test_pages_in_a_browser(site, tmp_path):
     """At the width of a desk and of a phone nothing sticks out or is cut, no picture or anchor is missing, no script fails."""
     if (chromium := shutil.which("chromium") or shutil.which("chromium-browser")) is None:
@@ -428,6 +436,7 @@ def test_pages_in_a_browser(site, tmp_path):
 FAULTS = {"[](nowhere.md)": "nowhere.md", "{py:func}`wannier_spin.nothing`": "wannier_spin.nothing", "Nothing wrong.": ""}
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize("text", FAULTS)
 def test_a_broken_link_fails(text, tmp_path):
     """Of a site of one page."""

@@ -63,7 +63,8 @@ def deviations(output):
     return [(float(found), float(allowed)) for _, found, allowed in rows]
 
 
-@pytest.mark.parametrize("name", [pytest.param(x, marks=[pytest.mark.slow] if x == "ac_mnbi2te4" else []) for x in CHECKS])
+@pytest.mark.pages
+@pytest.mark.parametrize("name", CHECKS)
 def test_agrees_with_its_reference(name, tmp_path):
     figure = tmp_path / f"figure{ENDINGS[name]}"
     done = script(name, "--quick", "-o", figure, cwd=tmp_path)

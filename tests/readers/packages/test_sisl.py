@@ -9,13 +9,13 @@ import wannier_spin as ws
 from wannier_spin import InputError
 from wannier_spin.geometry import band_geometry
 
-sisl = pytest.importorskip("sisl")
 K = np.random.default_rng(0).random((4, 3)) * [1, 1, 0]
 WIDTH = {"unpolarized": 1, "polarized": 2, "non-colinear": 4, "spin-orbit": 8}
 
 
 def hamiltonian(spin: str, orthogonal: bool) -> Any:
     """A sheet of two atoms with one and two orbitals, random elements within a supercell of 3 x 5 x 1 cells."""
+    sisl = pytest.importorskip("sisl")
     atoms = [sisl.Atom(6, R=[2.9]), sisl.Atom(7, R=[2.9, 2.9])]
     lattice = sisl.Lattice([[3.0, 0.3, 0.0], [0.2, 2.5, 0.0], [0.0, 0.0, 15.0]], nsc=[3, 5, 1])
     geometry = sisl.Geometry([[0.1, 0.2, 1.0], [1.4, 1.1, 2.0]], atoms, lattice)
