@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ def shown(value: Any) -> Any:
         return {str(key): shown(one) for key, one in value.items()}
     if isinstance(value, set | frozenset):
         return sorted(map(str, map(shown, value)))
+    if isinstance(value, PurePath):
+        return value.as_posix()
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, tuple | list | range):

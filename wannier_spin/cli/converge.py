@@ -82,20 +82,17 @@ def _steps(inputs: Inputs, grids: list[int] | tuple[()], tolerances: list[float]
 def _report(found: tuple[Convergence, ...]) -> None:
     """A table, and a line of words for each component."""
     from wannier_spin.results.numbers import with_bar
+    from wannier_spin.results.show import percent
 
     if not found:
         say("every response of this input is forbidden by symmetry: zero on any mesh")
     for one in found:
         say(f"{one.response} {one.component}, {one.unit}")
         steps = zip(one.labels, one.points, one.values, one.errors, one.changes, strict=True)
-        rows = [(label, f"{n}", with_bar(value, error), _percent(change)) for label, n, value, error, change in steps]
+        rows = [(label, f"{n}", with_bar(value, error), percent(change)) for label, n, value, error, change in steps]
         rows[-1] = (*rows[-1][:3], "")
         print_table(("step", "k-points", "value(bar)", "from the last"), rows)
         say(_words(one))
-
-
-def _percent(change: float) -> str:
-    return f"{100 * change:.2g} %" if change < 1 else f"{100 * change:.0f} %"
 
 
 def _words(one: Convergence) -> str:

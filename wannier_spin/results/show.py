@@ -127,11 +127,11 @@ def brief(tensor: ResponseTensor) -> str:
     if np.isnan(bar):
         said = NO_ESTIMATE if np.isnan(tensor.error).any() else "zero"
     else:
-        said = f"bars {_percent(bar)}"
+        said = f"bars {percent(bar)}"
     return said if tensor.converged is None else f"{'converged' if tensor.converged else 'NOT converged'}, {said}"
 
 
-def _percent(bar: float) -> str:
+def percent(bar: float) -> str:
     """Two digits, all of those in front of the point, where it is not that the values are rounding."""
     return f"{100 * bar:.0f} %" if 0.1 <= bar < 1e4 else f"{100 * bar:.2g} %"
 
@@ -158,7 +158,7 @@ def advice(result: ResultSet) -> str:
     if not large:
         return f"converged within {100 * GOOD:g} %: all bars are smaller than that, relative to the largest value of the scan"
     worst = list(large)[first_largest(list(large.values()))]
-    about = f"bars up to {_percent(large[worst])} of its largest value{_where_large(result[worst], result.facts)}"
+    about = f"bars up to {percent(large[worst])} of its largest value{_where_large(result[worst], result.facts)}"
     return (
         f"NOT converged within {100 * GOOD:g} %: {_listed(list(large))} ({f'{worst}: ' if len(large) > 1 else ''}{about}); take a "
         "denser grid, a tolerance, or a higher temperature"

@@ -115,7 +115,7 @@ class Table:
         if not is_text(name):
             return np.array([np.nan if cell is None else cell for cell in cells], float)
         words = [str(cell or "").encode() for cell in cells]
-        return np.array(words, f"S{max(1, *map(len, words))}")
+        return np.array(words, f"S{max([1, *map(len, words)])}")
 
 
 def is_text(name: str) -> bool:
