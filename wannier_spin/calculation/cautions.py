@@ -82,9 +82,8 @@ def _about_energies(model: Model, plan: Plan, occupation: Occupation, m: Minima,
     unknown = np.zeros(0) if sums.rows is None else np.intersect1d(sums.rows.mu_unknown, crossed)
     if plan.has_surface and unseen.any() and sums.on_points:
         yield (
-            f"at {unseen.sum()} of {len(unseen)} values of mu no state of the mesh lies within {NEAR_FERMI:g} kT "
-            f"({coldest:.2g} eV at the lowest temperature) though "
-            "bands cross mu: Fermi-surface terms are missed there, and their error bars are "
+            f"at {unseen.sum()} of {len(unseen)} values of mu no state of the mesh lies within {NEAR_FERMI:g} kT ({coldest:.2g} eV "
+            "at the lowest temperature) though bands cross mu: Fermi-surface terms are missed there, and their error bars are "
             f"{'zero or' if len(unknown) else 'made of'} those of other mu; take a denser mesh or a higher temperature"
         )
     elif sums.rows is not None and len(unknown):

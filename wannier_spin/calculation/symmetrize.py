@@ -104,9 +104,8 @@ def verified_group(model: Model, structure: Structure | None, degeneracy_toleran
     if energies > BAND_RESIDUAL or spins > SPIN_RESIDUAL or zeeman > ZEEMAN_RESIDUAL:
         name = f"magnetic group {group.bns_number}" if structure.spin_orbit else group.bns_number
         raise InputError(
-            f"model '{model.name}' does not have the {name} of the structure: bands at equivalent k "
-            f"differ by {1e3 * energies:.3g} meV rms, spins by {spins:.3g}, the Zeeman metric by "
-            f"{100 * zeeman:.3g} %; {_about_moments(structure)}"
+            f"model '{model.name}' does not have the {name} of the structure: bands at equivalent k differ by {1e3 * energies:.3g} "
+            f"meV rms, spins by {spins:.3g}, the Zeeman metric by {100 * zeeman:.3g} %; {_about_moments(structure)}"
         )
     return VerifiedGroup(group, energies, spins)
 

@@ -94,8 +94,7 @@ def _outer_window(data: BlochData, free: NDArray[np.bool_]) -> Check:
 
 EDITED = (
     "either .win was edited after the run, or the energies of .eig are shifted or scaled as a whole: these files do not tell "
-    "which; "
-    "compare .eig with the output of the DFT run"
+    "which; compare .eig with the output of the DFT run"
 )
 
 
@@ -212,9 +211,8 @@ def check_kinetic_energy(data: BlochData) -> Check:
         k, column = np.unravel_index(int(error.argmax()), error.shape)
         band = int(np.flatnonzero(usable)[column])
         raise InputError(
-            f"'{data.paths['eig']}' does not fit '{data.paths['mmn']}': from k-point {k + 1} "
-            f"{point(data.checkpoint, int(k))} to its neighbours the energy of state {band + 1} changes by "
-            f"{values[k, band]:.2f} eV on average, at other k-points by {typical[column]:.2f} eV (k.p theory: about "
-            f"{free:.2f}); {WRONG_EIG}"
+            f"'{data.paths['eig']}' does not fit '{data.paths['mmn']}': from k-point {k + 1} {point(data.checkpoint, int(k))} to "
+            f"its neighbours the energy of state {band + 1} changes by {values[k, band]:.2f} eV on average, at other k-points by "
+            f"{typical[column]:.2f} eV (k.p theory: about {free:.2f}); {WRONG_EIG}"
         )
     return passed_or_not(name, True, f"off by up to {error.max():.2f} eV", f"below {allowed:.2f} eV ({expected})", "")

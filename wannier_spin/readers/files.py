@@ -160,8 +160,7 @@ def counts(line: bytes | NDArray[np.float64], path: Path, how_many: int, what: s
     if len(found) != how_many or not (found >= 1).all():
         raise InputError(
             f"'{path}': its head should hold the {what}, found {found[: how_many + 1].tolist()}; the file is damaged or is not "
-            "what "
-            "its name says, write it again"
+            "what its name says, write it again"
         )
     return tuple(int(x) for x in whole(found, path, what))
 

@@ -73,8 +73,7 @@ def add_position(table: RawTable, seed: Path, win: WinFile | None, spin: Spin | 
         if win is not None and win.flag("translate_home_cell"):
             raise InputError(
                 f"'{win.path}' has translate_home_cell = true: '{xyz.name}' has the centres moved by lattice vectors that "
-                f"'{seed.name}"
-                "_hr.dat' does not know of; give the .wout of the run, or _tb.dat, or run wannier90.x without it"
+                f"'{seed.name}_hr.dat' does not know of; give the .wout of the run, or _tb.dat, or run wannier90.x without it"
             )
         return with_centres(table, _from_xyz(xyz, n)), xyz
     if (tools := seed.with_name("wt.in")).is_file():

@@ -75,19 +75,16 @@ def _check_record(data: BlochData, steps: NDArray[np.int64]) -> list[Check]:
     if M.shape != chk.overlaps.shape:
         raise InputError(
             f"'{data.paths['chk']}' recorded {chk.overlaps.shape[1]} neighbours of each k-point, '{data.paths['mmn']}' has "
-            f"{M.shape[1]}; "
-            "they are of different runs, write all files again together"
+            f"{M.shape[1]}; they are of different runs, write all files again together"
         )
     recorded = _in_order_of(chk.overlaps, M)
     error = np.abs(recorded - M).max(axis=(1, 2, 3))
     if error.max() > RECORD[1]:
         k, wrong = int(error.argmax()), int((error > RECORD[1]).sum())
         raise InputError(
-            f"'{data.paths['mmn']}' is not the one that '{data.paths['chk']}' was made of: the overlaps that wannier90.x "
-            "recorded in it "
-            f"differ by {error.max():.3f} (k-point {k + 1}; {wrong} of {len(error)} k-points); phases and degenerate states "
-            "change from one "
-            "nscf run to the next: run wannier90.x again, with .mmn, .eig, .amn, .spn of one pw2wannier90 run"
+            f"'{data.paths['mmn']}' is not the one that '{data.paths['chk']}' was made of: the overlaps that wannier90.x recorded "
+            f"in it differ by {error.max():.3f} (k-point {k + 1}; {wrong} of {len(error)} k-points); phases and degenerate states "
+            "change from one nscf run to the next: run wannier90.x again, with .mmn, .eig, .amn, .spn of one pw2wannier90 run"
         )
     first = passed_or_not(name, error.max() < RECORD[0], f"differ by {error.max():.1e}", expected, "one of them was rewritten")
     return [first, _check_centres(data, steps, recorded)]
@@ -120,11 +117,9 @@ def _check_centres(data: BlochData, steps: NDArray[np.int64], M: NDArray[np.comp
     if away[n] > CENTRES[1]:
         there = ", ".join(f"{x:.4f}" for x in chk.centres[n])
         raise InputError(
-            f"'{data.paths['chk']}': the centre of Wannier function {n + 1}, ({there}) angstrom, is {away[n]:.3f} angstrom or "
-            "more away "
-            f"from where its overlaps have it ({int((away > CENTRES[1]).sum())} of {len(away)} functions); the file was changed, "
-            "or wannier90.x "
-            "took a wrong branch of the phases (set guiding_centres = true): run wannier90.x again"
+            f"'{data.paths['chk']}': the centre of Wannier function {n + 1}, ({there}) angstrom, is {away[n]:.3f} angstrom or more "
+            f"away from where its overlaps have it ({int((away > CENTRES[1]).sum())} of {len(away)} functions); the file was "
+            "changed, or wannier90.x took a wrong branch of the phases (set guiding_centres = true): run wannier90.x again"
         )
     return passed_or_not(name, away[n] < CENTRES[0], f"away by {away[n]:.1e} angstrom", expected, "take guiding_centres = true")
 

@@ -120,8 +120,7 @@ def _check_pairs(R_vectors: NDArray[np.int64], degeneracies: NDArray[np.int64], 
         if j is not None and degeneracies[i] != degeneracies[j]:
             raise InputError(
                 f"'{path}': R = {list(R)} has the degeneracy {degeneracies[i]}, and -R has {degeneracies[j]}; one of them is "
-                "damaged, "
-                "run wannier90.x again (or copy the file again)"
+                "damaged, run wannier90.x again (or copy the file again)"
             )
 
 
@@ -143,8 +142,7 @@ def _refuse_nearly(
             named = [members[i] for i in np.flatnonzero(wrong[classes])][:6]
             raise InputError(
                 f"'{path}': the degeneracies are those of a mesh of {_words(mesh)} k-points but for R = {', '.join(named)}; the "
-                "file "
-                "is damaged, run wannier90.x again (or copy the file again)"
+                "file is damaged, run wannier90.x again (or copy the file again)"
             )
 
 

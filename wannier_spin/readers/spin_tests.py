@@ -81,8 +81,7 @@ def _cause(data: BlochData, wrong: NDArray[np.bool_]) -> str:
     if (even := _even_spin(data)) is None:
         return (
             "its states have other phases (another nscf run), or its k-points are in another order: without E(k) = E(-k) these "
-            "files "
-            f"do not tell which; {rerun}"
+            f"files do not tell which; {rerun}"
         )
     if even < EVEN_SPIN:
         return (
@@ -90,9 +89,8 @@ def _cause(data: BlochData, wrong: NDArray[np.bool_]) -> str:
             f"another nscf run do (what does not depend on that, |sigma| within levels at k and -k, fits the energies); {rerun}"
         )
     return (
-        "its k-points are in another order, or it is of another crystal: |sigma|^2 within levels of one energy at k and -k "
-        "differs by "
-        f"{even:.2f}; {rerun}, with the k-points of .chk"
+        "its k-points are in another order, or it is of another crystal: |sigma|^2 within levels of one energy at k and -k differs "
+        f"by {even:.2f}; {rerun}, with the k-points of .chk"
     )
 
 

@@ -53,9 +53,8 @@ def refuse_without_spinors(win: WinFile | None, spin: str | None) -> None:
     found = f"spin = {win.keywords['spin']}" if "spin" in win.keywords else f"spinors {given}"
     raise InputError(
         f"'{win.path}' has {found}: the Wannier functions of this run have no spin index, and spin = '{spin}' would make up a spin "
-        "for pairs of orbitals. For a run with spin-orbit coupling whose .win lacks it, set spinors = true; two collinear runs, "
-        "up and "
-        "down, are read by read_collinear; without either there are no spin responses"
+        "for pairs of orbitals. For a run with spin-orbit coupling whose .win lacks it, set spinors = true; two collinear runs, up "
+        "and down, are read by read_collinear; without either there are no spin responses"
     )
 
 
@@ -124,17 +123,15 @@ def chosen_order(hamiltonian_R: NDArray[np.complex128], spin: Spin, path: Path) 
     if spin == "auto":
         if n > 2 and not decided:
             raise InputError(
-                f"'{path}': spin = 'auto', and the Hamiltonian does not tell the order of its spinors ({value}); say "
-                "'interleaved' (up and "
-                "down alternate, Wannier90 3) or 'blocks' (all up first)"
+                f"'{path}': spin = 'auto', and the Hamiltonian does not tell the order of its spinors ({value}); say 'interleaved' "
+                "(up and down alternate, Wannier90 3) or 'blocks' (all up first)"
             )
         return better, passed_or_not(name, True, value, expected, "")
     order: Order = "blocks" if spin == "blocks" else "interleaved"
     if decided and order != better:
         raise InputError(
             f"'{path}': spin = '{order}' contradicts the Hamiltonian ({value}): in the order '{better}' its spins hardly mix, in "
-            "this one "
-            f"they are exchanged between orbitals; say spin = '{better}', or 'auto'"
+            f"this one they are exchanged between orbitals; say spin = '{better}', or 'auto'"
         )
     if found[better] > NO_SPINORS:
         advice = "in neither order the functions look like up-down pairs: perhaps they are no pure spinors; give .spn"

@@ -174,9 +174,8 @@ def _in_order(rows: NDArray[np.float64], n: int, n_R: int, path: Path) -> tuple[
         if len(left) < len(rows):
             return _in_order(left, n, len(left) // (n * n), path)
         raise InputError(
-            f"'{path}' is damaged: its lines have {len(vectors)} different R vectors (expected {n_R}), and not every element "
-            "from [1, 1] "
-            f"to [{n}, {n}] once for each; run wannier90.x again (or copy the file again)"
+            f"'{path}' is damaged: its lines have {len(vectors)} different R vectors (expected {n_R}), and not every element from "
+            f"[1, 1] to [{n}, {n}] once for each; run wannier90.x again (or copy the file again)"
         )
     ordered = np.empty_like(rows)
     ordered[at] = rows
@@ -277,8 +276,7 @@ def read_wsvec(path: Path, table: RawTable) -> tuple[NDArray[np.int64], ...]:
         if not (1 <= n <= size and 1 <= m <= size and count >= 1):
             raise InputError(
                 f"'{path}': the block of R = {(x, y, z)} is of element [{n}, {m}] with {count} replicas, expected [1, 1] to "
-                f"[{size}, {size}] "
-                "with at least one; the file is damaged or of another run, run wannier90.x again"
+                f"[{size}, {size}] with at least one; the file is damaged or of another run, run wannier90.x again"
             )
         if at + 6 + 3 * count > len(values):
             break

@@ -71,8 +71,7 @@ def read_wannier90(
     if ws_distance != "auto":
         raise InputError(
             f"ws_distance = '{ws_distance}' is about _tb.dat and _hr.dat, and '{seed}' has a checkpoint, which is read with "
-            "minimal "
-            "distances; leave it out, or name the file _tb.dat or _hr.dat"
+            "minimal distances; leave it out, or name the file _tb.dat or _hr.dat"
         )
     return model_from_checkpoint(seed, spin, ws_distance_tolerance, name, definitions)
 

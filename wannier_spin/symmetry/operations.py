@@ -107,9 +107,8 @@ def magnetic_group(structure: Structure, symprec: float = SYMPREC, magnetic_symp
     counts = [len(_operations(structure, symprec * f, magnetic_symprec * f)) for f in (0.1, 10)]
     if any(count != len(operations) for count in counts):
         warnings.warn(
-            f"the magnetic group has {len(operations)} operations with symprec = {symprec:g} angstrom and "
-            f"{magnetic_symprec:g} mu_B, "
-            f"{counts[0]} with a tenth and {counts[1]} with ten times of both: check positions, moments and tolerances",
+            f"the magnetic group has {len(operations)} operations with symprec = {symprec:g} angstrom and {magnetic_symprec:g} "
+            f"mu_B, {counts[0]} with a tenth and {counts[1]} with ten times of both: check positions, moments and tolerances",
             AccuracyWarning,
             stacklevel=2,
         )
