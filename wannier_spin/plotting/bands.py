@@ -14,7 +14,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, DIVERGING, check_ending, new_figure, own_style, save
 from wannier_spin.plotting.colour import SPIKY, colour_bar, colour_map, colour_scale, decades, power_below
 from wannier_spin.plotting.look import AS_IS, Look, finish, name_references
-from wannier_spin.plotting.words import gamma, map_symbol, map_title, map_unit, power_of_ten, seen
+from wannier_spin.plotting.words import gamma, map_symbol, map_title, power_of_ten, seen, unit_in_brackets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,7 +118,7 @@ def _draw_bands(
     axes.set_ylabel("E (eV)" if fermi_energy is None else f"E − {reference} (eV)")
     if fermi_energy is not None:
         axes.axhline(0, color="0.3", lw=0.6, ls=":", zorder=0)
-    colour_bar(figure, axes, collection, ticks, lambda power: f"{map_symbol(bands)}{map_unit(bands, power)}")
+    colour_bar(figure, axes, collection, ticks, lambda power: f"{map_symbol(bands)}{unit_in_brackets(bands.unit, power)}")
 
 
 def _of_size(bands: BandMap[KPath], values: Real) -> Real:
@@ -161,4 +161,4 @@ def _draw_sum(axes: Axes, bands: BandMap[KPath], fermi_energy: float) -> None:
     if nothing:
         axes.set_ylim(-1, 1)  # rounding is no curve
     words = "sum, E < E$_F$" if bands.mu is None else "sum over bands"
-    axes.set_title(f"{words}{map_unit(bands, power)}", loc="left")
+    axes.set_title(f"{words}{unit_in_brackets(bands.unit, power)}", loc="left")

@@ -12,7 +12,7 @@ from wannier_spin.components import has_component
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, check_ending, new_figure, own_style, panels, rows_of, save
 from wannier_spin.plotting.look import AS_IS, Look, finish
-from wannier_spin.plotting.words import math_unit, power_of_ten
+from wannier_spin.plotting.words import power_of_ten, scaled_unit
 from wannier_spin.results import ResponseTensor
 from wannier_spin.results.choose import first_largest
 from wannier_spin.results.compare import Comparison
@@ -89,7 +89,7 @@ def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str], fer
     axes.set_ylim(low - margin, high + margin)
     axes.axhline(0, color="0.6", lw=0.6, zorder=0)
     axes.set_xlabel(LABELS["from E_F" if along == "mu" and fermi_energy is not None else along])
-    axes.set_ylabel(" ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(c.tensors[0].unit)) if word))
+    axes.set_ylabel(scaled_unit(c.tensors[0].unit, power))
     part = f", {c.tensors[0].parts[0]}" if c.tensors[0].parts else ""
     axes.set_title(look.title or f"{c.tensors[0].title}, {component}{part}", loc="left")
     finish(axes, look, 10.0**-power)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, check_ending, new_figure, own_style, panels, rows_of, save
 from wannier_spin.plotting.look import AS_IS, Look, finish
-from wannier_spin.plotting.words import math_unit, power_of_ten
+from wannier_spin.plotting.words import power_of_ten, scaled_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,8 +77,7 @@ def _draw(axes: Axes, scan: Scan, look: Look) -> None:
     axes.minorticks_off()
     axes.set_xticks(scan.points, [f"{label}\n{n:,}" for label, n in zip(scan.labels, scan.points, strict=True)])
     axes.set_xlabel("k-points evaluated")
-    words = " ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(scan.unit)) if word)
-    axes.set_ylabel(words)
+    axes.set_ylabel(scaled_unit(scan.unit, power))
     axes.set_title(look.title or f"{scan.title}, {scan.component}", loc="left")
     finish(axes, look, 10.0**-power)
     if look.references:

@@ -15,7 +15,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLUMN, HEAT, check_ending, new_figure, own_style, save
 from wannier_spin.plotting.colour import Scale, colour_bar, colour_map, colour_scale
 from wannier_spin.plotting.look import AS_IS, Look, finish, name_references
-from wannier_spin.plotting.words import gamma, map_symbol, map_title, map_unit
+from wannier_spin.plotting.words import gamma, map_symbol, map_title, unit_in_brackets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -152,7 +152,7 @@ def _draw_values(
     for shift in shifts:
         cells = axes.pcolormesh(x + shift, y, values.reshape(x.shape), **look)
     symbol = map_symbol(bands, "" if band is None else str(band))
-    colour_bar(figure, axes, cells, ticks, lambda power: f"{symbol}{map_unit(bands, power)}")
+    colour_bar(figure, axes, cells, ticks, lambda power: f"{symbol}{unit_in_brackets(bands.unit, power)}")
 
 
 def _draw_fermi_lines(axes: Axes, place: tuple[Real, Real], shifts: Sequence[float], energies: Sequence[Real]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, check_ending, new_figure, own_style, save
-from wannier_spin.plotting.words import math_unit, power_of_ten
+from wannier_spin.plotting.words import power_of_ten, unit_in_brackets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,8 +49,7 @@ def plot_ranking(
         margin = 0.04 * float(np.ptp(ends))
         axes.set_xlim(max(-limit, float(ends.min()) - margin), min(limit, float(ends.max()) + margin))
         axes.axvline(0, color="0.3", lw=0.6)
-        words = " ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(unit)) if word)
-        axes.set_xlabel(f"{quantity} ({words})" if words else quantity)
+        axes.set_xlabel(f"{quantity}{unit_in_brackets(unit, power)}")
         if not resolved.all():
             axes.set_title("pale: below its error bar", loc="left")
     if path is not None:

@@ -18,7 +18,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLUMN, check_ending, new_figure, own_style, panels, rows_of, save
 from wannier_spin.plotting.colour import Scale, colour_bar, colour_map, colour_scale
 from wannier_spin.plotting.look import AS_IS, Look
-from wannier_spin.plotting.words import math_unit
+from wannier_spin.plotting.words import unit_in_brackets
 from wannier_spin.storage import write_text
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def plot_fermi_surface(
         if name:
             quantity, unit = _parts(name)
             mappable = _mappable(norm)
-            colour_bar(figure, list(axes), mappable, ticks, lambda power: f"{quantity}{_unit(unit, power)}")  # type: ignore[arg-type]
+            colour_bar(figure, list(axes), mappable, ticks, lambda power: f"{quantity}{unit_in_brackets(unit, power)}")  # type: ignore[arg-type]
     if path is not None:
         save(figure, path)
     return figure
@@ -100,7 +100,7 @@ def fermi_surface_page(
     found = sheets(surface)
     go = _plotly()
     edges = first_zone(surface.reciprocal).edges
-    bar = _colour_bar(found, colour, name) if name else {}
+    bar = _colour_bar(found, colour) if name else {}
     traces = [_mesh(go, sheet, n, colour if name else None, bar) for n, sheet in enumerate(found)]
     x, y, z = np.insert(edges, 2, np.nan, axis=1).reshape(-1, 3).T
     line = {"color": "#444444", "width": 3}
@@ -142,11 +142,6 @@ def _parts(name: str) -> tuple[str, str]:
     """Quantity and component in words, and the unit."""
     quantity, _, unit = name.partition(" (")
     return quantity.replace("_", " ").replace("berry", "Berry"), unit.removesuffix(")")
-
-
-def _unit(unit: str, power: int) -> str:
-    words = " ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(unit)) if word)
-    return f" ({words})" if words else ""
 
 
 def _bands(sheet: Sheet) -> str:
@@ -231,7 +226,7 @@ def _mappable(norm: Any) -> Any:
     return ScalarMappable(norm=norm, cmap=colour_map(SHADED))
 
 
-def _colour_bar(found: Sequence[Sheet], colour: int, name: str) -> dict[str, Any]:
+def _colour_bar(found: Sequence[Sheet], colour: int) -> dict[str, Any]:
     """What the sheets of a page share: the scale of `colour_scale`, as numbers from -1 to 1, and its ticks."""
     norm, ticks = colour_scale(np.concatenate([sheet.colours[colour] for sheet in found]))
     texts = [_tick(float(tick)) for tick in ticks]

@@ -32,6 +32,17 @@ def math_unit(unit: str) -> str:
     return re.sub(r"\^(-?\d+)", lambda power: f"$^{{{power[1]}}}$", text)
 
 
+def scaled_unit(unit: str, power: int) -> str:
+    """A unit as `math_unit` has it, with a power of ten in front of it; empty where there is nothing to say."""
+    return " ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(unit)) if word)
+
+
+def unit_in_brackets(unit: str, power: int) -> str:
+    """The same in brackets, to stand behind a name."""
+    words = scaled_unit(unit, power)
+    return f" ({words})" if words else ""
+
+
 def math_symbol(symbol: str) -> str:
     r"""A symbol of the registry as mathtext: "sigma(0)_ab;c" -> "$\sigma^{(0)}_{ab;c}$"."""
     found = re.fullmatch(r"([a-z]+?)(\(\d\))?_([\w;]+)(\(omega\))?", symbol)
@@ -42,7 +53,7 @@ def math_symbol(symbol: str) -> str:
     return f"$\\{letter}{order}_{{{indices}}}" + ("(\\omega)$" if frequency else "$")
 
 
-def wrapped(text: str, room: int, indent: str = "") -> str:
+def wrapped(text: str, room: int) -> str:
     """Lines of at most so many letters as they are seen, broken at spaces outside of mathtext."""
     pieces = re.findall(r"(?:\$[^$]*\$|[^ \n])+", text)
     lines: list[str] = []
@@ -50,7 +61,7 @@ def wrapped(text: str, room: int, indent: str = "") -> str:
         if lines and len(seen(f"{lines[-1]} {piece}")) <= room:
             lines[-1] += f" {piece}"
         else:
-            lines.append(f"{indent if lines else ''}{piece}")
+            lines.append(piece)
     return "\n".join(lines)
 
 
@@ -162,12 +173,6 @@ def map_symbol(bands: BandMap[Place], band: str = "n") -> str:
     symbol = resp.get(bands.quantity).symbol.partition("_")[0]
     whole = math_symbol(f"{symbol}_{bands.component}")
     return f"{whole}(k)" if not band else f"{whole}(k), band {band}"
-
-
-def map_unit(bands: BandMap[Place], power: int) -> str:
-    """The unit in brackets, with a power of ten in front of it; empty where there is nothing to say."""
-    words = " ".join(word for word in (f"$10^{{{power}}}$" if power else "", math_unit(bands.unit)) if word)
-    return f" ({words})" if words else ""
 
 
 def gamma(label: str) -> str:
