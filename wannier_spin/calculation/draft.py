@@ -12,7 +12,7 @@ from wannier_spin.calculation.open_model import Inputs
 from wannier_spin.calculation.spacing import default_grid
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel
-from wannier_spin.readers import FermiEnergy, find_fermi_energy, find_file, read_frozen_window, read_structure
+from wannier_spin.readers import FermiEnergy, find_fermi_energy, find_file, read_frozen_window, read_structure, seed_of
 from wannier_spin.readers.quality import total_moment
 from wannier_spin.sites import atom_names
 
@@ -42,7 +42,7 @@ def draft(path: Path, inputs: Inputs, folder: Path) -> str:
 
 
 def _look(path: Path, model: TightBindingModel) -> _Found:
-    seed = path.with_name(path.name.removesuffix(".h5").removesuffix(".model"))
+    seed = seed_of(path)
     try:
         fermi = find_fermi_energy(seed)
     except InputError:

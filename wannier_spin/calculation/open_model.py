@@ -53,6 +53,7 @@ from wannier_spin.readers import (
     read_system,
     read_tb,
     read_wannier90,
+    seed_of,
     way_in,
 )
 from wannier_spin.request import taking_request
@@ -151,7 +152,7 @@ def _fermi_energy(settings: Settings, folder: Path, model: Model) -> FermiEnergy
     if "route" not in model.source:
         return FermiEnergy(0.0, "")
     try:
-        return find_fermi_energy(folder / settings.seeds[0].removesuffix(".h5").removesuffix(".model"))
+        return find_fermi_energy(seed_of(folder / settings.seeds[0]))
     except InputError as error:
         raise InputError(f"fermi_energy is missing, from which mu counts, and {error}; 0.0 if mu is absolute") from error
 

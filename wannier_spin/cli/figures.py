@@ -275,12 +275,12 @@ def _win_of(inputs: Inputs, path: Path) -> Path:
 
 def _seed_beside(path: Path) -> Path:
     """The seedname of a path: of a saved model X.model.h5 it is X, of a folder the one run in it."""
-    from wannier_spin.readers.files import seeds_in
+    from wannier_spin.readers.files import seed_of, seeds_in
 
     if path.is_dir():
         seeds = seeds_in(path)
         return path / (seeds[0] if len(seeds) == 1 else path.name)
-    return path.with_name(path.name.removesuffix(".h5").removesuffix(".model"))
+    return seed_of(path)
 
 
 def _plane_of(

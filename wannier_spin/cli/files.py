@@ -71,7 +71,9 @@ def convert(
 
 def _stem(path: Path) -> str:
     """The name of a seedname, a model or an input file without its ending; of a folder its own name."""
-    return path.resolve().name.removesuffix(".h5").removesuffix(".model").removesuffix(".toml")
+    from wannier_spin.readers import seed_of
+
+    return seed_of(path.resolve()).name.removesuffix(".toml")
 
 
 def _as_lines(options: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
+from wannier_spin.readers.bloch_data import mesh_steps
 from wannier_spin.readers.checkpoint import Checkpoint
 from wannier_spin.readers.wannier90_files import Overlaps, SpinNeighbours
 from wannier_spin.readers.wigner_seitz import Ties, fold, with_ties
@@ -143,7 +144,7 @@ def _neighbours(checkpoint: Checkpoint, overlaps: Overlaps) -> tuple[Any, NDArra
 
     mesh, reciprocal = checkpoint.mesh, 2 * np.pi * np.linalg.inv(checkpoint.lattice).T
     points = np.rint(checkpoint.kpoints * mesh).astype(np.int64)
-    steps = points[overlaps.neighbours] - points[:, None] + overlaps.G * mesh  # (k, b, 3)
+    steps = mesh_steps(checkpoint, overlaps)
     shells, cartesian = BKVectors.k_to_shells(steps[0], steps[0] @ (reciprocal / mesh[:, None]), SHELL_TOLERANCE)
     weights, _, bk_grid = BKVectors.get_shell_weights(shell_klatt=shells, shell_kcart=cartesian)
     order = _match(steps, bk_grid)

@@ -37,6 +37,12 @@ def without_excluded(data: BlochData) -> BlochData:
     return replace(data, energies=chk.without_excluded(data.energies, 1), overlaps=overlaps, spin=spin)
 
 
+def mesh_steps(checkpoint: Checkpoint, overlaps: Overlaps) -> NDArray[np.int64]:
+    """b of every neighbour in steps of the mesh, (k, b, 3)."""
+    points = np.rint(checkpoint.kpoints * checkpoint.mesh).astype(np.int64)
+    return np.asarray(points[overlaps.neighbours] - points[:, None] + overlaps.G * checkpoint.mesh, np.int64)
+
+
 def check_sizes(chk: Path, checkpoint: Checkpoint, path: Path, n_bands: int, n_k: int) -> None:
     """Raise InputError unless a file has as many bands and k-points as the checkpoint."""
     if (n_bands, n_k) != (checkpoint.n_bands, checkpoint.n_k):

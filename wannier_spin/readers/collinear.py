@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.model import TightBindingModel, load_model
+from wannier_spin.readers.berri_input import with_centres
 from wannier_spin.readers.fermi import AGREEMENT
 from wannier_spin.readers.files import find_file
 from wannier_spin.readers.fitness import stored_fitness
@@ -79,12 +80,10 @@ def read_collinear(
     Raises InputError: what the readers refuse; channels with other cells, atoms, meshes or Fermi energies, the same channel twice,
     a channel whose .win has the other spin. Warns where the functions of the channels sit on other places.
     """
-    n = np.asarray(axis, float)
-    if n.shape != (3,) or not np.isfinite(n).all() or not n.any():
-        raise InputError(f"axis = {axis!r}, expected the direction of the moments, three numbers that are not all zero")
+    direction(axis)  # refused before files are read
     channels = (_channel(Path(up), ws_distance_tolerance), _channel(Path(down), ws_distance_tolerance))
     _check_channels(*channels)
-    return join_channels(channels[0].model, channels[1].model, n, overlaps=overlaps, name=name)
+    return join_channels(channels[0].model, channels[1].model, axis, overlaps=overlaps, name=name)
 
 
 def join_channels(
@@ -101,7 +100,7 @@ def join_channels(
             f"'{up.name}' and '{down.name}' have different lattice vectors (by up to {np.abs(up.lattice - down.lattice).max():.2g} "
             "angstrom): the two spins of a crystal have one cell"
         )
-    unit = np.asarray(axis, float) / np.linalg.norm(axis)
+    unit = direction(axis)
     between = np.empty((0, 3), np.int64) if overlaps is None else overlaps.R_vectors
     R_vectors = np.unique(np.concatenate([up.R_vectors, down.R_vectors, between, -between]), axis=0)
     position = None
@@ -207,10 +206,7 @@ def _position(model: TightBindingModel) -> Complex:
     """<0n|r|Rm>, also of a model that has centres only."""
     if model.position_R is not None:
         return model.position_R
-    position = np.zeros((*model.hamiltonian_R.shape, 3), complex)
-    diagonal = np.arange(model.n_bands)
-    position[(model.R_vectors == 0).all(axis=1).argmax(), diagonal, diagonal] = model.centres
-    return position
+    return with_centres(np.zeros((*model.hamiltonian_R.shape, 3), complex), model.R_vectors, model.centres)
 
 
 def _blocks(up: Complex, R_up: Integer, down: Complex, R_down: Integer, R_vectors: Integer) -> Complex:
@@ -245,6 +241,14 @@ def _spin(R_vectors: Integer, n_up: int, n_down: int, n: Real, overlaps: Channel
     spin[_places(overlaps.R_vectors, R_vectors), :n_up, n_up:] = block
     spin[_places(-overlaps.R_vectors, R_vectors), n_up:, :n_up] = block.conj().swapaxes(1, 2)
     return spin
+
+
+def direction(axis: Sequence[float] | Real) -> Real:
+    """The unit vector along an axis of moments, (3,) Cartesian. Raises InputError for what is no direction."""
+    n = np.asarray(axis, float)
+    if n.shape != (3,) or not np.isfinite(n).all() or not n.any():
+        raise InputError(f"axis = {axis!r}, expected the direction of the moments, three numbers that are not all zero")
+    return np.asarray(n / np.linalg.norm(n))
 
 
 def transverse_axes(n: Real) -> tuple[Real, Real]:

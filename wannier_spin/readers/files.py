@@ -37,6 +37,11 @@ def find_file(seed: Path, *suffixes: str) -> Path | None:
     return None
 
 
+def seed_of(path: Path) -> Path:
+    """What the names of the files of a run begin with, also of the model that was saved from it: X of X.model.h5."""
+    return path.parent / path.name.removesuffix(".h5").removesuffix(".model")
+
+
 def require_file(seed: Path, *suffixes: str, advice: str) -> Path:
     """Like `find_file`, but a missing file is an InputError that lists what the folder has instead."""
     path = find_file(seed, *suffixes)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
-from wannier_spin.readers.bloch_data import BlochData
+from wannier_spin.readers.bloch_data import BlochData, mesh_steps
 from wannier_spin.readers.fitness import Check, passed_or_not, untested
 
 RECORD = (1e-6, 1e-3)  # of V^+ M V: above the first a warning, above the second an error. Right files: 1e-9 and below
@@ -18,15 +18,8 @@ SHELL = 1e-4  # relative: b vectors whose lengths differ by less are one shell
 
 def check_overlaps(data: BlochData) -> list[Check]:
     """Raise InputError for overlaps that contradict themselves or `.chk`; what agreed, and what could not be tested."""
-    steps = mesh_steps(data)
+    steps = mesh_steps(data.checkpoint, data.overlaps)
     return [_check_norm(data), _check_reverse(data, steps), *_check_record(data, steps)]
-
-
-def mesh_steps(data: BlochData) -> NDArray[np.int64]:
-    """b in steps of the mesh, (k, b, 3)."""
-    points = np.rint(data.checkpoint.kpoints * data.checkpoint.mesh).astype(np.int64)
-    steps = points[data.overlaps.neighbours] - points[:, None] + data.overlaps.G * data.checkpoint.mesh
-    return np.asarray(steps, np.int64)
 
 
 def _check_norm(data: BlochData) -> Check:

@@ -136,9 +136,14 @@ def _points_of_mesh(model: TightBindingModel, otherwise: NDArray[np.float64]) ->
     """Some points of the mesh of the run, where interpolation is exact; other k-points if there is no mesh."""
     if "mesh" not in model.source:
         return otherwise
+    steps, mesh = _mesh_of_the_run(model)
+    return np.asarray((steps / mesh)[:: max(1, len(steps) // N_POINTS)])
+
+
+def _mesh_of_the_run(model: TightBindingModel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Its points (k, 3) in steps, and their numbers (3,) along the axes, which the reader left in `source`."""
     mesh = np.array([int(n) for n in model.source["mesh"].split()])
-    points = np.indices(tuple(mesh)).reshape(3, -1).T / mesh
-    return np.asarray(points[:: max(1, len(points) // N_POINTS)])
+    return np.indices(tuple(mesh)).reshape(3, -1).T, mesh
 
 
 def _spectrum(S: NDArray[np.complex128]) -> Check:
@@ -218,8 +223,7 @@ def come_in_pairs(model: TightBindingModel, energies: NDArray[np.float64]) -> tu
         return False, " (an odd number of bands)"
     points = np.zeros((0, 3))
     if "mesh" in model.source:
-        mesh = np.array([int(n) for n in model.source["mesh"].split()])
-        steps = np.indices(tuple(mesh)).reshape(3, -1).T
+        steps, mesh = _mesh_of_the_run(model)
         points = (steps / mesh)[(2 * steps % mesh != 0).any(axis=1)][:MESH_POINTS]
     generic = len(points) > 0
     split = pair_splittings(bands(model, points)[0] if generic else energies[N_POINTS // 3 :])

@@ -12,7 +12,7 @@ from wannier_spin import responses as resp
 from wannier_spin.config import Settings, as_toml, read_table, settings_from
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure
-from wannier_spin.readers import find_fermi_energy, find_file, read_structure, seeds_in, sha256
+from wannier_spin.readers import find_fermi_energy, find_file, read_structure, seed_of, seeds_in, sha256
 
 INPUT = "input.toml"
 OF_THE_MATERIAL = ("seedname", "fermi_energy", "model", "symmetry")  # keys that common settings never overrule
@@ -118,7 +118,7 @@ def prepare(name: str, folder: Path, common: Common) -> Material:
         data["seedname"] = find_seedname(folder)
         notes.append(f"seedname {data['seedname']}")
     first = _first_seed(data)
-    seed = folder / _seed(first)
+    seed = seed_of(folder / first)
     if "fermi_energy" not in data and "mu" not in own:  # else as `run` does, when the model is there
         fermi = find_fermi_energy(seed)
         data["fermi_energy"] = fermi.value
@@ -168,11 +168,6 @@ def _first_seed(data: Mapping[str, Any]) -> str:
     """The seedname; of a pair of spin channels the first."""
     seedname = data["seedname"]
     return str(seedname if isinstance(seedname, str) else seedname["up"])
-
-
-def _seed(seedname: str) -> str:
-    """Where the other files of the run are: "Fe.model.h5" belongs to the seed "Fe"."""
-    return seedname.removesuffix(".h5").removesuffix(".model")
 
 
 def _without_options_of_files(data: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.orbitals import Orbitals
+from wannier_spin.readers.collinear import direction, transverse_axes
+from wannier_spin.readers.spinors import PAULI
 from wannier_spin.readers.structure import chemical_symbol
 from wannier_spin.symmetry.representation import SITE_TOLERANCE, harmonic_rotation
 
@@ -28,7 +30,6 @@ Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 SHELLS = "spdf"
 SAME_CELL = 0.5  # angstrom, between a function of spin up and the same of spin down
-PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
 
 def add_spin_orbit(
@@ -53,7 +54,8 @@ def add_spin_orbit(
     n = _direction(model, axis)
     half = _checked_pairs(model, orbitals)
     origin = int(np.flatnonzero((model.R_vectors == 0).all(axis=1))[0])
-    sigma = np.einsum("ac,anm->cnm", _frame(n), PAULI)  # Cartesian components in the basis of spins along n, against n
+    axes = np.array([*transverse_axes(n), n])
+    sigma = np.einsum("ac,anm->cnm", axes, PAULI)  # Cartesian components in the basis of spins along n, against n
     coupling = np.zeros((2, 2, half, half), complex)
     for own, l, strength in _shells(orbitals, structure, strengths, half):
         L = angular_momentum(l)[:, orbitals.m[own]][:, :, orbitals.m[own]]
@@ -96,19 +98,7 @@ def _direction(model: TightBindingModel, axis: Sequence[float] | None) -> Real:
         raise InputError(
             f"model '{model.name}' has no spin axis: spin-orbit coupling can be added to models of read_collinear only"
         )
-    if axis is None:
-        return model.spin_axis
-    n = np.asarray(axis, float)
-    if n.shape != (3,) or not np.isfinite(n).all() or not n.any():
-        raise InputError(f"axis = {axis!r}, expected the direction of the moments, three numbers that are not all zero")
-    return np.asarray(n / np.linalg.norm(n))
-
-
-def _frame(n: Real) -> Real:
-    """Rows e1, e2, n; right-handed, along theta and phi of spherical coordinates."""
-    theta, phi = np.arctan2(np.hypot(n[0], n[1]), n[2]), np.arctan2(n[1], n[0])
-    e1 = [np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), -np.sin(theta)]
-    return np.array([e1, [-np.sin(phi), np.cos(phi), 0.0], n])
+    return model.spin_axis if axis is None else direction(axis)
 
 
 def _checked_pairs(model: TightBindingModel, orbitals: Orbitals) -> int:
