@@ -34,7 +34,7 @@ def test_what_kinds_say_of_themselves(kind):
 
 def test_weights_are_what_they_are_called():
     kT = 0.05
-    occupation = WEIGHTS["grad T"].occupation(np.array([0.1]), np.array([kT]))
+    occupation = WEIGHTS["grad T"](np.array([0.1]), np.array([kT]))
     E = np.linspace(-0.3, 0.5, 41)
     x = (0.1 - E) / kT
     f = 1 / (1 + np.exp(-x))

@@ -21,18 +21,17 @@ Complex = NDArray[np.complex128]
 
 def position(g: BandGeometry) -> Complex:
     """Interband position r^a_nm = -i v^a_nm/eps_nm, angstrom: (k,a,n,m)."""
-    return -1j * g.velocity * g.inverse_gap[:, None]
+    return g.position
 
 
 def spin_qgt(g: BandGeometry) -> Complex:
     """T^{ab;c}_nm = v^{a;c}_nm v^b_mn/eps_nm^2, angstrom^2: (k,a,b,c,n,m)."""
-    w = g.inverse_gap**2
-    return pairs(g.spin_current, g.velocity, w)
+    return pairs(g.spin_current, g.velocity, g.inverse_gap**2)
 
 
 def zeeman_qgt(g: BandGeometry) -> Complex:
     """Tbar^{ab}_nm = r^a_nm sigma^b_mn, angstrom: (k,a,b,n,m)."""
-    return pairs(position(g), g.spin_matrices)
+    return pairs(g.position, g.spin_matrices)
 
 
 def metric(qgt: Complex) -> Real:

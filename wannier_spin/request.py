@@ -142,7 +142,7 @@ class Request:
 
     def occupation(self, weight: Weight) -> Occupation:
         """How the states are weighed at all mu and temperatures."""
-        return weight.occupation(self.mu, np.array([un.thermal_energy(T) for T in self.temperature]))
+        return weight(self.mu, np.array([un.thermal_energy(T) for T in self.temperature]))
 
     def axes(self, dynamic: bool = True) -> dict[str, Any]:
         """What stands along the axes of a response. dynamic : with frequencies."""

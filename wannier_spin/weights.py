@@ -1,4 +1,4 @@
-"""What multiplies a density in a sum over states: one record for each drive.
+"""What multiplies a density in a sum over states: one class for each drive.
 
     field E                  sea   W = f                       surface   dW/dE = f'
     gradient of T            sea   W = k_B s                   surface   dW/dE = (E - mu) f'/T
@@ -86,17 +86,5 @@ def _entropy_above(d: int, x: Real) -> Real:
     return (np.full_like(x, third), third * x, third * x**2 / 2 + 7 * np.pi**4 / 90)[d - 1]
 
 
-@dataclass(frozen=True)
-class Weight:
-    """What a drive multiplies densities by. sea, surface : as text; occupation : of (mu, T), with sums and means over boxes."""
-
-    drive: Drive
-    sea: str
-    surface: str
-    occupation: type[Occupation]
-
-
-WEIGHTS: dict[Drive, Weight] = {
-    "E": Weight("E", "f", "f'", Occupation),
-    "grad T": Weight("grad T", "k_B s", "(E - mu) f'/T", Entropy),
-}
+Weight = type[Occupation]  # of (mu, T), with sums over bands and means over boxes
+WEIGHTS: dict[Drive, Weight] = {"E": Occupation, "grad T": Entropy}

@@ -23,13 +23,11 @@ from wannier_spin.responses import RESPONSES
 from wannier_spin.symmetry import (
     TensorKind,
     allowed,
-    equivalent_sites,
+    atom_group,
     law_kind,
     magnetic_group,
     n_independent,
     project,
-    site_form,
-    sublattice_forms,
 )
 from wannier_spin.symmetry.projector import basis_of
 
@@ -176,12 +174,12 @@ def test_iron_along_its_moment(moment):
 def test_sites_of_cumnas():
     """PEERS.md 3.3: T-even chi_xy, chi_yx staggered; T-odd chi_xz, chi_zx equal on both Mn."""
     structure = cumnas(X)
-    found = magnetic_group(structure)
-    assert equivalent_sites(structure, found)[0] == (0, 1)
-    even, odd = (sublattice_forms(structure, found, kind, 0, 1) for kind in (EDELSTEIN, INTRINSIC))
+    atoms = atom_group(structure, magnetic_group(structure), range(6))
+    assert set(atoms.images[:, 0].tolist()) == {0, 1}
+    even, odd = (atoms.pair_forms(kind, 0, 1) for kind in (EDELSTEIN, INTRINSIC))
     assert (str(even.first), str(even.uniform), str(even.staggered)) == ("xy, yx", "0", "xy, yx")
     assert (str(odd.first), str(odd.uniform), str(odd.staggered)) == ("xz, zx", "xz, zx", "0")
-    assert str(site_form(structure, found, EDELSTEIN, 1)) == "xy, yx"
+    assert str(atoms.form(EDELSTEIN, 1)) == "xy, yx"
 
 
 def test_sites_turn_with_the_moments():
@@ -189,16 +187,14 @@ def test_sites_turn_with_the_moments():
     structure = cumnas(Y)
     found = magnetic_group(structure)
     assert str(allowed(INTRINSIC, found.point_operations)) == "yz, zy"
-    assert str(sublattice_forms(structure, found, EDELSTEIN, 0, 1).staggered) == "xy, yx"
+    assert str(atom_group(structure, found, range(6)).pair_forms(EDELSTEIN, 0, 1).staggered) == "xy, yx"
 
 
 def test_unrelated_sites():
     structure = cumnas()
-    found = magnetic_group(structure)
-    with pytest.raises(InputError, match="exchanges atom 1 and atom 3"):
-        sublattice_forms(structure, found, EDELSTEIN, 0, 2)
-    with pytest.raises(InputError, match="atom 6 does not exist"):
-        site_form(structure, found, EDELSTEIN, 6)
+    atoms = atom_group(structure, magnetic_group(structure), ("Mn1", "Mn2", "Cu1", "Cu2", "As1", "As2"))
+    with pytest.raises(InputError, match="exchanges Mn1 and Cu1"):
+        atoms.pair_forms(EDELSTEIN, 0, 2)
 
 
 # The report

@@ -29,7 +29,6 @@ from wannier_spin.described import described
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
 from wannier_spin.keywords import AtPoint, OfResponse
-from wannier_spin.model import TightBindingModel
 from wannier_spin.request import taking_request
 from wannier_spin.storage import write_text
 
@@ -104,7 +103,7 @@ def fermi_surface(
     for component in () if geometric else wanted:  # what cannot be drawn is told before all points are computed
         surface_point(model, str(quantity), component, None, at_surface)
     mesh = k_mesh(grid)
-    energies = _energies(model, mesh)
+    energies = energies_at(model, mesh.points)
     crossing = _crossing(energies, fermi_energy, model.name)
 
     def colour(component: str) -> BandMap[KMesh]:
@@ -118,11 +117,6 @@ def fermi_surface(
     numbers = tuple(int(n) + 1 for n in crossing)
     colours = np.reshape(on_mesh[1:], (len(maps), *on_mesh[0].shape))
     return FermiSurface(on_mesh[0], colours, numbers, names, float(fermi_energy), model.to_cartesian, model.name)
-
-
-def _energies(model: TightBindingModel, mesh: KMesh) -> Real:
-    """(k,n), eV."""
-    return energies_at(model, mesh.points)
 
 
 def _crossing(energies: Real, fermi_energy: float, name: str) -> NDArray[np.int64]:

@@ -310,11 +310,6 @@ class Settings(Section):
         """A k·p model is integrated within a tolerance, the usual one where none is given."""
         return {"tolerance": {}, **data} if isinstance(data, dict) and data.get("kp") is not None else data
 
-    @property
-    def adaptive(self) -> bool:
-        """Whether k-points go where they are needed, and not onto a mesh."""
-        return self.tolerance is not None
-
     @model_validator(mode="after")
     def _not_both(self) -> Settings:
         for name, (keys, _, why) in ALTERNATIVES.items():
@@ -325,7 +320,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _mesh_or_tolerance(self) -> Settings:
-        if self.adaptive and self.grid.model_fields_set:
+        if self.tolerance is not None and self.grid.model_fields_set:
             raise ValueError("give either a [grid] (uniform mesh) or a tolerance (adaptive), not both")
         return self
 

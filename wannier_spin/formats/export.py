@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from wannier_spin.components import AllowedTensor, checked_name, component_names
+from wannier_spin.components import AllowedTensor, checked_name, component_names, has_component
 from wannier_spin.errors import InputError
 from wannier_spin.results import ResponseTensor, ResultSet, RunFacts, load, plain
 from wannier_spin.results.choose import form_of
@@ -20,8 +20,6 @@ COLUMNS = (
     *("response", "mu_eV", "temperature_K", "omega_eV", "tau", "tau_unit", "part", "component"),
     *("value", "error", "unit", "independent", "form", "relaxation", "carriers"),
 )
-
-
 LEFT_OUT = -1
 
 
@@ -158,7 +156,7 @@ def _flags(form: AllowedTensor | None, names: Sequence[str], wanted: Collection[
 
 
 def _write_csv(result: ResultSet, path: Path, components: Sequence[str] = ()) -> Path:
-    fitting = [(tensor, [name for name in components if _has(tensor, name)]) for tensor in result.values()]
+    fitting = [(tensor, [name for name in components if has_component(tensor, name)]) for tensor in result.values()]
     if components and not any(names for _, names in fitting):
         checked_name(next(iter(result.values())), components[0])
 
@@ -171,14 +169,6 @@ def _write_csv(result: ResultSet, path: Path, components: Sequence[str] = ()) ->
                     writer.writerows(rows(tensor, result.facts, names))
 
     return write_whole(path, write)
-
-
-def _has(tensor: ResponseTensor, component: str) -> bool:
-    try:
-        checked_name(tensor, component)
-    except InputError:
-        return False
-    return True
 
 
 def _write_json(result: ResultSet, path: Path) -> Path:

@@ -1,6 +1,6 @@
 """Observables whose responses can be computed, one per module, with the responses that are theirs alone; see `registry`."""
 
-from wannier_spin.observables import (  # noqa: I001  (the order of tables)
+from wannier_spin.observables import (  # noqa: F401, I001  (they register, in the order of tables)
     charge_current,
     spin,
     spin_current,
@@ -39,4 +39,3 @@ __all__ = [
     "projected",
     "register",
 ]
-_MODULES = (charge_current, spin, spin_current, orbital)

@@ -1,14 +1,14 @@
 """The twelve responses of the paper, and what goes beyond, one effect per module; see `registry`."""
 
-from wannier_spin.responses import (  # noqa: I001  (the order of the paper, which is the order of every table)
-    linear_extrinsic as _4_5,
-    linear_intrinsic as _6,
-    displacement as _7_8,
-    finite_frequency as _ac,
-    nonlinear_drude as _9_10,
-    nonlinear_extrinsic as _11_12,
-    nonlinear_intrinsic as _13_14,
-    photocurrent as _light,
+from wannier_spin.responses import (  # noqa: F401, I001  (they register, in the order of the paper, that of every table)
+    linear_extrinsic,  # (4), (5)
+    linear_intrinsic,  # (6)
+    displacement,  # (7), (8)
+    finite_frequency,
+    nonlinear_drude,  # (9), (10)
+    nonlinear_extrinsic,  # (11), (12)
+    nonlinear_intrinsic,  # (13), (14)
+    photocurrent,
 )
 from wannier_spin import observables
 from wannier_spin.responses.pairs import BandPairs
@@ -47,5 +47,4 @@ __all__ = [
     "thermal_names",
     "time_odd",
 ]
-_EFFECTS = (_4_5, _6, _7_8, _ac, _9_10, _11_12, _13_14, _light)
 observables.follow(respond)

@@ -27,11 +27,8 @@ from wannier_spin.symmetry.sites import (
     SiteGroup,
     SublatticeForms,
     atom_group,
-    equivalent_sites,
-    site_form,
     site_group,
     site_images,
-    sublattice_forms,
 )
 from wannier_spin.symmetry.spin_groups import (
     SpinGroup,
@@ -50,11 +47,8 @@ __all__ = [
     "SiteGroup",
     "SublatticeForms",
     "atom_group",
-    "equivalent_sites",
-    "site_form",
     "site_group",
     "site_images",
-    "sublattice_forms",
     "MagneticGroup",
     "ModelChange",
     "group_violation",

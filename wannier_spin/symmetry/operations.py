@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from wannier_spin.described import described
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.model import Structure
+from wannier_spin.observables import IndexKind
 
 Real = NDArray[np.float64]
 SYMPREC = 1e-4  # angstrom
@@ -48,6 +49,10 @@ class Operation:
     def axial(self) -> Real:
         """How it turns spins, their reversal by T aside: det(R) R, or a rotation of their own: (3, 3)."""
         return self.pseudo if self.spin is None else self.spin
+
+    def on_index(self, kind: IndexKind) -> Real:
+        """How it turns an index of this kind, reversal by T aside: (3, 3)."""
+        return self.rotation if kind == "polar" else self.axial if kind == "axial" else self.pseudo
 
     def act_on_k(self, k: Real) -> Real:
         """Reduced k (..., 3) -> the k that it is mapped to; time reversal maps k to -k."""

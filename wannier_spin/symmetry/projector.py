@@ -50,9 +50,8 @@ def transform(values: Real, kind: TensorKind, operation: Operation) -> Real:
     """The tensor (..., 3, 3, ...) as seen after the operation."""
     result = values
     first = values.ndim - kind.rank
-    laws = {"polar": operation.rotation, "axial": operation.axial, "orbital": operation.pseudo}
     for i, index in enumerate(kind.kinds):
-        result = np.moveaxis(np.tensordot(laws[index], result, axes=(1, first + i)), 0, first + i)
+        result = np.moveaxis(np.tensordot(operation.on_index(index), result, axes=(1, first + i)), 0, first + i)
     return np.asarray(result * (kind.time_parity if operation.time_reversal else 1))
 
 
@@ -76,11 +75,7 @@ def _halves(kind: TensorKind, operations: Sequence[Operation]) -> tuple[Real, Re
     """Matrices of all operations on the first and on the last half of the indices: (operations, 3^half, 3^half) each, the
     reversal of time with the first.
     """
-    laws = {
-        "polar": np.array([operation.rotation for operation in operations]),
-        "axial": np.array([operation.axial for operation in operations]),
-        "orbital": np.array([operation.pseudo for operation in operations]),
-    }
+    laws = {index: np.array([operation.on_index(index) for operation in operations]) for index in set(kind.kinds)}
     first = np.array([kind.time_parity if operation.time_reversal else 1.0 for operation in operations])[:, None, None]
     halves = [first, np.ones_like(first)]
     for i, index in enumerate(kind.kinds):

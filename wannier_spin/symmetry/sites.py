@@ -143,32 +143,6 @@ def site_images(structure: Structure, operations: Sequence[Operation]) -> NDArra
     return np.array(images)
 
 
-def equivalent_sites(structure: Structure, group: MagneticGroup) -> tuple[tuple[int, ...], ...]:
-    """Orbits of atoms under the magnetic space group, numbered from 0."""
-    images = site_images(structure, group.operations)
-    return tuple(sorted({tuple(sorted(set(column.tolist()))) for column in images.T}))
-
-
-def atom_group(structure: Structure, group: MagneticGroup, names: Sequence[str] | None = None) -> SiteGroup:
-    """Every atom a site. names : of the atoms; None: "atom 1", ..."""
-    known = tuple(names or (f"atom {i + 1}" for i in range(len(structure.numbers))))
-    return SiteGroup(group.operations, known, site_images(structure, group.operations))
-
-
-def site_form(structure: Structure, group: MagneticGroup, kind: TensorKind, atom: int) -> AllowedTensor:
-    """The form of the response of one atom: invariant under its site symmetry group."""
-    return atom_group(structure, group).form(kind, _checked(structure, atom))
-
-
-def sublattice_forms(structure: Structure, group: MagneticGroup, kind: TensorKind, first: int, second: int) -> SublatticeForms:
-    """Forms of the response of an atom, and of sum and difference with an equivalent one.
-
-    Raises InputError if no operation exchanges the two.
-    """
-    return atom_group(structure, group).pair_forms(kind, _checked(structure, first), _checked(structure, second))
-
-
-def _checked(structure: Structure, atom: int) -> int:
-    if not 0 <= atom < len(structure.numbers):
-        raise InputError(f"atom {atom} does not exist; the structure has atoms 0 to {len(structure.numbers) - 1}")
-    return atom
+def atom_group(structure: Structure, group: MagneticGroup, names: Sequence[str]) -> SiteGroup:
+    """Every atom a site. names : of the atoms."""
+    return SiteGroup(group.operations, tuple(names), site_images(structure, group.operations))

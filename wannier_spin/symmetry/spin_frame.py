@@ -20,7 +20,7 @@ from wannier_spin.geometry import DEGENERACY_TOLERANCE, BandGeometry, geometry_o
 from wannier_spin.model import TightBindingModel
 from wannier_spin.symmetry.operations import Operation, distinct
 from wannier_spin.symmetry.projector import TensorKind, transform
-from wannier_spin.symmetry.violation import LEVELS, SMOOTH, ZEEMAN, zeeman_sum
+from wannier_spin.symmetry.violation import ZEEMAN, pair_sum, zeeman_sum
 
 Real = NDArray[np.float64]
 CURVATURE = TensorKind("abc", ("polar", "polar", "axial"), time_parity=1)
@@ -82,17 +82,16 @@ def spin_frame(
         return [(zeeman_sum(geometry), ZEEMAN, 2), (curvature_sum(geometry), CURVATURE, 1)]
 
     here = at(k)
+    if all(np.sqrt(np.mean(X**2)) < SMALLEST for X, _, _ in here):
+        return None
     chosen = np.random.default_rng(1).permutation(np.array(distinct(operations), object))[:MOST_OPERATIONS]
     images = [(operation, at(operation.act_on_k(k))) for operation in chosen]
     reversals = [np.diag(signs) for signs in itertools.product((1, -1), repeat=3)]
     ways = [D[list(order)] for order in itertools.permutations(range(3)) for D in reversals]
     misfits = [max(_misfit(L, q, here, images) for q in range(len(here))) for L in ways]
-    as_it_is = misfits[0]  # the first way is the identity
-    if all(np.sqrt(np.mean(X**2)) < SMALLEST for X, _, _ in here):
-        return None
     right_handed = float(np.mean(hands)) > -HANDEDNESS  # spins of other kinds (j = 3/2) need not have this algebra
     found = [L for L, misfit in zip(ways, misfits, strict=True) if misfit < MISFIT and (np.linalg.det(L) > 0) == right_handed]
-    return SpinFrame(as_it_is, right_handed, tuple(found))
+    return SpinFrame(misfits[0], right_handed, tuple(found))  # the first way is the identity
 
 
 def handedness(geometry: BandGeometry) -> float:
@@ -125,18 +124,10 @@ def _turned(L: Real, X: Real, axis: int) -> Real:
 
 def curvature_sum(geometry: BandGeometry) -> Real:
     """sum_nm (f_n - f_m) Im[{v^a, sigma^c}_nm v^b_mn]/2 (eps_nm^2 + w^2), (k, filling, a, b, c), as `zeeman_sum`."""
-    E = geometry.group_energies
     assert geometry.spin is not None
-    width = float(E.max() - E.min()) or 1.0
-    levels = E.min() + width * np.array(LEVELS)
-    f = 0.5 - 0.5 * np.tanh((E[:, None] - levels[:, None]) / (2 * SMOOTH * width))
-    gap = E[:, :, None] - E[:, None, :]
-    weight = (f[..., :, None] - f[..., None, :]) / (gap**2 + (SMOOTH * width) ** 2)[:, None]
     v, s = geometry.velocity, geometry.spin
     j = (np.einsum("kanl,kclm->kacnm", v, s, optimize=True) + np.einsum("kcnl,kalm->kacnm", s, v, optimize=True)) / 2
-    terms = np.einsum("kacnm,kbmn,kfnm->kfabc", j, v, weight, optimize=True).imag
-    scale = np.abs(weight).sum(axis=(-1, -2)).mean() * np.sqrt(np.mean(np.abs(v) ** 2) * np.mean(np.abs(j) ** 2))
-    return np.asarray(terms / (scale or 1.0))
+    return pair_sum("kacnm,kbmn,kfnm->kfabc", j, v, geometry.group_energies)
 
 
 def _row(row: Real) -> str:

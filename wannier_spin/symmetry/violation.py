@@ -14,6 +14,7 @@ from wannier_spin.symmetry.operations import Operation, distinct
 from wannier_spin.symmetry.projector import TensorKind, transform
 
 Real = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 ZEEMAN = TensorKind("ab", ("axial", "polar"), time_parity=-1)
 LEVELS = (0.25, 0.5, 0.75)  # of the band width: filled up to here
 SMOOTH = 0.03  # of the band width
@@ -58,17 +59,20 @@ def zeeman_sum(geometry: BandGeometry) -> Real:
     w and the smearing of f are a few percent of the band width, so that no pair of bands rules. Divided by the sum of the
     weights and the rms of the matrix elements, so that a sum that cancels is small. Zero for a model without spin matrices.
     """
-    E = geometry.group_energies
     if geometry.spin is None:
-        return np.zeros((len(E), len(LEVELS), 3, 3))
+        return np.zeros((len(geometry.energies), len(LEVELS), 3, 3))
+    return pair_sum("kbnm,kamn,kfnm->kfab", geometry.velocity, geometry.spin, geometry.group_energies)
+
+
+def pair_sum(indices: str, X: Complex, Y: Complex, E: Real) -> Real:
+    """sum_nm (f_n - f_m) Im[X Y]/(eps_nm^2 + w^2) as `zeeman_sum`, by einsum over X, Y and the weights (k, filling, n, m)."""
     width = float(E.max() - E.min()) or 1.0
     levels = E.min() + width * np.array(LEVELS)
     f = 0.5 - 0.5 * np.tanh((E[:, None] - levels[:, None]) / (2 * SMOOTH * width))  # (k, filling, n)
     gap = E[:, :, None] - E[:, None, :]
     weight = (f[..., :, None] - f[..., None, :]) / (gap**2 + (SMOOTH * width) ** 2)[:, None]
-    v, s = geometry.velocity, geometry.spin
-    terms = np.einsum("kbnm,kamn,kfnm->kfab", v, s, weight, optimize=True).imag
-    scale = np.abs(weight).sum(axis=(-1, -2)).mean() * np.sqrt(np.mean(np.abs(v) ** 2) * np.mean(np.abs(s) ** 2))
+    terms = np.einsum(indices, X, Y, weight, optimize=True).imag
+    scale = np.abs(weight).sum(axis=(-1, -2)).mean() * np.sqrt(np.mean(np.abs(X) ** 2) * np.mean(np.abs(Y) ** 2))
     return np.asarray(terms / (scale or 1.0))
 
 
