@@ -253,8 +253,8 @@ class ContinuumModel:
     def require(self, names: Sequence[str], purpose: str) -> None:
         """Raise InputError where an operator is missing that `purpose` needs."""
         missing = [name for name in names if name not in self.operators]
-        for definition, keys in SPIN_CURRENT_OPERATORS.items():
-            if missing and missing[0] in (key.removesuffix("_R") for key in keys):
+        for definition, own in SPIN_CURRENT_OPERATORS.items():
+            if missing and missing[0] in own:
                 self.check_spin_current(definition)
         if missing:
             raise InputError(unknown_operator(self.name, missing, purpose, self.operators))

@@ -37,14 +37,10 @@ HERMITICITY_TOLERANCE = 1e-6  # of the largest element; Wannier90's text files c
 SpinCurrent = Literal["simple", "qiao", "ryoo"]
 SPIN_CURRENT_OPERATORS: dict[SpinCurrent, tuple[str, ...]] = {  # what each definition needs besides H, r and the spin
     "simple": (),
-    "ryoo": ("spin_position_R", "spin_hamiltonian_position_R"),
-    "qiao": ("spin_position_R", "spin_hamiltonian_position_R", "spin_hamiltonian_R"),
+    "ryoo": ("spin_position", "spin_hamiltonian_position"),
+    "qiao": ("spin_position", "spin_hamiltonian_position", "spin_hamiltonian"),
 }
-
-
-SPIN_CURRENT_KEYS = SPIN_CURRENT_OPERATORS["qiao"]
-
-
+SPIN_CURRENT_KEYS = tuple(f"{name}_R" for name in SPIN_CURRENT_OPERATORS["qiao"])
 _TEXT = Value((str,))
 _TENSORS = (("R", "n", "n", 3), ("R", "n", "n", 3, 3))
 _MODEL_FILE = Schema(
@@ -237,8 +233,8 @@ class TightBindingModel:
                 f"model '{self.name}' has no spin matrices; read it with its .spn file (write_spn = .true. in the pw2wannier90 "
                 "input), or with spin = 'interleaved' or 'blocks'"
             )
-        for definition, keys in SPIN_CURRENT_OPERATORS.items():
-            if missing and missing[0] in (key.removesuffix("_R") for key in keys):
+        for definition, own in SPIN_CURRENT_OPERATORS.items():
+            if missing and missing[0] in own:
                 self.check_spin_current(definition)
         if missing:
             raise InputError(unknown_operator(self.name, missing, purpose, self.operators))
@@ -260,7 +256,7 @@ class TightBindingModel:
 
     def check_spin_current(self, definition: SpinCurrent) -> None:
         """Raise InputError where the model lacks what this definition of the spin current needs."""
-        missing = [key for key in SPIN_CURRENT_OPERATORS[definition] if getattr(self, key) is None]
+        missing = [f"{name}_R" for name in SPIN_CURRENT_OPERATORS[definition] if name not in self.operators]
         if missing and self.spin_axis is not None:
             raise InputError(
                 f"model '{self.name}' is a collinear magnet without spin-orbit coupling: its spin along the axis is conserved, so "
@@ -344,10 +340,8 @@ class TightBindingModel:
                 )
             object.__setattr__(self, key, hermitian)
         for name, operator in self.extra_operators.items():
-            X = operator.matrices
-            if operator.hermitian and np.abs(X - X[partner].swapaxes(1, 2).conj()).max() > HERMITICITY_TOLERANCE * max(
-                np.abs(X).max(), 1.0
-            ):
+            _, error, scale = hermitian_over_R(operator.matrices, partner) if operator.hermitian else (None, 0.0, 0.0)
+            if error > HERMITICITY_TOLERANCE * max(scale, 1.0):
                 raise InputError(
                     f"model '{self.name}': operator '{name}' is not Hermitian, O(R) != O(-R)^+; or say hermitian=False"
                 )

@@ -53,7 +53,7 @@ def dry_run(settings: Settings, folder: Path, ranks: int, clock: Clock = time.pr
     rounds = [] if wanted is None else first_rounds(settings, model, structure, lambda: clock() - begun)
     sample = run_model(model, structure, small_run(settings, model, rounds[0][0].evaluations if rounds else 0), "", SERIAL)
     if wanted is None:
-        small, first = max(1, sample.provenance["k_points_evaluated"]), clock() - begun
+        small, first = max(1, sample.facts.k_points or 0), clock() - begun
         evaluated = evaluated_points(settings, inputs.crystal, structure, sample)
         seconds = _mesh_seconds(settings, model, structure, clock) / evaluated
         start = max(0.0, first - small * seconds)
@@ -135,13 +135,13 @@ def _frequencies(settings: Settings) -> str:
 
 def _components(sample: ResultSet) -> list[tuple[str, str]]:
     """Independent components of each response."""
-    symmetry = sample.provenance["symmetry"]
-    if not isinstance(symmetry, dict):
+    symmetry = sample.facts.symmetry
+    if symmetry is None:
         return [("responses", ", ".join(sample)), ("symmetry", "none used: every component is computed")]
-    rows = [("symmetry", f"magnetic group {symmetry['bns_number']}, {symmetry['operations']} point operations")]
+    rows = [("symmetry", f"magnetic group {symmetry.bns_number}, {symmetry.operations} point operations")]
     for name in sample:
-        forms = [names for form, names in symmetry["independent"].items() if form.split(" ")[0] == name]
-        rows.append((name, "; ".join(names or "forbidden by symmetry: zero" for names in forms) or resp.get(name).symbol))
+        forms = [" ".join(form.independent) or "forbidden by symmetry: zero" for form in symmetry.of(name).values()]
+        rows.append((name, "; ".join(forms) or resp.get(name).symbol))
     return rows
 
 
@@ -153,7 +153,7 @@ def evaluated_points(settings: Settings, model: TightBindingModel, structure: St
         group = verified_group(model, structure, settings.numerics.degeneracy_tolerance)
         assert group is not None
         wanted, small = (irreducible_mesh(mesh, group.group.point_operations) for mesh in (wanted, small))
-    return round(wanted.n_evaluated * sample.provenance["k_points_evaluated"] / small.n_evaluated)
+    return round(wanted.n_evaluated * (sample.facts.k_points or 0) / small.n_evaluated)
 
 
 def _points(settings: Settings, model: TightBindingModel) -> tuple[int, int, int]:
@@ -216,7 +216,7 @@ def _first_rows(sample: ResultSet, first: Round) -> list[tuple[str, str]]:
     if first.mesh:
         mesh = f"{'x'.join(map(str, first.mesh))}, {first.evaluations} k-points"
         return [("first mesh", mesh), ("after it", reached), ("then", "denser meshes, or boxes where those take less")]
-    numbers = sample.provenance
+    numbers = sample.facts.notes
     boxes = f"{first.boxes} of {numbers['points_per_box']} points, {numbers['box_operations']} operations used"
     return [("first boxes", boxes), ("after them", reached)]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wannier_spin.cli.app import app, examples
-from wannier_spin.cli.options import LOOK, given, look_of, with_options
+from wannier_spin.cli.options import LOOK, given, look_of, of_responses, with_options
 from wannier_spin.cli.terminal import print_table, say
 from wannier_spin.errors import InputError
 
@@ -50,7 +49,7 @@ def compare(
         raise InputError("-c, --title and the like change what is drawn: give -o as well")
     look = look_of(options)
     one, other = load(first), load(second)
-    found, notes = compared(*(_chosen(result, path, response) for result, path in ((one, first), (other, second))))
+    found, notes = compared(*(of_responses(result, path, response) for result, path in ((one, first), (other, second))))
     rows = [_row(c) for c in found]
     print_table(("response", "where they differ most", first.name, second.name, "apart", "in bars", ""), rows)
     for note in notes:
@@ -61,14 +60,6 @@ def compare(
         names, energy = (first.name, second.name), _common_fermi_energy(one, other)
         plot_comparison(found, names, component or (), output, energy, look)
         print(f"written to {output}")
-
-
-def _chosen(result: ResultSet, path: Path, names: list[str] | None) -> ResultSet:
-    """Of these responses. Raises InputError for one that the file does not have."""
-    unknown = [name for name in names or [] if name not in result]
-    if unknown:
-        raise InputError(f"'{path}' has no response '{unknown[0]}'; it has {', '.join(result)}")
-    return replace(result, tensors={name: result[name] for name in names or result})
 
 
 def _common_fermi_energy(one: ResultSet, other: ResultSet) -> float | None:

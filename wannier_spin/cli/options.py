@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -17,6 +17,7 @@ from wannier_spin.request import Request
 if TYPE_CHECKING:
     from wannier_spin.calculation import Inputs
     from wannier_spin.plotting import Look
+    from wannier_spin.results import ResultSet
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 QUANTITIES = (
@@ -107,6 +108,14 @@ def with_options(*groups: Mapping[str, Any]) -> Callable[[Function], Function]:
 def given(options: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a group that were given."""
     return {name: options[name] for name in group if options.get(name) is not None}
+
+
+def of_responses(result: ResultSet, path: Path, names: list[str] | None) -> ResultSet:
+    """Some responses of a result, None: all. Raises InputError for one that the file does not have."""
+    unknown = [name for name in names or [] if name not in result]
+    if unknown:
+        raise InputError(f"'{path}' has no response '{unknown[0]}'; it has {', '.join(result)}")
+    return replace(result, tensors={name: result[name] for name in names or result})
 
 
 def look_of(options: Mapping[str, Any]) -> Look:

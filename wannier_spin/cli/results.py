@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wannier_spin.cli.app import app, examples
-from wannier_spin.cli.options import CHOICE, LOOK, given, look_of, with_options
+from wannier_spin.cli.options import CHOICE, LOOK, given, look_of, of_responses, with_options
 from wannier_spin.cli.terminal import say
 from wannier_spin.cli.words import print_component, print_summary
 from wannier_spin.errors import InputError
@@ -56,13 +56,9 @@ def _chosen(result_file: Path, options: Mapping[str, Any]) -> ResultSet:
     """What a result file has of what options of CHOICE ask for: tau, form and definition where they fit."""
     from wannier_spin.results import load
 
-    result, wanted = load(result_file), options["response"]
-    unknown = [name for name in wanted or [] if name not in result]
-    if unknown:
-        raise InputError(f"'{result_file}' has no response '{unknown[0]}'; it has {', '.join(result)}")
-    chosen = {name: result[name] for name in wanted or result}
+    result = of_responses(load(result_file), result_file, options["response"])
     other = {name: options[name] for name in ("tau", "form", "relaxation")}
-    result = replace(result, tensors=_fitting(chosen, lambda t: t.at(**other)))
+    result = replace(result, tensors=_fitting(result, lambda t: t.at(**other)))
     if options["spin_current"] is not None:
         result = result.definition(options["spin_current"])
     site, staggered = options["site"], options["staggered"]

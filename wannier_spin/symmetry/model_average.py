@@ -116,7 +116,7 @@ def _check_averaged(model: TightBindingModel, orbitals: Orbitals) -> None:
         raise InputError(
             f"model '{model.name}' has {', '.join(model.extra_operators)}, which are not averaged: leave the average out"
         )
-    if any(getattr(model, key) is not None for key in SPIN_CURRENT_OPERATORS["qiao"]):
+    if any(name in model.operators for name in SPIN_CURRENT_OPERATORS["qiao"]):
         raise InputError(
             f"model '{model.name}' has matrices for the spin currents 'qiao' and 'ryoo', which are not averaged: leave the average "
             "out (symmetry.average_model), or read the model with spin_current = 'simple'"
