@@ -419,11 +419,16 @@ next()
 </script></body>"""
 
 
-@pytest.mark.pages
-def test_pages_in_a_browser(site, tmp_path):
-    """At the width of a desk and of a phone nothing sticks out or is cut, no picture or anchor is missing, no script fails."""
-    if (chromium := shutil.which("chromium") or shutil.which("chromium-browser")) is None:
+@pytest.fixture(scope="module")
+def chromium():
+    if (found := shutil.which("chromium") or shutil.which("chromium-browser")) is None:
         pytest.skip("no chromium here")
+    return found
+
+
+@pytest.mark.pages
+def test_pages_in_a_browser(chromium, site, tmp_path):
+    """At the width of a desk and of a phone nothing sticks out or is cut, no picture or anchor is missing, no script fails."""
     (site / "frames.html").write_text(FRAMES % json.dumps([f"{page}.html" for page in PAGES]))
     options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--virtual-time-budget=60000"]
     options += ["--enable-logging=stderr", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # a page has WebGL

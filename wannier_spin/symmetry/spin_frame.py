@@ -9,8 +9,8 @@ turns into one another under the group itself, such as a rotation of the spins a
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ CURVATURE = TensorKind("abc", ("polar", "polar", "axial"), time_parity=1)
 MISFIT = 0.3  # relative. Right models: 0.02 and below; exchanged or reversed components: 0.5 and above
 MOST_OPERATIONS = 12  # of the group: a few generate it
 HANDEDNESS = 0.3
+Quantity = tuple[Real, TensorKind, int]  # X, its symmetry, which of its axes from the end is the spin's
 SMALLEST = 1e-3  # of typical matrix elements: a quantity below it is nothing to compare
 
 
@@ -34,8 +35,8 @@ SMALLEST = 1e-3  # of typical matrix elements: a quantity below it is nothing to
 class SpinFrame:
     """How well the spin matrices follow the crystal.
 
-    misfit : relative, 0 where they do. right_handed : their algebra. others : (3, 3) each, all L for which L sigma would be
-    right-handed and follow the crystal.
+    misfit : relative, 0 where they do. right_handed : their algebra. others : (3, 3) each, where they do not fit: all L for which
+    L sigma would be right-handed and follow the crystal.
     """
 
     misfit: float
@@ -76,7 +77,7 @@ def spin_frame(
     source = BlochSum(model, second_order=False)
     hands: list[float] = []
 
-    def at(points: Real) -> list[tuple[Real, TensorKind, int]]:
+    def at(points: Real) -> list[Quantity]:
         geometry = geometry_of(source.at_points(points), degeneracy_tolerance)
         hands.append(handedness(geometry))
         return [(zeeman_sum(geometry), ZEEMAN, 2), (curvature_sum(geometry), CURVATURE, 1)]
@@ -86,12 +87,18 @@ def spin_frame(
         return None
     chosen = np.random.default_rng(1).permutation(np.array(distinct(operations), object))[:MOST_OPERATIONS]
     images = [(operation, at(operation.act_on_k(k))) for operation in chosen]
+    right_handed = float(np.mean(hands)) > -HANDEDNESS  # spins of other kinds (j = 3/2) need not have this algebra
+    found = SpinFrame(_misfit(np.eye(3), here, images), right_handed, ())
+    if found.fits:
+        return found
+    return replace(found, others=tuple(L for L in _ways(right_handed) if _misfit(L, here, images) < MISFIT))
+
+
+def _ways(right_handed: bool) -> Iterator[Real]:
+    """The 24 exchanges and reversals of x, y, z (3, 3) that make such spins right-handed."""
     reversals = [np.diag(signs) for signs in itertools.product((1, -1), repeat=3)]
     ways = [D[list(order)] for order in itertools.permutations(range(3)) for D in reversals]
-    misfits = [max(_misfit(L, q, here, images) for q in range(len(here))) for L in ways]
-    right_handed = float(np.mean(hands)) > -HANDEDNESS  # spins of other kinds (j = 3/2) need not have this algebra
-    found = [L for L, misfit in zip(ways, misfits, strict=True) if misfit < MISFIT and (np.linalg.det(L) > 0) == right_handed]
-    return SpinFrame(misfits[0], right_handed, tuple(found))  # the first way is the identity
+    return (L for L in ways if (np.linalg.det(L) > 0) == right_handed)
 
 
 def handedness(geometry: BandGeometry) -> float:
@@ -102,19 +109,19 @@ def handedness(geometry: BandGeometry) -> float:
     return float(np.einsum("kij,kji->", x @ y - y @ x, z).imag / 2 / size * np.sqrt(x.shape[0] * x.shape[1]))
 
 
-def _misfit(
-    L: Real, q: int, here: list[tuple[Real, TensorKind, int]], images: list[tuple[Operation, list[tuple[Real, TensorKind, int]]]]
-) -> float:
-    """rms of L X(gk) - g (L X(k)) over operations, relative to X; 0 for a quantity that vanishes."""
-    X, kind, axis = here[q]
-    size = float(np.sqrt(np.mean(X**2)))
-    if size < SMALLEST:
-        return 0.0
-    squares = []
-    for operation, there in images:
-        expected = transform(_turned(L, X, axis), kind, operation)
-        squares.append(np.mean((_turned(L, there[q][0], axis) - expected) ** 2))
-    return float(np.sqrt(np.mean(squares)) / size)
+def _misfit(L: Real, here: list[Quantity], images: list[tuple[Operation, list[Quantity]]]) -> float:
+    """rms of L X(gk) - g (L X(k)) over operations, relative to X, of the worst X; a quantity that vanishes tells nothing."""
+    worst = 0.0
+    for q, (X, kind, axis) in enumerate(here):
+        size = np.sqrt(np.mean(X**2))
+        if size < SMALLEST:
+            continue
+        turned = _turned(L, X, axis)
+        squares = [
+            np.mean((_turned(L, there[q][0], axis) - transform(turned, kind, operation)) ** 2) for operation, there in images
+        ]
+        worst = max(worst, float(np.sqrt(np.mean(squares)) / size))
+    return worst
 
 
 def _turned(L: Real, X: Real, axis: int) -> Real:
