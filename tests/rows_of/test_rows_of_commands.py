@@ -1,6 +1,7 @@
 """What commands say: see `rows`."""
 
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace as Like
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rows import NAN, Rows, each, same
+from scans import against_mu
 from stored import check
 
 from wannier_spin.calculation.converge import Convergence
@@ -93,6 +95,21 @@ def test_progress_in_a_log(number: int, monkeypatch: pytest.MonkeyPatch, capsys:
         ([5.0, 36.0], [1, 9]),
     )[number]
     check("functions.json", f"progress {number}", {"said": told_of(times, done, monkeypatch, capsys)})
+
+
+def test_what_becomes_of_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has served where nothing is left open; a result of another input is kept beside the new one."""
+    seen = []
+    for number, (converged, text, overwrite) in enumerate(
+        [(None, "a", False), (True, "a", False), (False, "a", False), (None, "b", False), (None, "b", True)]
+    ):
+        job = cli_run.Job(Like(adaptive=True), text, tmp_path, tmp_path / f"{number}.h5")
+        known = against_mu().with_facts(input="a")
+        known.save(job.target)
+        job.checkpoint.touch()
+        cli_run._save(replace(known, tensors={"edelstein": replace(known["edelstein"], converged=converged)}), job, overwrite)
+        seen.append(sorted(path.name for path in tmp_path.glob(f"{number}*")))
+    check("functions.json", "checkpoints", {"files": seen, "said": capsys.readouterr().err.replace(str(tmp_path), "").split("\n")})
 
 
 def test_rounds_of_a_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from rows import Rows, each, outcome, same
 from stored import check
 
-from wannier_spin.readers import replicas, spinors, wigner_seitz, win
+from wannier_spin.readers import files, replicas, spinors, wannier_tools, wigner_seitz, win
 from wannier_spin.readers.text_tables import RawTable
 
 carriers, converge, degenerate, draft, dry_run, integrate, rerun, running = (  # some functions have the names of their modules
@@ -60,6 +60,80 @@ ASKED: tuple[Callable[[Any], Any], ...] = (
 def test_input_files_of_wannier90(tmp_path: Path) -> None:
     seen = {f"{i}": [outcome(lambda t=t, a=a: a(win_of(t, tmp_path))) for a in ASKED] for i, t in enumerate(WINS)}
     check("functions.json", "win", {name: str(one).replace(str(tmp_path), "") for name, one in seen.items()})
+
+
+CARDS = """Package = 'QE'
+LATTICE
+{unit}
+{a} 0 0
+0 2.0d0, 0
+0 0 3 9
+ATOM_POSITIONS
+{atoms}
+{kind}
+Fe 0 0 0
+Fe 0.5 {y} 0.5
+PROJECTORS
+{orbitals}
+Fe s
+WANNIER_CENTRES
+Cartesian
+0 0 0
+1 1 1
+"""
+TOOLS = (
+    {},
+    {"unit": "Bohr", "orbitals": "2*1"},
+    {"kind": "Cartesian"},
+    {"kind": "Cartesian", "y": 1.5},
+    {"atoms": "3"},
+    {"atoms": "0"},
+    {"atoms": "x"},
+    {"orbitals": "1"},
+    {"orbitals": "1 2"},
+    {"a": "nan"},
+    {"a": "x"},
+)
+
+
+def tools_of(folder: Path, **changes: Any) -> list[Any]:
+    path = folder / "wt.in"
+    path.write_text(
+        CARDS.format(**({"unit": "Angstrom", "a": 1, "atoms": 2, "kind": "Direct", "y": 0.5, "orbitals": "1 1"} | changes))
+    )
+    asked: list[Callable[[Any], Any]] = [
+        lambda w: w.alternates,
+        lambda w: w.has_centres,
+        lambda w: w.lattice(),
+        lambda w: w.centres(2),
+    ]
+    asked += [lambda w, n=n: w.projectors(n) for n in (2, 4, 3)]
+    return [outcome(lambda a=a: a(wannier_tools.WannierToolsInput(path))) for a in asked]
+
+
+def test_input_files_of_wannier_tools(tmp_path: Path) -> None:
+    seen = {str(i): str(tools_of(tmp_path, **changes)).replace(str(tmp_path), "") for i, changes in enumerate(TOOLS)}
+    check("functions.json", "wt.in", seen)
+
+
+def test_what_a_folder_has(tmp_path: Path) -> None:
+    seen = []
+    for names in (
+        (),
+        ("notes.txt",),
+        ("Fe.chk", "Fe.win"),
+        ("Pt.win", "Fe_hr.dat"),
+        ("Pt.win",),
+        tuple(f"Pt.{i}" for i in range(14)),
+    ):
+        folder = tmp_path / str(len(seen))
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch()
+        seen.append(files.similar_files(folder / "Fe"))
+        seen.append(files.similar_files(folder / "Pt"))
+    seen.append(files.similar_files(tmp_path / "none" / "Fe"))
+    check("functions.json", "similar files", {"found": [text.replace(str(tmp_path), "") for text in seen]})
 
 
 def degenerate_table(R: Any, degeneracies: Any, head: str = "") -> RawTable:

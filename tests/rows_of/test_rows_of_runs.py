@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rows import INF, Rows, changed, each, outcome, response, same
+from rows import INF, NAN, Rows, changed, each, outcome, response, same
+from shown import shown
 
 import wannier_spin as ws
 from wannier_spin.integrals.algorithm import Round
@@ -226,7 +227,42 @@ ROWS: Rows = {
         (1, 1.2, 0.0),
         (0, 0.1, 0.01),
     ),
+    "requests": lambda: [outcome(lambda kw=kw: changed_request(kw)) for kw in REQUESTS],
 }
+BEYOND = (0, -1, 1e300, INF, NAN, "a", None, True)
+REQUESTS: list[dict[str, Any]] = [
+    {name: value}
+    for name, standard in {
+        "memory": (0.01, 1e9, 1.1e9),
+        "tau": (1e-7, 1e-6, 1e12, 1.1e12),
+        "temperature": (300, [300.0], []),
+        "mu": ([0.1, 0.2], []),
+        "degeneracy_tolerance": (1e-5, 1.0, 1.1),
+        "gap_broadening": (0.0, 0.1, 1e5, 1.1e5),
+        "broadening": (0.1, 1e5),
+        "omega": (0.1, [0.1, 1e5], [1.1e5]),
+        "reduce_k": (False, 1),
+        "degeneracy_check": (True, "no"),
+        "grid": ((2, 2, 2), (2, 2), (2.5, 2, 2), "222"),
+        "shift": ((0.5, 0, 0), (1000, 0, 0), (1001, 0, 0), (0.5,)),
+        "units": ("SI", "cgs", 1),
+        "form": ("paper", "other"),
+        "relaxation": ("gao", "other"),
+        "channel": ("charge", "mass"),
+        "spin_current": ("ryoo", "other", ("simple", "simple")),
+        "blocks": (("L1surf",), ("L9",)),
+        "carriers": (0.1,),
+    }.items()
+    for value in (*standard, *BEYOND)
+]
+
+
+def changed_request(changes: dict[str, Any]) -> str:
+    standard: dict[str, Any] = {"grid": (2, 2, 1), "mu": 0.1, "temperature": 300}
+    request = ws.Request(("spin_hall", "ac_spin_current"), **{**standard, "omega": 0.1, "broadening": 0.1, **changes})
+    return str({name: shown(getattr(request, name, None)) for name in changes})
+
+
 LEVELS = carriers.Levels(np.array([0.0, 0.2, 0.25, 0.3, 1.0, 1.2, 1.25, 1.3]), np.arange(9.0), 4)
 
 

@@ -145,7 +145,7 @@ class GridSection(Section):
 class ToleranceSection(Section):
     """The accuracy that is asked for, in place of a mesh: k-points go where they are needed."""
 
-    relative: float = Field(default=1e-2, gt=0, allow_inf_nan=False)  # of the largest component of each response over the scan
+    relative: float = Field(default=1e-2, gt=0)  # of the largest component of each response over the scan
     absolute: dict[str, float] = {}  # response = error in its own unit; the larger of the two counts
     max_evaluations: int = Field(default=1_000_000, ge=1)  # k-points
     max_seconds: float | None = Field(default=None, gt=0)  # of wall time

@@ -75,7 +75,7 @@ def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str], fer
     lengths = {axis: len(getattr(c.tensors[0], axis)) for axis in AXES}
     along = max(lengths, key=lambda axis: lengths[axis])
     lines = [_line(tensor, component, along) for tensor in c.tensors]
-    power = power_of_ten(max(float(np.abs(values).max()) for _, values, _ in lines) or 1.0)
+    power = power_of_ten(max(float(np.abs(values).max()) for _, values, _ in lines))
     for (x, values, error), name, colour, style in zip(lines, names, COLOURS, LINES, strict=False):
         x = x - fermi_energy if along == "mu" and fermi_energy is not None else x
         y, bar = values / 10.0**power, np.nan_to_num(error) / 10.0**power

@@ -63,8 +63,7 @@ def plot_convergence(scans: Sequence[Scan], path: str | Path | None = None, *, l
 
 
 def _draw(axes: Axes, scan: Scan, look: Look) -> None:
-    top = float(np.abs(scan.values).max()) or 1.0
-    power = power_of_ten(top)
+    power = power_of_ten(float(np.abs(scan.values).max()))
     values, errors = scan.values / 10.0**power, np.nan_to_num(scan.errors, nan=0.0) / 10.0**power
     ends = np.concatenate([values - errors, values + errors])
     centre, reach = float(values[-1]), ROOM * float(np.abs(values).max())

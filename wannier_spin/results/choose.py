@@ -62,7 +62,7 @@ def largest(tensor: ResponseTensor, part: int = 0) -> tuple[Group, ...]:
     size = np.abs(columns).max(axis=0)
     found: list[tuple[int, list[str]]] = []
     while size[i := first_largest(size)] > NEGLIGIBLE * top:
-        size[i] = -1.0  # is taken
+        size[i] = -np.inf  # is taken
         for head, others in found:
             sign = _same_up_to_sign(columns[:, i], columns[:, head], SAME * top)
             if sign:
