@@ -78,7 +78,7 @@ ROWS: Rows = {
         ("a bc def", 3),
         ("a bc def", 8),
         ("a $\\mu_{ab}$ c", 6),
-        ("abcdef gh", 3, "  "),
+        ("abcdef gh", 3),
         ("", 3),
     ),
     "typeset": each(plot_words.typeset, "tau^0 and tau^{-1}, mu - E_F = $3 sigma_x omega", "a_tau hbar^2"),

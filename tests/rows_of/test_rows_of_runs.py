@@ -40,7 +40,7 @@ def rounds(*numbers: tuple[int, float], mesh: Any = ()) -> list[Round]:
     ]
 
 
-SAMPLE = Like(provenance={"points_per_box": 27, "box_operations": 4})
+SAMPLE = Like(facts=Like(notes={"points_per_box": 27, "box_operations": 4}))
 WANTED = Tolerance(0.01, {}, 100_000, INF, 2, None, None)
 
 
