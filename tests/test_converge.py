@@ -75,16 +75,6 @@ def test_verdict(values: list[float], errors: list[float], converged: bool, hone
     assert (one.converged, one.honest) == (converged, honest)
 
 
-def test_command(wannier_spin: Command, input_file: Path) -> None:
-    figure = input_file.with_name("scan.png")
-    done = wannier_spin("converge", input_file, "--grid", "4", "--grid", "8", "-o", figure)
-    assert done.code == 0, done.err
-    assert done.out.count("8x8x4") == 2  # one table for each response
-    assert "value(bar)" in done.out
-    assert "converged within 5 %" in done.out
-    assert figure.read_bytes().startswith(b"\x89PNG")
-
-
 def test_command_with_tolerances(wannier_spin: Command, tmp_path: Path) -> None:
     ws.models.get("kane_mele").save(tmp_path / "sheet.model.h5")
     (tmp_path / "sheet.toml").write_text('seedname = "sheet.model.h5"\nresponses = ["spin_hall"]\nfermi_energy = 0.0\nmu = 1.2\n')

@@ -1,13 +1,12 @@
 """Title, size, limits and reference data of a figure, from Python and on the command line."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from command_line import Command, entry_point
+from command_line import entry_point
 
 import wannier_spin as ws
 from wannier_spin.calculation.converge import Convergence
@@ -90,18 +89,6 @@ def test_reference_files(tmp_path: Path) -> None:
         read_reference(tmp_path / "nothing")
 
 
-def test_on_the_command_line(wannier_spin: Command, result: ws.ResultSet, tmp_path: Path) -> None:
-    file, data = result.save(tmp_path / "R.h5"), tmp_path / "theirs.dat"
-    data.write_text("-3 0.1\n-2 0.2\n")
-    options = ("--title", "Mine", "--size", "4", "3", "--xlim", "-3", "-1", "--ylim", "-1", "1", "--reference", data)
-    done = wannier_spin("plot", file, "-r", "edelstein", "--unit", "mu_B nm/V", *options, "-o", tmp_path / "F.svg")
-    assert done.code == 0, done.err
-    assert (tmp_path / "F.svg").stat().st_size > 5000
-    refused = wannier_spin("plot", file, "--sheet", "--title", "Mine")
-    assert refused.code == 2
-    assert "--sheet shows everything" in refused.err
-
-
 # --- the same of maps in k, Fermi surfaces, scans of meshes, two results ------------------------------------------------
 
 DATA = Reference("theirs", np.array([0.5, 1.5]), np.array([-1.0, 0.5]), np.array([0.1, 0.2]))
@@ -164,22 +151,3 @@ def test_a_surface_has_a_title_and_a_size_and_no_limits() -> None:
     assert (figure.get_suptitle(), tuple(figure.get_size_inches())) == ("Mine", (6.0, 5.0))
     with pytest.raises(ws.InputError, match="no axes"):
         ws.plot_fermi_surface(surface, look=LOOK)
-
-
-def test_maps_on_the_command_line(wannier_spin: Command, tmp_path: Path) -> None:
-    model, data = ws.models.rashba_exchange().save(tmp_path / "M.h5"), tmp_path / "theirs.dat"
-    data.write_text("0.5 -1\n")
-    options = ("--title", "Mine", "--size", "4", "3", "--reference", data, "--ylim", "-1", "1", "-q", "spin", "-c", "z")
-    commands: list[tuple[object, ...]] = [("bands", model, "--path", "G 0 0 0; X 1/2 0 0", "--points", "8")]
-    commands.append(("plane", model, "--miller", "0", "0", "1", "--points", "5", "5", "--band", "1"))
-    for command in commands:
-        done = wannier_spin(*command, *options, "-o", tmp_path / "F.svg")
-        assert done.code == 0, done.err
-        width = re.search(r'width="([\d.]+)pt"', (tmp_path / "F.svg").read_text())
-        assert width is not None
-        assert float(width[1]) == pytest.approx(4 * 72)
-    both = wannier_spin(*commands[0], *options, "--energies", "-2", "1", "-o", tmp_path / "F.svg")
-    assert (both.code, "are the same: give one of them" in both.err) == (2, True)
-    for ending, option, more in ((".frmsf", "--title", ("a",)), (".html", "--size", ("4", "3"))):
-        refused = wannier_spin("fermi-surface", model, "--fermi-energy", "-2", option, *more, "-o", tmp_path / f"F{ending}")
-        assert (refused.code, "--title is for pictures and pages" in refused.err) == (2, True)

@@ -763,44 +763,6 @@ def folder(result: ws.ResultSet, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_plot_command(run: Run, folder: Path) -> None:
-    assert run("plot", folder / "r.h5") == (0, f"written to {folder}/r.pdf\n", "")
-    assert (folder / "r.pdf").read_bytes().startswith(b"%PDF")
-    options = ("-r", "spin_hall", "-r", "edelstein", "-c", "xy;z", "-c", "yx", "--lines", "temperature", "--form", "paper")
-    assert run("plot", folder / "r.h5", "-o", folder / "two.svg", *options)[0] == 0
-    assert run("plot", folder / "r.h5", "-o", folder / "sheet.png", "--sheet")[0] == 0
-    assert run("plot", folder / "r.h5", "-o", folder / "t.png", "--against", "tau", "-r", "edelstein", "--at", "mu=0.1")[0] == 0
-    assert sorted(p.name for p in folder.iterdir()) == ["model.h5", "r.h5", "r.pdf", "sheet.png", "t.png", "two.svg"]
-
-
-def test_bands_command(run: Run, folder: Path) -> None:
-    arguments = ("--path", "G 0 0 0; M 1/2 0.4 0", "--quantity", "spin", "-c", "z", "--points", 20)
-    assert run("bands", folder / "model.h5", *arguments, "-o", folder / "b.png") == (0, f"written to {folder}/b.png\n", "")
-    options = ("--fermi-energy", 0.1, "--energies", -1, 1)
-    assert run("bands", folder / "model.h5", *arguments, *options, "-o", folder / "c.png")[0] == 0
-    assert (folder / "b.png").read_bytes() != (folder / "c.png").read_bytes()
-
-
-def test_bands_command_for_a_response(run: Run, folder: Path) -> None:
-    arguments = ("--path", "G 0 0 0; M 1/2 0.4 0", "-q", "magnetic_spin_hall", "--points", 20, "--fermi-energy", 0.1)
-    assert run("bands", folder / "model.h5", *arguments, "-o", folder / "b.png") == (0, f"written to {folder}/b.png\n", "")
-    assert run("bands", folder / "model.h5", *arguments, "--tau", 5, "--form", "paper", "-o", folder / "c.png")[0] == 0
-    assert (folder / "b.png").read_bytes() != (folder / "c.png").read_bytes()
-
-
-def test_plane_command(run: Run, folder: Path) -> None:
-    arguments = ("--corners", "G 0 0 0; . 1/2 0 0; . 0 1/2 0", "--points", 6, 5, "--fermi-energy", 0.1)
-    assert run("plane", folder / "model.h5", *arguments, "-o", folder / "b.png") == (0, f"written to {folder}/b.png\n", "")
-    options = ("-q", "ac_spin_magnetization", "-c", "zx", "--omega", 0.2, "--broadening", 0.1, "--part", "sin")
-    assert run("plane", folder / "model.h5", *arguments, *options, "-o", folder / "c.svg")[0] == 0
-    options = ("-q", "edelstein", "-c", "zx", "--block", "L1surf")
-    assert run("plane", folder / "model.h5", *arguments, *options, "-o", folder / "e.svg")[0] == 0
-    assert "blocks L1surf" in (folder / "e.svg").read_text()
-    options = ("-q", "spin", "-c", "z", "--band", 2, "--mark", "M 1/2 1/2 0", "--scale", "linear")
-    assert run("plane", folder / "model.h5", *arguments, *options, "-o", folder / "d.pdf")[0] == 0
-    assert {p.name for p in folder.iterdir()} == {"model.h5", "r.h5", "b.png", "c.svg", "d.pdf", "e.svg"}
-
-
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
@@ -825,62 +787,6 @@ def test_plane_refuses(
     before = sorted(folder.iterdir())
     standard = ("--corners", "G 0 0 0; . 1/2 0 0; . 0 1/2 0", "--points", "3", "3", "-o", "a.png")
     code, out, err = run("plane", "model.h5", *standard, *arguments)
-    assert (code, out, err.count("error: ")) == (2, "", 1)
-    for part in parts:
-        assert part in err
-    assert sorted(folder.iterdir()) == before
-
-
-@pytest.mark.parametrize(
-    ("arguments", "parts"),
-    [
-        (("-o", "a.tif"), ("a.tif", ".pdf, .png, .svg")),
-        (("-o", "none/a.png"), ("'none' does not exist",)),
-        (("-r", "edelstien"), ("'edelstien'", "it has spin_hall")),
-        (("-c", "xyzz"), ("'xyzz'", "letters x, y or z")),
-        (("-r", "spin_hall", "-c", "xy"), ("'xy'", "'spin_hall'", "3 letters x, y or z")),
-        (("--against", "energy"), ("'energy'", "mu, temperature, omega, tau")),
-        (("-r", "spin_hall", "--against", "omega"), ("'spin_hall' has 0 value(s) of omega",)),
-        (("--against", "tau", "--tau", "3"), ("has 1 value(s) of tau",)),
-        (("--at", "mu"), ("'mu'", "an axis and a number")),
-        (("--at", "energy=3"), ("'energy'", "mu, temperature, omega, tau")),
-        (("-r", "spin_hall", "--lines", "mu", "--against", "temperature"), ("15 values of mu", "at most 7")),
-        (("-r", "spin_hall", "--lines", "mu"), ("horizontal axis already",)),
-        (("--sheet", "-c", "xy"), ("--sheet shows everything",)),
-        (("--relaxation", "slow"), ("full slow", "full adiabatic")),
-    ],
-)
-def test_plot_refuses(
-    run: Run, folder: Path, arguments: tuple[str, ...], parts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(folder)
-    before = sorted(folder.iterdir())
-    code, out, err = run("plot", "r.h5", *arguments)
-    assert (code, out, err.count("error: ")) == (2, "", 1)
-    for part in parts:
-        assert part in err
-    assert sorted(folder.iterdir()) == before
-
-
-@pytest.mark.parametrize(
-    ("arguments", "parts"),
-    [
-        (("model.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.h5"), ("a.h5", ".pdf, .png, .svg")),
-        (("none.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.png"), ("'none.h5' does not exist",)),
-        (("r.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.png"), ("holds 'wannier_spin result'",)),
-        (("model.h5", "--path", "G; M", "-o", "a.png"), ("found 'G'", "three numbers")),
-        (("model.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.png", "--quantity", "mass"), ("'mass'", "spin_metric")),
-        (("model.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.png", "-c", "xy"), ("'xy'", "3 letter")),
-        (("model.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.png", "--energies", "1", "0"), ("1 to 0 eV is empty",)),
-        (("model.h5", "--path", "G 0 0 0; M .5 .5 0", "-o", "a.png", "--spin", "up"), ("--spin up",)),
-    ],
-)
-def test_bands_refuses(
-    run: Run, folder: Path, arguments: tuple[str, ...], parts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(folder)
-    before = sorted(folder.iterdir())
-    code, out, err = run("bands", *arguments)
     assert (code, out, err.count("error: ")) == (2, "", 1)
     for part in parts:
         assert part in err

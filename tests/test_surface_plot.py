@@ -134,11 +134,11 @@ def wannier_spin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     return entry_point(monkeypatch, capsys)
 
 
-@pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("a.html", b"<!doctype html>")])
-def test_command(wannier_spin: Command, tmp_path: Path, name: str, start: bytes) -> None:
+def test_a_page_is_written(wannier_spin: Command, tmp_path: Path) -> None:
+    name = "a.html"
     done = wannier_spin(
         *("fermi-surface", "model.h5", "--fermi-energy", 0.1, "--grid", 6, 6, 6, "-q", "orbital_moment", "-c", "z", "-o", name)
     )
     assert (done.code, done.err) == (0, "")
     assert done.out.endswith(f"; orbital_moment z (hbar)\nwritten to {name}\n")
-    assert (tmp_path / name).read_bytes().startswith(start)
+    assert (tmp_path / name).read_bytes().startswith(b"<!doctype html>")

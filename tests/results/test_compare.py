@@ -1,11 +1,10 @@
 """Two results beside one another: common points, bars, units; and the command."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Command, entry_point
+from command_line import entry_point
 
 import wannier_spin as ws
 from wannier_spin.errors import InputError
@@ -77,23 +76,6 @@ def test_common_points_units_and_tau() -> None:
 def test_what_cannot_be_compared(other, message: str) -> None:
     with pytest.raises(InputError, match=message):
         compared(ONE, other())
-
-
-def test_command(wannier_spin: Command, tmp_path: Path) -> None:
-    paths = [ONE.save(tmp_path / "a.h5"), FINE.save(tmp_path / "b.h5")]
-    done = wannier_spin("compare", *paths, "-o", tmp_path / "both.png")
-    assert done.code == 0, done.err
-    assert "a.h5" in done.out
-    assert "bars" in done.out
-    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
-    for arguments, message in (
-        (["-c", "xy;z"], "give -o"),
-        (["-o", "x.gif"], ".pdf, .png, .svg"),
-        (["-c", "xq;z", "-o", tmp_path / "y.png"], "no response has"),
-    ):
-        done = wannier_spin("compare", *paths, *arguments)
-        assert done.code == 2
-        assert message in done.err
 
 
 def test_nothing_and_nothing_are_the_same() -> None:
