@@ -36,6 +36,7 @@ def files(tmp_path_factory: pytest.TempPathFactory, example_inputs: Path) -> Pat
     """Models, results and inputs, small ones, by short names."""
     folder = tmp_path_factory.mktemp("files")
     ws.models.rashba_exchange(exchange=SKEW).save(folder / "model.h5")
+    ws.models.weyl().save(folder / "weyl.h5")
     against_mu().save(folder / "scan.h5")
     scan(omega=0.1).save(folder / "point.h5")
     (folder / "full.toml").write_text(INPUT.replace("mu = [-2.6, -2.2]", "carriers = { values = 3.5, electrons = 1 }"))
@@ -128,7 +129,8 @@ DRAWN = {
     "--form paper -o a.png",
     "plot against tau": "plot scan.h5 -r edelstein -r spin_hall -c yx -c xy;z --against tau --at mu=-1.9 -o a.png",
     "plane of a crystal": "plane Fe.model.h5 --miller 0 0 1 --band 9 -q spin -c z --arrows --points 5 5 --scale linear -o a.png",
-    "Fermi surface": "fermi-surface Fe.model.h5 --fermi-energy 17.6 --grid 3 3 3 -q spin -c z --view 30 20 --title T -o a.png",
+    "Fermi surface": "fermi-surface weyl.h5 --fermi-energy 0.37 --grid 5 5 5 -q spin_berry_curvature -c xy;z --view 30 20 "
+    "--title T -o a.png",
 }
 REFUSED = (
     f"bands model.h5 --path {PATH} -o a.txt",
