@@ -92,6 +92,8 @@ def test_python_of_a_page_runs(page, folder, documentation):
             "difference: True",
             "torque: True True",
             "(hbar/e) S m^-2",
+            "chain: True",
+            "two meshes: True",
         ]
 
 
