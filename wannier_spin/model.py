@@ -285,11 +285,9 @@ class TightBindingModel:
         expected |= {"position_R": (R, n, n, 3), "spin_R": (R, n, n, 3), "spin_hamiltonian_R": (R, n, n, 3)}
         expected |= {key: (R, n, n, 3, 3) for key in ("spin_position_R", "spin_hamiltonian_position_R")}
         for key, shape in expected.items():
-            if getattr(self, key) is None:
-                continue
-            found = getattr(self, key).shape
-            if found != shape:
-                raise InputError(f"model '{self.name}': {key} has shape {found}, expected {shape}")
+            value = getattr(self, key)
+            if value is not None and value.shape != shape:
+                raise InputError(f"model '{self.name}': {key} has shape {value.shape}, expected {shape}")
         for name, operator in self.extra_operators.items():
             check_operator(self.name, name, operator, (R, n, n, *(3,) * operator.rank))
 
@@ -366,6 +364,18 @@ def load_model(path: str | Path) -> TightBindingModel:
         return TightBindingModel(**tree)
     except InputError as error:
         raise InputError(f"'{path}': {error}") from error
+
+
+def home(R_vectors: NDArray[np.int64]) -> int:
+    """Index of R = 0 among the R_vectors (R, 3) of a model, or of a table of one: all have it."""
+    return int((R_vectors == 0).all(axis=1).argmax())
+
+
+def with_centres(A: NDArray[np.complex128], R_vectors: NDArray[np.int64], centres: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """<0n|r|Rm> from A = <0n|r - tau|Rm>, (R, n, n, 3) angstrom: the centres (n, 3) on the diagonal at R = 0."""
+    position, diagonal = A.copy(), np.arange(len(centres))
+    position[home(R_vectors), diagonal, diagonal] += centres
+    return position
 
 
 def _whole_numbers(R_vectors: object, name: str) -> NDArray[np.int64]:

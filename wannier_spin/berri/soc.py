@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
-from wannier_spin.model import TightBindingModel
+from wannier_spin.model import TightBindingModel, with_centres
 from wannier_spin.readers import examined
-from wannier_spin.readers.berri_input import with_centres
 from wannier_spin.versions import installed
 
 Complex = NDArray[np.complex128]

@@ -14,8 +14,8 @@ from wannierberri.symmetry.point_symmetry import PointGroup, PointSymmetry
 from wannier_spin.berri.soc import from_system_soc
 from wannier_spin.bloch import BlochMatrices, Complex
 from wannier_spin.errors import InputError
-from wannier_spin.model import TightBindingModel
-from wannier_spin.readers.berri_input import NAMES, matrices_of, quiet, with_centres
+from wannier_spin.model import TightBindingModel, with_centres
+from wannier_spin.readers.berri_input import NAMES, matrices_of, quiet
 from wannier_spin.symmetry import Operation
 from wannier_spin.versions import installed
 

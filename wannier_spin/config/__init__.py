@@ -143,7 +143,7 @@ class GridSection(Section):
 
 
 class ToleranceSection(Section):
-    """The accuracy that is asked for, in place of a mesh: k-points go where they are needed."""
+    """The accuracy that is asked for, in place of a mesh: meshes become denser, or k-points go where they are needed."""
 
     relative: float = Field(default=1e-2, gt=0)  # of the largest component of each response over the scan
     absolute: dict[str, float] = {}  # response = error in its own unit; the larger of the two counts

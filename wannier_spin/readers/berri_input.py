@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
+from wannier_spin.model import with_centres
 from wannier_spin.readers.bloch_data import mesh_steps
 from wannier_spin.readers.checkpoint import Checkpoint
 from wannier_spin.readers.wannier90_files import Overlaps, SpinNeighbours
@@ -183,15 +184,6 @@ def _our_convention(system: Any, checkpoint: Checkpoint, ws_distance_tolerance: 
 def matrices_of(system: Any) -> dict[str, NDArray[np.complex128]]:
     """The matrices that a System_R holds, (R, n, n, ...) by our names; its position is <0n|r - tau|Rm>."""
     return {ours: np.asarray(system.get_R_mat(theirs)) for theirs, ours in NAMES.items() if system.has_R_mat(theirs)}
-
-
-def with_centres(
-    connection: NDArray[np.complex128], R_vectors: NDArray[np.int64], centres: NDArray[np.float64]
-) -> NDArray[np.complex128]:
-    """<0n|r|Rm> from <0n|r - tau|Rm>, (R, n, n, 3) angstrom: the centres (n, 3) on the diagonal at R = 0."""
-    position, diagonal = connection.copy(), np.arange(len(centres))
-    position[(R_vectors == 0).all(axis=1).argmax(), diagonal, diagonal] += centres
-    return position
 
 
 @contextlib.contextmanager

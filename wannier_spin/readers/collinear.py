@@ -22,8 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import AccuracyWarning, InputError
-from wannier_spin.model import TightBindingModel, load_model
-from wannier_spin.readers.berri_input import with_centres
+from wannier_spin.model import TightBindingModel, home, load_model, with_centres
 from wannier_spin.readers.fermi import AGREEMENT
 from wannier_spin.readers.files import find_file
 from wannier_spin.readers.fitness import stored_fitness
@@ -228,7 +227,7 @@ def _spin(R_vectors: Integer, n_up: int, n_down: int, n: Real, overlaps: Channel
     size = n_up + n_down
     spin = np.zeros((len(R_vectors), size, size, 3), complex)
     signs = np.repeat([1.0, -1.0], [n_up, n_down])
-    spin[(R_vectors == 0).all(axis=1).argmax(), np.arange(size), np.arange(size)] = signs[:, None] * n
+    spin[home(R_vectors), np.arange(size), np.arange(size)] = signs[:, None] * n
     if overlaps is None:
         return spin
     if overlaps.matrices.shape != (len(overlaps.R_vectors), n_up, n_down):

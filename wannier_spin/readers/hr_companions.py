@@ -23,7 +23,7 @@ from wannier_spin.readers.fitness import Check, passed_or_not
 from wannier_spin.readers.projections import projected_places
 from wannier_spin.readers.spinors import ORDERS, Spin, chosen_order, order_or
 from wannier_spin.readers.structure import read_atoms
-from wannier_spin.readers.text_tables import RawTable, with_centres, with_position
+from wannier_spin.readers.text_tables import RawTable, with_diagonal_position, with_position
 from wannier_spin.readers.wannier_tools import WannierToolsInput
 from wannier_spin.readers.win import WinFile, check_lattice, read_win
 from wannier_spin.units import BOHR
@@ -68,18 +68,18 @@ def add_position(table: RawTable, seed: Path, win: WinFile | None, spin: Spin | 
         centres = _from_wout(wout, n)
         if xyz is not None:
             _compare(centres, wout, _from_xyz(xyz, n), xyz, table.lattice)
-        return with_centres(table, centres), wout
+        return with_diagonal_position(table, centres), wout
     if xyz is not None:
         if win is not None and win.flag("translate_home_cell"):
             raise InputError(
                 f"'{win.path}' has translate_home_cell = true: '{xyz.name}' has the centres moved by lattice vectors that "
                 f"'{seed.name}_hr.dat' does not know of; give the .wout of the run, or _tb.dat, or run wannier90.x without it"
             )
-        return with_centres(table, _from_xyz(xyz, n)), xyz
+        return with_diagonal_position(table, _from_xyz(xyz, n)), xyz
     if (tools := seed.with_name("wt.in")).is_file():
-        return with_centres(table, _from_wannier_tools(tools, table, spin)), tools
+        return with_diagonal_position(table, _from_wannier_tools(tools, table, spin)), tools
     if win is not None and win.blocks.get("projections"):
-        return with_centres(table, _from_projections(win, table, spin)), win.path
+        return with_diagonal_position(table, _from_projections(win, table, spin)), win.path
     advice = "the Wannier centres are needed: write_rmn = .true., the .wout, PROJECTORS in a wt.in, or projections on atoms in .win"
     if wout is not None:
         raise InputError(f"'{wout}' has no 'Final State', as of a run that only plotted, or stopped; {advice}")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
+from wannier_spin.model import home
 from wannier_spin.readers.fitness import Check, passed_or_not, untested
 from wannier_spin.readers.win import WinFile
 
@@ -65,7 +66,7 @@ def pure_spinors(R_vectors: NDArray[np.int64], n: int, order: Order, path: Path)
     """
     _check_even(n, order, path)
     spin = np.zeros((len(R_vectors), n, n, 3), complex)
-    spin[(R_vectors == 0).all(axis=1).argmax()] = np.moveaxis(_sigma(n, order), 0, -1)
+    spin[home(R_vectors)] = np.moveaxis(_sigma(n, order), 0, -1)
     return spin
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
+from wannier_spin.model import home, with_centres
 from wannier_spin.readers.files import check_finite, counts, numbers, read_bytes, whole
 
 LARGEST = 1e6  # eV or angstrom: no element is larger
@@ -211,12 +212,10 @@ def with_position(table: RawTable, path: Path) -> RawTable:
     return checked(dataclasses.replace(table, position=position), path)
 
 
-def with_centres(table: RawTable, centres: NDArray[np.float64]) -> RawTable:
+def with_diagonal_position(table: RawTable, centres: NDArray[np.float64]) -> RawTable:
     """Add a position that is diagonal: the centres (n, 3), angstrom."""
-    position = np.zeros((*table.hamiltonian.shape, 3), complex)
-    origin, diagonal = (table.R_vectors == 0).all(axis=1).argmax(), np.arange(len(centres))
-    position[origin, diagonal, diagonal] = centres * table.degeneracies[origin]
-    return dataclasses.replace(table, position=position)
+    nothing, times = np.zeros((*table.hamiltonian.shape, 3), complex), table.degeneracies[home(table.R_vectors)]
+    return dataclasses.replace(table, position=with_centres(nothing, table.R_vectors, centres * times))
 
 
 def _elements(columns: NDArray[np.float64], n: int) -> NDArray[np.complex128]:

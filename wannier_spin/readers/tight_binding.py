@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
-from wannier_spin.model import TightBindingModel
+from wannier_spin.model import TightBindingModel, home
 from wannier_spin.readers.bloch_data import check_sizes
 from wannier_spin.readers.checkpoint import read_chk
 from wannier_spin.readers.files import find_file, require_file, sha256
@@ -106,8 +106,7 @@ def table_centres(table: RawTable) -> NDArray[np.float64]:
     """Wannier centres (n, 3), the diagonal of the position at R = 0; zeros without a position."""
     if table.position is None:
         return np.zeros((table.hamiltonian.shape[-1], 3))
-    origin = (table.R_vectors == 0).all(axis=1).argmax()
-    return np.array(np.einsum("nna->na", table.position[origin]).real, float)
+    return np.array(np.einsum("nna->na", table.position[home(table.R_vectors)]).real, float)
 
 
 def _by_file(table: RawTable, path: Path) -> tuple[NDArray[np.int64], Matrices]:

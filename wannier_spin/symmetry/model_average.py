@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from wannier_spin.bloch import BlochSum
 from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE, geometry_of
-from wannier_spin.model import SPIN_CURRENT_OPERATORS, TightBindingModel
+from wannier_spin.model import SPIN_CURRENT_OPERATORS, TightBindingModel, home, with_centres
 from wannier_spin.orbitals import Orbitals
 from wannier_spin.symmetry.operations import Operation
 from wannier_spin.symmetry.representation import SITE_TOLERANCE, Representation, represent
@@ -183,14 +183,11 @@ def _asymmetry(O: Complex, R_vectors: Integer, orbitals: Orbitals, group: Sequen
 def _operators(model: TightBindingModel, orbitals: Orbitals) -> dict[str, Complex]:
     """The operators (n, m, R, x). Positions are relative to the sites, and left out where functions sit on them."""
     H, position, spin = model.hamiltonian_R[..., None], model.position_R, model.spin_R
-    away = model.centres - _sites(model, orbitals)
-    diagonal, origin = np.arange(model.n_bands), _origin(model.R_vectors)
+    sites = _sites(model, orbitals)
     if position is not None:
-        position = position.copy()
-        position[origin, diagonal, diagonal] -= _sites(model, orbitals)
-    elif np.abs(away).max() > SITE_TOLERANCE:
-        position = np.zeros((*model.hamiltonian_R.shape, 3), complex)
-        position[origin, diagonal, diagonal] = away
+        position = with_centres(position, model.R_vectors, -sites)
+    elif np.abs(model.centres - sites).max() > SITE_TOLERANCE:
+        position = with_centres(np.zeros((*model.hamiltonian_R.shape, 3), complex), model.R_vectors, model.centres - sites)
     found = {"hamiltonian": H, "position": position, "spin": spin}
     return {kind: np.ascontiguousarray(np.moveaxis(O, 0, 2)) for kind, O in found.items() if O is not None}
 
@@ -199,9 +196,8 @@ def _rebuilt(model: TightBindingModel, orbitals: Orbitals, R_vectors: Integer, m
     parts = {kind: np.moveaxis(O, 2, 0).copy() for kind, O in means.items()}
     centres, position = _sites(model, orbitals), parts.get("position")
     if position is not None:
-        diagonal, origin = np.arange(model.n_bands), _origin(R_vectors)
-        position[origin, diagonal, diagonal] += centres
-        centres = position[origin, diagonal, diagonal].real
+        position = with_centres(position, R_vectors, centres)
+        centres = np.einsum("nna->na", position[home(R_vectors)]).real.copy()
     return replace(
         model,
         R_vectors=R_vectors,
@@ -231,11 +227,6 @@ def _in_the_cells_of(model: TightBindingModel, orbitals: Orbitals) -> Orbitals:
 def _sites(model: TightBindingModel, orbitals: Orbitals) -> Real:
     """Cartesian site of each function (n, 3)."""
     return np.asarray((orbitals.positions @ model.lattice)[orbitals.site])
-
-
-def _origin(R_vectors: Integer) -> int:
-    """Every model has it."""
-    return int(np.flatnonzero((R_vectors == 0).all(axis=1))[0])
 
 
 def _closed(R_vectors: Integer, operators: Mapping[str, Complex], orbitals: Orbitals, group: Sequence[Representation]) -> Integer:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
-from wannier_spin.model import Structure, TightBindingModel
+from wannier_spin.model import Structure, TightBindingModel, home
 from wannier_spin.orbitals import Orbitals
 from wannier_spin.readers.collinear import direction, transverse_axes
 from wannier_spin.readers.spinors import PAULI
@@ -53,7 +53,7 @@ def add_spin_orbit(
     """
     n = _direction(model, axis)
     half = _checked_pairs(model, orbitals)
-    origin = int(np.flatnonzero((model.R_vectors == 0).all(axis=1))[0])
+    origin = home(model.R_vectors)
     axes = np.array([*transverse_axes(n), n])
     sigma = np.einsum("ac,anm->cnm", axes, PAULI)  # Cartesian components in the basis of spins along n, against n
     coupling = np.zeros((2, 2, half, half), complex)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
-from wannier_spin.model import TightBindingModel
-from wannier_spin.readers.berri_input import NAMES, with_centres
+from wannier_spin.model import TightBindingModel, with_centres
+from wannier_spin.readers.berri_input import NAMES
 from wannier_spin.readers.files import sha256
 from wannier_spin.readers.quality import examined
 
