@@ -77,8 +77,8 @@ def distribute(
 
 @dataclass(frozen=True)
 class Ties:
-    """tolerance (angstrom) that was used; close: how many distances are within a factor of two of it; moved (eV): how far bands
-    between the mesh points go when it is halved or doubled.
+    """ws_distance_tolerance (angstrom) that was used; close: how many distances are within a factor of two of it; moved (eV): how
+    far bands between the mesh points go when it is halved or doubled.
     """
 
     ws_distance_tolerance: float
