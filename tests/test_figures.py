@@ -33,6 +33,11 @@ def path(quantity: str, component: str) -> Any:
     return ws.band_map(model, ws.k_path(model, "G 0 0 0; X_1 1/2 0 0 | Y 0 1/2 0; M 1/2 1/2 0; G 0 0 0", 25), quantity, component)
 
 
+def without_spin(bands: Any) -> Any:
+    """But for rounding."""
+    return replace(bands, values=1e-9 * bands.values)
+
+
 @cache
 def plane(corners: str, marks: str = "") -> Any:
     return ws.k_plane(ws.models.kane_mele(rashba=0.1, exchange=(0.0, 0.0, 0.2)), corners, (9, 7), marks)
@@ -92,6 +97,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "bands": lambda: ws.plot_bands(path("spin", "z")),
     "bands and their sum": lambda: ws.plot_bands(path("spin_berry_curvature", "xy;z"), fermi_energy=-1.0, energy_range=(-2.5, 0.7)),
     "bands, velocity": lambda: ws.plot_bands(path("velocity", "x"), fermi_energy=-2.0, look=Look("Mine", references=(DATA,))),
+    "bands without spin": lambda: ws.plot_bands(without_spin(path("spin", "z")), fermi_energy=-1.0),
     "bands of a response": lambda: ws.plot_bands(response(path("spin", "z").k)),
     "period": lambda: ws.plot_plane(map_on(PERIOD), fermi_energy=-0.7),
     "marks in a period": lambda: ws.plot_plane(map_on(PERIOD, marks="G 0 0 0; M 1/2 0 0"), band=1),

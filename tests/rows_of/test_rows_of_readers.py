@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace as Like
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from rows import Rows, each, outcome, same
 from stored import check
 
-from wannier_spin.readers import files, replicas, spinors, wannier_tools, wigner_seitz, win
+from wannier_spin.readers import collinear, files, replicas, spinors, wannier_tools, wigner_seitz, win
 from wannier_spin.readers.text_tables import RawTable
 
 carriers, converge, degenerate, draft, dry_run, integrate, rerun, running = (  # some functions have the names of their modules
@@ -199,6 +200,16 @@ ROWS: Rows = {
         np.array([2, 2, 1]), 3 * np.eye(3), np.array([[0.0, 0, 0], [0.006, 0, 0], [1.5, 0.002, 0]]), 0.01
     ),
     "ties": lambda: ties(),
+    "sources of both channels": lambda: [
+        collinear._both_sources(Like(source=up), Like(source=down))  # type: ignore[arg-type]
+        for up, down in (
+            ({"route": "a", "x": "1"}, {"route": "a", "x": "1"}),
+            ({"x": "1", "y": "2", "files": '{"a": "1"}'}, {"x": "2", "y": "2", "files": '{"b": "2"}'}),
+            ({"hermiticity_error": '{"H": 0.5, "S": 0.1}'}, {"hermiticity_error": '{"H": 0.2, "S": 0.3, "r": 1.0}'}),
+            ({"hermiticity_error": '{"H": 0.5}'}, {}),
+        )
+    ],
+    "common names": each(collinear._common_name, ("X_up", "X_dn"), ("up", "dn"), ("Fe-1", "Fe-2"), ("Fe", "Fe")),
     "choices of a spin": each(spinors.check_spin, None, "interleaved", "blocks", "files", "auto", "up"),
     "pure spins": each(spinors.is_pure, None, "interleaved", "files", "auto"),
     "violations": lambda: [[spinors.violation(H, order) for order in spinors.ORDERS] for H in HAMILTONIANS],

@@ -26,7 +26,7 @@ from rows import (
 )
 from scans import MU, against_mu, at_sites, doped, scan
 
-from wannier_spin.results import RunFacts, arrays, choose, html, numbers, select, show
+from wannier_spin.results import CarrierScan, RunFacts, arrays, choose, html, numbers, select, show
 from wannier_spin.results import compare as comparing
 
 carriers, converge, degenerate, draft, dry_run, integrate, rerun, running = (  # some functions have the names of their modules
@@ -76,6 +76,11 @@ ROWS: Rows = {
         chosen_of(changed(response(), with_nan)),
         [str(g) for part in (0, 1) for g in choose.largest(spectrum(), part)],
     ],
+    "wanted of carriers": lambda: (
+        CarrierScan(
+            np.array([0.1, 0.2]), "cell", np.array([[0.3, 0.31], [0.5, 0.55]]), np.array([[0.01, 0.02], [0.0, 0.03]])
+        ).wanted
+    ),
     "forbidden": lambda: [choose.is_forbidden(t, FACTS) for t in (response(), spectrum())],
     "chosen of an axis": each(
         select._chosen,

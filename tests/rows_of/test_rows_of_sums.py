@@ -9,9 +9,12 @@ from rows import Rows as Table
 from rows import each, outcome, same
 
 import wannier_spin as ws
+from wannier_spin.analysis.kpath import _orthonormal
 from wannier_spin.integrals.channels import Channels, Tolerance
+from wannier_spin.integrals.disk import OnDisk
 from wannier_spin.integrals.sums import Rows, Sums, _rounded_up, batch_size
 from wannier_spin.integration.adaptive import Totals
+from wannier_spin.integration.superlattice import _basis
 from wannier_spin.symmetry import magnetic_group
 from wannier_spin.symmetry.projector import TensorKind, project
 
@@ -75,6 +78,17 @@ ROWS: Table = {
         ]
         + [points_of(1.0, 100_000), points_of(1e-3, 100_000), points_of(1e-3, 0)]
     ),
+    "coarse meshes of a disk": each(lambda *p: OnDisk(p)._coarse, (4, 4), (8, 12), (40, 5)),
+    "two directions in a plane": lambda: [
+        _orthonormal(np.array([[length, 0, 0], [length * x, length * y, 0]]))
+        for length in (0.1, 10.0)
+        for x, y in ((1.0, 1e-6), (1.0, 1.1e-6), (0.5, 5e-6), (0.0, -1.0), (0.5, 2e-7))
+    ],
+    "short vectors of superlattices": lambda: [
+        _basis(np.array(vectors), lattice)
+        for vectors in ([[4, 0, 0], [0, 5, 0], [0, 0, 3]], [[4, 1, 0], [0, 5, 2], [1, 0, 3]], [[2, 2, 0], [0, 3, 3], [5, 0, 5]])
+        for lattice in (np.eye(3), HEXAGON, np.diag([1.0, 1.0, 4.0]))
+    ],
     "rounded up": each(_rounded_up, 0.0123, 0.012, 1.01, 99.5, 1e-9),
     "verdicts": lambda: [
         verdict(s, m, **w) for s in (1.0, 1e-3, 0.0) for m in (0.0, 1e6) for w in ({}, {"absolute": None}, {"relative": 1.0})

@@ -69,7 +69,7 @@ class RegionIntegrand(BoxIntegrand):
         """See `BoxIntegrand`."""
         nodes = np.stack(np.meshgrid(*self.rule.nodes, indexing="ij"), axis=-1).reshape(-1, 3)
         x = (lower[:, None] + size[:, None] * nodes).reshape(-1, 3)
-        pieces = -(-len(x) // max(1, self.points_per_batch))
+        pieces = -(-len(x) // self.points_per_batch)
         return joined([self._points(piece, size.max(axis=0)) for piece in np.array_split(x, pieces)])
 
     def _points(self, x: Real, size: Real) -> tuple[Points, NearestGaps]:

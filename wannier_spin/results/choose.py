@@ -81,7 +81,7 @@ def groups(tensor: ResponseTensor, facts: RunFacts, part: int = 0) -> tuple[Grou
 
 def is_forbidden(tensor: ResponseTensor, facts: RunFacts) -> bool:
     """Whether symmetry leaves no component of the response."""
-    parts = range(2 if len(tensor.omega) else 1)
+    parts = range(max(1, len(tensor.parts)))
     return all(independent(tensor, facts, part) == () for part in parts)
 
 

@@ -72,7 +72,7 @@ def _entries(tensor: ResponseTensor, facts: RunFacts, place: tuple[int, int]) ->
         chosen = _largest(tensor, groups(tensor, facts), place) if found is None else found
         return tuple(entry(tensor, (*place, *group.index), group) for group in chosen)
     found_entries = []
-    for part in range(2):
+    for part in range(len(tensor.parts)):
         found = independent(tensor, facts, part)
         for group in _largest(tensor, groups(tensor, facts, part), place, part) if found is None else found:
             along: Any = (*place, slice(None), part, *group.index)
