@@ -342,7 +342,7 @@ def test_a_coarser_mesh_ends_what_is_nearly_done() -> None:
     """And joins the mean with the weight of its bar; the bars hold."""
     options = {"model": ws.models.rashba_exchange(), "mu": [-0.8, 0.0, 0.8], "temperature": [300.0, 30.0]}
     options |= {"names": ["spin_hall", "magnetic_spin_hall"]}
-    result = compute(0.1, **options)
+    result = compute(0.09, **options)
     points, weights = [mesh[0] for mesh in result.facts.notes["meshes"]], result.facts.notes["weights_of_meshes"]
     assert points[-1] < points[-2]
     assert 0.05 < weights[-1] < weights[-2]

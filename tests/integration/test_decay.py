@@ -7,12 +7,15 @@ from wannier_spin.integration.decay import (
     CELLS,
     FEW,
     HOTTEST,
+    PARTS,
     about,
     at_shortest,
     decay_per_octave,
     expected,
     mixed,
     octaves_to,
+    patterns,
+    shared,
     steps_at,
     thermal,
     with_farther,
@@ -150,3 +153,28 @@ def test_mixed_rows_have_the_mean_square_of_those_about():
     assert (found**2).mean(axis=0) == pytest.approx(expected, rel=0.3, abs=0)
     assert found[..., 1] == pytest.approx(-2 * found[..., 0])  # components keep their signs
     assert expected[10, 0, 0] > 100 * squares[10, 0, 0]
+
+
+def test_patterns_of_a_scan_know_components_that_a_large_one_hides():
+    """One value of mu has a thousand times the size of the others, in one component; another component vanishes everywhere."""
+    random = np.random.default_rng(7)
+    size = np.where(np.arange(21) == 4, 1000.0, 1.0)[:, None, None] * np.ones((21, 2, 1))
+    components = np.where((np.arange(21) == 4)[:, None], [1.0, 0.0, 0.0], [0.6, 0.8, 0.0])[:, None]
+    rows = random.choice([-1.0, 1.0], (5, 21, 2, 1)) * size * components
+    turned = random.permutation(21)
+    for mu, some, order in ((MU, rows, slice(None)), (MU[turned], rows[:, turned], turned)):
+        found, among = patterns(some, mu, 3)
+        assert found.shape == (PARTS, 21, 2, 3) and (found == found[:, :1]).all()
+        assert np.array_equal(among.sum(axis=0), np.ones(21)) and set(among.sum(axis=1)) == {2.0, 3.0}
+        assert (np.diff(among[:, np.argsort(mu)].argmax(axis=0)) >= 0).all()  # of neighbours
+        parts = found.reshape(PARTS, 42, 3) * shared(found.reshape(PARTS, 42, 3), np.ones(42), among)[..., None]
+        squares = (parts**2).sum(axis=0)
+        assert squares.sum(axis=-1) == pytest.approx(1.0)
+        assert (squares[:, 1] > 0.3).all() and not squares[:, 2].any()
+        seen = np.where(np.arange(21) == 4, 1.0, 0.0)[order][:, None] * np.ones(2)
+        only = np.abs(found.reshape(PARTS, 42, 3)) * shared(found.reshape(PARTS, 42, 3), seen.ravel(), among)[..., None]
+        assert (
+            (only > 0).any(axis=(1, 2)) == among[:, np.arange(21)[order] == 4].any(axis=1)
+        ).all()  # the part that has seen something
+    nothing = np.zeros((PARTS, 42, 3))
+    assert not shared(nothing, np.ones(42), among).any()

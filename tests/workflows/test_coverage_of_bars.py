@@ -60,6 +60,21 @@ def test_weyl_nodes_without_the_package():
     assert np.abs(fine - exact).max() < 0.05 * top
 
 
+@pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
+def test_components_to_which_the_states_near_mu_contribute_nothing(workflow):
+    """Weyl nodes that 12 points pass by: values of zero in all components, and of some of them at all mu about."""
+    with scripts("verification") as script:
+        nodes = script("weyl_nodes")
+    case, rows = next(case for case in workflow.CASES if case.name.startswith("Weyl nodes, second")), [3, 10, 15, 19]
+    coarse = ws.compute(case.open()[0], case.responses[0], grid=(12, 12, 12), mu=case.mu, temperature=30.0)[case.responses[0]]
+    exact = nodes.second_order(case.mu[rows], (30.0,), 12)
+    error, bars = (workflow.flat(x)[:, 0] for x in (np.abs(coarse.values[rows] - exact), coarse.error[rows]))
+    largest = np.abs(exact).max()
+    counts = error > 1e-2 * largest
+    assert counts.sum() > 20 and (np.abs(workflow.flat(coarse.values[rows])[:, 0]) < 1e-6 * error)[counts].mean() > 0.5
+    assert (bars > error)[counts].mean() >= 0.95
+
+
 def test_a_small_case(workflow, monkeypatch):
     """Most bars hold; with bars a hundred times smaller few do, so a bar that is too small is noticed."""
     case = next(case for case in workflow.CASES if case.name == "Rashba")

@@ -24,6 +24,7 @@ HOTTEST = 4.0  # x at D: where it is larger the windows know of the fall, and wh
 FEW = 3.0  # points near mu: fewer do not tell how large coefficients are
 CELLS = 4.0  # that mu crosses: fewer are the tail of a gap
 ROUNDING = 1 + 1e-7  # of a step: rounding decides nothing where mu are as far apart as it
+PARTS = 8  # of a scan, as many mu as it has at least: one says how little of a component there may be by chance
 UNSEEN = 1e-3  # of what a point near mu counts: one whose cell mu crosses, where there is no other
 _TINY = np.finfo(float).tiny
 
@@ -154,3 +155,27 @@ def mixed(rows: Real, energies: Real, reach: float, seed: int) -> Real:
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], rows.shape[:2])
     flat = rows.reshape(*rows.shape[:2], -1)
     return np.stack([(weights * s) @ row for s, row in zip(signs, flat, strict=True)]).reshape(rows.shape)
+
+
+def patterns(rows: Real, energies: Real, seed: int) -> tuple[Real, Real]:
+    """Rows (J, m, T, ...) of PARTS of a scan, mixed to one of each with random signs, the same for all mu: (PARTS, m, T, ...), see
+    `mixed`; and one for each mu of a part, else zero: (PARTS, m).
+    """
+    order = np.argsort(np.argsort(energies, kind="stable"), kind="stable")
+    among = (order * PARTS // len(energies) == np.arange(PARTS)[:, None]).astype(float)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], rows.shape[:2])
+    found = np.stack([np.tensordot(signs * one, rows, 2) for one in among])
+    return np.repeat(found[:, None], len(energies), axis=1), among
+
+
+def shared(patterns: Real, seen: Real, among: Real) -> Real:
+    """Factors (PARTS, w) that make of patterns, combined to components (PARTS, w, components), parts of one whose squares are one.
+
+    Each part counts as much as it has seen of its own: seen (w,), estimates over what is expected of them, w = (m, T). among :
+    (PARTS, m) of `patterns`.
+    """
+    sizes = np.sqrt((patterns**2).sum(axis=-1))
+    known = np.tile(among @ (seen**2).reshape(among.shape[1], -1), among.shape[1])
+    counts = np.where(sizes > NEGLIGIBLE * sizes.max(axis=0), known, 0.0)
+    number = np.maximum(counts.sum(axis=0), _TINY)
+    return np.divide(np.sqrt(counts / number), sizes, out=np.zeros_like(sizes), where=counts > 0)

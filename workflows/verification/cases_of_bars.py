@@ -217,7 +217,7 @@ CASES = (
         np.linspace(-0.5, 0.5, 21),
         PLANE,
         (320, 280),
-        True,
+        False,  # a hold-out until its second component showed what the states near mu may not have
     ),
     Case(
         "random P*T magnet",
@@ -238,6 +238,39 @@ CASES = (
         (72, 64),
         True,
         (1e-1,),
+    ),
+    *(
+        Case(
+            f"tilted Dirac sheet {gap} eV",
+            crystal(partial(hold_outs.tilted_dirac, gap, tilt)),
+            ("spin_hall", "edelstein"),
+            np.linspace(-0.5, 0.5, 21),
+            PLANE,
+            (256, 232),
+            True,
+            (),
+        )
+        for gap, tilt in ((0.3, 0.6), (0.04, 0.2))
+    ),
+    Case(
+        "Weyl nodes at 1.1",
+        crystal(partial(ws.models.weyl, node=1.1, tilt=(0.1, 0.3, 0.2))),
+        ("spin_hall", "edelstein"),
+        np.linspace(-0.5, 0.5, 21),
+        (12, 16, 20, 24),
+        (56, 48),
+        True,
+        (),
+    ),
+    Case(
+        "random sheet 71",
+        crystal(partial(ws.models.random_model, n=3, seed=71, periodic=(True, True, False))),
+        ("edelstein",),
+        np.linspace(-1, 1, 21),
+        PLANE,
+        (256, 232),
+        True,
+        (),
     ),
     # at mu = 0 the sheet has a gap of 2.7 meV, which a tolerance finds and meshes of a million points do not
     second_order(
