@@ -94,7 +94,7 @@ def test_sums_over_bands() -> None:
         assert arrays.pairs(more, right, weights)[k, a, b, 2, n, m] == pytest.approx(expected, abs=1e-13)
 
 
-def test_matrices_inside_groups() -> None:
+def test_matrices_inside_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """And stacks side by side."""
     V, X, group = hermitian(2, 3, 5, 5), hermitian(2, 4, 5, 5), np.array([[0, 1, 1, 1, 2], [0, 0, 1, 2, 2]])
     inside = V * (group[:, :, None] == group[:, None, :])[:, None]
@@ -103,11 +103,29 @@ def test_matrices_inside_groups() -> None:
     same = group[:, :, None] == group[:, None]
     for values in (random(2, 5).real, random(2, 3, 5).real, random(2, 3, 4, 5).real):
         expected = np.einsum("knm,k...m->k...n", same / same.sum(axis=2, keepdims=True), values)
-        assert arrays.group_means(values, group) == pytest.approx(expected, abs=1e-14)
+        plain = arrays.group_means(values, group)
+        assert plain == pytest.approx(expected, abs=1e-14)
+        monkeypatch.setattr(arrays, "COMPILED_FROM", 0)
+        assert arrays.group_means(values, group) == pytest.approx(plain, abs=1e-14)
+        monkeypatch.undo()
     whole = arrays.joined_rows([V, X])
     assert (whole == arrays.rows(np.concatenate([V, X], axis=1))).all()
     deep = V.reshape(2, 3, 1, 5, 5)
     assert (arrays.joined_rows([deep, deep, deep]) == arrays.rows(np.repeat(deep, 3, axis=2))).all()
+
+
+@pytest.mark.parametrize("compiled_from", [0, 2**40])
+def test_weighted_traces(compiled_from: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any stacks of rows, with one weight of a pair or several."""
+    monkeypatch.setattr(arrays, "COMPILED_FROM", compiled_from)
+    left, right, weights = random(2, 4, 3, 2, 5), random(2, 4, 3, 2, 5), random(2, 4, 3, 5).real
+    for imaginary, part in ((False, np.real), (True, np.imag)):
+        found = arrays.weighted_row_trace(left, weights, right, imaginary)  # of Hermitian matrices: right_mn is right_nm^*
+        expected = part(np.einsum("knijm,knwm,knbom->knijwbo", left, weights, right.conj()))
+        assert np.abs(expected).max() > 1
+        assert found == pytest.approx(expected, abs=1e-13)
+        once = arrays.weighted_row_trace(left, weights[:, :, :1], right, imaginary)
+        assert once == pytest.approx(expected[..., 0, :, :], abs=1e-13)
 
 
 @pytest.mark.parametrize("n", [3, 20])  # 20: more than one tile

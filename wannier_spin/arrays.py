@@ -8,6 +8,7 @@ large matrices for each k, and nothing is copied for the sums over m in the end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -149,12 +150,39 @@ def _add_adjoint(X: Complex, factor: complex) -> None:  # pragma: no cover  (com
 
 def group_means(X: Real, group: NDArray[np.int64]) -> Real:
     """The mean over each group of bands, a run of neighbours, for every band of it: (k,...,n), (k,n) -> (k,...,n)."""
+    k, n = group.shape
+    if group.size * n < COMPILED_FROM:  # matrices of so many elements are handled in machine code in any case
+        return _means_of_runs(X, group)
+    result = np.array(X.reshape(k, -1, n))
+    compiled(_group_means)(result, group)
+    return result.reshape(X.shape)
+
+
+def _means_of_runs(X: Real, group: NDArray[np.int64]) -> Real:
+    """The same, but for rounding in groups of three and more."""
     new = np.concatenate([np.ones((len(group), 1), bool), group[:, 1:] != group[:, :-1]], axis=1)
     first = np.flatnonzero(new)
     sizes = np.diff(np.append(first, group.size))
     by_state = np.moveaxis(X, 0, -2).reshape(-1, group.size)
     means = np.repeat(np.add.reduceat(by_state, first, axis=1) / sizes, sizes, axis=1)
     return np.moveaxis(means.reshape(*X.shape[1:-1], *group.shape), -2, 0)
+
+
+def _group_means(X: Real, group: NDArray[np.int64]) -> None:  # pragma: no cover  (compiled)
+    """In place of X (k,x,n)."""
+    points, rest, bands = X.shape
+    for k in range(points):
+        first = 0
+        while first < bands:
+            last = first + 1
+            while last < bands and group[k, last] == group[k, first]:
+                last += 1
+            for x in range(rest if last > first + 1 else 0):
+                total = X[k, x, first]
+                for n in range(first + 1, last):
+                    total += X[k, x, n]
+                X[k, x, first:last] = total / (last - first)
+            first = last
 
 
 def inside_times(V: Complex, X: Complex, group: NDArray[np.int64]) -> Complex:
@@ -302,3 +330,40 @@ def row_trace(left: Complex, right: Complex) -> Real:
     j = right.shape[2:-1]
     a, b = (np.ascontiguousarray(X).view(float).reshape(k, n, -1, 2 * m) for X in (left, right))
     return np.asarray(a @ b.swapaxes(-1, -2)).reshape(k, n, *i, *j)
+
+
+def weighted_row_trace(left: Complex, weights: Real, right: Complex, imaginary: bool = False) -> Real:
+    """Re (or Im) sum_m left_nm w_nm right_mn, shapes as in `row_trace`, with weights (k,n,1,m), or (k,n,w,m): then (k,n,i...,w,j).
+
+    One (k,n) after the other: what is weighed stays in the cache.
+    """
+    k, n, *i, m = left.shape
+    if left.size * weights.shape[2] < COMPILED_FROM:
+        weighed = (-1j * left if imaginary else left)[..., None, :] * np.expand_dims(weights, tuple(range(2, 2 + len(i))))
+        result = row_trace(weighed, right)
+    else:
+        result = np.empty((k, n, math.prod(i), weights.shape[2], math.prod(right.shape[2:-1])))
+        numbers = (np.ascontiguousarray(X).view(float).reshape(k, n, -1, 2 * m) for X in (left, right))
+        compiled(_weighted_row_trace)(result, *numbers, np.ascontiguousarray(weights), imaginary)
+    w = weights.shape[2:3] if weights.shape[2] > 1 else ()
+    return np.asarray(result.reshape(k, n, *i, *w, *right.shape[2:-1]))
+
+
+def _weighted_row_trace(
+    result: Real, left: Real, right: Real, weights: Real, imaginary: bool
+) -> None:  # pragma: no cover  (compiled)
+    """To (k,n,i,w,j) from (k,n,i,2m), (k,n,j,2m), (k,n,w,m)."""
+    points, bands, n_left, n_weights, n_right = result.shape
+    weighed = np.empty((n_left, n_weights, left.shape[3]))
+    rows = weighed.reshape(n_left * n_weights, left.shape[3])
+    for k in range(points):
+        for n in range(bands):
+            for i in range(n_left):
+                X = left[k, n, i]
+                for w in range(n_weights):
+                    into, weight = weighed[i, w], weights[k, n, w]
+                    for m in range(len(weight)):
+                        real, imag = weight[m] * X[2 * m], weight[m] * X[2 * m + 1]
+                        into[2 * m] = imag if imaginary else real
+                        into[2 * m + 1] = -real if imaginary else imag
+            np.dot(rows, right[k, n].T, result[k, n].reshape(n_left * n_weights, n_right))

@@ -92,8 +92,8 @@ class BarSums:
         if scan is None or probes is None:
             return
         weights = scan.at_bands(energies, surface.shape[2] > 0)
-        of_sea, of_surface = weights.terms(sea, surface)
-        probed = weights.sea @ (of_sea @ probes.sea)
+        of_sea, of_surface = weights.terms(np.tensordot(sea, probes.sea, 1), np.tensordot(surface, probes.surface, 1))
+        probed = weights.sea @ of_sea
         if weights.surface is not None:
-            probed += weights.surface @ (of_surface @ probes.surface)
+            probed += weights.surface @ of_surface
         self._profile += (phases @ probed.reshape(len(probed), -1)).reshape(self._profile.shape)

@@ -44,8 +44,9 @@ class ContractedPairs(BandPairs):
         product = rows(times(X[:, :, None], Y[:, None]))
         return product.reshape(*product.shape[:2], -1, product.shape[-1])
 
-    def re(self, left: Complex) -> Real:
-        """Re sum_m left^b_nm O^o_mn in the columns: (k,n,fields...,m) -> (k,n,c)."""
+    def re(self, left: Complex, weights: Real | None = None) -> Real:
+        """Re sum_m left^b_nm w_nm O^o_mn in the columns: (k,n,fields...,m) -> (k,n,c). weights : w (k,n,1,m); None: 1."""
+        left = left if weights is None else left * weights
         k, n, *fields, m = left.shape
         given = np.ascontiguousarray(left).reshape(k, n, math.prod(fields), m)
         result = np.zeros((k, n, self.columns.shape[2]))
@@ -56,9 +57,9 @@ class ContractedPairs(BandPairs):
             compiled(_add_traces)(result[some], given[some], self._products(some), (*used, tensors[used] / 2))
         return result
 
-    def im(self, left: Complex) -> Real:
-        """Im sum_m left^b_nm O^o_mn in the columns: (k,n,fields...,m) -> (k,n,c)."""
-        return self.re(-1j * left)
+    def im(self, left: Complex, weights: Real | None = None) -> Real:
+        """Im sum_m left^b_nm w_nm O^o_mn in the columns, as `re`."""
+        return self.re(-1j * left, weights)
 
 
 def _add_traces(

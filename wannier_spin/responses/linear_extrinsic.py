@@ -14,7 +14,7 @@ from wannier_spin.responses.registry import Block, Response, register
 
 def L1(p: BandPairs) -> Real:
     """-B^b_n = -sum_m 2 Re[O_nm v^b_mn] / eps_nm, summed with f_n: (k, n, b, o), [O] angstrom."""
-    return -2 * p.re(p.v * p.inverse_gap(1))
+    return -2 * p.re(p.v, p.inverse_gap(1))
 
 
 def L1dir(p: BandPairs) -> Real:

@@ -12,7 +12,7 @@ from wannier_spin.responses.registry import Block, Response, register
 
 def L0(p: BandPairs) -> Real:
     """A^b_n = sum_m 2 Im[v^b_nm O_mn] / eps_nm^2, summed with f_n: (k, n, b, o), [O] angstrom/eV."""
-    return 2 * p.im(p.v * p.inverse_gap(2))
+    return 2 * p.im(p.v, p.inverse_gap(2))
 
 
 register(

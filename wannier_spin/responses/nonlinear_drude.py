@@ -16,7 +16,7 @@ def N2(p: BandPairs) -> Real:
 
     (k, n, b, d, o), [O] eV angstrom^2.
     """
-    return -2 * p.re(p.vv * p.inverse_gap(1)[:, :, None])
+    return -2 * p.re(p.vv, p.inverse_gap(1))
 
 
 def N2dir(p: BandPairs) -> Real:

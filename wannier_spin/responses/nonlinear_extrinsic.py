@@ -15,7 +15,7 @@ def N1(p: BandPairs) -> Real:
 
     (k, n, b, d, o), [O] angstrom^2.
     """
-    return 2 * p.im(p.vv * p.broadened(2)[:, :, None])
+    return 2 * p.im(p.vv, p.broadened(2))
 
 
 register(

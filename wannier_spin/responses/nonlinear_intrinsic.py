@@ -22,8 +22,7 @@ from wannier_spin.responses.registry import Block, Response, register
 
 def Q1(p: BandPairs) -> Real:
     """sum_m 2 Re[v^b_nm O_mn] (v^d_m - v^d_n) / eps_nm^4, summed with f_n: (k, n, b, d, o), [O] angstrom^2/eV^2."""
-    left = (p.v * p.broadened(3, bare=1))[:, :, :, None, :] * p.dv[:, :, None, :, :]
-    return 2 * p.re(left)
+    return 2 * p.re(p.v, p.broadened(3, bare=1) * p.dv)
 
 
 def P(p: BandPairs) -> Real:
@@ -40,8 +39,7 @@ def F(p: BandPairs) -> Real:
 
     (k, n, b, d, o), [O] angstrom^2/eV.
     """
-    left = p.vv * p.broadened(3)[:, :, None]  # v^d_NN v^b_NM, and F wants v^b_NN v^d_NM
-    return 2 * np.swapaxes(p.re(left), 2, 3)
+    return 2 * np.swapaxes(p.re(p.vv, p.broadened(3)), 2, 3)  # v^d_NN v^b_NM, and F wants v^b_NN v^d_NM
 
 
 def S(p: BandPairs) -> Real:

@@ -15,15 +15,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.arrays import SYMMETRIC, bracket, diagonal, joined_rows, plus_adjoint, row_trace, rows, to_power
 from wannier_spin.arrays import Complex as Complex
 from wannier_spin.arrays import Real as Real
+from wannier_spin.arrays import (
+    bracket,
+    diagonal,
+    joined_rows,
+    plus_adjoint,
+    row_trace,
+    rows,
+    to_power,
+    weighted_row_trace,
+)
 from wannier_spin.compiled import compiled
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.observables import Observable
 
 Integers = NDArray[np.int64]
-_FIRST = np.triu_indices(3)[0]  # of b <= d
 
 
 class BandPairs:
@@ -130,13 +138,15 @@ class BandPairs:
         """The elements inside each group only: (k,n,b,m)."""
         return np.asarray(left * self.geometry.same_group[:, :, None, :])
 
-    def re(self, left: Complex) -> Real:
-        """Re sum_m left_nm O_mn: (k,n,rows...,m) -> (k,n,rows...,o)."""
-        return row_trace(left, self.O)
+    def re(self, left: Complex, weights: Real | None = None) -> Real:
+        """Re sum_m left_nm w_nm O_mn: (k,n,rows...,m) -> (k,n,rows...,o). weights : w (k,n,1,m), or (k,n,d,m) -> (k,n,rows...,d,o);
+        None: 1.
+        """
+        return row_trace(left, self.O) if weights is None else weighted_row_trace(left, weights, self.O)
 
-    def im(self, left: Complex) -> Real:
-        """Im sum_m left_nm O_mn: (k,n,rows...,m) -> (k,n,rows...,o)."""
-        return row_trace(-1j * left, self.O)
+    def im(self, left: Complex, weights: Real | None = None) -> Real:
+        """Im sum_m left_nm w_nm O_mn, as `re`."""
+        return row_trace(-1j * left, self.O) if weights is None else weighted_row_trace(left, weights, self.O, imaginary=True)
 
     def direct(self) -> Real:
         """<D_b O>_nn, the explicit derivative of the observables: (k,n,b,o)."""
@@ -174,33 +184,24 @@ class BandPairs:
     @cached_property
     def exchange(self) -> Real:
         """Re{Tr[v^b_NM O_MM v^d_MN] - Tr[O_NN v^b_NM v^d_MN]}/eps_NM^4, symmetric in b, d: (k,n,b,d,o). See `broadened_slope`."""
-        kernel = self.broadened_slope()
-        return self.re_far_group(kernel) - self.re_own_group(kernel)
+        return self._with_group(self.broadened_slope(), far=1.0, own=-1.0)
 
     def re_own_group(self, kernel: Real) -> Real:
         """Re Tr[O_NN v^b_NM v^d_MN] kernel_NM band by band, symmetric in b, d: (k,n,1,m) -> (k,n,b,d,o).
 
-        Diagonal by diagonal, n' = n + s: a group is a run of consecutive bands. Both bands of a pair have the same term.
+        Both bands of a pair inside the group have the same term.
         """
-        k, n, o, _ = self.O.shape
-        result = np.zeros((k, n, len(_FIRST), o))
-        for s in range(_largest_group(self.geometry.group)):
-            compiled(_add_own)(result, self.v, self.O, kernel, self.geometry.group, s)
-        return result[:, :, SYMMETRIC]
+        return self._with_group(kernel, far=0.0, own=1.0)
 
     def re_far_group(self, kernel: Real) -> Real:
-        """Re Tr[v^b_NM O_MM v^d_MN] kernel_NM band by band, symmetric in b, d: (k,n,1,m) -> (k,n,b,d,o).
+        """Re Tr[v^b_NM O_MM v^d_MN] kernel_NM band by band, symmetric in b, d: (k,n,1,m) -> (k,n,b,d,o)."""
+        return self._with_group(kernel, far=1.0, own=0.0)
 
-        O_MM is summed diagonal by diagonal, m' = m + s, as above.
-        """
-        k, n, o, m = self.O.shape
-        result = np.zeros((k, n * len(_FIRST), o))
-        for s in range(_largest_group(self.geometry.group)):
-            left = np.empty((k, n, len(_FIRST), m - s), complex)
-            compiled(_far)(left, self.v, kernel, self.geometry.group, s)
-            right = self.O.diagonal(s, 1, 3).conj()  # O_m'm (k,o,m)
-            result += row_trace(left.reshape(k, 1, -1, m - s), right[:, None])[:, 0]
-        return result.reshape(k, n, -1, o)[:, :, SYMMETRIC]
+    def _with_group(self, kernel: Real, far: float, own: float) -> Real:
+        """far times `re_far_group`, and own times `re_own_group`."""
+        result = np.empty((*self.v.shape[:2], 3, 3, self.O.shape[2]))
+        compiled(_add_groups)(result, self.v, self.O, kernel, self.geometry.group, (far, own))
+        return result
 
     @cached_property
     def DO(self) -> Complex:
@@ -247,7 +248,7 @@ class BandPairs:
 
     def with_velocity(self, X: Complex, kernel: Real) -> Real:
         """sum_m Re[X^b_nm v^d_mn + X^d_nm v^b_mn] kernel_nm: (k,b,o,n,m), (k,n,1,m) -> (k,n,b,d,o)."""
-        half = row_trace(self.v * kernel, rows(X))  # v^d_mn X^b_nm: (k,n,d,b,o)
+        half = weighted_row_trace(self.v, kernel, rows(X))  # v^d_mn X^b_nm: (k,n,d,b,o)
         return np.asarray(half + half.swapaxes(2, 3))
 
     def _direct(self, which: str | Observable, right: Callable[[Complex], Complex]) -> Real:
@@ -286,46 +287,56 @@ def _add_inside(result: Real, v: Complex, DO: Complex, group: Integers) -> None:
                                 result[k, n, b, d, o] += left.real * right.real + left.imag * right.imag
 
 
-def _add_own(result: Real, v: Complex, O: Complex, kernel: Real, group: Integers, s: int) -> None:  # pragma: no cover  (compiled)
-    """Re O_n'n (v^b_nm v^d_mn' + v^d_nm v^b_mn') kernel_nm/2 summed over m, to n and n' = n + s of a group: (k,n,bd,o), b <= d."""
-    for k in range(len(v)):
-        for n in range(v.shape[1] - s):
-            if group[k, n] != group[k, n + s]:
-                continue
-            pair = 0
-            for b in range(3):
-                for d in range(b, 3):
-                    left = 0j
-                    for m in range(v.shape[3]):
-                        both = v[k, n, b, m] * v[k, n + s, d, m].conjugate() + v[k, n, d, m] * v[k, n + s, b, m].conjugate()
-                        left += 0.5 * kernel[k, n, 0, m] * both
-                    for o in range(O.shape[2]):
-                        right = O[k, n, o, n + s]
-                        term = left.real * right.real + left.imag * right.imag
-                        result[k, n, pair, o] += term
-                        if s > 0:
-                            result[k, n + s, pair, o] += term
-                    pair += 1
+def _add_groups(
+    result: Real, v: Complex, O: Complex, kernel: Real, group: Integers, factors: tuple[float, float]
+) -> None:  # pragma: no cover  (compiled)
+    """To (k,n,b,d,o). Re O_mm and Re, Im O_mm' of all m < m' in one group are the same numbers for all bands and fields: found is
+    what each is multiplied with, and they are summed by one matrix product for each k, as long as groups are small.
 
-
-def _far(left: Complex, v: Complex, kernel: Real, group: Integers, s: int) -> None:  # pragma: no cover  (compiled)
-    """(v^b_nm v^d_m'n + v^d_nm v^b_m'n) kernel_nm, m' = m + s in the group of m, half of it for m' = m: (k,n,bd,m), b <= d."""
-    once = 1.0 if s else 0.5
-    for k in range(len(left)):
-        for n in range(left.shape[1]):
-            pair = 0
-            for b in range(3):
-                for d in range(b, 3):
-                    for m in range(left.shape[3]):
-                        weight = once * kernel[k, n, 0, m] if group[k, m] == group[k, m + s] else 0.0
-                        both = v[k, n, b, m] * v[k, n, d, m + s].conjugate() + v[k, n, d, m] * v[k, n, b, m + s].conjugate()
-                        left[k, n, pair, m] = weight * both
-                    pair += 1
-
-
-def _largest_group(group: NDArray[np.int64]) -> int:
-    """Number of bands of the largest degenerate group."""
-    size = 1
-    while size < group.shape[1] and (group[:, size:] == group[:, :-size]).any():
-        size += 1
-    return size
+    With y_n = v^b_mn v^d_nm' + v^d_mn v^b_nm' far bands n have Re O_mm' conj(y_n), and m and m' half of the sum over n of it.
+    """
+    points, bands, n_o, _ = O.shape
+    far, own = factors
+    numbers, given, sums = np.empty((4 * bands, n_o)), np.zeros((4 * bands, 6 * bands)), np.empty((6 * bands, n_o))
+    for k in range(points):
+        count = 0
+        sums[:] = 0.0
+        for m in range(bands):
+            other = m
+            while other < bands and group[k, other] == group[k, m]:
+                real, imaginary, times = (count, count, 0.5) if other == m else (count, count + 1, 1.0)
+                for o in range(n_o):
+                    numbers[imaginary, o] = O[k, m, o, other].imag
+                    numbers[real, o] = O[k, m, o, other].real
+                first = 0
+                for b in range(3):
+                    for d in range(b, 3):
+                        A, B, C, D = v[k, m, b], v[k, other, d], v[k, m, d], v[k, other, b]
+                        to_real, to_imaginary = given[real, first : first + bands], given[imaginary, first : first + bands]
+                        x, y = 0.0, 0.0
+                        for n in range(len(to_real)):
+                            a = A[n].real * B[n].real + A[n].imag * B[n].imag + C[n].real * D[n].real + C[n].imag * D[n].imag
+                            c = A[n].imag * B[n].real - A[n].real * B[n].imag + C[n].imag * D[n].real - C[n].real * D[n].imag
+                            x += 0.5 * kernel[k, m, 0, n] * a
+                            y += 0.5 * kernel[k, m, 0, n] * c
+                            to_real[n] += far * times * kernel[k, n, 0, m] * a
+                            if other > m:
+                                to_imaginary[n] += far * kernel[k, n, 0, m] * c
+                        to_real[m] += own * x
+                        if other > m:
+                            to_real[other] += own * x
+                            to_imaginary[m] += own * y
+                            to_imaginary[other] += own * y
+                        first += bands
+                count, other = imaginary + 1, other + 1
+                if count + 2 > len(numbers) or (m == bands - 1 and other == bands):
+                    sums += given[:count].T @ numbers[:count]
+                    given[:count], count = 0.0, 0
+        first = 0
+        for b in range(3):
+            for d in range(b, 3):
+                for n in range(bands):
+                    for o in range(n_o):
+                        result[k, n, b, d, o] = sums[first + n, o]
+                        result[k, n, d, b, o] = sums[first + n, o]
+                first += bands
