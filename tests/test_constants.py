@@ -101,5 +101,5 @@ def numbers_in(tree: Any) -> Any:
 
 def kept(known: list[Any], seen: list[Any] | None) -> list[Any]:
     """What is known where all of it is still there, or nothing is; else what is there now."""
-    words = {json.dumps(value) for value in json.loads(json.dumps(seen))}
-    return known if seen is None or {json.dumps(value) for value in known} <= words else seen
+    words = {json.dumps(value) for value in json.loads(json.dumps(seen or known))}
+    return known if {json.dumps(value) for value in known} <= words else seen or []
