@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -21,17 +20,6 @@ from wannier_spin.errors import InputError
 from wannier_spin.results import choose, show
 from wannier_spin.results import compare as comparing
 
-carriers, converge, degenerate, draft, dry_run, integrate, rerun, running = (  # some functions have the names of their modules
-    import_module(f"wannier_spin.calculation.{name}")
-    for name in ("carriers", "converge", "degenerate", "draft", "dry_run", "integrate", "rerun", "run")
-)
-plot_bands, canvas, colour, curves, look, plane, surface, plot_words = (
-    import_module(f"wannier_spin.plotting.{name}")
-    for name in ("bands", "canvas", "colour", "curves", "look", "plane", "surface", "words")
-)
-cli_compare, cli_converge, cli_figures, cli_files, cli_results, cli_run = (
-    import_module(f"wannier_spin.cli.{name}") for name in ("compare", "converge", "figures", "files", "results", "run")
-)
 Rows = dict[str, Callable[[], Any]]
 
 

@@ -17,14 +17,6 @@ from wannier_spin.calculation.converge import Convergence
 from wannier_spin.cli import progress, terminal
 from wannier_spin.integrals.algorithm import Round
 
-carriers, converge, degenerate, draft, dry_run, integrate, rerun, running = (  # some functions have the names of their modules
-    import_module(f"wannier_spin.calculation.{name}")
-    for name in ("carriers", "converge", "degenerate", "draft", "dry_run", "integrate", "rerun", "run")
-)
-plot_bands, canvas, colour, curves, look, plane, surface, plot_words = (
-    import_module(f"wannier_spin.plotting.{name}")
-    for name in ("bands", "canvas", "colour", "curves", "look", "plane", "surface", "words")
-)
 cli_compare, cli_converge, cli_figures, cli_files, cli_results, cli_run = (
     import_module(f"wannier_spin.cli.{name}") for name in ("compare", "converge", "figures", "files", "results", "run")
 )

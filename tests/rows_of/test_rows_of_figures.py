@@ -12,16 +12,9 @@ from scans import against_mu, at_sites, doped, scan
 
 from wannier_spin.results import RunFacts
 
-carriers, converge, degenerate, draft, dry_run, integrate, rerun, running = (  # some functions have the names of their modules
-    import_module(f"wannier_spin.calculation.{name}")
-    for name in ("carriers", "converge", "degenerate", "draft", "dry_run", "integrate", "rerun", "run")
-)
 plot_bands, canvas, colour, curves, look, plane, surface, plot_words = (
     import_module(f"wannier_spin.plotting.{name}")
     for name in ("bands", "canvas", "colour", "curves", "look", "plane", "surface", "words")
-)
-cli_compare, cli_converge, cli_figures, cli_files, cli_results, cli_run = (
-    import_module(f"wannier_spin.cli.{name}") for name in ("compare", "converge", "figures", "files", "results", "run")
 )
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse
 

@@ -1,7 +1,6 @@
 """Readers: see `rows`."""
 
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace as Like
 from typing import Any
@@ -14,17 +13,6 @@ from stored import check
 from wannier_spin.readers import collinear, files, replicas, spinors, wannier_tools, wigner_seitz, win
 from wannier_spin.readers.text_tables import RawTable
 
-carriers, converge, degenerate, draft, dry_run, integrate, rerun, running = (  # some functions have the names of their modules
-    import_module(f"wannier_spin.calculation.{name}")
-    for name in ("carriers", "converge", "degenerate", "draft", "dry_run", "integrate", "rerun", "run")
-)
-plot_bands, canvas, colour, curves, look, plane, surface, plot_words = (
-    import_module(f"wannier_spin.plotting.{name}")
-    for name in ("bands", "canvas", "colour", "curves", "look", "plane", "surface", "words")
-)
-cli_compare, cli_converge, cli_figures, cli_files, cli_results, cli_run = (
-    import_module(f"wannier_spin.cli.{name}") for name in ("compare", "converge", "figures", "files", "results", "run")
-)
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse
 
 

@@ -1,7 +1,6 @@
 """Results in words: see `rows`."""
 
 from dataclasses import replace
-from importlib import import_module
 from types import SimpleNamespace as Like
 
 import numpy as np
@@ -29,17 +28,6 @@ from scans import MU, against_mu, at_sites, doped, scan
 from wannier_spin.results import CarrierScan, RunFacts, arrays, choose, html, numbers, select, show
 from wannier_spin.results import compare as comparing
 
-carriers, converge, degenerate, draft, dry_run, integrate, rerun, running = (  # some functions have the names of their modules
-    import_module(f"wannier_spin.calculation.{name}")
-    for name in ("carriers", "converge", "degenerate", "draft", "dry_run", "integrate", "rerun", "run")
-)
-plot_bands, canvas, colour, curves, look, plane, surface, plot_words = (
-    import_module(f"wannier_spin.plotting.{name}")
-    for name in ("bands", "canvas", "colour", "curves", "look", "plane", "surface", "words")
-)
-cli_compare, cli_converge, cli_figures, cli_files, cli_results, cli_run = (
-    import_module(f"wannier_spin.cli.{name}") for name in ("compare", "converge", "figures", "files", "results", "run")
-)
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse
 ROWS: Rows = {
     "numbers with bars": each(
