@@ -14,6 +14,7 @@ from wannier_spin.integration.decay import (
     expected,
     mixed,
     octaves_to,
+    parts,
     patterns,
     shared,
     steps_at,
@@ -163,12 +164,13 @@ def test_patterns_of_a_scan_know_components_that_a_large_one_hides():
     rows = random.choice([-1.0, 1.0], (5, 21, 2, 1)) * size * components
     turned = random.permutation(21)
     for mu, some, order in ((MU, rows, slice(None)), (MU[turned], rows[:, turned], turned)):
-        found, among = patterns(some, mu, 3)
+        among = parts(mu)
+        found = patterns(some, among, 3)
         assert found.shape == (PARTS, 21, 2, 3) and (found == found[:, :1]).all()
         assert np.array_equal(among.sum(axis=0), np.ones(21)) and set(among.sum(axis=1)) == {2.0, 3.0}
         assert (np.diff(among[:, np.argsort(mu)].argmax(axis=0)) >= 0).all()  # of neighbours
-        parts = found.reshape(PARTS, 42, 3) * shared(found.reshape(PARTS, 42, 3), np.ones(42), among)[..., None]
-        squares = (parts**2).sum(axis=0)
+        evenly = found.reshape(PARTS, 42, 3) * shared(found.reshape(PARTS, 42, 3), np.ones(42), among)[..., None]
+        squares = (evenly**2).sum(axis=0)
         assert squares.sum(axis=-1) == pytest.approx(1.0)
         assert (squares[:, 1] > 0.3).all() and not squares[:, 2].any()
         seen = np.where(np.arange(21) == 4, 1.0, 0.0)[order][:, None] * np.ones(2)

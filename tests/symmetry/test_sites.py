@@ -7,6 +7,7 @@ from symmetry.structures import NONE, UP, crystal, cumnas, mn3sn, symmetric_mode
 from wannier_spin import InputError, read_structure
 from wannier_spin.calculation import symmetry_report
 from wannier_spin.responses import RESPONSES
+from wannier_spin.sites import atom_names
 from wannier_spin.symmetry import TensorKind, atom_group, law_kind, magnetic_group, n_independent, project, site_group, transform
 
 SPIN = {name: record for name, record in RESPONSES.items() if record.tensor.observable == "spin" and not record.dynamic}
@@ -33,7 +34,7 @@ STRUCTURES = {
 
 def sites_of(name):
     structure = STRUCTURES[name]
-    return atom_group(structure, magnetic_group(structure))
+    return atom_group(structure, magnetic_group(structure), atom_names(structure))
 
 
 @pytest.mark.parametrize(
@@ -99,8 +100,8 @@ def test_what_is_no_set_of_sites():
         site_group(structure, group, {"Mn1": (0,), "As": (2, 3)})
     with pytest.raises(InputError, match="'mixed' .atoms 1, 4. to atoms 2, 3"):
         site_group(structure, group, {"mixed": (0, 3)})
-    with pytest.raises(InputError, match="no symmetry operation exchanges atom 1 and atom 3"):
-        atom_group(structure, group).pair_forms(KINDS["edelstein"], 0, 2)
+    with pytest.raises(InputError, match="no symmetry operation exchanges Mn1 and As1"):
+        atom_group(structure, group, atom_names(structure)).pair_forms(KINDS["edelstein"], 0, 2)
 
 
 # Forms
@@ -164,7 +165,7 @@ def test_a_single_site_is_projected_on_its_own_group():
     """A crystal of one atom: what its group leaves of a tensor, and twice is once."""
     structure = crystal(np.diag([2.0, 2, 3]), [(26, (0, 0, 0), UP)])
     group = magnetic_group(structure)
-    sites, kind = atom_group(structure, group), KINDS["edelstein"]
+    sites, kind = atom_group(structure, group, atom_names(structure)), KINDS["edelstein"]
     raw = np.random.default_rng(0).normal(size=(1, 5, 3, 3))
     found = sites.project(raw, kind)
     assert 0.1 < np.abs(found).max() or not n_independent(kind, group.point_operations)

@@ -67,7 +67,7 @@ def run(
     with ExitStack() as held:
         parallel.together(comm, lambda: held.enter_context(locked(job.target)) if first else None)
         if first and resume and not job.checkpoint.exists():
-            reason = "" if job.settings.tolerance else ": a mesh is computed in one go"
+            reason = "" if job.settings.adaptive else ": a mesh is computed in one go"
             _tell(f"no checkpoint '{job.checkpoint}'{reason}; starting anew")
         with _naming(input_file):
             result = _computed(job, comm)
@@ -103,7 +103,7 @@ def _job(input_file: Path, output: Path | None, beside_checkpoint: bool) -> Job:
     target = output or (input_file.parent / settings.output if settings.output else input_file.with_suffix(".h5"))
     check_writable(target, KIND)
     job = Job(settings, text, input_file.parent, target)
-    if job.settings.tolerance and job.checkpoint.exists() and not beside_checkpoint:
+    if job.settings.adaptive and job.checkpoint.exists() and not beside_checkpoint:
         raise InputError(
             f"'{job.checkpoint}' is the checkpoint of an unfinished run: go on with --resume, or delete it to start again"
         )
@@ -123,7 +123,7 @@ def _computed(job: Job, comm: parallel.Communicator) -> ResultSet:
     from wannier_spin.calculation import run as run_calculation
 
     progress, control = Progress(comm.rank == 0), Control()
-    if job.settings.tolerance:
+    if job.settings.adaptive:
         control = Control(job.checkpoint, comm.bcast(job.checkpoint.exists()), report, _told_to_stop())
     if comm.rank == 0 and sys.stderr.isatty():
         say(f"reading what '{job.target.stem}' is computed from ...", error=True)

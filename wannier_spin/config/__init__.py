@@ -310,6 +310,11 @@ class Settings(Section):
         """A k·p model is integrated within a tolerance, the usual one where none is given."""
         return {"tolerance": {}, **data} if isinstance(data, dict) and data.get("kp") is not None else data
 
+    @property
+    def adaptive(self) -> bool:
+        """Whether a tolerance says where k-points go, and not a mesh."""
+        return self.tolerance is not None
+
     @model_validator(mode="after")
     def _not_both(self) -> Settings:
         for name, (keys, _, why) in ALTERNATIVES.items():
@@ -320,7 +325,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _mesh_or_tolerance(self) -> Settings:
-        if self.tolerance is not None and self.grid.model_fields_set:
+        if self.adaptive and self.grid.model_fields_set:
             raise ValueError("give either a [grid] (uniform mesh) or a tolerance (adaptive), not both")
         return self
 

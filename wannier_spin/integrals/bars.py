@@ -30,7 +30,19 @@ from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.slopes import Slopes, directions, step_of
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.adaptive import DOUBT
-from wannier_spin.integration.decay import NEIGHBOURS, about, at_shortest, expected, mixed, patterns, shared, steps_at, unknown
+from wannier_spin.integration.decay import (
+    NEIGHBOURS,
+    Sizes,
+    about,
+    at_shortest,
+    expected,
+    mixed,
+    parts,
+    patterns,
+    shared,
+    steps_at,
+    unknown,
+)
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.stars import Stars, stars
 from wannier_spin.model import TightBindingModel
@@ -50,7 +62,6 @@ PROBES = 2  # combinations of each response
 BESIDE = 3.0**0.5  # times the rows of the mu about each one, which are at most as large as its own
 CANCELLED = 1e-12  # of signs: a sum of which no more is left is rounding
 MOST = 1e3  # times its own size: an estimate is raised at most so far, what is farther is in the rows of the mu about it
-ANYWHERE = 0.25  # of the square of what is missing: a Fermi surface that no point has seen need not be like what points have seen
 SEED = 14
 
 
@@ -257,9 +268,9 @@ class Bars:
         outer, n, point = sums[self.stars.outer_rows], self.sample.occupation.n_points, self.sample.standing_for
         by_mu = outer.reshape(len(outer), *self.at_sample.shape, -1)
         around = self.at_sample.along_mu(partial(mixed, by_mu, reach=self.step, seed=SEED)).reshape(outer.shape)
-        parts, among = patterns(by_mu, self.at_sample.mu, SEED)
-        parts = parts.reshape(-1, *outer.shape[1:])
-        of_around, of_parts = self._combined(around), self._combined(parts)
+        among = self.at_sample.along_mu(parts)
+        of_scan = patterns(by_mu, among, SEED).reshape(-1, *outer.shape[1:])
+        of_around, of_parts = self._combined(around), self._combined(of_scan)
         at_profile = self._probes.expanded(means_of_profile * density) if self.profile is not None else means_of_profile
         factors, halves = {}, {}
         for number, (name, components) in enumerate(self._combined(sums[:-1]).items()):
@@ -277,7 +288,7 @@ class Bars:
             factors[name] = np.concatenate([*(fall.factors[:, point] * x for x in (raised, share)), anywhere, doubt[None]])
             halves[name] = here.of_half
         where = self._levels_unknown(*((self.at_sample, counts[0]) if self.at_profile is None else (self.at_profile, counts[1])))
-        return Rows(np.concatenate([outer, around, parts, sums[-1:]])[:, :n], point, factors, halves, where, self.step)
+        return Rows(np.concatenate([outer, around, of_scan, sums[-1:]])[:, :n], point, factors, halves, where, self.step)
 
     def _expected(self, scan: Occupation, size: Real, counts: Real) -> Real:
         """At least the size, and what `expected` says: (w,). counts : (3, w) means over the mesh."""
@@ -338,33 +349,6 @@ class Probes:
         found = np.zeros((*sums.shape[:-1], self.count))
         found[..., self.columns] = sums
         return found
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Of all rows of a response at some points (w,): as they are, what is expected of them at least, and `Fall.of_half`."""
-
-    size: Real
-    expected: Real
-    of_half: Real
-
-    @property
-    def own(self) -> Real:
-        """What its own rows are raised to."""
-        return np.sqrt(self.expected**2 - self.lost**2)
-
-    @property
-    def lost(self) -> Real:
-        """What may be in any component that the scan has: a part of what is missing."""
-        return np.sqrt(ANYWHERE * np.maximum(self.expected**2 - self.size**2, 0.0))
-
-    def __getitem__(self, points: NDArray[np.int64]) -> Sizes:
-        return Sizes(self.size[points], self.expected[points], self.of_half[points])
-
-    def or_larger(self, other: Sizes) -> Sizes:
-        """The larger of both, point by point."""
-        pairs = ((self.size, other.size), (self.expected, other.expected), (self.of_half, other.of_half))
-        return Sizes(*(np.maximum(*pair) for pair in pairs))
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class ContractedPairs(BandPairs):
         return result
 
     def im(self, left: Complex, weights: Real | None = None) -> Real:
-        """Im sum_m left^b_nm w_nm O^o_mn in the columns, as `re`."""
+        """Im sum_m left^b_nm w_nm O^o_mn in the columns, as `re`: (k,n,fields...,m) -> (k,n,c)."""
         return self.re(-1j * left, weights)
 
 

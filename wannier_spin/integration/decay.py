@@ -12,6 +12,8 @@ slower than those of an insulator in the same scan, and single ones oscillate. I
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,7 @@ CELLS = 4.0  # that mu crosses: fewer are the tail of a gap
 ROUNDING = 1 + 1e-7  # of a step: rounding decides nothing where mu are as far apart as it
 PARTS = 8  # of a scan, as many mu as it has at least: one says how little of a component there may be by chance
 UNSEEN = 1e-3  # of what a point near mu counts: one whose cell mu crosses, where there is no other
+ANYWHERE = 0.25  # of the square of what is missing: a Fermi surface that no point has seen need not be like what points have seen
 _TINY = np.finfo(float).tiny
 
 
@@ -157,22 +160,53 @@ def mixed(rows: Real, energies: Real, reach: float, seed: int) -> Real:
     return np.stack([(weights * s) @ row for s, row in zip(signs, flat, strict=True)]).reshape(rows.shape)
 
 
-def patterns(rows: Real, energies: Real, seed: int) -> tuple[Real, Real]:
-    """Rows (J, m, T, ...) of PARTS of a scan, mixed to one of each with random signs, the same for all mu: (PARTS, m, T, ...), see
-    `mixed`; and one for each mu of a part, else zero: (PARTS, m).
-    """
+@dataclass(frozen=True)
+class Sizes:
+    """Of all rows of a response at some points (w,): as they are, what is expected of them at least, and `Stars.of_half`."""
+
+    size: Real
+    expected: Real
+    of_half: Real
+
+    @property
+    def own(self) -> Real:
+        """What its own rows are raised to: (w,)."""
+        return np.sqrt(self.expected**2 - self.lost**2)
+
+    @property
+    def lost(self) -> Real:
+        """What may be in any component that the scan has: a part of what is missing, (w,)."""
+        return np.sqrt(ANYWHERE * np.maximum(self.expected**2 - self.size**2, 0.0))
+
+    def __getitem__(self, points: NDArray[np.int64]) -> Sizes:
+        return Sizes(self.size[points], self.expected[points], self.of_half[points])
+
+    def or_larger(self, other: Sizes) -> Sizes:
+        """The larger of both, point by point."""
+        pairs = ((self.size, other.size), (self.expected, other.expected), (self.of_half, other.of_half))
+        return Sizes(*(np.maximum(*pair) for pair in pairs))
+
+
+def parts(energies: Real) -> Real:
+    """One for each mu (m,) of one of PARTS of a scan, as many neighbours as in the others, else zero: (PARTS, m)."""
     order = np.argsort(np.argsort(energies, kind="stable"), kind="stable")
-    among = (order * PARTS // len(energies) == np.arange(PARTS)[:, None]).astype(float)
+    return np.asarray(order * PARTS // len(energies) == np.arange(PARTS)[:, None], float)
+
+
+def patterns(rows: Real, among: Real, seed: int) -> Real:
+    """Rows (J, m, T, ...) of each of the `parts` (PARTS, m) mixed to one with random signs, the same for all mu, as by `mixed`:
+    (PARTS, m, T, ...).
+    """
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], rows.shape[:2])
     found = np.stack([np.tensordot(signs * one, rows, 2) for one in among])
-    return np.repeat(found[:, None], len(energies), axis=1), among
+    return np.repeat(found[:, None], among.shape[1], axis=1)
 
 
 def shared(patterns: Real, seen: Real, among: Real) -> Real:
     """Factors (PARTS, w) that make of patterns, combined to components (PARTS, w, components), parts of one whose squares are one.
 
     Each part counts as much as it has seen of its own: seen (w,), estimates over what is expected of them, w = (m, T). among :
-    (PARTS, m) of `patterns`.
+    (PARTS, m) of `parts`.
     """
     sizes = np.sqrt((patterns**2).sum(axis=-1))
     known = np.tile(among @ (seen**2).reshape(among.shape[1], -1), among.shape[1])

@@ -32,6 +32,7 @@ from wannier_spin.geometry import BandGeometry
 from wannier_spin.observables import Observable
 
 Integers = NDArray[np.int64]
+_FIRST, _SECOND = np.triu_indices(3)  # of b <= d
 
 
 class BandPairs:
@@ -145,7 +146,7 @@ class BandPairs:
         return row_trace(left, self.O) if weights is None else weighted_row_trace(left, weights, self.O)
 
     def im(self, left: Complex, weights: Real | None = None) -> Real:
-        """Im sum_m left_nm w_nm O_mn, as `re`."""
+        """Im sum_m left_nm w_nm O_mn, as `re`: (k,n,rows...,m) -> (k,n,rows...,o)."""
         return row_trace(-1j * left, self.O) if weights is None else weighted_row_trace(left, weights, self.O, imaginary=True)
 
     def direct(self) -> Real:
@@ -304,39 +305,31 @@ def _add_groups(
         for m in range(bands):
             other = m
             while other < bands and group[k, other] == group[k, m]:
-                real, imaginary, times = (count, count, 0.5) if other == m else (count, count + 1, 1.0)
+                real, imaginary, of_real, of_imaginary = (count, count, 0.5, 0.0) if other == m else (count, count + 1, 1.0, 1.0)
                 for o in range(n_o):
                     numbers[imaginary, o] = O[k, m, o, other].imag
                     numbers[real, o] = O[k, m, o, other].real
-                first = 0
-                for b in range(3):
-                    for d in range(b, 3):
-                        A, B, C, D = v[k, m, b], v[k, other, d], v[k, m, d], v[k, other, b]
-                        to_real, to_imaginary = given[real, first : first + bands], given[imaginary, first : first + bands]
-                        x, y = 0.0, 0.0
-                        for n in range(len(to_real)):
-                            a = A[n].real * B[n].real + A[n].imag * B[n].imag + C[n].real * D[n].real + C[n].imag * D[n].imag
-                            c = A[n].imag * B[n].real - A[n].real * B[n].imag + C[n].imag * D[n].real - C[n].real * D[n].imag
-                            x += 0.5 * kernel[k, m, 0, n] * a
-                            y += 0.5 * kernel[k, m, 0, n] * c
-                            to_real[n] += far * times * kernel[k, n, 0, m] * a
-                            if other > m:
-                                to_imaginary[n] += far * kernel[k, n, 0, m] * c
-                        to_real[m] += own * x
-                        if other > m:
-                            to_real[other] += own * x
-                            to_imaginary[m] += own * y
-                            to_imaginary[other] += own * y
-                        first += bands
+                for pair in range(6):
+                    b, d, first = _FIRST[pair], _SECOND[pair], pair * bands
+                    A, B, C, D = v[k, m, b], v[k, other, d], v[k, m, d], v[k, other, b]
+                    to_real, to_imaginary, x, y = given[real, first:], given[imaginary, first:], 0.0, 0.0
+                    for n in range(bands):
+                        a = A[n].real * B[n].real + A[n].imag * B[n].imag + C[n].real * D[n].real + C[n].imag * D[n].imag
+                        c = A[n].imag * B[n].real - A[n].real * B[n].imag + C[n].imag * D[n].real - C[n].real * D[n].imag
+                        x += 0.5 * kernel[k, m, 0, n] * a
+                        y += 0.5 * kernel[k, m, 0, n] * c
+                        to_real[n] += far * of_real * kernel[k, n, 0, m] * a
+                        to_imaginary[n] += far * of_imaginary * kernel[k, n, 0, m] * c
+                    to_real[m] += own * x
+                    to_real[other] += own * of_imaginary * x
+                    to_imaginary[m] += own * of_imaginary * y
+                    to_imaginary[other] += own * of_imaginary * y
                 count, other = imaginary + 1, other + 1
                 if count + 2 > len(numbers) or (m == bands - 1 and other == bands):
                     sums += given[:count].T @ numbers[:count]
                     given[:count], count = 0.0, 0
-        first = 0
-        for b in range(3):
-            for d in range(b, 3):
-                for n in range(bands):
-                    for o in range(n_o):
-                        result[k, n, b, d, o] = sums[first + n, o]
-                        result[k, n, d, b, o] = sums[first + n, o]
-                first += bands
+        for pair in range(6):
+            b, d, first = _FIRST[pair], _SECOND[pair], pair * bands
+            for n in range(bands):
+                result[k, n, b, d] = sums[first + n]
+                result[k, n, d, b] = sums[first + n]
