@@ -44,6 +44,7 @@ class Measured:
     """One row of one model. eigh : CPU microseconds of it for a k-point; ours, theirs : in eigh, for a k-point (None: not there).
 
     start : CPU seconds that ours takes besides. spread : largest over smallest ratio of the rounds, of which there were so many.
+    processor : where; models may be measured on several machines.
     """
 
     model: str
@@ -56,6 +57,7 @@ class Measured:
     start: float
     spread: float
     rounds: int
+    processor: str
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,7 @@ def measured(subject: Subject, row: Row, rounds: int, alone: bool) -> Measured |
         statistics.median(own.start for _, own, _ in found),
         max(ratios) / min(ratios),
         rounds,
+        processor(),
     )
 
 
@@ -174,16 +177,16 @@ def table(names: Sequence[str], words: Sequence[str], rounds: int, alone: bool =
                     yield found
 
 
-def machine() -> dict[str, str]:
+def processor() -> str:
     """Where this was measured."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, one of them used"
+
+
+def software() -> dict[str, str]:
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload]
-    return {
-        "processor": f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, one of them used",
-        "numpy": f"{np.__version__} ({blas['name']} {blas['version']})",
-        "version": ws.__version__,
-    }
+    return {"numpy": f"{np.__version__} ({blas['name']} {blas['version']})", "version": ws.__version__}
 
 
 def keep(found: Sequence[dict[str, Any]], postw90: float | None) -> None:
@@ -199,7 +202,7 @@ def keep(found: Sequence[dict[str, Any]], postw90: float | None) -> None:
             row["theirs"] = before[key]["theirs"]
     rows = {**before, **now}.values()
     ordered = sorted(rows, key=lambda row: (models.index(row["model"]), names.index(row["row"])))
-    kept = {"machine": machine(), "rows": ordered, "postw90": postw90}
+    kept = {"software": software(), "rows": ordered, "postw90": postw90}
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
 
 

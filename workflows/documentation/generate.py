@@ -445,11 +445,11 @@ def speed() -> str:
         goals = [f"{row['goal']:g}" if row["goal"] is not None and model == "Pt" else "" for row in rows]
         cells = [[row["row"], f"{row['ours']:.1f}", goal, peer] for row, goal, peer in zip(rows, goals, theirs, strict=True)]
         functions, eigh = rows[0]["functions"], sorted(row["eigh"] for row in rows)[len(rows) // 2]
-        parts.append(f"**{model}**, {functions} functions, `eigh` {eigh:.0f} microseconds")
+        where = "; ".join(dict.fromkeys(row["processor"] for row in rows))
+        parts.append(f"**{model}**, {functions} functions, `eigh` {eigh:.0f} microseconds; {where}")
         parts.append(table(["", "eigh per k-point", "aim", "wannierberri"], cells))
     rounds = [row["rounds"] for row in kept["rows"]]
-    where = f"{kept['machine']['processor']}; numpy {kept['machine']['numpy']}; rounds: {min(rounds)} to {max(rounds)}."
-    return "\n\n".join([f"Measured on {where}", *parts])
+    return "\n\n".join([f"Measured with numpy {kept['software']['numpy']}; rounds: {min(rounds)} to {max(rounds)}.", *parts])
 
 
 PARTS: dict[str, Callable[[], str]] = {
