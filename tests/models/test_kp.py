@@ -74,11 +74,11 @@ def test_a_box_of_three_dimensions_is_a_stack_of_planes() -> None:
 def test_within_a_tolerance_as_along_rays() -> None:
     """The model of the paper's figure 1(b), cold, on the infinite disk: (14)."""
     model, mu = ws.models.massive_dirac(v=1.0, gap=D), 0.06
-    found = ws.compute(model, "nonlinear_intrinsic_spin_magnetization", mu=mu, form="paper", temperature=0, tolerance=1e-2)
+    found = ws.compute(model, "nonlinear_intrinsic_spin_magnetization", mu=mu, form="paper", temperature=0, tolerance=5e-3)
     tensor = found["nonlinear_intrinsic_spin_magnetization"]
     exact = D * (25 * mu**2 - 21 * D**2) / (960 * np.pi * mu**5)
     assert tensor.values[0, 0, 2, 0, 0] == pytest.approx(exact, abs=3 * tensor.error[0, 0, 2, 0, 0] + 1e-9 * exact)
-    assert tensor.error[0, 0, 2, 0, 0] < 1e-2 * exact
+    assert tensor.error[0, 0, 2, 0, 0] < 3e-3 * exact
     assert tensor.converged
 
 
