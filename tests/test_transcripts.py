@@ -131,7 +131,7 @@ DRAWN = {
     "--form paper -o a.png",
     "plot against tau": "plot scan.h5 -r edelstein -r spin_hall -c yx -c xy;z --against tau --at mu=-1.9 -o a.png",
     "plane of a crystal": "plane Fe.model.h5 --miller 0 0 1 --band 9 -q spin -c z --arrows --points 5 5 --scale linear -o a.png",
-    "Fermi surface": "fermi-surface weyl.h5 --fermi-energy 0.37 --grid 5 5 5 -q spin_berry_curvature -c xy;z --view 30 20 "
+    "Fermi surface": "fermi-surface weyl.h5 --fermi-energy 1.37 --grid 5 5 5 -q spin_berry_curvature -c xy;z --view 30 20 "
     "--title T -o a.png",
 }
 REFUSED = (
@@ -243,6 +243,8 @@ def test_what_is_drawn(wannier_spin: Command, folder: Path, name: str, monkeypat
     seen: dict[str, object] = {}
     monkeypatch.setattr(matplotlib.Figure, "savefig", lambda figure, stream, **options: seen.update(account(figure)))
     done = wannier_spin(*words(DRAWN[name].replace("xy;z", "'xy;z'")))
+    assert done.code == 0, done.err
+    assert "figure" in seen
     check("drawn.json", name, {"code": done.code, "out": lines_of(done.out), "err": lines_of(done.err), **seen})
 
 
