@@ -73,10 +73,14 @@ def test_default_axes_are_allowed(tmp_path):
 @pytest.mark.parametrize(
     ("projections", "message"),
     [
-        ("As:sp3", "'sp3': only s, p, d, f"),
-        ("As:l=-3", "hybrids"),
-        ("As:l=2,mr=6", "mr goes from 1"),
-        ("As:l=two", "neither l="),
+        ("As:s;sp3", r"hybrids \(sp3\) do not turn"),
+        ("As:l=-3", r"hybrids \(sp3\) do not turn"),
+        ("As:sp3d-2", r"hybrids \(sp3d\) do not turn"),
+        ("As:l=2,mr=6", "'l=2,mr=6' names no function"),
+        ("As:l=2,mr=0", "'l=2,mr=0' names no function"),
+        ("As:l=two", "'l=two' names no function"),
+        ("As:s;l=4", "'l=4' names no function"),
+        ("As:px,pw", "'px,pw' names no function"),
         ("As:fxyz", "l=3,mr="),
         ("random", "random"),
         ("As:s\nrandom", "random"),

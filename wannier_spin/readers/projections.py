@@ -54,7 +54,7 @@ def projected_places(win: WinFile) -> NDArray[np.float64]:
     for line in lines:
         where, angular, _ = _parts(win, line)
         for position in _sites(win, line, where, scale):
-            places += [position] * _how_many(win, line, angular)
+            places += [position] * len(_functions(win, line, angular))
     return np.array(places) @ win.lattice()
 
 
@@ -109,30 +109,29 @@ def _parts(win: WinFile, line: str) -> tuple[str, str, list[str]]:
     return where, angular, rest
 
 
-def _how_many(win: WinFile, line: str, angular: str) -> int:
-    """Functions of "s;px,py;sp3;l=-1,mr=1" on one site, each once, hybrids too."""
+def _functions(win: WinFile, line: str, angular: str) -> set[tuple[str, int]]:
+    """(shell, number from 0) of "s;px,py;sp3-2;l=-1,mr=1" on one site, each once, hybrids too."""
     found: set[tuple[str, int]] = set()
     for part in angular.split(";"):
-        members = _members(part)
-        if not members:
-            raise _refusal(win, line, f"'{part}' names no function that is known")
-        found |= members
-    return len(found)
+        for name in _named(part):
+            members = _members(name)
+            if not members:
+                raise _refusal(win, line, f"'{part}' names no function that is known, such as p, px, sp3-1 or l=1,mr=1 to 3")
+            found |= members
+    return found
 
 
-def _members(part: str) -> set[tuple[str, int]]:
-    """(shell, number) of "px,py", "sp3", "sp3-2", "l=-1,mr=1"; empty where something is not known."""
-    if part.startswith("l="):
-        number, _, chosen = part.removeprefix("l=").partition(",")
-        shell = NUMBERED.get(number, "")
-        names = [f"{shell}-{member}" for member in chosen.removeprefix("mr=").split(",")] if chosen else [shell]
-    else:
-        names = part.split(",")
-    members = [_named_members(name) for name in names]
-    return set().union(*members) if all(members) else set()
+def _named(part: str) -> list[str]:
+    """What is between semicolons as names, those of numbers l and mr as "p-1", the first."""
+    if not part.startswith("l="):
+        return part.split(",")
+    number, _, chosen = part.removeprefix("l=").partition(",")
+    shell = NUMBERED.get(number, "")
+    return [f"{shell}-{member}" for member in chosen.removeprefix("mr=").split(",")] if chosen else [shell]
 
 
-def _named_members(name: str) -> set[tuple[str, int]]:
+def _members(name: str) -> set[tuple[str, int]]:
+    """Of one name; empty where it is not known."""
     shell, _, member = name.partition("-")
     if name in SIZES:
         return {(name, i) for i in range(SIZES[name])}
@@ -159,37 +158,14 @@ def _sites(win: WinFile, line: str, where: str, scale: float) -> list[np.ndarray
 
 def _states(win: WinFile, line: str, angular: str) -> list[tuple[int, int]]:
     """(l, m) of "s;px,py;l=2,mr=1,4", sorted, each once."""
-    states: set[tuple[int, int]] = set()
-    for part in angular.split(";"):
-        states |= _numbered(win, line, part) if part.startswith("l=") else _named(win, line, part)
-    return sorted(states)
-
-
-def _numbered(win: WinFile, line: str, part: str) -> set[tuple[int, int]]:
-    first, _, chosen = part.partition(",")
-    try:
-        l = int(first[2:])
-        places = [int(word) - 1 for word in chosen.removeprefix("mr=").split(",")] if chosen else []
-    except ValueError:
-        raise _refusal(win, line, f"'{part}' is neither l=.. nor l=..,mr=..") from None
-    if l not in HARMONICS or any(not 0 <= m < 2 * l + 1 for m in places):
-        raise _refusal(win, line, f"'{part}': hybrids (l < 0) do not turn into one another, and mr goes from 1 to 2 l + 1")
-    return {(l, m) for m in places or range(2 * l + 1)}
-
-
-def _named(win: WinFile, line: str, part: str) -> set[tuple[int, int]]:
-    states: set[tuple[int, int]] = set()
-    for name in part.split(","):
-        if name in SHELLS:
-            l = SHELLS.index(name)
-            states |= {(l, m) for m in range(2 * l + 1)}
-            continue
-        found = [(l, names.index(name)) for l, names in HARMONICS.items() if name in names]
-        if not found or found[0][0] == 3:  # Wannier90 counts fxyz and fz(x2-y2) differently as names and as mr
-            advice = "write single f orbitals as l=3,mr=.." if found else "only s, p, d, f and their harmonics can be used"
-            raise _refusal(win, line, f"'{name}': {advice}; hybrids do not turn into one another")
-        states |= set(found)
-    return states
+    found = _functions(win, line, angular)
+    hybrids = sorted({shell for shell, _ in found} - set(SHELLS))
+    if hybrids:
+        raise _refusal(win, line, f"hybrids ({', '.join(hybrids)}) do not turn into one another, as s, p, d and f do")
+    for name in HARMONICS[3]:  # Wannier90 counts fxyz and fz(x2-y2) differently as names and as mr
+        if any(name in part.split(",") for part in angular.split(";")):
+            raise _refusal(win, line, f"'{name}': write single f orbitals as l=3,mr=..")
+    return sorted((SHELLS.index(shell), m) for shell, m in found)
 
 
 def _check_frame(win: WinFile, line: str, rest: list[str]) -> None:
