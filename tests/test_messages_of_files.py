@@ -25,7 +25,7 @@ from wannier_spin.readers.files import FortranRecords
 from wannier_spin.readers.packages.hermitian_sum import with_spin
 from wannier_spin.readers.structure import read_atoms
 from wannier_spin.screening.material import material_names
-from wannier_spin.screening.process import Request, screen
+from wannier_spin.screening.process import Screening, screen
 from wannier_spin.storage import read_tree, write_tree
 from wannier_spin.storage.reading import foreign_tree
 from wannier_spin.symmetry import magnetic_group, symmetrize_model
@@ -118,7 +118,7 @@ FILES: list[tuple[str, Callable[[Path], object]]] = [
         "Pt.win' projects on 18 functions, the model has 2",
         lambda f: projected(f, f'[symmetry]\nstructure = "{EXAMPLES}/Pt/Pt.win"\n'),
     ),
-    ("cannot make the folder of the results ", lambda f: screen(Request((f,), written(f / "a file", "")), SERIAL)),
+    ("cannot make the folder of the results ", lambda f: screen(Screening((f,), written(f / "a file", "")), SERIAL)),
     (
         "differ from one k-point to another; rerun pw2wannier90.x",
         lambda f: _match(np.eye(3, dtype=int)[:2, None], np.eye(3, dtype=int)[:1]),

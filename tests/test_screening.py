@@ -31,7 +31,7 @@ from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.readers import read_structure
 from wannier_spin.screening import figures
 from wannier_spin.screening.figures import ANGLE, FORBIDDEN
-from wannier_spin.screening.material import SEED_FILES, Common, material_names, prepare
+from wannier_spin.screening.material import SEED_FILES, Common, material_in, material_names
 from wannier_spin.screening.table import Table
 
 COMMON = """
@@ -542,8 +542,8 @@ def test_whose_settings_count(sheets: Path) -> None:
     (sheets / "weak" / "input.toml").write_text(config.as_toml(config.settings_from(own, "test")))
     folder = (sheets / "weak").resolve()
     shared = {"responses": ["spin_hall"], "grid": {"spacing": 0.5}, "fermi_energy": 9.0, "seedname": "other"}
-    mild = prepare("weak", folder, Common(shared)).settings
-    strict = prepare("weak", folder, Common(shared, overrule=True)).settings
+    mild = material_in("weak", folder, Common(shared)).settings
+    strict = material_in("weak", folder, Common(shared, overrule=True)).settings
     assert (mild.responses, mild.grid.points, mild.fermi_energy) == (["edelstein"], [6, 6, 1], 0.3)
     assert (strict.responses, strict.grid.points, strict.grid.spacing) == (["spin_hall"], None, 0.5)
     assert (strict.fermi_energy, strict.seedname) == (0.3, "sheet.model.h5")
@@ -554,13 +554,13 @@ def test_whose_settings_count(sheets: Path) -> None:
 )
 def test_what_is_not_screened(sheets: Path, shared: dict[str, Any], message: str) -> None:
     with pytest.raises(ws.InputError, match=message):
-        prepare("weak", (sheets / "weak").resolve(), Common({"responses": ["edelstein"], "mu": 0.0, **shared}, overrule=True))
+        material_in("weak", (sheets / "weak").resolve(), Common({"responses": ["edelstein"], "mu": 0.0, **shared}, overrule=True))
 
 
 def test_absolute_mu_needs_no_fermi_energy(sheets: Path) -> None:
     """As for `run`: an input file that has mu but no fermi_energy, of a model that comes from no run."""
     (sheets / "weak" / "input.toml").write_text("responses = 'spin_hall'\nmu = 0.2\n")
-    settings = prepare("weak", (sheets / "weak").resolve(), Common()).settings
+    settings = material_in("weak", (sheets / "weak").resolve(), Common()).settings
     assert settings.fermi_energy is None
     found = calculation.inputs_of(settings, sheets / "weak").settings
     assert found is not None
@@ -569,7 +569,7 @@ def test_absolute_mu_needs_no_fermi_energy(sheets: Path) -> None:
 
 def test_common_options_of_files_do_not_concern_saved_models(sheets: Path) -> None:
     common = Common({"responses": ["spin_hall"], "mu": 0.0, "model": {"spin": "interleaved", "vacuum": "c"}})
-    model = prepare("weak", (sheets / "weak").resolve(), common).settings.model
+    model = material_in("weak", (sheets / "weak").resolve(), common).settings.model
     assert (model.spin, model.vacuum) == (None, "c")
 
 
@@ -579,16 +579,16 @@ def test_a_wannier90_run_without_an_input_file(example_inputs: Path, tmp_path: P
         (tmp_path / name).symlink_to(example_inputs / "Pt" / name)
     common = Common({"responses": ["spin_hall"], "mu": 0.0})
     with pytest.raises(ws.InputError, match=r"no Fermi energy found .* write fermi_energy \(eV\) into the input file"):
-        prepare("Pt", tmp_path, common)
+        material_in("Pt", tmp_path, common)
     (tmp_path / "OUTCAR").write_text(" E-fermi :  22.4839     XC(G=0): -10.0966\n")
-    material = prepare("Pt", tmp_path, common)
+    material = material_in("Pt", tmp_path, common)
     assert (material.settings.seedname, material.settings.fermi_energy) == ("Pt", 22.4839)
     assert (material.settings.symmetry.structure, material.structure) == ("Pt.win", "Pt.win")
     assert material.notes == ("seedname Pt", "Fermi energy 22.4839 eV from OUTCAR", "structure from Pt.win")
 
 
 def test_hashes_cover_what_is_read(example_inputs: Path) -> None:
-    material = prepare("Pt", example_inputs / "Pt", Common())
+    material = material_in("Pt", example_inputs / "Pt", Common())
     assert set(material.hashes()) == {"Pt.chk", "Pt.eig", "Pt.mmn.gz", "Pt.spn", "Pt.win"}
     assert material.structure == "Pt.win"
 
@@ -987,8 +987,8 @@ def test_carriers_of_every_material(sheets: Path, screen: Command) -> None:
     text = "\n".join(f"{key} = {value!r}" for key, value in own.items()).replace("'", '"')
     (sheets / "weak" / "input.toml").write_text(text)
     shared = {"responses": ["edelstein"], "carriers": [0.1], "fermi_energy": 0.0}
-    mild = prepare("weak", sheets / "weak", Common(shared)).settings
-    strict = prepare("weak", sheets / "weak", Common(shared, overrule=True)).settings
+    mild = material_in("weak", sheets / "weak", Common(shared)).settings
+    strict = material_in("weak", sheets / "weak", Common(shared, overrule=True)).settings
     assert (mild.mu, mild.carriers) == ([0.2], None)
     assert strict.mu is None
     assert strict.carriers is not None

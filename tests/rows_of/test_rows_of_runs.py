@@ -43,7 +43,7 @@ def adaptive_rows(*numbers: tuple[int, float], mesh: Any = ()) -> Any:
 
 def moved_by(change: Callable[[np.ndarray], np.ndarray]) -> Any:
     old = response()
-    new = rerun._change(old, changed(old, change))
+    new = rerun._moved(old, changed(old, change))
     return [new.relative, new.in_bars, new.same]
 
 

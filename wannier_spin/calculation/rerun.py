@@ -19,7 +19,7 @@ SAME = 1e-9  # of the largest value: what rounding on another processor makes of
 
 
 @dataclass(frozen=True)
-class Change:
+class Moved:
     """How far a response moved: its values, of the largest stored one; in_bars: of the larger of both error bars, NaN if none."""
 
     response: str
@@ -36,7 +36,7 @@ class Rerun:
     """The new result, how far every stored response moved, and what is not as it was (files of the model, versions)."""
 
     result: ResultSet
-    changes: tuple[Change, ...]
+    changes: tuple[Moved, ...]
     differences: tuple[str, ...]
 
     @property
@@ -53,7 +53,7 @@ def rerun(
     """
     settings, text = recorded_settings(stored.facts, where)
     new = run(settings, text, folder, comm, progress)
-    changes = tuple(_change(old, new[name]) for name, old in stored.items() if name in new)
+    changes = tuple(_moved(old, new[name]) for name, old in stored.items() if name in new)
     return Rerun(new, changes, differences(stored.facts, new.facts))
 
 
@@ -79,7 +79,7 @@ def differences(old: RunFacts, new: RunFacts) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _change(old: ResponseTensor, new: ResponseTensor) -> Change:
+def _moved(old: ResponseTensor, new: ResponseTensor) -> Moved:
     """Raises InputError where the scans differ."""
     if old.values.shape != new.values.shape:
         raise InputError(
@@ -89,4 +89,4 @@ def _change(old: ResponseTensor, new: ResponseTensor) -> Change:
     bars = np.fmax(old.error, new.error)
     with np.errstate(divide="ignore", invalid="ignore"):
         in_bars = np.where(moved > SAME * scale, moved / bars, 0.0)
-    return Change(old.name, float(moved.max()) / scale if scale else float(moved.max()), float(in_bars.max()))
+    return Moved(old.name, float(moved.max()) / scale if scale else float(moved.max()), float(in_bars.max()))

@@ -39,7 +39,7 @@ def screen(
     **options: Any,
 ) -> None:
     """Many materials, one table. A folder that fails is one line of it; the exit code is 0 nevertheless, and 1 if all fail."""
-    from wannier_spin.screening import Request
+    from wannier_spin.screening import Screening
     from wannier_spin.screening import screen as screen_folders
 
     limit = options["time_limit"]
@@ -49,11 +49,11 @@ def screen(
     chief = comm.rank == 0
     parallel.together(comm, lambda: _check(output, figure) if chief else None)
     results = output.with_name(f"{output.stem}_results")
-    request = Request(tuple(folders), results, settings, overrule, resume=resume, **given(options, OF_SCREEN))
-    table = screen_folders(request, comm, lambda line: say(line, error=True))
+    wanted = Screening(tuple(folders), results, settings, overrule, resume=resume, **given(options, OF_SCREEN))
+    table = screen_folders(wanted, comm, lambda line: say(line, error=True))
     parallel.together(comm, lambda: table.save(output) if chief else None)
     if figure is not None:
-        parallel.together(comm, lambda: _draw(table, request.rank_by, figure) if chief else None)
+        parallel.together(comm, lambda: _draw(table, wanted.rank_by, figure) if chief else None)
     say(table.text())
     for line in table.warnings():
         say(f"warning: {line}")

@@ -7,19 +7,19 @@ process    the loop over materials: failures, resuming, groups of ranks
 """
 
 from wannier_spin.screening.figures import CHARGE
-from wannier_spin.screening.material import Common, Material, material_names, prepare, read_common
-from wannier_spin.screening.process import Request, screen
+from wannier_spin.screening.material import Common, Material, material_in, material_names, read_common
+from wannier_spin.screening.process import Screening, screen
 from wannier_spin.screening.table import Table, check_table
 
 __all__ = [
     "CHARGE",
     "Common",
     "Material",
-    "Request",
+    "Screening",
     "Table",
     "check_table",
     "material_names",
-    "prepare",
+    "material_in",
     "read_common",
     "screen",
 ]

@@ -106,7 +106,7 @@ def material_names(folders: Sequence[Path]) -> list[tuple[str, Path]]:
     raise InputError(f"the folders {', '.join(str(p) for p in resolved)} cannot be told apart by name; rename one")
 
 
-def prepare(name: str, folder: Path, common: Common) -> Material:
+def material_in(name: str, folder: Path, common: Common) -> Material:
     """Settings of one folder. Raises InputError, in which the folder or a file of it is named."""
     if not folder.is_dir():
         raise InputError(f"'{folder}' is {'not a folder' if folder.exists() else 'not there'}; expected one with a Wannier90 run")

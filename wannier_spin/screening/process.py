@@ -32,7 +32,7 @@ from wannier_spin.readers import Entry, check_database, fill_database
 from wannier_spin.results import KIND, ResultSet, load
 from wannier_spin.screening.figures import CHARGE, Row, figures
 from wannier_spin.screening.isolated import Ended, isolated
-from wannier_spin.screening.material import Material, material_names, prepare, read_common
+from wannier_spin.screening.material import Material, material_in, material_names, read_common
 from wannier_spin.screening.table import FIRST, LAST, Table, check_column, table_columns
 from wannier_spin.storage import check_writable
 from wannier_spin.versions import installed
@@ -41,7 +41,7 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class Screening:
     """What to screen. settings: common input file; results: folder of the result files; database: an ase database; time_limit: of
     each material, in seconds.
     """
@@ -72,80 +72,80 @@ class _Plan:
     columns: tuple[str, ...]
 
 
-def screen(request: Request, comm: Communicator, report: Report = lambda line: None) -> Table:
+def screen(wanted: Screening, comm: Communicator, report: Report = lambda line: None) -> Table:
     """The table, on all ranks. `report` gets a line for each material as it is finished.
 
-    Raises InputError for what is wrong with the request as a whole; what is wrong with a material is in the table.
+    Raises InputError for what is wrong with what is asked for as a whole; what is wrong with a material is in the table.
     """
-    group, mine, groups = parallel.split(comm, comm.size if request.ranks_per_material is None else request.ranks_per_material)
-    plan = from_first(comm, lambda: _plan(request))
+    group, mine, groups = parallel.split(comm, comm.size if wanted.ranks_per_material is None else wanted.ranks_per_material)
+    plan = from_first(comm, lambda: _plan(wanted))
     rows: dict[int, Row] = {}
     for i in range(mine, len(plan.items), groups):
-        rows[i] = _row(plan.items[i], request, group)
+        rows[i] = _row(plan.items[i], wanted, group)
         report(_told(rows[i]))  # rank 0 prints for its own group
     everything = [(i, row) for own in comm.allgather(rows if group.rank == 0 else {}) for i, row in own.items()]
     for i, row in sorted(everything, key=lambda item: item[0]):
         if i not in rows:
             report(_told(row))
     table = Table(plan.columns, tuple(row for _, row in sorted(everything, key=lambda item: item[0])))
-    if request.database is not None:
-        together(comm, lambda: _fill(request, plan, table, report) if comm.rank == 0 else None)
-    return table.ranked(request.rank_by if request.rank_by in table.columns else None)
+    if wanted.database is not None:
+        together(comm, lambda: _fill(wanted, plan, table, report) if comm.rank == 0 else None)
+    return table.ranked(wanted.rank_by if wanted.rank_by in table.columns else None)
 
 
-def _plan(request: Request) -> _Plan:
+def _plan(wanted: Screening) -> _Plan:
     """Settings of all materials; everything that can be refused is refused before the first calculation."""
-    common = read_common(request.settings, request.overrule)
+    common = read_common(wanted.settings, wanted.overrule)
     items: list[Material | Failure] = []
-    for name, folder in material_names(request.folders):
+    for name, folder in material_names(wanted.folders):
         try:
-            items.append(prepare(name, folder, common))
+            items.append(material_in(name, folder, common))
         except (InputError, OSError) as error:
             items.append(Failure(name, folder, str(error)))
         except Exception as error:  # whatever is in one folder is no matter of the others
             items.append(Failure(name, folder, f"{type(error).__name__}: {error} (not foreseen)"))
     responses = dict.fromkeys(name for item in items if isinstance(item, Material) for name in item.response_names)
     columns = table_columns(tuple(responses))
-    if request.rank_by is not None and responses:  # without any, all have failed: that is the news, not the column
-        check_column(request.rank_by, columns)
-    if request.database is not None:
-        check_database(request.database)
+    if wanted.rank_by is not None and responses:  # without any, all have failed: that is the news, not the column
+        check_column(wanted.rank_by, columns)
+    if wanted.database is not None:
+        check_database(wanted.database)
     try:
-        request.results.mkdir(exist_ok=True)
+        wanted.results.mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"cannot make the folder of the results '{request.results}': {error}; choose another table with -o"
+            f"cannot make the folder of the results '{wanted.results}': {error}; choose another table with -o"
         ) from error
     return _Plan(tuple(items), columns)
 
 
-def _row(item: Material | Failure, request: Request, group: Communicator) -> Row:
+def _row(item: Material | Failure, wanted: Screening, group: Communicator) -> Row:
     """The row of one material; on all ranks of the group. Whatever goes wrong is one line in it."""
     first: Row = {"material": item.name, "folder": str(item.folder)}
     if isinstance(item, Failure):
         return first | {"status": "failed", "error": _one_line(item.message)}
     first |= {"fermi_energy": item.settings.fermi_energy, "notes": "; ".join(item.notes)}
-    target = request.results / f"{item.name}.h5"
+    target = wanted.results / f"{item.name}.h5"
     comm = parallel.duplicate(group)
     try:
         with ExitStack() as held:
             together(comm, lambda: held.enter_context(locked(target)) if comm.rank == 0 else None)
-            result, status, why = _result(item, target, request, comm)
+            result, status, why = _result(item, target, wanted, comm)
     except Exception as error:
         if not parallel.all_failed(group):  # the other ranks are somewhere else: nothing but an end of all helps
             raise
-        return first | {"status": "failed", "error": _one_line(_reason(error, item, request.time_limit))}
+        return first | {"status": "failed", "error": _one_line(_reason(error, item, wanted.time_limit))}
     parallel.free(comm)
     notes = "; ".join(note for note in (*item.notes, why) if note)
     return first | _about(result) | figures(result) | {"status": status, "notes": notes, "result": str(target)}
 
 
-def _result(material: Material, target: Path, request: Request, comm: Communicator) -> tuple[ResultSet, str, str]:
+def _result(material: Material, target: Path, wanted: Screening, comm: Communicator) -> tuple[ResultSet, str, str]:
     """The result, whether it was "computed" or "reused", and why an older one was not reused."""
 
     def look() -> tuple[dict[str, str], ResultSet | None, str]:
         inputs = _inputs(material)
-        old, why = _older(target, material) if request.resume else (None, "")
+        old, why = _older(target, material) if wanted.resume else (None, "")
         if old is None:
             check_writable(target, KIND)
         return inputs, old, why
@@ -153,12 +153,12 @@ def _result(material: Material, target: Path, request: Request, comm: Communicat
     inputs, old, why = from_first(comm, look)
     if old is not None:
         return old, "reused", ""
-    deadline = time.monotonic() + request.time_limit
+    deadline = time.monotonic() + wanted.time_limit
     if comm.size > 1:
         result = _in_group(material, inputs, deadline, comm)
         from_first(comm, lambda: result.save(target))
     else:
-        opened = isolated(partial(_alone, material, target, inputs), material.folder, request.time_limit)[1]
+        opened = isolated(partial(_alone, material, target, inputs), material.folder, wanted.time_limit)[1]
         result = load(target)
         if missed := material.hashes(opened).keys() - json.loads(inputs["files"]).keys():
             result = result.with_facts(screening=_inputs(material, missed))
@@ -280,9 +280,9 @@ def _told(row: Row) -> str:
     return f"{row['material']}: {row['status']}{seconds}" + (f" ({row['notes']})" if row["notes"] else "")
 
 
-def _fill(request: Request, plan: _Plan, table: Table, report: Report) -> None:
+def _fill(wanted: Screening, plan: _Plan, table: Table, report: Report) -> None:
     """Finished materials with a known structure into the ase database."""
-    assert request.database is not None
+    assert wanted.database is not None
     materials = {item.name: item for item in plan.items if isinstance(item, Material)}
     entries = []
     for row in table.rows:
@@ -293,7 +293,7 @@ def _fill(request: Request, plan: _Plan, table: Table, report: Report) -> None:
             report(f"{row['material']}: not in the database: no structure is known; give symmetry.structure in its input.toml")
             continue
         entries.append(Entry(structure, str(row["folder"]), _for_database(row, table.columns)))
-    fill_database(request.database, entries)
+    fill_database(wanted.database, entries)
 
 
 def _for_database(row: Row, columns: Sequence[str]) -> dict[str, float | str]:
