@@ -72,7 +72,7 @@ R, H = random_hoppings()
 
 def compare_with(new: ws.ResultSet) -> object:
     old = ws.compute(SHEET, "edelstein", grid=(2, 2, 1), mu=[0.1, 0.2], temperature=300)
-    return rerun._change(old["edelstein"], new["edelstein"])
+    return rerun._moved(old["edelstein"], new["edelstein"])
 
 
 THREE = [["k2", "kx", "0"], ["kx", "0", "ky"], ["0", "ky", "1"]]
