@@ -132,6 +132,19 @@ def test_scans_and_comparisons_look_as_they_were_asked_for(result: ws.ResultSet)
     assert (figure.axes[0].get_title(loc="left"), figure.axes[0].get_xlim()) == ("Mine", (-3.0, -2.0))
 
 
+def test_two_results_are_drawn_along_what_each_of_them_would_be() -> None:
+    """mu in ascending order, from the Fermi energy, or numbers of carriers: as `plot` has them."""
+    model, common = ws.models.rashba_exchange(), {"temperature": 300, "grid": (8, 8, 1)}
+    one = ws.compute(model, "edelstein", mu=[-2.0, -2.5, -1.0], **common)
+    axes = plot_comparison(compared(one, one)[0], ("a", "b"), fermi_energy=-2.0).axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), [-0.5, 0.0, 1.0])
+    assert axes.get_xlabel() == r"$\mu - E_F$ (eV)"
+    doped = ws.compute(model, "edelstein", carriers=ws.Carriers([0.2, 0.1], electrons=1), **common)
+    axes = plot_comparison(compared(doped, doped)[0], ("a", "b"), fermi_energy=-2.0).axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), [0.1, 0.2])
+    assert axes.get_xlabel() == "carriers (electrons per cell)"
+
+
 def test_what_is_zero_in_both_results_is_not_drawn(result: ws.ResultSet) -> None:
     found, _ = compared(result, result)
     nothing = replace(found[1], tensors=(zeros(found[1].tensors[0]),) * 2)

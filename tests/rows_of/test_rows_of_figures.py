@@ -92,7 +92,7 @@ ROWS: Rows = {
         for axis, x in (("mu", -2.3), ("mu", -2.30001), ("mu", 1.23456), ("temperature", 300.0), ("omega", 0.12345), ("tau", 5.0))
     ],
     "labels of axes": lambda: [
-        plot_words.axis_label(t, axis, f)
+        plot_words.axis_label(t, axis, f.fermi_energy)
         for t in (response(), doped()["edelstein"])
         for f in (FACTS, RunFacts())
         for axis in ("mu", "temperature", "omega", "tau")

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from wannier_spin.analysis.fermi_surface import FermiSurface
     from wannier_spin.analysis.kpath import BandMap, KPlane, Place
     from wannier_spin.calculation import Inputs
-    from wannier_spin.model import TightBindingModel
     from wannier_spin.plotting import Look
 
 SURFACE_FILES = ".png, .pdf or .svg a picture, .html a page that turns, .frmsf for FermiSurfer, .bxsf for XCrySDen"
+SURFACE_SPACING = 0.07  # 1/angstrom, of points where no mesh is given
 
 
 @app.command(
@@ -166,6 +166,7 @@ def fermi_surface(
     """Draw the Fermi surface in the first Brillouin zone, or write it for FermiSurfer or XCrySDen, coloured by any quantity."""
     from wannier_spin.analysis.fermi_surface import fermi_surface as make
     from wannier_spin.analysis.maps import is_response
+    from wannier_spin.calculation import default_grid
     from wannier_spin.storage import check_writable
 
     _check_surface_output(output, len(component or ()))
@@ -178,7 +179,7 @@ def fermi_surface(
         raise InputError(f"'{seedname}' tells no Fermi energy: give --fermi-energy, in eV")
     if quantity is not None and is_response(quantity):
         asked = {name: value for name, value in {**_of_input(inputs), **asked}.items() if name in SURFACE} | {"units": "SI"}
-    mesh = grid or _fine_grid(inputs.crystal)
+    mesh = grid or default_grid(inputs.crystal, SURFACE_SPACING)
     with busy(f"computing {'x'.join(map(str, mesh))} k-points ..."):
         surface = make(inputs.model, mesh, energy, quantity, component or (), **asked)
         _write_surface(surface, output, view, from_network, look)
@@ -353,12 +354,3 @@ def _of_input(inputs: Inputs) -> dict[str, Any]:
     found = {name: getattr(settings, name) for name in OF_RESPONSE if name != "degeneracy_tolerance"}
     first = {name: value[0] if isinstance(value, list) else value for name, value in found.items() if value != []}
     return {**first, "degeneracy_tolerance": settings.numerics.degeneracy_tolerance}
-
-
-def _fine_grid(model: TightBindingModel) -> tuple[int, int, int]:
-    """So many points that they are about 0.07/angstrom apart; one along a vacuum direction."""
-    import numpy as np
-
-    lengths = np.linalg.norm(model.to_cartesian, axis=1)
-    n1, n2, n3 = (int(np.ceil(length / 0.07)) if periodic else 1 for length, periodic in zip(lengths, model.periodic, strict=True))
-    return n1, n2, n3

@@ -11,8 +11,9 @@ import numpy as np
 from wannier_spin.components import has_component
 from wannier_spin.errors import InputError
 from wannier_spin.plotting.canvas import COLOURS, COLUMN, LINES, check_ending, new_figure, own_style, panels, rows_of, save
+from wannier_spin.plotting.curves import axis_values
 from wannier_spin.plotting.look import AS_IS, Look, finish
-from wannier_spin.plotting.words import power_of_ten, scaled_unit
+from wannier_spin.plotting.words import axis_label, power_of_ten, scaled_unit
 from wannier_spin.results import ResponseTensor
 from wannier_spin.results.choose import first_largest
 from wannier_spin.results.compare import Comparison
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LABELS = {"mu": "μ (eV)", "from E_F": "μ − $E_F$ (eV)", "temperature": "T (K)", "omega": "ħω (eV)"}
 AXES = ("mu", "temperature", "omega")
 
 
@@ -74,10 +74,9 @@ def _components(c: Comparison, wanted: Sequence[str]) -> list[str]:
 def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str], fermi_energy: float | None, look: Look) -> None:
     lengths = {axis: len(getattr(c.tensors[0], axis)) for axis in AXES}
     along = max(lengths, key=lambda axis: lengths[axis])
-    lines = [_line(tensor, component, along) for tensor in c.tensors]
+    lines = [_line(tensor, component, along, fermi_energy) for tensor in c.tensors]
     power = power_of_ten(max(float(np.abs(values).max()) for _, values, _ in lines))
     for (x, values, error), name, colour, style in zip(lines, names, COLOURS, LINES, strict=False):
-        x = x - fermi_energy if along == "mu" and fermi_energy is not None else x
         y, bar = values / 10.0**power, np.nan_to_num(error) / 10.0**power
         axes.plot(x, y, color=colour, ls=style, marker="o" if len(x) == 1 else None, label=name)
         axes.fill_between(x, y - bar, y + bar, color=colour, alpha=0.2, lw=0)
@@ -88,15 +87,18 @@ def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str], fer
     margin = 0.25 * ((high - low) or abs(high) or 1.0)
     axes.set_ylim(low - margin, high + margin)
     axes.axhline(0, color="0.6", lw=0.6, zorder=0)
-    axes.set_xlabel(LABELS["from E_F" if along == "mu" and fermi_energy is not None else along])
+    axes.set_xlabel(axis_label(c.tensors[0], along, fermi_energy))
     axes.set_ylabel(scaled_unit(c.tensors[0].unit, power))
     part = f", {c.tensors[0].parts[0]}" if c.tensors[0].parts else ""
     axes.set_title(look.title or f"{c.tensors[0].title}, {component}{part}", loc="left")
     finish(axes, look, 10.0**-power)
 
 
-def _line(tensor: ResponseTensor, component: str, along: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x, values and errors along an axis, everything else at its first value."""
+def _line(
+    tensor: ResponseTensor, component: str, along: str, fermi_energy: float | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x in ascending order, values and errors along an axis, everything else at its first value."""
     place = tuple(slice(None) if axis == along else 0 for axis in tensor.axes[: -len(tensor.labels)])
-    values, error = tensor.component(component)
-    return np.asarray(getattr(tensor, along)), values[place], error[place]
+    x, (values, error) = axis_values(tensor, along, fermi_energy), tensor.component(component)
+    order = np.argsort(x, kind="stable")
+    return x[order], values[place][order], error[place][order]

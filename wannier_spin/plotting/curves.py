@@ -61,7 +61,7 @@ def curves(tensor: ResponseTensor, facts: RunFacts, view: View) -> tuple[Curve, 
     against = view.against or scan_axis(tensor)
     _check_axes(tensor, view)
     place = {axis: position(tensor, axis, facts, view.at or {}) for axis in scan_axes(tensor)}
-    x = axis_values(tensor, against, facts)
+    x = axis_values(tensor, against, facts.fermi_energy)
     order = np.argsort(x, kind="stable")  # a list of mu need not be in order
     values, errors = tensor.over_tau, tensor.error_over_tau
     found = []
@@ -72,7 +72,7 @@ def curves(tensor: ResponseTensor, facts: RunFacts, view: View) -> tuple[Curve, 
     return tuple(found)
 
 
-def axis_values(tensor: ResponseTensor, axis: str | None, facts: RunFacts) -> Real:
+def axis_values(tensor: ResponseTensor, axis: str | None, fermi_energy: float | None) -> Real:
     """Coordinates (points,) along an axis, in its unit, mu (eV) from the Fermi energy where that is known, or the numbers of
     carriers; one zero for None.
     """
@@ -81,7 +81,7 @@ def axis_values(tensor: ResponseTensor, axis: str | None, facts: RunFacts) -> Re
     if axis == "mu" and tensor.carriers is not None:
         return tensor.carriers
     values = np.asarray(getattr(tensor, axis), float)
-    return values - (facts.fermi_energy or 0.0) if axis == "mu" else values
+    return values - (fermi_energy or 0.0) if axis == "mu" else values
 
 
 def scan_axes(tensor: ResponseTensor) -> tuple[str, ...]:

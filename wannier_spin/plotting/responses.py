@@ -213,7 +213,7 @@ def draw_response(axes: Axes, tensor: ResponseTensor, facts: RunFacts, view: Vie
         axes.set_title(title, loc="left")
         return
     _draw_lines(axes, found, 10.0**-power)
-    axes.set(xlabel=axis_label(tensor, against, facts), ylabel=quantity)
+    axes.set(xlabel=axis_label(tensor, against, facts.fermi_energy), ylabel=quantity)
     if against == "mu" and facts.fermi_energy is not None:
         axes.axvline(0, color="0.6", lw=0.6, zorder=0)
     finish(axes, look, 10.0**-power)

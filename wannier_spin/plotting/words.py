@@ -83,11 +83,11 @@ def typeset(line: str) -> str:
 CARRIERS = {"cell": "electrons per cell", "cm-3": "cm$^{-3}$", "cm-2": "cm$^{-2}$", "cm-1": "cm$^{-1}$"}
 
 
-def axis_label(tensor: ResponseTensor, axis: str, facts: RunFacts) -> str:
-    """What stands below the axis, with the unit."""
+def axis_label(tensor: ResponseTensor, axis: str, fermi_energy: float | None) -> str:
+    """What stands below the axis, with the unit. fermi_energy : from which mu counts; None: mu is absolute."""
     if axis == "mu" and tensor.carriers is not None:
         return f"carriers ({CARRIERS.get(str(tensor.carriers_unit), tensor.carriers_unit)})"
-    mu = "$\\mu - E_F$ (eV)" if facts.fermi_energy is not None else "$\\mu$ (eV)"
+    mu = "$\\mu - E_F$ (eV)" if fermi_energy is not None else "$\\mu$ (eV)"
     words = {"mu": mu, "temperature": "T (K)", "omega": "$\\hbar\\omega$ (eV)", "tau": f"$\\tau$ ({tau_unit(tensor)})"}
     return words[axis]
 
