@@ -433,6 +433,10 @@ def test_resume_of_a_mesh(wannier_spin: Command, folder: Path) -> None:
     assert done.code == 0, done.err
     assert "a mesh is computed in one go; starting anew" in done.err
     assert names(folder) == INPUTS | {"in.h5"}
+    (folder / "in.toml").write_text(INPUT.replace(f"tolerance = {ASKED}", "[grid]\npoints = [6, 6, 1]"))
+    done = wannier_spin("run", folder / "in.toml", "--resume")  # a batch script always says it: nothing was gone on with
+    assert done.code == 0, done.err
+    assert names(folder) == INPUTS | {"in.h5", "in.1.h5"}
 
 
 @pytest.mark.parametrize("start", ["start = 4, ", ""])  # boxes, meshes
@@ -459,13 +463,17 @@ def test_a_run_that_its_limits_end_keeps_its_checkpoint(wannier_spin: Command, f
 
 
 @pytest.mark.parametrize("relative", [6e-2, 1e-2])
-def test_resume_with_another_tolerance(wannier_spin: Command, folder: Path, checkpoint: bytes, relative: float) -> None:
-    """The boxes so far serve any tolerance."""
+def test_resume_with_another_tolerance(
+    wannier_spin: Command, folder: Path, checkpoint: bytes, whole: Whole, relative: float
+) -> None:
+    """The boxes so far serve any tolerance. A result of another temperature that is in the way is kept."""
+    whole.result.with_facts(input=INPUT.replace("300", "301")).save(folder / "in.h5")
     (folder / "in.checkpoint.h5").write_bytes(checkpoint)
     (folder / "in.toml").write_text(INPUT.replace("2e-2", f"{relative}"))
     done = wannier_spin("run", folder / "in.toml", "--resume")
     assert done.code == 0, done.err
     assert done.err.startswith("round 3: ")
+    assert (folder / "in.1.h5").exists()
     p = ws.load(folder / "in.h5").provenance
     assert p["tolerance"]["relative"] == relative
     assert max(p["error_over_tolerance"].values()) <= 1

@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import wannier_spin as ws
 from wannier_spin import bloch
+from wannier_spin.calculation.run import check_relative
 from wannier_spin.cli.models import _verdict
 from wannier_spin.readers import Check
 from wannier_spin.results.numbers import with_bar
@@ -421,8 +422,12 @@ def test_interrupted_by_the_user(wannier_spin: Command, folder: Path, monkeypatc
     before = content(folder)
     done = wannier_spin("run", folder / "in.toml")
     assert done.code not in (0, 2)
+    assert "stopped: told to stop: a mesh is computed in one go, nothing is kept" in done.err
     assert "Traceback" not in done.err
     assert content(folder) == before
+    edit(folder, ("[grid]\npoints = [8, 8, 1]", "tolerance = 0.1"))
+    done = wannier_spin("run", folder / "in.toml")
+    assert "stopped: told to stop before the first round was done: nothing is kept" in done.err
 
 
 def test_interrupted_in_a_callback(wannier_spin: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -751,6 +756,11 @@ def test_an_absolute_mu_is_asked_back(wannier_spin: Command, folder: Path) -> No
     replace(model, hamiltonian_R=model.hamiltonian_R + onsite).save(folder / "sheet.h5")
     edit(folder, ("", "fermi_energy = 30.0"), ("mu = 0.3", "mu = [30.1, 30.3]"))
     assert_refused(wannier_spin("run", folder / "in.toml"), "mu counts from fermi_energy = 30 eV", "write mu = 0.1 to 0.3")
+    wide = replace(model, hamiltonian_R=20 * model.hamiltonian_R)  # platinum has bands 20 eV above its Fermi energy, too
+    with pytest.raises(ws.InputError, match=r"7 to 9 eV from there is far away, and near as .* write mu = -1 to 1, or fermi_"):
+        check_relative(8 + np.array([7.0, 9.0]), 8.0, wide)
+    for fermi, given in ((8.0, [-9.0, 9.0]), (8.0, [5.0, 6.0]), (3.0, [2.0, 4.0])):
+        check_relative(fermi + np.array(given), fermi, wide)
     edit(folder, ("", "fermi_energy = 30.0"), ("mu = 0.3", "mu = [0.1, 0.3]"))
     assert wannier_spin("run", folder / "in.toml").code == 0
     assert_refused(wannier_spin("run", edit(folder, ("mu = 0.3", "mu = [-1, 1, 21]"))), "points = 21")

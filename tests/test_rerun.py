@@ -49,7 +49,9 @@ def test_the_same_numbers(wannier_spin: Command, result: Path) -> None:
 def test_another_folder(wannier_spin: Command, result: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     moved = result.rename(tmp_path / "elsewhere" / "weyl.h5")
-    assert wannier_spin("rerun", moved).code == 2
+    done = wannier_spin("rerun", moved)
+    assert done.code == 2
+    assert f"its input is taken to have been in '{moved.parent}': --folder says where it was" in done.err
     assert wannier_spin("rerun", moved, "--folder", tmp_path).code == 0
 
 

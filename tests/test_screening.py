@@ -290,6 +290,14 @@ FAILURES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
         lambda f: [shutil.copy(f / "sheet.model.h5", f / "b.model.h5"), (f / "input.toml").unlink()],
         ("has the runs b.model.h5, sheet.model.h5", "write seedname"),
     ),
+    "another name than input.toml": (
+        lambda f: (f / "input.toml").rename(f / "sheet.toml"),
+        ("no Fermi energy found", "; sheet.toml is not read, input.toml would be"),
+    ),
+    "folders below": (
+        lambda f: [shutil.rmtree(f), (f / "Pt").mkdir(parents=True)],
+        ("no finished Wannier90 run", ".model.h5) in it, but folders: give those"),
+    ),
     "impossible grid": (
         lambda f: (f / "input.toml").write_text(SHEET.replace("6, 1]", "6, 6]")),
         ("grid has 6 points", "not periodic"),

@@ -28,7 +28,8 @@ class Interrupted(WannierSpinError):
 
 
 def did_you_mean(given: object, valid: Iterable[str], listed: str = "All:") -> str:
-    """What to say of a word that is none of some: the nearest of these, and all of them."""
+    """What to say of a word that is none of some: the nearest of these, if one is near, and all of them."""
     known = tuple(valid)
-    near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.0)[0]
-    return f"did you mean '{near}'? {listed} {', '.join(known)}"
+    near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.5)
+    guess = f"did you mean '{near[0]}'? " if near else ""
+    return f"{guess}{listed} {', '.join(known)}"

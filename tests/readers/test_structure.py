@@ -105,6 +105,15 @@ def test_moments_beside_a_poscar(tmp_path: Path, incar: str, moments: list[list[
     np.testing.assert_allclose(read_structure(_poscar(tmp_path, incar)).magnetic_moments, moments, atol=1e-12)
 
 
+def test_a_folder_is_no_structure(tmp_path: Path) -> None:
+    """It was called missing."""
+    with pytest.raises(InputError, match="is a folder, with nothing in it; expected a structure file"):
+        read_structure(tmp_path)
+    _poscar(tmp_path, "")
+    with pytest.raises(InputError, match="is a folder, with .*'POSCAR'"):
+        read_structure(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("incar", "message"),
     [

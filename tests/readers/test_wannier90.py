@@ -174,8 +174,24 @@ def test_seed_as_folder_or_file(pt: Path) -> None:
     for given in (pt, pt.parent, pt.with_suffix(".chk"), pt.with_suffix(".win"), str(pt)):
         assert resolve_seed(given) == pt
     (pt.parent / "Au_tb.dat").write_text("")
-    with pytest.raises(InputError, match="Au, Pt"):
+    with pytest.raises(InputError, match="Au, Pt; give a seedname$"):
         resolve_seed(pt.parent)
+    with pytest.raises(InputError, match=f"found none: .* '{pt.parent.name}/'"):  # which is not empty
+        resolve_seed(pt.parent.parent)
+
+
+def test_seeds_of_collinear_runs(pt: Path) -> None:
+    """The way to them is said where one of them is taken for a run with spinors, or their folder for one with one seed."""
+    way = r"seedname = \{ up = 'Pt_up', down = 'Pt_dn' \} in an input file"
+    for name in ("Pt_up.chk", "Pt_up.eig", "Pt_up.mmn", "Pt_dn.chk"):
+        pt.with_name(name).write_text("")
+    with pytest.raises(InputError, match=f"Pt, Pt_dn, Pt_up; .*{way}"):
+        resolve_seed(pt.parent)
+    with pytest.raises(InputError, match=f"'Pt_up.spn' .*{way}"):
+        read_bloch_data(pt.with_name("Pt_up"), None)
+    pt.with_suffix(".spn").unlink()
+    with pytest.raises(InputError, match=r"spinors = true in the .win\)$"):
+        read_bloch_data(pt, None)
 
 
 def test_user_folder_is_left_alone_and_nothing_is_said(pt: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -31,6 +31,7 @@ from wannier_spin.sites import Sites, SitesLike
 Real = NDArray[np.float64]
 SAMPLE = 64  # k-points for the range of the bands
 MARGIN = 2.0  # eV, by which it may be larger
+FAR = 5.0  # eV: a mu that is farther from the Fermi energy and about as far as that is from zero was not counted from it
 
 
 def run(
@@ -74,19 +75,20 @@ def run_model(
 
 
 def check_relative(mu: Real, fermi: float, model: TightBindingModel) -> None:
-    """Refuse mu, (mu,) in eV, near the Fermi energy that lie outside of all bands because they were counted from it: they are
-    absolute.
+    """Refuse mu, (mu,) in eV, that were not counted from the Fermi energy but absolute: they lie about it as they were given, and,
+    counted from it, outside of all bands or far away.
     """
     k = np.random.default_rng(1).random((SAMPLE, 3)) * model.periodic
     energies = energies_at(model, k)
     given, low, high = mu - fermi, energies.min() - MARGIN, energies.max() + MARGIN
-    outside = (mu < low) | (mu > high)
-    near = abs(given.mean() - fermi) < abs(given.mean())
-    if near and outside.all() and ((low < given) & (given < high)).all():
+    outside = ((mu < low) | (mu > high)).all() and abs(given.mean() - fermi) < abs(given.mean())
+    far = (np.append(given, fermi) * np.sign(fermi) > FAR).all() and given.min() - 1 <= fermi <= given.max() + 1
+    if (outside or far) and ((low < given) & (given < high)).all():
+        bands = f"({energies.min():.1f} to {energies.max():.1f} eV)"
+        where = "far away, and near" if far else f"outside of the bands {bands}, and inside"
         raise InputError(
-            f"mu counts from fermi_energy = {fermi:g} eV: {given.min():g} to {given.max():g} eV from there is outside of the bands "
-            f"({energies.min():.1f} to {energies.max():.1f} eV), and inside as absolute energies; write "
-            f"mu = {given.min() - fermi:g}"
+            f"mu counts from fermi_energy = {fermi:g} eV: {given.min():g} to {given.max():g} eV from there is {where} as absolute "
+            f"energies; write mu = {given.min() - fermi:g}"
             + (f" to {given.max() - fermi:g}" if len(given) > 1 else "")
             + ", or fermi_energy = 0.0 for absolute ones"
         )

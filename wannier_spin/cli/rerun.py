@@ -11,7 +11,7 @@ import typer
 from wannier_spin.cli.app import app, examples
 from wannier_spin.cli.progress import Progress
 from wannier_spin.cli.terminal import print_table, say
-from wannier_spin.errors import AccuracyWarning
+from wannier_spin.errors import AccuracyWarning, InputError
 from wannier_spin.integration import parallel
 from wannier_spin.integration.shared import from_first
 
@@ -41,6 +41,12 @@ def rerun(
     progress = Progress(first)
     try:
         done = compute_again(stored, str(result_file), folder or result_file.parent, comm, progress)
+    except InputError as error:
+        if folder is not None:
+            raise
+        raise InputError(
+            f"{error}; its input is taken to have been in '{result_file.parent}': --folder says where it was"
+        ) from error
     finally:
         progress.close()
     parallel.together(comm, lambda: done.result.save(output) if first and output is not None else None)

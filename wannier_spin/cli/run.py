@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import tomllib
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -66,12 +67,13 @@ def run(
         return
     with ExitStack() as held:
         parallel.together(comm, lambda: held.enter_context(locked(job.target)) if first else None)
-        if first and resume and not job.checkpoint.exists():
+        resumed = resume and job.checkpoint.exists()
+        if first and resume and not resumed:
             reason = "" if job.settings.adaptive else ": a mesh is computed in one go"
             _tell(f"no checkpoint '{job.checkpoint}'{reason}; starting anew")
         with _naming(input_file):
             result = _computed(job, comm)
-        parallel.together(comm, lambda: _save(result, job, overwrite or resume) if first else None)
+        parallel.together(comm, lambda: _save(result, job, overwrite, resumed) if first else None)
     if first:
         print_summary(result)
         print(f"written to {job.target}")
@@ -130,30 +132,39 @@ def _computed(job: Job, comm: parallel.Communicator) -> ResultSet:
     try:
         return run_calculation(job.settings, job.text, job.folder, comm, progress, control, _tell)
     except Interrupted as error:
-        if not job.checkpoint.exists():
-            raise Interrupted(f"{error} before the first round was done: nothing is kept, start again") from error
-        raise Interrupted(f"{error}; '{job.checkpoint}' has everything up to the last round: go on with --resume") from error
+        raise Interrupted(f"{error}{_what_is_kept(job)}") from error
+    except KeyboardInterrupt:
+        _tell(f"stopped: told to stop{_what_is_kept(job)}")
+        raise
     finally:
         progress.close()
 
 
-def _save(result: ResultSet, job: Job, overwrite: bool) -> None:
+def _what_is_kept(job: Job) -> str:
+    if not job.settings.adaptive:
+        return ": a mesh is computed in one go, nothing is kept"
+    if not job.checkpoint.exists():
+        return " before the first round was done: nothing is kept, start again"
+    return f"; '{job.checkpoint}' has everything up to the last round: go on with --resume"
+
+
+def _save(result: ResultSet, job: Job, overwrite: bool, resumed: bool) -> None:
     """Write the result; then the checkpoint has served, unless the limits ended the run before it converged."""
     if not overwrite:
-        _keep(job)
+        _keep(job, resumed)
     result.save(job.target)
     if all(tensor.converged is not False for tensor in result.values()):
         job.checkpoint.unlink(missing_ok=True)
 
 
-def _keep(job: Job) -> None:
+def _keep(job: Job, resumed: bool) -> None:
     """A result of another input at the same place gets another name."""
     from wannier_spin.results import load
 
     if not job.target.exists():
         return
     try:
-        if load(job.target).facts.input == job.text:
+        if _of_this_run(load(job.target).facts.input, job, resumed):
             return
     except InputError:  # damaged: nobody misses it, but nobody said so
         pass
@@ -161,6 +172,16 @@ def _keep(job: Job) -> None:
     kept = next(path for n in count(1) if not (path := job.target.with_name(f"{stem}.{n}.h5")).exists())
     job.target.rename(kept)
     _tell(f"the result of another input that was there is now '{kept}'")
+
+
+def _of_this_run(text: str | None, job: Job, resumed: bool) -> bool:
+    """Whether an input is that of this run; of one that was gone on with, the tolerance may have been another."""
+    from wannier_spin.config import settings_from
+
+    if not resumed:
+        return text == job.text
+    former = settings_from(tomllib.loads(text or ""), str(job.target))
+    return former.model_copy(update={"tolerance": None}) == job.settings.model_copy(update={"tolerance": None})
 
 
 @contextmanager

@@ -339,15 +339,18 @@ def read_settings(path: str | Path) -> tuple[Settings, str]:
 def read_table(path: str | Path) -> tuple[dict[str, Any], str]:
     """What a TOML file holds, not yet checked, and its text. Raises InputError where it is not TOML."""
     path = Path(path)
-    if path.is_dir() or not (path.exists() or path.suffix):
+    if path.is_dir() or not path.exists():
         what = "is a folder" if path.is_dir() else "does not exist"
-        write = f"`wannier-spin init {quote(str(path))}` writes one from the files of a run"
+        seed = "SEEDNAME" if path.suffix else quote(str(path))
+        write = f"`wannier-spin init {seed}` writes one from the files of a run"
         raise InputError(f"'{path}' {what}; expected an input file, INPUT.toml: {write}")
     try:
         text = path.read_text(encoding="utf-8-sig")  # editors of Windows put a mark before the text
     except OSError as error:
         raise InputError(f"cannot read the input file '{path}': {error}") from error
     except UnicodeDecodeError as error:
+        if path.read_bytes()[:4] == b"\x89HDF":
+            raise InputError(f"'{path}' is HDF5, like a result or a model; expected an input file, INPUT.toml") from error
         raise InputError(f"cannot read the input file '{path}': it is not text in UTF-8 ({error}); save it as UTF-8") from error
     try:
         return tomllib.loads(text), text

@@ -177,7 +177,7 @@ def _check_temperature(plan: Plan, occupation: Occupation) -> None:
         ]
         raise InputError(
             f"temperature = 0 K with Fermi-surface responses ({', '.join(surface)}) on a uniform mesh: f' is a delta function "
-            "that no mesh of points meets; give a temperature for which kT spans a few level spacings of the mesh"
+            "that no mesh of points meets; give a temperature for which kT spans a few level spacings of the mesh, or a tolerance"
         )
 
 

@@ -23,6 +23,7 @@ from wannier_spin.errors import InputError
 
 LARGEST = 1e9  # no count and no index in these files is larger
 LISTED = 12  # names in a message
+CHANNELS = (("up", "dn"), ("up", "down"), ("up", "dw"), (".1", ".2"))  # how seeds of collinear runs end; the last of VASP
 HEADER = 1 << 20  # bytes: no first record of these files is longer
 CHUNK = 1 << 24  # bytes read at once: a wrong length in a file must not become memory
 
@@ -55,7 +56,7 @@ def similar_files(seed: Path) -> str:
     """A phrase that says what is there: files of this seed, else other seeds, else that the folder is missing."""
     if not seed.parent.is_dir():
         return f"the folder '{seed.parent}' does not exist"
-    names = sorted(p.name for p in seed.parent.iterdir() if p.is_file())
+    names = _names_in(seed.parent)
     same = [name for name in names if name.startswith((f"{seed.name}.", f"{seed.name}_"))]
     if same:
         return f"of this seed the folder has {_listed(same)}"
@@ -65,11 +66,33 @@ def similar_files(seed: Path) -> str:
     return f"the folder holds no Wannier90 output but {_listed(names)}" if names else "the folder is empty"
 
 
+def files_in(folder: Path) -> str:
+    """A phrase that says what a folder has, where a file was expected."""
+    return f"'{folder}' is a folder, with {_listed(_names_in(folder)) or 'nothing in it'}"
+
+
+def _names_in(folder: Path) -> list[str]:
+    """Files, and folders with a slash behind them, sorted."""
+    return sorted(f"{p.name}/" if p.is_dir() else p.name for p in folder.iterdir())
+
+
 def seeds_in(folder: Path) -> list[str]:
     """Names X for which the folder has X.chk, X.chk.fmt, X_tb.dat or X_hr.dat (or .gz of them), sorted."""
     endings = (".chk", ".chk.fmt", "_tb.dat", "_hr.dat")
     names = [p.name.removesuffix(".gz") for p in folder.iterdir() if p.is_file()]
     return sorted({name[: -len(end)] for name in names for end in endings if name.endswith(end)} - {""})
+
+
+def channels_advice(folder: Path, seed: str = "") -> str:
+    """What to do with two seeds of a folder that are named like spin up and down, of which `seed` is one; else nothing."""
+    seeds = seeds_in(folder)
+    for one in seeds:
+        for up, down in CHANNELS:
+            other = one[: -len(up)] + down
+            if one.endswith(up) and other in seeds and seed in ("", one, other):
+                pair = f"seedname = {{ up = '{one}', down = '{other}' }} in an input file"
+                return f"; '{one}' and '{other}' look like the spin channels of collinear runs: then write {pair}"
+    return ""
 
 
 def _listed(names: list[str]) -> str:

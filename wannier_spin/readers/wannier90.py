@@ -24,7 +24,7 @@ from wannier_spin.readers.bloch_data import BlochData, without_excluded
 from wannier_spin.readers.checkpoint import read_chk
 from wannier_spin.readers.consistency import check_files
 from wannier_spin.readers.energy_tests import read_window
-from wannier_spin.readers.files import find_file, require_file, seeds_in, sha256, similar_files
+from wannier_spin.readers.files import channels_advice, find_file, require_file, seeds_in, sha256, similar_files
 from wannier_spin.readers.quality import examined, ties_check
 from wannier_spin.readers.spin_tests import check_spin_matrices
 from wannier_spin.readers.spinors import Spin, check_spin, chosen_order, is_pure, pure_spinors, refuse_without_spinors
@@ -138,8 +138,9 @@ def resolve_seed(seedname: str | Path) -> Path:
         seeds = seeds_in(path)
         if len(seeds) == 1:
             return path / seeds[0]
-        found = f"the seeds {', '.join(seeds)}" if seeds else similar_files(path / "?")
-        raise InputError(f"'{path}' is a folder; expected exactly one seed in it, found {found}; give a seedname")
+        found = f"the seeds {', '.join(seeds)}" if seeds else f"none: {similar_files(path / '?')}"
+        advice = f"give a seedname{channels_advice(path)}"
+        raise InputError(f"'{path}' is a folder; expected exactly one seed in it, found {found}; {advice}")
     base = path.name.removesuffix(".gz")
     for ending in (".chk", ".chk.fmt", ".win", "_tb.dat", "_hr.dat"):
         if path.is_file() and base.endswith(ending):
@@ -156,7 +157,7 @@ def read_without_checkpoint(
             return read(seed, spin=spin, ws_distance=ws_distance, ws_distance_tolerance=ws_distance_tolerance, name=name)
     raise InputError(
         f"no Wannier90 output '{seed}.chk', '{seed}.chk.fmt', '{seed}_tb.dat' or '{seed}_hr.dat' (or .gz); "
-        f"{similar_files(seed)}; give the path without extension"
+        f"{similar_files(seed)}; give the path without extension, of a run that is finished: wannier90.x writes the .chk"
     )
 
 
@@ -185,7 +186,7 @@ def read_bloch_data(seed: Path, spin: Spin | Literal["channel"] | None, spin_cur
         "mmn": require_file(seed, ".mmn", advice=f"{rerun}, which needs write_mmn = .true."),
     }
     if spin in (None, "files"):
-        paths["spn"] = require_file(seed, ".spn", ".spn.fmt", advice=MISSING_SPN)
+        paths["spn"] = require_file(seed, ".spn", ".spn.fmt", advice=MISSING_SPN + channels_advice(seed.parent, seed.name))
     win = find_file(seed, ".win")
     if win is not None:
         paths["win"] = win

@@ -12,7 +12,7 @@ from wannier_spin import responses as resp
 from wannier_spin.config import Settings, as_toml, read_table, settings_from
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure
-from wannier_spin.readers import find_fermi_energy, find_file, read_structure, seed_of, seeds_in, sha256
+from wannier_spin.readers import channels_advice, find_fermi_energy, find_file, read_structure, seed_of, seeds_in, sha256
 
 INPUT = "input.toml"
 OF_THE_MATERIAL = ("seedname", "fermi_energy", "model", "symmetry")  # keys that common settings never overrule
@@ -108,6 +108,14 @@ def material_names(folders: Sequence[Path]) -> list[tuple[str, Path]]:
 
 def material_in(name: str, folder: Path, common: Common) -> Material:
     """Settings of one folder. Raises InputError, in which the folder or a file of it is named."""
+    try:
+        return _prepared(name, folder, common)
+    except InputError as error:
+        unread = [] if (folder / INPUT).exists() else sorted(path.name for path in folder.glob("*.toml"))
+        raise InputError(f"{error}; {', '.join(unread)} is not read, {INPUT} would be" if unread else str(error)) from error
+
+
+def _prepared(name: str, folder: Path, common: Common) -> Material:
     if not folder.is_dir():
         raise InputError(f"'{folder}' is {'not a folder' if folder.exists() else 'not there'}; expected one with a Wannier90 run")
     own = read_table(folder / INPUT)[0] if (folder / INPUT).is_file() else {}
@@ -145,10 +153,14 @@ def find_seedname(folder: Path) -> str:
     models = {name for name in names if name.endswith(MODEL_ENDING)}
     for found in (checkpoints, models, set(seeds_in(folder))):
         if len(found) > 1:
-            raise InputError(f"'{folder}' has the runs {', '.join(sorted(found))}; write seedname into its {INPUT}")
+            raise InputError(
+                f"'{folder}' has the runs {', '.join(sorted(found))}; write seedname into its {INPUT}{channels_advice(folder)}"
+            )
         if found:
             return found.pop()
-    raise InputError(f"'{folder}' has no {INPUT} and no finished Wannier90 run (.chk, _tb.dat, _hr.dat, {MODEL_ENDING}) in it")
+    below = ", but folders: give those" if any(path.is_dir() for path in folder.iterdir()) else ""
+    what = f"no {INPUT} and no finished Wannier90 run (.chk, _tb.dat, _hr.dat, {MODEL_ENDING}) in it"
+    raise InputError(f"'{folder}' has {what}{below}")
 
 
 def _merged(own: Mapping[str, Any], common: Common) -> dict[str, Any]:
