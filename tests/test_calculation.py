@@ -362,7 +362,7 @@ def test_charge_hall_effect_is_antisymmetric(sheet: ws.TightBindingModel) -> Non
         ({"spin_current": "nice"}, "spin_current = 'nice'.*simple"),
         ({"relaxation": "nice"}, "relaxation"),
         ({"tolerance": 1e-3}, "tolerance"),
-        ({"blocks": ["L9"]}, "blocks = 'L9'.*L1dir"),
+        ({"blocks": ["L9"]}, "block = 'L9'.*L1dir"),
         ({"degeneracy_tolerance": 0}, "degeneracy_tolerance = 0"),
         ({"memory": 1e-9}, "is the least"),
     ],

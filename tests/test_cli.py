@@ -251,7 +251,7 @@ def test_a_negative_temperature_is_given_back_as_written(wannier_spin: Command, 
 
 
 def test_missing_input_file(wannier_spin: Command, folder: Path) -> None:
-    assert_refused(wannier_spin("run", folder / "nothere.toml"), f"'{folder}/nothere.toml'", "No such file")
+    assert_refused(wannier_spin("run", folder / "nothere.toml"), f"'{folder}/nothere.toml'", "does not exist", "init SEEDNAME")
     for what in (folder, folder / "Pt"):  # where the files of a run are
         assert_refused(wannier_spin("run", what), f"'{what}'", f"`wannier-spin init {what}` writes one")
     spaced = folder / "my data"  # a command that can be copied

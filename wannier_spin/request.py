@@ -290,7 +290,7 @@ def _check_choices(asked: Mapping[str, Any]) -> None:
     for name, valid in choices.items():
         _choice(name, asked[name], valid)
     for block in asked["blocks"]:
-        _choice("blocks", block, resp.BLOCKS)
+        _choice("block", block, resp.BLOCKS)
 
 
 def _choice(name: str, value: object, valid: Iterable[str]) -> None:

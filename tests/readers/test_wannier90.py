@@ -176,8 +176,9 @@ def test_seed_as_folder_or_file(pt: Path) -> None:
     (pt.parent / "Au_tb.dat").write_text("")
     with pytest.raises(InputError, match="Au, Pt; give a seedname$"):
         resolve_seed(pt.parent)
-    with pytest.raises(InputError, match=f"found none: .* '{pt.parent.name}/'"):  # which is not empty
-        resolve_seed(pt.parent.parent)
+    (pt.parent / "runs" / "Pt").mkdir(parents=True)
+    with pytest.raises(InputError, match="found none: .* 'Pt/'"):  # which is not empty
+        resolve_seed(pt.parent / "runs")
 
 
 def test_seeds_of_collinear_runs(pt: Path) -> None:

@@ -72,8 +72,8 @@ def files_in(folder: Path) -> str:
 
 
 def _names_in(folder: Path) -> list[str]:
-    """Files, and folders with a slash behind them, sorted."""
-    return sorted(f"{p.name}/" if p.is_dir() else p.name for p in folder.iterdir())
+    """Files, and folders with a slash behind them, sorted; no hidden ones."""
+    return sorted(f"{p.name}/" if p.is_dir() else p.name for p in folder.iterdir() if not p.name.startswith("."))
 
 
 def seeds_in(folder: Path) -> list[str]:
