@@ -7,6 +7,7 @@ k-points are used, the models are first made exactly symmetric.
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ with quietly():
 
     from wannier_spin import berri
     from wannier_spin.berri import plugin
+    from wannier_spin.berri.systems import bloch_matrices
 
 LIMIT = 1e-10  # of the largest element
 # The same for real crystals. Rounding errors of energies are multiplied by up to 1/gap^4, in every integrator: on the 6^3
@@ -406,6 +408,13 @@ def test_missing_matrices(missing: str, advice: str, tmp_path: Path) -> None:
     system.clear_R_mat(missing)
     with pytest.raises(InputError, match=advice):
         integrate(system, berri.calculators("spin_hall", Efermi=0.0, temperature=300.0), tmp_path, [1] * 3, [2] * 3)
+
+
+def test_operators_that_their_run_does_not_sum() -> None:
+    """Of all operators a run of theirs has the spin."""
+    system = berri.to_system_R(models.random_model())
+    with pytest.raises(InputError, match=r"operator 'torque' is not there inside wannierberri.run; take compute\("):
+        bloch_matrices(SimpleNamespace(system=system), False, ["spin", "torque"])
 
 
 def test_other_systems(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
 from wannier_spin.errors import Interrupted
-from wannier_spin.integrals.algorithm import Control, Integral
-from wannier_spin.integrals.boxes import CellIntegrand, cell_integrands
+from wannier_spin.integrals.adaptive import OnBoxes
+from wannier_spin.integrals.algorithm import Control, Execution, Integral
+from wannier_spin.integrals.boxes import CellIntegrand, cell_integrands, first_evaluations
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.plan import Plan
+from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.occupation import Occupation
 from wannier_spin.symmetry import invariant_basis, magnetic_group, project, project_bound
 from wannier_spin.symmetry.table import law_kind
@@ -237,6 +239,9 @@ def test_first_boxes_of_all_replicas(small):
     assert edges.shape[0] == 64
     assert np.diff(edges, axis=1).min() > 0.1
     assert np.diff(np.sort(edges[:, 0])).min() > 1e-5
+    for wanted in (Tolerance(1e-9), Tolerance(1e-9, replicas=3)):  # a sketch is of one replica, and no more than its first ones
+        boxes = OnBoxes(wanted, cell_integrands).sketch(integral, False)
+        assert boxes.sums(integral, Execution(1.0, SERIAL)).evaluations == first_evaluations(integral)
 
 
 def test_not_converged(small, tmp_path: Path):

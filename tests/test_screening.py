@@ -27,9 +27,10 @@ from rounding import same
 
 import wannier_spin as ws
 from wannier_spin import calculation, config, plotting, units
+from wannier_spin.errors import Interrupted
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.readers import read_structure
-from wannier_spin.screening import figures
+from wannier_spin.screening import figures, process
 from wannier_spin.screening.figures import ANGLE, FORBIDDEN
 from wannier_spin.screening.material import SEED_FILES, Common, material_in, material_names
 from wannier_spin.screening.table import Table
@@ -761,6 +762,25 @@ def _scaled(tensor: Any, factor: float) -> Any:
     for value in blocks.values():
         value[..., 1, 0, 2] *= factor
     return replace(tensor, blocks=blocks)
+
+
+def test_a_group_of_ranks_ends_what_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is computed: a mesh counts its batches, boxes ask whether to stop. Settings of the model come first."""
+    seen: list[tuple[object, bool]] = []
+
+    def run_model(model: object, structure: object, settings: object, text: str, comm: object, progress: Any, control: Any) -> Any:
+        seen.append((settings, control.stop()))
+        progress(1, 2)
+        return {}
+
+    monkeypatch.setattr(calculation, "run_model", run_model)
+    material: Any = SimpleNamespace(text="", settings="of the folder")
+    with_settings, without = (SimpleNamespace(model=None, structure=None, settings=s) for s in ("of the model", None))
+    later, before = time.monotonic() + 60, time.monotonic() - 1
+    assert process._compute(material, without, SERIAL, later) == process._compute(material, with_settings, SERIAL, later) == {}  # type: ignore[comparison-overlap, arg-type]
+    with pytest.raises(Interrupted, match="out of time"):
+        process._compute(material, without, SERIAL, before)  # type: ignore[arg-type]
+    assert seen == [("of the folder", False), ("of the model", False), ("of the folder", True)]
 
 
 def test_ranking_puts_empty_cells_last() -> None:

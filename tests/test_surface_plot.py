@@ -14,7 +14,7 @@ import wannier_spin as ws
 from wannier_spin.analysis.sheets import sheets
 from wannier_spin.analysis.zone import first_zone
 from wannier_spin.errors import InputError
-from wannier_spin.plotting.surface import _area, _share, _tick
+from wannier_spin.plotting.surface import _area, _half_width, _share, _tick
 
 SURFACE = ws.fermi_surface(ws.models.get("random_model"), (6, 6, 6), 0.1, "spin_berry_curvature", "xy;z")
 
@@ -53,6 +53,13 @@ def test_the_zone_is_inside_of_its_panel(height: float, view: tuple[float, float
     assert places.min() > 0
     assert places.max() < 1
     assert np.ptp(places, axis=0).max() > 0.5
+
+
+def test_from_above_the_zone_is_as_wide_as_from_nearly_above() -> None:
+    """There "up" and "to the side" are chosen, and no length with them."""
+    edges = first_zone(SURFACE.reciprocal).edges
+    nearly = np.array([0.0, -1e-6, 1.0])
+    assert _half_width(edges, np.array([0.0, 0.0, 1.0])) == pytest.approx(_half_width(edges, nearly), rel=1e-4)
 
 
 def test_a_sheet_that_is_hardly_seen_says_how_small_it_is() -> None:

@@ -245,3 +245,21 @@ def test_of_an_adaptive_integral():
     assert 0 < found.error.max() < 20 * largest
     halves = np.mean([found.block_replicas["L0"][i] for i in range(2)], axis=0)
     assert np.abs(halves - found.blocks["L0"]).max() < 1e-12 * np.abs(found.blocks["L0"]).max()
+
+
+def test_spreads_are_bounded_by_their_worst_signs(flat):
+    """They come from the same boxes: whatever the signs of errors, their Mott integral is no larger; of one alone as large."""
+    tensor, random = flat["spin_hall"], np.random.default_rng(2)
+
+    def found(at):
+        blocks = {name: random.random(X.shape) * at.reshape(-1, *(1,) * (X.ndim - 1)) for name, X in tensor.blocks.items()}
+        signs = {name: X * random.choice([-1, 1], X.shape) for name, X in blocks.items()}
+        return thermal_counterpart(replace(tensor, blocks=signs, block_spreads=blocks), [T, 1.5 * T], mu=[-0.05, 0.1])
+
+    for mu in (172, 175, 181, 248, 255):
+        one = found(np.eye(len(tensor.mu))[mu])
+        for name, X in one.block_spreads.items():
+            assert X.max() > 1e-10
+            assert X == pytest.approx(np.abs(one.blocks[name]), rel=1e-9, abs=1e-10 * X.max())
+    every = found(np.ones(len(tensor.mu)))
+    assert all((np.abs(every.blocks[name]) < X).all() for name, X in every.block_spreads.items())

@@ -1,20 +1,22 @@
 """Predicted times of meshes, by counted work: a clock that stands still but for what batches would cost."""
 
 import itertools
+import time
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from wannier_spin import models
-from wannier_spin.calculation.dry_run import dry_run
+from wannier_spin.calculation.dry_run import _prepared, dry_run
 from wannier_spin.calculation.integrate import Task, algorithm_of, integral_of
 from wannier_spin.calculation.open_model import inputs_of
 from wannier_spin.calculation.pace import mesh_seconds, point_seconds
 from wannier_spin.calculation.run import request_of
 from wannier_spin.config import read_settings
-from wannier_spin.integrals.algorithm import Execution
+from wannier_spin.integrals.algorithm import Execution, Round
 from wannier_spin.integrals.mesh import OnMesh
 from wannier_spin.integration.grid import Batch, Partial
 from wannier_spin.integration.parallel import SERIAL
@@ -134,7 +136,31 @@ def test_a_quick_run_is_not_said_to_take_seconds(how: str, tmp_path: Path) -> No
 def test_a_run_at_numbers_of_carriers_is_foreseen(tmp_path: Path) -> None:
     models.get("rashba_exchange").save(tmp_path / "x.model.h5")
     text = 'seedname = "x.model.h5"\nresponses = "edelstein"\ngrid = [8, 8, 1]\ncarriers = { values = [0, 0.1], electrons = 1 }\n'
-    (tmp_path / "in.toml").write_text(text)
-    plan = dict(dry_run(read_settings(tmp_path / "in.toml")[0], tmp_path, 1))
+    (tmp_path / "in.toml").write_text(text + "fermi_energy = -1.5\n")
+    settings = read_settings(tmp_path / "in.toml")[0]
+    mu = np.asarray(_prepared(settings, models.get("rashba_exchange"), None).request.mu)
+    assert len(mu) == 2 and np.abs(mu + 1.5).max() < 0.1  # what states cost depends on where mu is
+    plan = dict(dry_run(settings, tmp_path, 1))
     assert "2 numbers of carriers" in " ".join(plan.values())
     assert "estimated time" in plan
+
+
+@pytest.mark.parametrize(("mesh", "denser"), [((8, 6, 1), (16, 12, 1)), ((1, 5, 3), (1, 10, 6))])
+def test_what_follows_meshes_is_timed_on_a_denser_one(
+    mesh: tuple[int, int, int], denser: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rounds so far are not foretold otherwise than they went, unless a point costs more than they had time for."""
+    module, asked = import_module("wannier_spin.calculation.dry_run"), []
+    task = Task.of(prepare(models.get("rashba_exchange"), Request("spin_hall", grid=(4, 4, 1), mu=0.1, temperature=300)))
+    monkeypatch.setattr(module, "_prepared", lambda *given: task.prepared)
+    monkeypatch.setattr(module, "point_seconds", lambda task, points, *how: asked.append(points) or 0.01)
+
+    def pace(excess: float, evaluations: int = 500, last: tuple[int, ...] = mesh) -> tuple[float, float]:
+        rounds = [Round(0, i, 0, n, {"a": 0.5, "b": excess * 3**-i}, last) for i, n in enumerate((100, evaluations))]
+        return module._tolerance_pace(None, None, None, list(zip(rounds, (3.0, 9.0), strict=True)), time.process_time)
+
+    assert pace(30.0) == pytest.approx((4.0, 0.01)) and asked == [denser]
+    assert pace(30.0, 1000) == (0.0, 0.01)
+    counted = (1.5, 0.015)  # where it is done, or on boxes, by the rounds themselves
+    assert pace(3.0) == pytest.approx(counted) and pace(30.0, last=()) == pytest.approx(counted)
+    assert asked == [denser] * 2

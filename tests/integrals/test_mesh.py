@@ -1,12 +1,18 @@
 """Irreducible points of a mesh: they stand for all points, and for all of the nested half."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from integrals.test_spots import integral_of_sheet
 from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
-from wannier_spin.integrals.mesh import irreducible_mesh
+from wannier_spin.bloch import energies_at
+from wannier_spin.integrals.algorithm import Execution
+from wannier_spin.integrals.mesh import OnMesh, irreducible_mesh
 from wannier_spin.integration.grid import Mesh
+from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.symmetry import magnetic_group
 
 
@@ -38,3 +44,23 @@ def test_a_large_mesh_is_dealt_in_longer_runs(monkeypatch):
             progress=lambda _, n: totals.append(n),
         )
     assert 1 < totals[-1] < totals[0]
+
+
+def test_what_hides_is_cut_out_where_it_lies() -> None:
+    """Beside a point, where k.p theory has the smallest gap, and not on its other side."""
+    given, asked = integral_of_sheet(1e-3), []
+    found = OnMesh((16, 16, 1)).summed(given, Execution(1.0, SERIAL))
+
+    def weigh(k: np.ndarray) -> np.ndarray:
+        asked.append(k)
+        return np.ones(len(k))
+
+    replace(found.how, weigh=weigh).mean(found.mesh, 1000, Execution(1.0, SERIAL))
+    at_points, at_gaps = (np.concatenate(asked[i::2]) for i in (0, 1))
+    assert len(at_points) == 16 * 16 and len(at_gaps) == 3 * len(at_points)  # of each pair of bands that follow one another
+    points, beside = (
+        np.diff(energies_at(given.model, k), axis=1)[:, 1] for k in (at_points, at_gaps[1::3])
+    )  # those that nearly touch
+    near = np.argsort(points)[:3]
+    assert points[near].max() < 0.5 * np.median(points)
+    assert (beside[near] < 0.3 * points[near]).all()

@@ -1,5 +1,6 @@
 """What is said of sums that are not finite: where it happened, never a sum of it."""
 
+import re
 import tracemalloc
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
-from wannier_spin.bloch import BlochSum
+from wannier_spin.bloch import BlochSum, energies_at
 from wannier_spin.errors import InputError
 from wannier_spin.integrals import sums
 from wannier_spin.integrals.plan import Plan
@@ -33,7 +34,7 @@ def test_infinite_slope():
     assert "at 0 K a band without slope at mu" in str(not_finite(K, ENERGIES, np.ones((2, 3, 1))))
 
 
-@pytest.mark.parametrize("how", [{"grid": (6, 6, 1)}, {"tolerance": 1e-1}])
+@pytest.mark.parametrize("how", [{"grid": (6, 6, 1)}, {"tolerance": 1e-1}, {"tolerance": ws.Tolerance(0.1, start=4)}])
 def test_meshes_and_boxes_refuse(monkeypatch, how):
     """A density that is not a number at one state of one point."""
 
@@ -49,8 +50,11 @@ def test_meshes_and_boxes_refuse(monkeypatch, how):
 
     for owner in (Plan, Selection):
         spoil(owner)
-    with pytest.raises(InputError, match="not a finite number at k = .* band 2 "):
-        ws.compute(ws.models.rashba_exchange(), "spin_hall", mu=0.0, temperature=300, **how)
+    model = ws.models.rashba_exchange()
+    with pytest.raises(InputError, match="not a finite number at k = .* band 2 ") as refused:
+        ws.compute(model, "spin_hall", mu=0.0, temperature=300, **how)
+    *k, energy = map(float, re.search(r"k = \((.*), (.*), (.*)\), band 2 \((.*?) eV\)", str(refused.value)).groups())
+    assert energies_at(model, np.array([k]))[0, 1] == pytest.approx(energy, abs=1e-4)  # it is that point
 
 
 @pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")

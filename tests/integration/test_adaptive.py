@@ -1,5 +1,6 @@
 """Rounds of the adaptive integrator on analytic integrands: bars, counts, marking, limits, resuming, ranks."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from integration.integrands import SQUARE, bar_of, centred, cosines, disk, exact, gaussian, problem, ridge
+from threads import on_threads
 
 from wannier_spin.errors import Interrupted
 from wannier_spin.integration import adaptive
@@ -388,6 +390,29 @@ def test_ranks_share_evenly():
             assert [i for share in shares for i in range(n)[share]] == list(range(n))
             taken = [len(range(n)[share]) for share in shares]
             assert max(taken) - min(taken) <= 1
+
+
+@pytest.mark.parametrize("memory", [1e9, 300.0, 0.0])
+@pytest.mark.parametrize(("functions", "d", "start"), [([ridge, gaussian], 2, 4), ([cosines], 1, 2)])
+def test_threads_agree(functions, d, start, memory, monkeypatch):
+    """With boxes for all of them, and at first with fewer boxes than ranks; from the beginning, and from a stored state."""
+    monkeypatch.setitem(sys.modules, "mpi4py", SimpleNamespace(MPI=SimpleNamespace(MIN="min")))
+    given = {"relative": 1e-2, "start": start}
+    alone = adapt(problem(functions, d, **given))[0]
+    half = State.from_tree(adapt(problem(functions, d, **given, max_evaluations=alone.evaluations // 2))[0].as_tree())
+    assert len(alone) > 3 and len(half) < len(alone)
+    for before in (None, half):
+        found = on_threads(3, lambda comm, b=before: adapt(problem(functions, d, **given, comm=comm, memory=memory), b)[0])
+        for one in found:
+            assert isinstance(one, State), one
+            assert np.array_equal(one.boxes.corner, alone.boxes.corner) and np.array_equal(one.boxes.edge, alone.boxes.edge)
+            assert np.array_equal(one.size, alone.size) and one.rounds == alone.rounds and one.evaluations == alone.evaluations
+            assert np.array_equal(one.totals.minima, alone.totals.minima)
+            assert one.totals.value == pytest.approx(alone.totals.value, rel=1e-14)
+            assert one.totals.difference == pytest.approx(alone.totals.difference, rel=1e-9)
+            assert np.array_equal(one.totals.leading, found[0].totals.leading)
+            assert memory or (one.holder == -1).all()
+        assert memory < 1e9 or before is not None or (found[0].holder.min() >= 0 and found[0].holder.max() > 0)
 
 
 RANKS = """

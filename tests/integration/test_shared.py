@@ -1,5 +1,7 @@
 """What rank 0 has made, on all ranks: the same, in memory once, without leftovers, and with its errors."""
 
+import gc
+import os
 import re
 import textwrap
 from collections.abc import Callable
@@ -7,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threads import Meeting, Thread, on_threads
 
+from wannier_spin.errors import InputError
 from wannier_spin.integration import shared
-from wannier_spin.integration.parallel import SERIAL
+from wannier_spin.integration.parallel import SERIAL, Nodes
 
 MpiRun = Callable[..., str]
 
@@ -45,6 +49,79 @@ def test_what_is_large_stays_out_of_the_message() -> None:
     assert small.nbytes < len(made.head) < small.nbytes + large.nbytes
 
 
+# --- ranks that are threads: three of them on two nodes, the second of which has one ----------------------------------------
+
+
+NODES = ((0, 0), (0, 1), (1, 0))  # of each rank: which node, and which rank there
+ARRAYS = {"large": 70_001, "larger": 131_073, "one more": 9_000}  # bytes; the first ones end beside multiples of 64
+
+
+def from_the_first(work: Callable[[], Any]) -> tuple[list[Any], list[Nodes]]:
+    """What every rank is given, and its nodes."""
+    of_node, leaders = (Meeting(2), Meeting(1)), (Meeting(2), Meeting(1))
+    nodes = [Nodes(Thread(place, of_node[node]), Thread(node * (1 - place), leaders[place]), place == 0) for node, place in NODES]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared, "nodes_of", lambda comm: nodes[comm.rank])
+        return on_threads(3, lambda comm: shared.from_first(comm, work)), nodes
+
+
+def made(calls: list[int]) -> dict[str, Any]:
+    calls.append(1)
+    random = np.random.default_rng(3)
+    return {name: random.integers(0, 255, n, np.uint8) for name, n in ARRAYS.items()} | {"small": np.arange(5), "word": "x"}
+
+
+@pytest.mark.parametrize("can", ["share memory", "have no such files", "have no room", "not open that of another"])
+def test_threads_have_what_the_first_one_made(can: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one making, all bytes of it, in pieces, where memory is shared once for each node; nothing is left open."""
+    opened = os.open
+
+    def refuse(*_: Any) -> Any:
+        raise OSError("no")
+
+    def elsewhere(path: Any, flags: int, *rest: Any) -> int:
+        return refuse() if str(path).startswith("/proc") and flags == os.O_RDONLY else opened(path, flags, *rest)
+
+    change = {"have no such files": "memfd_create", "have no room": "posix_fallocate", "not open that of another": "open"}
+    monkeypatch.setattr(shared, "LARGE", 8_000)
+    monkeypatch.setattr(shared, "PIECE", 30_011)
+    if can in change:
+        monkeypatch.setattr(os, change[can], elsewhere if change[can] == "open" else refuse)
+    calls: list[int] = []
+    before = sorted(os.listdir("/proc/self/fd"))
+    found, nodes = from_the_first(lambda: made(calls))
+    expected = made([])
+    for one in found:
+        assert isinstance(one, dict), one
+        assert one["word"] == "x" and one["small"].flags.writeable
+        for name in (*ARRAYS, "small"):
+            assert np.array_equal(one[name], expected[name]), name
+            assert one[name].flags.writeable == (name == "small")
+    assert calls == [1]
+    addresses = [one["larger"].ctypes.data for one in found]
+    assert len(set(addresses)) == 3  # each rank maps it by itself
+    assert can != "share memory" or addresses[0] % 64 == 0
+    senders = [one.leaders.sent for one in nodes]
+    assert [bool(sent) for sent in senders] == ([True, False, True] if can == "share memory" else [False] * 3)
+    size = sum(-(-n // 64) * 64 for n in ARRAYS.values())
+    assert can != "share memory" or (sum(senders[0]) == sum(senders[2]) == size and max(senders[0]) <= 30_011)
+    assert [(one.node.freed, one.leaders.freed) for one in nodes] == [(1, 1)] * 3
+    found.clear()
+    del one
+    gc.collect()
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_threads_are_told_what_failed_on_the_first_one() -> None:
+    def fails() -> None:
+        raise InputError("no such file")
+
+    found, _ = from_the_first(fails)
+    assert [(type(one), str(one)) for one in found] == [(InputError, "no such file")] * 3
+    small, nodes = from_the_first(lambda: "a word")
+    assert small == ["a word"] * 3 and not any(one.node.freed for one in nodes)
+
+
 @pytest.mark.mpi
 def test_all_ranks_see_one_array(mpirun: MpiRun) -> None:
     text = """
@@ -67,9 +144,7 @@ def test_all_ranks_see_one_array(mpirun: MpiRun) -> None:
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize(
-    "change", ["shared.os.memfd_create = refuse", "shared.os.posix_fallocate = refuse", "shared.os.open = elsewhere"]
-)
+@pytest.mark.parametrize("change", ["shared.os.memfd_create = refuse", "shared.os.posix_fallocate = refuse", "os.open = elsewhere"])
 def test_where_memory_cannot_be_shared_every_rank_has_a_copy(mpirun: MpiRun, change: str) -> None:
     """The system has no such files, no room, or one rank may not open that of another."""
     text = f"""

@@ -252,3 +252,13 @@ def test_of_many_lengths_the_last_are_one_shell(distortion):
     assert len(found) == min(len(every), module.SHELLS)
     for key in ("vectors", "reach"):
         assert np.array_equal(*(np.concatenate([getattr(shell, key) for shell in shells]) for shells in (found, every)))
+
+
+@pytest.mark.parametrize("direction", range(3))
+def test_a_skewed_mesh_may_be_shifted_along_each_direction(direction):
+    """Coefficients enter its error with a phase then; half a step has none but signs."""
+    skew = Skew((2, 4, 6), ((1, 1, 0), (0, 1, 0), (0, -1, 1)))
+    along = np.eye(3)[direction]
+    some, half = (stars(Mesh((4, 10, 14), tuple(x * along), skew=skew), TRICLINIC, ALL) for x in (0.2, 0.5))
+    assert some.angles is not None and half.angles is None
+    assert some.n_rows == 2 * half.n_rows

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
-from wannier_spin.results.choose import EQUAL, first_largest, largest
+from wannier_spin.components import component_names
+from wannier_spin.results.choose import EQUAL, first_largest, form_of, largest
 from wannier_spin.results.show import advice, entries
 
 ROUNDING = 1e-3 * EQUAL
@@ -71,3 +73,22 @@ def test_rounding_chooses_no_response_and_no_mu(square: ws.ResultSet) -> None:
         assert said(1.0, change) == alike
     assert "spin_hall: bars" in said(0.5, 1.0)
     assert "at mu = 1" in said(1.0, 1.5)
+
+
+@pytest.mark.parametrize("broadening", [0.0, 0.05])
+@pytest.mark.parametrize("name", ["ac_spin_magnetization", "displacement_spin_magnetization"])
+def test_what_symmetry_leaves_of_each_part_holds_what_is_there(name: str, broadening: float) -> None:
+    """Time reversal parts what is in phase with the field from what is not, until states have a width."""
+    model, structure, _ = symmetric_models()["rashba 4m'm'"]
+    settings = {"grid": (4, 4, 1), "mu": -2.2, "temperature": 3000.0, "omega": 0.3, "symmetry": structure}
+    result = ws.compute(model, name, broadening=broadening, **settings)  # type: ignore[arg-type]
+    tensor, left = result[name], []
+    for part in range(2):
+        form = form_of(tensor, result.facts, part)
+        assert form is not None
+        sizes = np.abs(tensor.values[0, 0, 0, part]).ravel()
+        there = {n for n, x in zip(component_names(tensor), sizes, strict=True) if x > 1e-9 * np.abs(tensor.values).max()}
+        told = {name for group in form.groups for name in (group.name, *(other.lstrip("+-") for other in group.others))}
+        left.append({one for one in told if one[1] != "z"})  # across a sheet no field drives anything
+        assert there == left[-1] or (name[:2] == "ac" and there < left[-1])  # of several orders in tau, of which one may vanish
+    assert any(left) and (left[0] == left[1]) == (broadening > 0 or name[:2] == "ac")

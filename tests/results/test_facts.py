@@ -93,6 +93,10 @@ def test_the_tolerance_is_said(iron: ws.ResultSet) -> None:
     lines = fact_lines(replace(iron, facts=facts))
     assert any(line.startswith("tolerance 0.02, 134 boxes") for line in lines)
     assert any(line.startswith("grid 4×4×4") for line in fact_lines(iron))
+    assert replace(facts, notes={}).how() == str(facts.sampling)  # of boxes or meshes nothing is known
+    assert replace(iron.facts, notes={"meshes": [[4, 4, 4]]}).how() == str(
+        iron.facts.sampling
+    )  # without a tolerance they are its own
 
 
 @pytest.mark.parametrize("start", [None, 4])

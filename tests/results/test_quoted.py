@@ -28,6 +28,10 @@ def test_magnetons_of_a_cell(sheet: ws.ResultSet) -> None:
         np.testing.assert_allclose(quoted.error, 2e-20 * field * sheet["edelstein"].error, rtol=1e-12)
         np.testing.assert_allclose(quoted.site("A").values, -2e-20 * field * sheet["edelstein"].site("A").values, rtol=1e-12)
     assert sheet.quoted("mu_B nm/V")["edelstein"].unit == "mu_B nm/V per cell"
+    assert sheet.quoted("mu_B/cell")["edelstein"].unit == "mu_B m/V per cell"
+    second = sheet.quoted("mu_B/cell")["nonlinear_extrinsic_spin_magnetization"]
+    assert second.unit == "mu_B (m/V)^2 per cell"
+    np.testing.assert_allclose(second.values, -2e-20 * sheet[second.name].values, rtol=1e-12)
     second = sheet.quoted("mu_B nm/V")["nonlinear_extrinsic_spin_magnetization"]
     assert second.unit == "mu_B (nm/V)^2 per cell"
     np.testing.assert_allclose(second.values, -2e-2 * sheet[second.name].values, rtol=1e-12)

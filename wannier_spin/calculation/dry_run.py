@@ -53,7 +53,7 @@ def dry_run(settings: Settings, folder: Path, ranks: int, clock: Clock = time.pr
     rounds = [] if wanted is None else first_rounds(settings, model, structure, lambda: clock() - begun)
     sample = run_model(model, structure, small_run(settings, model, rounds[0][0].evaluations if rounds else 0), "", SERIAL)
     if wanted is None:
-        small, first = max(1, sample.facts.k_points or 0), clock() - begun
+        small, first = sample.facts.k_points or 0, clock() - begun
         evaluated = evaluated_points(settings, inputs.crystal, structure, sample)
         seconds = _mesh_seconds(settings, model, structure, clock) / evaluated
         start = max(0.0, first - small * seconds)

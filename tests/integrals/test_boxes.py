@@ -1,0 +1,57 @@
+"""What a box says of itself, of changes that are given: along which axis it is split, how large it is."""
+
+from types import SimpleNamespace as Like
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wannier_spin.integrals.boxes import BoxIntegrand
+
+Real = np.ndarray
+
+
+def sample_of(fine: Real, coarse: Real, along: Real, hidden: tuple[float, int] = (0.0, 2)) -> Any:
+    """fine, coarse (c,) sums; along (axes, c): what is left when one axis alone is coarse. A channel is a response of its own."""
+    sums = {"fine": fine, "coarse": coarse} | {f"axis {i}": fine - row for i, row in enumerate(along)}
+    rule = Like(fine="fine", coarse="coarse", beside=None, along={i: f"axis {i}" for i in range(len(along))})
+    channels = Like(sizes_of_scan=lambda X: np.abs(X).max(axis=0))
+    integrand: Any = Like(_sum=lambda part, _: np.atleast_2d(sums[part]), channels=channels)
+    largest = np.array([hidden[0], *np.zeros(len(fine) - 1)])
+    return BoxIntegrand._sample(integrand, rule, None, 0.25, np.ones(3), (largest, hidden[1]))  # type: ignore[arg-type]
+
+
+FINE, DIFFERENCE = np.array([4.0, -3.0, 2.0]), np.array([0.3, -0.1, 0.2])
+
+
+@pytest.mark.parametrize("scale", [[1, 1, 1], [1e6, 1, 1], [1, 1e6, 1], [1, 1, 1e-6]])
+@pytest.mark.parametrize(
+    ("along", "axis"),
+    [
+        ([[0.2, 0.2, 1e-6], [0.1, 0.1, 1e-3]], 0),  # two responses of three, whatever the third one is beside itself
+        ([[0.1, 0.1, 1e-3], [0.2, 0.2, 1e-6]], 1),
+        ([[0.1, 0.1, 0.1], [-0.3, 0.01, 0.01]], 0),  # one response, however large its change
+        ([[0.1, 0.1, 0.1], [0.1, 0.1, 0.1]], 0),  # of equal ones the first, whatever rounding says
+        ([[0.1, 0.1, 0.1], [0.1, 0.1, 0.1 + 1e-15]], 0),
+    ],
+)
+def test_boxes_are_split_where_most_responses_change(along: Any, axis: int, scale: Any) -> None:
+    """Each is measured by its own changes: units do not choose."""
+    s = np.array(scale, float)
+    assert sample_of(FINE * s, (FINE - DIFFERENCE) * s, np.array(along) * s).axis == axis
+
+
+def test_what_may_hide_chooses_where_it_is_larger_than_what_is_seen() -> None:
+    along = np.array([[0.2, 0.2, 0.2], [0.1, 0.1, 0.1]])
+    hidden = [sample_of(FINE, FINE - DIFFERENCE, along, (size, 1)).axis for size in (0.0, 0.01, 1e3)]
+    assert hidden == [0, 0, 1]
+
+
+def test_a_box_is_no_smaller_than_its_axes_say() -> None:
+    """What is wrong along two axes may cancel in the rule that is coarse in both."""
+    along = np.array([[0.3, 0.0, 0.1], [-0.4, 0.0, 0.1]])
+    found = sample_of(FINE, FINE - np.array([0.0, 0.7, 0.0]), along)
+    assert found.size == pytest.approx([0.5, 0.7, np.hypot(0.1, 0.1)])
+    assert found.square[0] == pytest.approx([0.25, 0.49, 0.02])
+    assert found.magnitude == pytest.approx(np.abs(FINE))
+    assert (found.value == FINE).all() and found.difference[0] == pytest.approx([0.0, 0.7, 0.0])
