@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -162,3 +163,18 @@ def test_the_fermi_energy_of_the_run_is_the_default(wannier_spin: Command, tmp_p
     done = wannier_spin("bands", tmp_path / "weyl.model.h5", "--points", "5", "-o", tmp_path / "x.png")
     assert done.code == 0, done.err
     assert "fermi_energy = 0.25 eV, from weyl.win" in done.err
+
+
+def test_what_the_win_file_of_a_model_is_called(tmp_path: Path) -> None:
+    """X.win of a saved model X.model.h5, of the one run in a folder, of the run of an input file."""
+    from wannier_spin.cli.figures import _seed_beside, _win_of
+
+    assert _seed_beside(tmp_path / "X.model.h5") == tmp_path / "X"
+    assert _seed_beside(tmp_path / "X") == tmp_path / "X"
+    (tmp_path / "a_hr.dat").touch()
+    assert _seed_beside(tmp_path) == tmp_path / "a"
+    (tmp_path / "b_hr.dat").touch()
+    assert _seed_beside(tmp_path) == tmp_path / tmp_path.name  # of two runs none is meant
+    settings = SimpleNamespace(seeds=["run/b", "other"])
+    assert _win_of(SimpleNamespace(settings=settings), tmp_path / "in.toml") == tmp_path / "run" / "b"  # type: ignore[arg-type]
+    assert _win_of(SimpleNamespace(settings=None), tmp_path / "X.model.h5") == tmp_path / "X"  # type: ignore[arg-type]

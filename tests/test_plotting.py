@@ -316,7 +316,11 @@ def test_equivalent_components_are_one_curve(cubic: ws.ResultSet) -> None:
     (label,) = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
     assert label == "xy;z = … (6)"
     (forbidden,) = ws.plot(cubic, responses=["edelstein"]).axes
-    assert "forbidden by symmetry" in [text.get_text() for text in forbidden.texts]
+    assert [(text.get_text(), text.get_position()) for text in forbidden.texts] == [("forbidden by symmetry", (0.5, 0.5))]
+    edelstein = cubic["edelstein"]
+    nothing = replace(edelstein, blocks={name: 0 * block for name, block in edelstein.blocks.items()})
+    (zero,) = ws.plot(replace(cubic, tensors={"edelstein": nothing}).with_facts(symmetry=None)).axes
+    assert [text.get_text() for text in zero.texts] == ["zero"]  # symmetry was not asked
 
 
 @pytest.mark.parametrize("options", [{}, {"mu": MU, "units": "SI"}, {"tau": [1, 10]}])
