@@ -87,11 +87,11 @@ def test_weyl_nodes():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:at . of . values of mu a gap:wannier_spin.AccuracyWarning")
-@pytest.mark.parametrize(("kT", "n", "gain"), [(0.1, 200, 8), (0.03, 100, 3.9), (0.01, 200, 17)])
+@pytest.mark.parametrize(("kT", "n", "gain"), [(0.1, 200, 9.5), (0.03, 100, 3.7), (0.01, 200, 18)])
 def test_weyl_nodes_against_meshes(kT, n, gain):
     """True errors within what was asked for, and `gain` times fewer points than a mesh that is less accurate.
 
-    The meshes and trials that a tolerance begins with are counted: wider bars of meshes made them dearer (before: 10, 4, 20).
+    The meshes and trials that a tolerance begins with are counted: 20,088 points at the second kT, where boxes take 244,000.
     """
     exact, bar, _ = weyl(kT, tolerance=ws.Tolerance(1e-3, max_evaluations=6_000_000))
     largest = np.abs(exact).max()

@@ -12,7 +12,7 @@ from integrals.test_spots import bump_of, integral, integral_of_sheet
 from wannier_spin.integrals import cutting
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.cut import Cut
-from wannier_spin.integrals.cutting import BOXES, COST, COVERED, DEAR, IN_A_PLANE, MOST, NEARLY, PART, ROUNDS, Cutting
+from wannier_spin.integrals.cutting import BOXES, COVERED, DEAR, IN_A_PLANE, LIKELY, MOST, NEARLY, PART, ROUNDS, Cutting
 from wannier_spin.integrals.spots import Inside
 from wannier_spin.integrals.standing import Standing
 from wannier_spin.integration.adaptive import Limits
@@ -126,16 +126,25 @@ def test_a_spot_that_takes_too_much_is_given_up() -> None:
 
 @pytest.mark.usefixtures("stood")
 @pytest.mark.parametrize(
-    ("saved", "spots", "pays"), [(COST, 1, False), (COST + 1, 1, True), (COST + 1, 2, False), (2 * COST + 1, 2, True)]
+    ("taken", "spots", "least"),
+    [
+        ((), 1, 2 * LIKELY),
+        ((), 2, 4 * LIKELY),
+        ((10, 20), 1, 2 * LIKELY),
+        ((200_000, 100_000), 1, 300_000),
+        ((200_000,), 2, 800_000),
+    ],
 )
-def test_what_pays(saved: float, spots: int, pays: bool) -> None:
-    """As many points less as the spots cost, and bars that are nearly within the tolerance."""
+def test_what_pays(taken: tuple[int, ...], spots: int, least: float) -> None:
+    """As many points less as the spots cost, as those before them, and bars that are nearly within the tolerance."""
     before = Standing(("a", "b"), ALLOWED, np.array([8.0, 1.0]), np.zeros(2))
-    one = made_up(predicted=lambda bars, allowed: saved * float(bars[0] == 8.0))
-    assert one._pays(before, Mesh(bars=(NEARLY * 2.0, NEARLY * 0.5 - 0.1)), Cut(), spots) is False  # type: ignore[arg-type]  # nothing saved
+    cut = Cut(tuple(replace(spot(0), evaluations=n) for n in taken))
     near = (NEARLY * 2.0 - 0.1, NEARLY * 0.5)
-    assert one._pays(before, Mesh(bars=near), Cut(), spots) is pays  # type: ignore[arg-type]
-    assert one._pays(before, Mesh(bars=(near[0], 1.01 * near[1])), Cut(), spots) is False  # type: ignore[arg-type]
+    for saved in (least, least + 1):
+        one = made_up(predicted=lambda bars, allowed, saved=saved: saved * float(bars[0] == 8.0))
+        assert one._pays(before, Mesh(bars=(NEARLY * 2.0, NEARLY * 0.5 - 0.1)), cut, spots) is False  # type: ignore[arg-type]  # nothing saved
+        assert one._pays(before, Mesh(bars=near), cut, spots) is (saved > least)  # type: ignore[arg-type]
+        assert one._pays(before, Mesh(bars=(near[0], 1.01 * near[1])), cut, spots) is False  # type: ignore[arg-type]
 
 
 def test_room_is_what_others_leave() -> None:

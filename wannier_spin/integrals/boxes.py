@@ -25,6 +25,7 @@ from wannier_spin.symmetry import BoxSymmetry, box_symmetry
 Real = NDArray[np.float64]
 START = 4  # boxes along a periodic axis
 REMEMBERED = 0.4  # of the memory, for the sums of boxes that may be split
+DEARER = 2.0  # times: a point of a box, compared to one of a mesh
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, modulo 1, stay apart
 MANY_R = 150  # lattice vectors from which sums axis by axis are faster (18 bands: 0.9 to 2.3 times at 147, 2.1 to 4.7 at 739)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.integrals.algorithm import Execution, Integral
+from wannier_spin.integrals.boxes import DEARER
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.cut import Cut
 from wannier_spin.integrals.found import Room, bumps_at, hot_points
@@ -27,7 +28,7 @@ MOST, IN_A_PLANE = 8, 1  # spots in all: with more of them the zone is one hot s
 COVERED = 0.1  # of the zone at most
 ROUNDS = 3  # of looking for more on one mesh
 PART = 0.25  # of the tolerance for each spot
-COST = 12_000  # points of a mesh that a spot has to save: it takes some 6,000, of boxes, which cost twice as much
+LIKELY = 6_000  # points, of boxes, that a spot takes, as long as none has taken more
 NEARLY = 4.0  # tolerances: what is left of the bar, so that one or two more meshes end the run
 DEAR, BOXES = 6, 250  # times the points of the mesh, or of a box, that a spot may take
 
@@ -97,11 +98,13 @@ class Cutting:
         return summed
 
     def _pays(self, before: Standing, trial: Summed, cut: Cut, spots: int) -> bool:
-        """Whether meshes without them are nearly done, and need that much less."""
+        """Whether meshes without them are nearly done, and need less by what spots take, as those before have."""
         after = standing(self.integral, self.wanted, cut.joined(trial.sums()), None)
         if not (after.bars <= NEARLY * before.allowed).all():
             return False
-        return self.predicted(before.bars, before.allowed) - self.predicted(after.bars, before.allowed) > COST * spots
+        saved = self.predicted(before.bars, before.allowed) - self.predicted(after.bars, before.allowed)
+        taken = [spot.evaluations for spot in cut.spots]
+        return saved > DEARER * max(LIKELY, sum(taken) / max(len(taken), 1)) * spots
 
     def _integrated(
         self, found: Sequence[tuple[Bump, Gap]], allowed: Real, cut: Cut, mesh: Summed, limits: Limits

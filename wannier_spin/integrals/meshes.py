@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from wannier_spin.errors import InputError, Interrupted
 from wannier_spin.integrals.adaptive import FirstBoxes, OnBoxes, checkpoint_of
 from wannier_spin.integrals.algorithm import Execution, Integral, Round
-from wannier_spin.integrals.boxes import first_evaluations
+from wannier_spin.integrals.boxes import DEARER, first_evaluations
 from wannier_spin.integrals.channels import Tolerance
 from wannier_spin.integrals.checkpoint import Checkpoint
 from wannier_spin.integrals.cut import Cut
@@ -48,7 +48,6 @@ TRIAL = 0.2  # of the points that boxes may take: they are tried where their fir
 UNSURE = 2.0  # times too large may the prediction of boxes be, before they tell their power
 SMOOTH, PATIENCE = 2.0, 3  # from this power on boxes are tried for so many times dearer meshes only
 LESS = 0.97  # of the length of a superlattice that the limits do not allow
-DEARER = 2.0  # times: a point of a box, compared to one of a mesh
 
 
 class _Dearer(Exception):
