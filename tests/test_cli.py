@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import wannier_spin as ws
 from wannier_spin import bloch
 from wannier_spin.calculation.run import check_relative
-from wannier_spin.cli.models import _verdict
+from wannier_spin.cli.models import _next_step, _verdict
 from wannier_spin.readers import Check
 from wannier_spin.results.numbers import with_bar
 
@@ -659,9 +659,11 @@ def test_commands_use_one_blas_thread(wannier_spin: Command, monkeypatch: pytest
 
 def test_check_says_what_a_fault_means() -> None:
     def verdict(*checks: Check) -> str:
-        return _verdict([Check("k-points", True, "", ""), *checks], Path("Pt.toml"), True)
+        return _verdict([Check("k-points", True, "", ""), *checks], _next_step(Path("Pt.toml"), {}), True)
 
     assert verdict() == "fit for use: all 1 tests that could be made are passed; next: wannier-spin run Pt.toml"
+    options = {"spin": "auto", "ws_distance": None, "ws_distance_tolerance": 0.1}  # `init` without them is of another model
+    assert _next_step(Path("my runs/Pt"), options) == "init 'my runs/Pt' --spin auto --ws-distance-tolerance 0.1"
     doubt, fault = Check("frozen window", False, "", ""), Check("Hermiticity", False, "", "", certain=True)
     assert verdict(doubt).startswith("fit for use with a doubt (frozen window): `run` computes and warns")
     assert verdict(doubt, fault).startswith("NOT fit for use (Hermiticity): `run` refuses")

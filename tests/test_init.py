@@ -81,6 +81,8 @@ def test_convert(wannier_spin: Command, tmp_path: Path, example_inputs: Path, mo
     done = wannier_spin("convert", "copy.model.h5")  # by default beside it, and nothing is overwritten
     assert done.code == 2
     assert "'copy.model.h5' exists" in done.err
+    done = wannier_spin("convert", ".", "--spin", "interleaved")  # the folder of the run: by the name of that, as `init` does
+    assert "written to GaAs.model.h5" in done.out
     wrong = wannier_spin("convert", tmp_path / "GaAs", "-o", tmp_path / "G.dat")
     assert wrong.code == 2
     assert ".model.h5" in wrong.err

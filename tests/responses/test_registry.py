@@ -1,6 +1,8 @@
 """What a record says is all that anything else knows: memory, direct terms, the surface form, needs, symmetry in the fields."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from wannier_spin.integrals.sums import batch_size
 from wannier_spin.model import Operator
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, RESPONSES, THERMAL_RESPONSES, Block, Response, register
+from wannier_spin.responses.usual_names import USUAL_NAMES
 from wannier_spin.tensors import SEA_MINUS_SURFACE
 from wannier_spin.units import BOLTZMANN, Measure
 
@@ -205,3 +208,23 @@ def test_wrong_operators_are_refused():
             replace(MODEL, extra_operators={"mine": bad})
     with pytest.raises(InputError, match="keyword of its own"):
         replace(MODEL, extra_operators={"spin": Operator(X, ("axial",))})
+
+
+def test_what_the_field_calls_it() -> None:
+    """A name of the field is told its name here, and the page of recipes has that with its channel."""
+    page = (Path(__file__).parents[2] / "docs" / "howto.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and line.count("|") == 4]
+    assert "anomalous_hall" in USUAL_NAMES
+    for name, (response, channel) in USUAL_NAMES.items():
+        assert name not in RESPONSES
+        assert response in (*responses.names(), *responses.thermal_names())
+        assert any(f"`{response}`" in row and ('"charge"' in row) >= (channel == "charge") for row in rows), name
+    for given, meant in (
+        ("SHC", "here it is 'spin_hall'. All"),
+        ("Anomalous Hall effect", "here it is 'spin_hall' with channel = 'charge'. All"),
+        ("shift_current", "here it is 'shift_spin_current' with channel = 'charge'. All"),
+        ("spinhall", "did you mean 'spin_hall'"),
+        ("nothing of the kind", "; All: magnetic_spin_hall"),
+    ):
+        with pytest.raises(InputError, match=re.escape(meant)):
+            responses.get(given)

@@ -27,11 +27,9 @@ def init(
 ) -> None:
     """Write an input file with comments, from what the files of a run tell: structure, Fermi energy, windows, moment, mesh."""
     from wannier_spin.calculation.draft import draft
-    from wannier_spin.readers import is_finished
-    from wannier_spin.readers.wannier90 import resolve_seed
     from wannier_spin.storage import write_text
 
-    path = seedname if is_finished(seedname) else resolve_seed(seedname)
+    path = _seed(seedname)
     if path.suffix == ".toml":
         raise InputError(f"'{path}' is an input file already; give the seedname of a run")
     target = output or Path(f"{_stem(path)}.toml")
@@ -57,7 +55,7 @@ def convert(
     """Write a model to one file, which reads fast and needs no other."""
     from wannier_spin.storage import check_writable
 
-    target = output or Path(f"{_stem(seedname)}.model.h5")
+    target = output or Path(f"{_stem(_seed(seedname))}.model.h5")
     if target.suffix != ".h5":
         raise InputError(f"'{target}': a model file ends with .h5, best with .model.h5")
     if output is None and target.exists():
@@ -67,6 +65,14 @@ def convert(
     model.save(target)
     print(f"{model.name}: {model.n_bands} Wannier functions, {len(model.R_vectors)} lattice vectors, {model.dimension}D")
     print(f"written to {target}")
+
+
+def _seed(path: Path) -> Path:
+    """Without what may be left out of a path to the files of a run: a folder with one run, the ending of one of its files."""
+    from wannier_spin.readers import is_finished
+    from wannier_spin.readers.wannier90 import resolve_seed
+
+    return path if is_finished(path) else resolve_seed(path)
 
 
 def _stem(path: Path) -> str:

@@ -60,7 +60,7 @@ def check(
     for c in checks:
         if c.ok is False:
             say(f"{c.name}: {c.advice}")
-    say(_verdict(checks, seedname, model.spin_R is not None))
+    say(_verdict(checks, _next_step(seedname, options), model.spin_R is not None))
     if any(c.ok is False and c.certain for c in checks):
         raise typer.Exit(2)
 
@@ -129,7 +129,16 @@ def moments(text: str | None) -> list[list[float]] | None:
     return moments
 
 
-def _verdict(checks: Sequence[Check], seedname: Path, has_spin: bool) -> str:
+def _next_step(seedname: Path, options: dict[str, Any]) -> str:
+    """What to type for a model that is fit for use: the options that it was opened with belong to it."""
+    given = [quote(str(seedname))]
+    if seedname.suffix == ".toml":
+        return f"run {given[0]}"
+    given += [f"--{name.replace('_', '-')} {quote(str(value))}" for name, value in options.items() if value is not None]
+    return f"init {' '.join(given)}"
+
+
+def _verdict(checks: Sequence[Check], following: str, has_spin: bool) -> str:
     """What the table comes to, and the next step."""
     failed = [c for c in checks if c.ok is False]
     certain = [c.name for c in failed if c.certain]
@@ -141,8 +150,7 @@ def _verdict(checks: Sequence[Check], seedname: Path, has_spin: bool) -> str:
         names = ", ".join(c.name for c in failed)
         return f"fit for use with a doubt ({names}): `run` computes and warns; find out which of the causes named above it is"
     passed = sum(c.ok is True for c in checks)
-    following = "run" if seedname.suffix == ".toml" else "init"
-    return f"fit for use: all {passed} tests that could be made are passed; next: wannier-spin {following} {quote(str(seedname))}"
+    return f"fit for use: all {passed} tests that could be made are passed; next: wannier-spin {following}"
 
 
 def _group_checks(model: TightBindingModel, crystal: Structure) -> list[Check]:

@@ -55,7 +55,8 @@ def refuse_without_spinors(win: WinFile | None, spin: str | None) -> None:
     raise InputError(
         f"'{win.path}' has {found}: the Wannier functions of this run have no spin index, and spin = '{spin}' would make up a spin "
         "for pairs of orbitals. For a run with spin-orbit coupling whose .win lacks it, set spinors = true; two collinear runs, up "
-        "and down, are read by read_collinear; without either there are no spin responses"
+        "and down, are read by read_collinear, or seedname = { up = ..., down = ... } in an input file; without either there are "
+        "no spin responses"
     )
 
 

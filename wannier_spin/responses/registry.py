@@ -19,6 +19,7 @@ from wannier_spin.observables.registry import PAPER as PAPER
 from wannier_spin.observables.registry import Coefficient, Effect
 from wannier_spin.responses.pairs import BandPairs, Real
 from wannier_spin.responses.transitions import Transitions
+from wannier_spin.responses.usual_names import called_here
 from wannier_spin.tensors import SEA_MINUS_SURFACE, Channel, TensorLaw, charge_counterpart, parse_law, parts_of
 from wannier_spin.weights import WEIGHTS, Weight
 
@@ -253,4 +254,6 @@ def get(name: str) -> Response:
     known = RESPONSES | THERMAL_RESPONSES
     if name in known:
         return known[name]
-    raise InputError(f"unknown response '{name}'; {did_you_mean(name, known)}")
+    usual = called_here(str(name))
+    meant = did_you_mean(name, known) if usual is None else f"here it is {usual}. All: {', '.join(known)}"
+    raise InputError(f"unknown response '{name}'; {meant}")
