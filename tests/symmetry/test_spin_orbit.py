@@ -98,8 +98,9 @@ def test_what_does_not_fit(d_wave_model: tuple[TightBindingModel, Orbitals]) -> 
     structure, (model, orbitals) = d_wave(), d_wave_model
     with pytest.raises(InputError, match="is not among the projections"):
         add_spin_orbit(model, orbitals, structure, {"V d": 0.1})
-    with pytest.raises(InputError, match="expected an element and a shell"):
-        add_spin_orbit(model, orbitals, structure, {"V": 0.1})
+    for wrong in ({"V": 0.1}, {"V p": "0.1"}, {"V p": np.inf}):
+        with pytest.raises(InputError, match="expected an element and a shell"):
+            add_spin_orbit(model, orbitals, structure, wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="has no spin axis"):
         add_spin_orbit(replace(model, spin_axis=None), orbitals, structure, {"V p": 0.1})
     with pytest.raises(InputError, match="axis ="):

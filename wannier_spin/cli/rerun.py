@@ -29,6 +29,7 @@ def rerun(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Also keep the new result.")] = None,
 ) -> None:
     """Compute a result again from its own record and compare. Exit code 1 where a number is another."""
+    from wannier_spin.calculation.rerun import recorded_settings
     from wannier_spin.calculation.rerun import rerun as compute_again
     from wannier_spin.results import load
     from wannier_spin.storage import check_writable
@@ -38,6 +39,7 @@ def rerun(
     warnings.simplefilter("ignore", AccuracyWarning)  # they are in both results
     parallel.together(comm, lambda: check_writable(output) if first and output is not None else None)
     stored = from_first(comm, lambda: load(result_file))
+    recorded_settings(stored.facts, str(result_file))  # what is wrong with the record is wrong in any folder
     progress = Progress(first)
     try:
         done = compute_again(stored, str(result_file), folder or result_file.parent, comm, progress)

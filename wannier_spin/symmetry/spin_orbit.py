@@ -25,6 +25,7 @@ from wannier_spin.readers.collinear import direction, transverse_axes
 from wannier_spin.readers.spinors import PAULI
 from wannier_spin.readers.structure import chemical_symbol
 from wannier_spin.symmetry.representation import SITE_TOLERANCE, harmonic_rotation
+from wannier_spin.values import is_finite
 
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
@@ -125,9 +126,9 @@ def _shells(
     wanted = {}
     for name, strength in strengths.items():
         parts = re.fullmatch(r"([A-Z][a-z]?)\s+([pdf])", name)
-        if parts is None or not np.isfinite(strength):
+        if parts is None or not is_finite(strength):
             raise InputError(
-                f"strengths: '{name}' = {strength}; expected an element and a shell p, d or f, and eV: {{'V d': 0.03}}"
+                f"strengths: '{name}' = {strength!r}; expected an element and a shell p, d or f, and eV: {{'V d': 0.03}}"
             )
         wanted[parts[1], SHELLS.index(parts[2])] = float(strength)
     found = []
