@@ -99,7 +99,9 @@ def test_what_becomes_of_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixt
         known = against_mu().with_facts(input="a")
         known.save(job.target)
         job.checkpoint.touch()
-        cli_run._save(replace(known, tensors={"edelstein": replace(known["edelstein"], converged=converged)}), job, overwrite)
+        cli_run._save(
+            replace(known, tensors={"edelstein": replace(known["edelstein"], converged=converged)}), job, overwrite, False
+        )
         seen.append(sorted(path.name for path in tmp_path.glob(f"{number}*")))
     check("functions.json", "checkpoints", {"files": seen, "said": capsys.readouterr().err.replace(str(tmp_path), "").split("\n")})
 

@@ -140,8 +140,9 @@ def _components(sample: ResultSet) -> list[tuple[str, str]]:
         return [("responses", ", ".join(sample)), ("symmetry", "none used: every component is computed")]
     rows = [("symmetry", f"magnetic group {symmetry.bns_number}, {symmetry.operations} point operations")]
     for name in sample:
-        forms = [" ".join(form.independent) or "forbidden by symmetry: zero" for form in symmetry.of(name).values()]
-        rows.append((name, "; ".join(forms) or resp.get(name).symbol))
+        forms = symmetry.of(name).items()  # of an alternating field those of its parts, which have names of their own
+        rows += [(part, " ".join(form.independent) or "forbidden by symmetry: zero") for part, form in forms]
+        rows += [] if forms else [(name, resp.get(name).symbol)]
     return rows
 
 
