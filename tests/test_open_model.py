@@ -12,6 +12,7 @@ from command_line import Command, entry_point
 
 import wannier_spin as ws
 from wannier_spin import calculation
+from wannier_spin.calculation.dry_run import _components
 from wannier_spin.config import read_settings
 from wannier_spin.integrals.checkpoint import fingerprint
 
@@ -148,14 +149,21 @@ def test_a_pair_of_spin_channels(tmp_path: Path, wannier_spin: Command) -> None:
     (tmp_path / "X.win").write_text(f"{cell}begin atoms_frac\n{atoms}end atoms_frac\n")
     path = tmp_path / "x.toml"
     path.write_text(
-        'seedname = { up = "X_up.h5", down = "X_dn.h5" }\nresponses = ["magnetic_spin_hall", "spin_hall"]\nmu = -2.5\n'
-        "[grid]\npoints = [16, 16, 1]\n[symmetry]\nstructure = 'X.win'\n"
+        'seedname = { up = "X_up.h5", down = "X_dn.h5" }\n'
+        'responses = ["magnetic_spin_hall", "spin_hall", "displacement_spin_current"]\n'
+        "mu = -2.5\nomega = 0.1\n[grid]\npoints = [16, 16, 1]\n[symmetry]\nstructure = 'X.win'\n"
         "magnetic_moments = [[0, 0, 2], [0, 0, 2], [0, 0, -2], [0, 0, -2]]\n"
     )
     assert calculation.open_model(path).spin_axis.tolist() == [0, 0, 1]
     out = wannier_spin("run", path).out
-    assert "spin group (collinear)" in out
+    assert "\nspin group (collinear) (" in out
     assert "xy;z = yx;z" in out
+    result = ws.load(tmp_path / "x.h5")
+    assert ", spin group (collinear)" in repr(result)
+    planned = dict(_components(result))
+    assert planned["symmetry"].startswith("spin group (collinear), ")
+    assert planned["spin_hall"] == planned["displacement_spin_current cos"] == "forbidden by symmetry: zero"
+    assert planned["magnetic_spin_hall"] == planned["displacement_spin_current sin"] == "xy;z"
     assert "forbidden by symmetry" in out
     assert "spin across the axis" in wannier_spin("check", path).out
     found = wannier_spin("symmetry", tmp_path / "X.win", "--no-soc", "--magmom", "0 0 2; 0 0 2; 0 0 -2; 0 0 -2").out

@@ -138,7 +138,7 @@ def _components(sample: ResultSet) -> list[tuple[str, str]]:
     symmetry = sample.facts.symmetry
     if symmetry is None:
         return [("responses", ", ".join(sample)), ("symmetry", "none used: every component is computed")]
-    rows = [("symmetry", f"magnetic group {symmetry.bns_number}, {symmetry.operations} point operations")]
+    rows = [("symmetry", f"{symmetry.title}, {symmetry.operations} point operations")]
     for name in sample:
         forms = symmetry.of(name).items()  # of an alternating field those of its parts, which have names of their own
         rows += [(part, " ".join(form.independent) or "forbidden by symmetry: zero") for part, form in forms]

@@ -42,8 +42,7 @@ def _head(result: ResultSet) -> list[str]:
     group = facts.symmetry if first.form == facts.form else None  # relations are known for the form that was computed
     if group is not None:
         residual = f"bands keep it to {1e3 * group.band_residual:.2g} meV"
-        name = group.bns_number if group.bns_number.startswith("spin group") else f"magnetic group {group.bns_number}"
-        lines.append(f"{name} ({group.operations} point operations), {residual}")
+        lines.append(f"{group.title} ({group.operations} point operations), {residual}")
     if "symmetrized" in facts.model_source:
         lines.append(f"model {facts.model_source['symmetrized']}")
     what = "largest" if group is None else "independent"

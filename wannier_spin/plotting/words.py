@@ -111,7 +111,7 @@ def fact_lines(result: ResultSet) -> tuple[str, ...]:
     if first.channel == "spin":
         lines.append(f"spin current '{facts.spin_current or '?'}': {facts.spin_current_definition}")
     if facts.symmetry is not None:
-        lines.append(f"magnetic group {facts.symmetry.bns_number}, {facts.symmetry.operations} point operations")
+        lines.append(f"{facts.symmetry.title}, {facts.symmetry.operations} point operations")
     else:
         lines.append("no symmetry used: the largest components are drawn")
     return (*lines, _convergence(result), *spot_lines(facts))

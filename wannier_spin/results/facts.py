@@ -72,6 +72,11 @@ class SymmetryFacts:
     spin_residual: float
     forms: Mapping[str, AllowedTensor] = field(default_factory=dict)
 
+    @property
+    def title(self) -> str:
+        """What kind of group it is, and its number; a spin group has none."""
+        return self.bns_number if self.bns_number.startswith("spin group") else f"magnetic group {self.bns_number}"
+
     def of(self, response: str) -> dict[str, AllowedTensor]:
         """The forms of one response."""
         return {key: form for key, form in self.forms.items() if key.partition(" ")[0] == response}

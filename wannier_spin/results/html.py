@@ -27,7 +27,7 @@ def result_html(result: ResultSet) -> str:
     first = next(iter(result.values()), None)
     about = f"<b>{escape(facts.model)}</b>: {escape(facts.how())}"
     if facts.symmetry is not None:
-        about += f", magnetic group {escape(facts.symmetry.bns_number)}"
+        about += f", {escape(facts.symmetry.title)}"
     if first is not None:
         about += f"<br>{escape(scan_text(first, facts))}"
     notes = "".join(f"<div>warning: {escape(message)}</div>" for message in result.warnings)

@@ -249,7 +249,7 @@ def result_text(result: ResultSet) -> str:
     if not result:
         return "ResultSet: empty"
     facts, first = result.facts, next(iter(result.values()))
-    group = f", magnetic group {facts.symmetry.bns_number}" if facts.symmetry else ""
+    group = f", {facts.symmetry.title}" if facts.symmetry else ""
     lines = [f"ResultSet of '{facts.model}': {len(result)} responses, {facts.how()}{group}", f"  {scan_text(first, facts)}"]
     allowed = [tensor for tensor in result.values() if not is_forbidden(tensor, facts)]
     for tensor in allowed[:FEW]:
