@@ -82,6 +82,13 @@ def test_reference_files(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(ws.InputError, match=f"found '{line}', expected lines of two or three numbers"):
             read_reference(path)
+    path.write_text("#No.   Fermi energy(eV)   SHC((hbar/e)*S/cm)\n   1    20.48   -0.4E+03\n   2    20.68   -0.3E+03\n")
+    found = read_reference(path)  # a table of postw90: its numbers of lines were taken for x, its values for errors
+    np.testing.assert_allclose([found.x, found.y], [[20.48, 20.68], [-400, -300]])
+    assert found.error is None
+    path.write_text("1 20.48 -400\n")
+    with pytest.raises(ws.InputError, match="-400 in the third column, which is the error of y"):
+        read_reference(path)
     path.write_text("# nothing\n")
     with pytest.raises(ws.InputError, match="theirs.dat': expected lines of two or three numbers"):
         read_reference(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,10 +59,14 @@ class Look:
 
 
 AS_IS = Look()
+COUNTED = re.compile(r"\s*#\s*No\.")
 
 
 def read_reference(path: str | Path) -> Reference:
-    """Columns of numbers: x, y and maybe the error; # begins a comment, commas are spaces. Raises InputError for other files."""
+    """Columns of numbers: x, y and maybe the error; # begins a comment, commas are spaces. Raises InputError for other files.
+
+    Tables of postw90 count their lines in a column of their own, No., which is left out.
+    """
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -77,6 +82,10 @@ def read_reference(path: str | Path) -> Reference:
             "# begins a comment"
         )
     numbers = np.array(rows)
+    if COUNTED.match(text) and numbers.shape[1] == 3:
+        numbers = numbers[:, 1:]
+    if numbers.shape[1] == 3 and (numbers[:, 2] < 0).any():
+        raise InputError(f"reference data '{path}': {numbers[:, 2].min():g} in the third column, which is the error of y")
     return Reference(path.stem, numbers[:, 0], numbers[:, 1], numbers[:, 2] if numbers.shape[1] == 3 else None)
 
 
