@@ -362,7 +362,7 @@ def test_missing_moments_say_what_to_do(screen: Command, runs: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (("weak", "--settings", "no.toml"), ("no.toml", "No such file")),
+        (("weak", "--settings", "no.toml"), ("no.toml", "does not exist")),
         (("weak", "--settings", "bad.toml"), ("bad.toml", "'temprature'", "did you mean 'temperature'")),
         (("weak", "--settings", "response.toml"), ("'spin_hal'", "did you mean 'spin_hall'")),
         (("weak", "--settings", "output.toml"), ("output.toml", "leave out output")),
