@@ -214,10 +214,16 @@ def _inside_times(result: Complex, V: Complex, X: Complex, group: NDArray[np.int
 
 def rotated_diagonal(X: Complex, U: Complex) -> Real:
     """Re (U^+ X U)_nn: (k,...,n,m) with U (k,n,m) -> (k,...,n). Half of what `rotate` takes."""
+    half, bra = half_rotated(X, U), np.ascontiguousarray(adjoint(U))
+    return (
+        row_trace(half.reshape(*half.shape[:2], -1, half.shape[-1]), bra[:, :, None])[..., 0].swapaxes(1, 2).reshape(*X.shape[:-1])
+    )
+
+
+def half_rotated(X: Complex, U: Complex) -> Complex:
+    """U^+ X as `rows`: (k,...,w,v) with U (k,w,n) -> (k,n,...,v)."""
     k, n = U.shape[:2]
-    bra = np.ascontiguousarray(adjoint(U))
-    half = (bra @ _interleaved(X).reshape(k, n, -1)).reshape(k, n, -1, n)
-    return row_trace(half, bra[:, :, None])[..., 0].swapaxes(1, 2).reshape(*X.shape[:-1])
+    return np.asarray(adjoint(U) @ _interleaved(X).reshape(k, n, -1)).reshape(k, n, *X.shape[1:-2], n)
 
 
 def add_row_products(

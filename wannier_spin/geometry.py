@@ -79,18 +79,25 @@ class BandGeometry:
 
     @cached_property
     def velocity_derivative(self) -> Complex:
-        """D_b v^a, eV angstrom^2: (k,b,a,n,m), with d_b v^a = d_b d_a H - i [d_b A_a, H] - i [A_a, d_b H]."""
-        bloch, A = self.bloch, self.bloch.connection
-        hessian = _second_order(bloch.hessian)
+        """D_b v^a, eV angstrom^2: (k,b,a,n,m)."""
+        A = self.bloch.connection
+        moved = () if A is None else ((A[:, :, None], self._wannier_velocity[:, None]),)  # A_b, v^a
+        return rotate(self._velocity_slope(*moved), self.states)
+
+    @property
+    def velocity_slope(self) -> Complex:
+        """d_b v^a in the Wannier gauge, eV angstrom^2: (k,b,a,w,w)."""
+        return self._velocity_slope()
+
+    def _velocity_slope(self, *more: tuple[Complex, Complex]) -> Complex:
+        """d_b v^a = d_b d_a H - i [d_b A_a, H] - i [A_a, d_b H], and -i [X, Y] of more pairs."""
+        bloch, A, hessian = self.bloch, self.bloch.connection, _second_order(self.bloch.hessian)
         if A is None:
-            return rotate(hessian, self.states)
-        derivative = bracket(
-            *(A[:, :, None], self._wannier_velocity[:, None]),  # A_b, v^a
-            (A[:, None], bloch.gradient[:, :, None]),
-            (_second_order(bloch.connection_gradient), bloch.hamiltonian[:, None, None]),
-        )
-        derivative += hessian
-        return rotate(derivative, self.states)
+            return hessian
+        of_connection = (_second_order(bloch.connection_gradient), bloch.hamiltonian[:, None, None])
+        slope = bracket(A[:, None], bloch.gradient[:, :, None], of_connection, *more)
+        slope += hessian
+        return slope
 
     @cached_property
     def connection(self) -> Complex | None:
@@ -104,6 +111,10 @@ class BandGeometry:
     def operator_derivative(self, name: str) -> Complex:
         """D_b of an operator of the model between bands: (k,b,a...,n,m)."""
         return self.keep(("operator derivative", name), lambda: rotate(self._wannier_derivative(name), self.states))
+
+    def operator_slope(self, name: str) -> Complex:
+        """d_b of an operator of the model in the Wannier gauge: (k,b,a...,w,w)."""
+        return _second_order(self.bloch.slopes.get(name))
 
     def operator_derivative_diagonal(self, name: str) -> Real:
         """Its elements (D_b O)_nn, which take less than it does where it is not there: (k,b,a...,n)."""

@@ -1,5 +1,7 @@
 """Responses at many frequencies, out of tables over the energy of the transition, are those of densities at every frequency."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from symmetry.structures import symmetric_models
@@ -10,7 +12,7 @@ from wannier_spin.config import read_settings
 from wannier_spin.integrals import dynamic, spectrum
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.scan import edges_between, nodes, series
-from wannier_spin.integrals.spectrum import Spectrum
+from wannier_spin.integrals.spectrum import Bands, Spectrum
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses import DYNAMIC_BLOCKS, RESPONSES
@@ -40,39 +42,59 @@ def test_series_of_a_kernel(name: str, eta: float) -> None:
         assert (np.abs(found - exact) < 1e-11 * np.maximum(at_nodes, np.abs(exact))).all()
 
 
-@pytest.mark.parametrize("power", [2, 3])
+@pytest.mark.parametrize(("block", "together"), [(2, 64), (512, 2)])
 @pytest.mark.parametrize("summed", [False, True], ids=["all products", "sums of them"])
-def test_every_pair_is_added_once(power, summed) -> None:
-    """The loops as they are written: f_n - f_m over eps^power times T_t in the window of eps, for pairs of different groups."""
-    rng, points, bands = np.random.default_rng(3), 3, 4
-    edges = np.array([0.0, 0.7, 1.6, 4.0])
-    energies = np.array([[0.0, 0.5, 1.3, 4.0], [-1.0, 0.0, 0.4, 1.5], [0.0, 1.0, 2.0, 3.0]])  # the last edge, once
-    group = np.array([[0, 1, 2, 3], [0, 1, 1, 3], [0, 1, 2, 3]])  # a pair of one group
-    v, X = (rng.normal(size=(2, points, bands, rows, bands)) for rows in (3, 2))
+def test_every_pair_is_added_once(monkeypatch, summed, block, together) -> None:
+    """The loops as they are written: weights times T_t in the window of eps, whatever the order of pairs; the last edge, too."""
+    monkeypatch.setattr(spectrum, "compiled", lambda function: function)
+    monkeypatch.setattr(spectrum, "BLOCK", block)
+    monkeypatch.setattr(spectrum, "TOGETHER", together)
+    rng, edges = np.random.default_rng(3), np.array([0.0, 0.7, 1.6, 4.0])
+    v, X = (rng.normal(size=(2, 3, 4, rows, 4)) for rows in (3, 2))
     v, X = v[0] + 1j * v[1], X[0] + 1j * X[1]
-    f, factors = rng.uniform(size=(2, points, bands)), rng.normal(size=(3, points))
-    factors[:, 2] = 0
+    eps = np.array([0.3, 3.0, 0.5, 4.0, 1.2, 0.7, 0.1, 0.6])
+    k, n, m = np.array([0, 0, 0, 1, 1, 2, 2, 2]), np.array([1, 2, 3, 2, 3, 1, 2, 3]), np.array([0, 1, 2, 0, 1, 0, 1, 0])
+    weights, factors = rng.normal(size=(2, len(eps))), rng.normal(size=(3, 3))
+    factors[:, 2] = [0.0, 1.0, 0.0]
     signs = rng.normal(size=(6, 4)) if summed else np.zeros((6, 0))
-    table = np.zeros((spectrum.ORDER * 3, 6, 8 if summed else 12))
-    spectrum._add_pairs(
-        table, (v, X[:, 1:, :, :3], 1, energies, group, f, power), factors, edges, signs
-    )  # as far as there are pairs
-    table = table.swapaxes(0, 1)
+    table, found = np.zeros((spectrum.ORDER * 3, 6, 8 if summed else 12)), made(OMEGA)
+    assert found is not None
+    replace(found, edges=edges).accumulate(table, Bands((v, X[:, 1:, :, :3], 1), k, n, m, eps, weights), factors, signs)
     expected = np.zeros_like(table)
-    for k, n, m in np.ndindex(points, bands, bands):
-        if n <= m or group[k, n] == group[k, m]:
-            continue
-        eps = energies[k, n] - energies[k, m]
-        window = next(i for i in range(3) if edges[i] <= eps < edges[i + 1] or (i == 2 and eps == edges[3]))
-        x = 2 * (eps - edges[window]) / (edges[window + 1] - edges[window]) - 1
+    for pair, e in enumerate(eps):
+        window = next(i for i in range(3) if edges[i] <= e < edges[i + 1] or (i == 2 and e == edges[3]))
+        x = 2 * (e - edges[window]) / (edges[window + 1] - edges[window]) - 1
         T = np.polynomial.chebyshev.chebvander(x, spectrum.ORDER - 1).ravel()
-        N = np.outer(v[k, n, :, m], X[k, n, :, m].conj()).ravel()
+        N = np.outer(v[k[pair], n[pair], :, m[pair]], X[k[pair], n[pair], :, m[pair]].conj()).ravel()
         N = N @ signs if summed else N
-        weights = (factors[:, None, k] * (f[:, k, n] - f[:, k, m]) / eps**power).ravel()
+        given = np.multiply.outer(factors[:, k[pair]], weights[:, pair]).ravel()
         own = slice(spectrum.ORDER * window, spectrum.ORDER * (window + 1))
-        expected[:, own] += weights[:, None, None] * T[:, None] * np.concatenate([N.real, N.imag])
-    assert (np.abs(expected).reshape(6, 3, -1).max(axis=-1) > 1e-3).all()
+        expected[own] += T[:, None, None] * given[:, None] * np.concatenate([N.real, N.imag])
+    assert (np.abs(expected).reshape(3, spectrum.ORDER, 6, -1).max(axis=(1, 3)) > 1e-3).all()
     assert np.abs(table - expected).max() < 1e-12 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", ["ac_spin_magnetization", "shift_spin_magnetization"])
+def test_pairs_that_are_summed(name: str) -> None:
+    """(f_n - f_m)/eps^p of all that are occupied differently, in different groups."""
+    found = made(OMEGA, points=2, names=(name,))
+    assert found is not None
+    model, k = ws.models.random_model(n=4, seed=2), np.random.default_rng(1).uniform(size=(3, 3))
+    geometry = ws.band_geometry(model, k, degeneracy_tolerance=1.5, derivatives=True)
+    assert geometry.has_degeneracies and geometry.group.max() > 1
+    E, power, group = geometry.group_energies, found.numerators[0].transitions.power, geometry.group
+    f = found.occupation.fermi(E.ravel()).reshape(-1, *E.shape)
+    (own,) = found.bands(geometry, (-np.inf, np.inf))
+    expected = {}
+    for point, n, m in np.ndindex(3, 4, 4):
+        if n > m and group[point, n] != group[point, m] and (f[:, point, n] != f[:, point, m]).any():
+            eps = E[point, n] - E[point, m]
+            expected[point, n, m] = (eps, *((f[:, point, n] - f[:, point, m]) / eps**power))
+    summed = zip(own.k.tolist(), own.n.tolist(), own.m.tolist(), strict=True)
+    assert len(expected) > 5
+    given = dict(zip(summed, np.transpose([own.eps, *own.weights]), strict=True))
+    assert given.keys() == expected.keys()
+    assert all(np.abs(given[pair] - numbers).max() < 1e-13 * np.abs(numbers).max() for pair, numbers in expected.items())
 
 
 @pytest.mark.parametrize("name", ["AC1", "INJ2"])

@@ -1,10 +1,13 @@
 """Traces between bands, where they can be made in more than one way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import wannier_spin as ws
 from wannier_spin import observables
+from wannier_spin.arrays import diagonal
 from wannier_spin.responses import BandPairs
 
 SITES = observables.projected(observables.get("spin"), [[0, 1], [2, 3]])
@@ -64,3 +67,20 @@ def test_how_an_observable_mixes_bands_into_the_velocity() -> None:
     Y, v = pairs.O.swapaxes(1, 2) * pairs.geometry.inverse_gap[:, None], pairs.geometry.velocity[:, :, None]
     expected = Y[:, None] @ v - v @ Y[:, None]
     assert np.abs(pairs.mixing() - expected).max() < 1e-13 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("which", ["spin_current", "orbital_current"])
+@pytest.mark.parametrize("connection", [True, False])
+def test_the_derivative_of_a_product_from_slopes(which: str, connection: bool) -> None:
+    """Its diagonal is that of D_b O, whether or not the factors have slopes in the Wannier gauge."""
+    model = ws.models.random_model(n=5, seed=4)
+    if not connection:
+        model = replace(model, position_R=None)
+    k = np.random.default_rng(2).uniform(size=(4, 3))
+    whole, alone = (ws.band_geometry(model, k, derivatives=True) for _ in range(2))
+    expected = np.moveaxis(diagonal(whole.observable_derivative(which)), 3, 1)
+    found = BandPairs(alone, (which,))
+    assert (found._by_slopes(which) is not None) == (which == "spin_current")
+    assert np.abs(expected).max() > 1
+    assert np.abs(found.direct() - expected).max() < 1e-13 * np.abs(expected).max()
+    assert BandPairs(whole, (which,))._by_slopes(which) is None  # D_b X and D_b Y are there

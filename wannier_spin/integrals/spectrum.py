@@ -34,12 +34,38 @@ from wannier_spin.responses.vertices import Vertices
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Bands = tuple[Complex, Complex, int, Real, Integers, Real, int]  # v, X, first_n, energies, groups, f, power: see `_add_pairs`
+Given = tuple[Complex, Complex, int]  # v, X and the first row of X: see `_add_pairs`
 BESIDE = 4  # frequencies for which densities are made as well: what error bars are taken from
 WORTH = 5  # frequencies for each (mu, T) point, from which a table is cheaper
 LARGEST = 4000  # windows: beyond them frequencies are too far apart, as seen from their width
 MOST_COSTS = 1.0  # numbers in a table for each density (k, n, channel) of a run: adding it up costs what these would
 BYTES = 1.0e9  # of a table
+BLOCK, TOGETHER = 512, 64  # pairs of bands whose products stay in the cache, and of one window that are added at once
+
+
+@dataclass(frozen=True)
+class Bands:
+    """What is summed of a batch of points: pairs of bands with eps_n > eps_m that are occupied differently.
+
+    given : v, X and the first row of X, see `_add_pairs`. k, n, m (pairs,); eps (pairs,) eV; weights : (f_n - f_m)/eps^p,
+    (w, pairs).
+    """
+
+    given: Given
+    k: Integers
+    n: Integers
+    m: Integers
+    eps: Real
+    weights: Real
+
+    @classmethod
+    def of(cls, pairs: BandPairs, X: Transitions, f: Real) -> Bands:
+        """f : (w, k, n)."""
+        vertices, E, (k, n, m, _) = Vertices.of(pairs), pairs.geometry.group_energies, pairs.upward
+        eps, filled = E[k, n] - E[k, m], f[:, k, n] - f[:, k, m]
+        used = np.flatnonzero(filled.any(axis=0))  # pairs that are occupied alike add nothing
+        given = (pairs.v, vertices.matrices(X.matrix), vertices.first)
+        return cls(given, k[used], n[used], m[used], eps[used], filled[:, used] / eps[used] ** X.power)
 
 
 @dataclass(frozen=True)
@@ -136,20 +162,22 @@ class Spectrum:
 
     def accumulate(self, table: Real, bands: Bands, factors: Real, signs: Real) -> None:
         """Add points in k to a table (rows, (j, w), columns), with factors (j, k). signs : see `_add_pairs`."""
-        compiled(_add_pairs)(table, bands, factors, self.edges, signs)
+        used = np.flatnonzero((np.abs(factors).sum(axis=0) > 0)[bands.k])
+        if not len(used):
+            return
+        k, n, m, eps = (X[used] for X in (bands.k, bands.n, bands.m, bands.eps))
+        weights = (factors[:, None, k] * bands.weights[:, used]).reshape(-1, len(used))
+        window = np.clip(np.searchsorted(self.edges, eps, side="right"), 1, len(self.edges) - 1) - 1
+        rows = table.reshape(len(table), -1)
+        compiled(_add_pairs)(rows, bands.given, (k, n, m, eps), weights, (self.edges, window), signs)
 
     def bands(self, geometry: BandGeometry, window: tuple[float, float]) -> list[Bands]:
         """What is summed of a batch, for every one of the numerators. window : that of the densities (`BandPairs`), which have the
-        same vertices then; pairs that are occupied alike add nothing.
+        same vertices then.
         """
         energies = geometry.group_energies
         f = self.occupation.fermi(energies.ravel()).reshape(-1, *energies.shape)
-        found = []
-        for one in self.numerators:
-            pairs = BandPairs(geometry, one.observables, window)
-            vertices, X = Vertices.of(pairs), one.transitions
-            found.append((pairs.v, vertices.matrices(X.matrix), vertices.first, energies, geometry.group, f, X.power))
-        return found
+        return [Bands.of(BandPairs(geometry, one.observables, window), one.transitions, f) for one in self.numerators]
 
     def sums(self, few: Real, total: Real, columns: Real | None = None) -> Real:
         """All channels of the plan (w, C), from those of `beside` and the tables, or from means of both.
@@ -218,42 +246,49 @@ def at_frequencies(kernel: Transitions, z: NDArray[np.complex128], table: Real, 
     return sums
 
 
-def _add_pairs(table: Real, bands: Bands, factors: Real, edges: Real, signs: Real) -> None:  # pragma: no cover  (compiled)
-    """table[ORDER i + t, (j, w), :] += T_t (f_n - f_m) factor_jk N_nm/eps_nm^power for all pairs eps_n > eps_m in window i.
+def _add_pairs(
+    table: Real,
+    given: Given,
+    bands: tuple[Integers, Integers, Integers, Real],
+    weights: Real,
+    windows: tuple[Real, Integers],
+    signs: Real,
+) -> None:  # pragma: no cover  (compiled)
+    """table[ORDER i + t, (j, c)] += T_t(eps) weight_j N_c of all pairs, eps in window i, N_nm = X_mn v_nm.
 
-    N = X_mn v_nm. v (k,n,b,m), X (k,n - first_n,x,m), f (w,k,n), factors (j,k). Columns: real parts (b,x), imaginary parts (b,x),
-    or sums of them with signs ((b,x), columns/2) where there are any. What a window gets is one vector, times T_0, T_1, ...
+    given : v (k,n,b,m), X (k,n - first,x,m), first. bands : k, n, m, eps (pairs,). weights (j, pairs). windows : their edges, and
+    that of each pair (pairs,). Columns c: real parts (b,x), imaginary parts (b,x), or sums of them with signs ((b,x), columns/2)
+    where there are any. What is made of BLOCK pairs stays in the cache; those of one window go as a product of matrices.
     """
-    v, X, first_n, energies, group, f, power = bands
-    width, half = X.shape[2], table.shape[2] // 2
-    product, N = np.empty(v.shape[2] * width, np.complex128), np.empty(2 * half)
-    now = np.empty((table.shape[1], 2 * half))
-    flat, rows = now.reshape(now.size), table.reshape(len(table), now.size)
-    for k in np.flatnonzero(np.abs(factors).sum(axis=0)):
-        for n in range(first_n, v.shape[1]):
-            for m in range(min(n, X.shape[3])):
-                if group[k, n] == group[k, m] or (f[:, k, n] == f[:, k, m]).all():
-                    continue
-                eps = energies[k, n] - energies[k, m]
-                i = min(np.searchsorted(edges, eps, side="right"), len(edges) - 1) - 1
-                for b in range(v.shape[2]):
-                    for x in range(width):
-                        product[b * width + x] = v[k, n, b, m] * X[k, n - first_n, x, m].conjugate()
-                for c in range(half):
-                    total = product[c]
-                    if signs.shape[1]:
-                        total = 0j
-                        for row in range(len(product)):
-                            total += signs[row, c] * product[row]
-                    N[c], N[half + c] = total.real, total.imag
-                for j in range(len(factors)):
-                    for w in range(len(f)):
-                        factor = factors[j, k] * (f[w, k, n] - f[w, k, m]) / eps**power
-                        for c in range(2 * half):
-                            now[j * len(f) + w, c] = factor * N[c]
-                x = (2.0 * eps - edges[i] - edges[i + 1]) / (edges[i + 1] - edges[i])
-                T, last = 1.0, x  # T_0, T_-1
-                for row in range(ORDER * i, ORDER * (i + 1)):
-                    for c in range(len(flat)):
-                        rows[row, c] += T * flat[c]
-                    T, last = 2.0 * x * T - last, T
+    (v, X, first), (of_k, of_n, of_m, eps), (edges, window) = given, bands, windows
+    fields, width, columns = v.shape[2], X.shape[2], table.shape[1] // len(weights)
+    real, imaginary, products = np.empty(width), np.empty(width), np.empty((BLOCK, 2, fields, width))
+    T, now = np.empty((TOGETHER, ORDER)), np.empty((TOGETHER, table.shape[1]))
+    for start in range(0, len(eps), BLOCK):
+        count = min(BLOCK, len(eps) - start)
+        for p in range(count):
+            k, n, m = of_k[start + p], of_n[start + p], of_m[start + p]
+            for x in range(width):
+                real[x], imaginary[x] = X[k, n - first, x, m].real, X[k, n - first, x, m].imag
+            for b in range(fields):
+                left = v[k, n, b, m]
+                for x in range(width):
+                    products[p, 0, b, x] = left.real * real[x] + left.imag * imaginary[x]
+                    products[p, 1, b, x] = left.imag * real[x] - left.real * imaginary[x]
+        N = products[:count].reshape(2 * count, fields * width)
+        N = (N @ signs if signs.shape[1] else N).reshape(count, columns)
+        order, waiting = start + np.argsort(window[start : start + count], kind="mergesort"), 0
+        for place, p in enumerate(order):
+            i = window[p]
+            x = (2.0 * eps[p] - edges[i] - edges[i + 1]) / (edges[i + 1] - edges[i])
+            T[waiting, 0], T[waiting, 1] = 1.0, x
+            for row in range(2, ORDER):
+                T[waiting, row] = 2.0 * x * T[waiting, row - 1] - T[waiting, row - 2]
+            for j in range(len(weights)):
+                into, given_N, weight = now[waiting, j * columns : (j + 1) * columns], N[p - start], weights[j, p]
+                for c in range(len(into)):
+                    into[c] = weight * given_N[c]
+            waiting += 1
+            if waiting == TOGETHER or place == count - 1 or window[order[place + 1]] != i:
+                table[ORDER * i : ORDER * (i + 1)] += T[:waiting].T @ now[:waiting]
+                waiting = 0

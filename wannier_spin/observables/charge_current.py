@@ -13,6 +13,7 @@ CHARGE_CURRENT = register(
         measure=Measure(length=1, rate=1, charge=-1.0),
         matrix=lambda g: g.velocity,
         derivative=lambda g: g.velocity_derivative,
+        slope=lambda g: g.velocity_slope,
     )
 )
 

@@ -78,6 +78,9 @@ class Bands(Protocol):
     def operator(self, name: str) -> Complex: ...
     def operator_derivative(self, name: str) -> Complex: ...
     def operator_derivative_diagonal(self, name: str) -> Real: ...
+    @property
+    def velocity_slope(self) -> Complex: ...
+    def operator_slope(self, name: str) -> Complex: ...
     def observable(self, name: Observable) -> Complex: ...
     def observable_derivative(self, name: Observable) -> Complex: ...
 
@@ -89,7 +92,7 @@ class Observable:
     name : what results call it. symbol : its letter in laws. title : in words. indices : kinds of its own Cartesian indices, the
     first one before the fields in a law, the others behind the semicolon. time_parity : +1 or -1. measure : unit.
     matrix : (k,o,n,m) of `Bands`, o running over all indices, the last one fastest. derivative : (k,b,o,n,m), covariant.
-    derivative_diagonal : (k,b,o,n) of it, where that takes less.
+    derivative_diagonal : (k,b,o,n) of it, where that takes less. slope : d_b of it in the Wannier gauge, (k,b,o,w,w).
     needs : operators of the model, besides H and the position. definition : where an observable has several, the name of this one;
     meaning : its equation, stored with results. local : a density, which may be projected on sites. factors : of a product
     {X, Y}/2, whose traces are then those of X Y. of_velocity: whether its derivative needs that of the
@@ -105,6 +108,7 @@ class Observable:
     matrix: Callable[[Bands], Complex]
     derivative: Callable[[Bands], Complex]
     derivative_diagonal: Callable[[Bands], Real] | None = None
+    slope: Callable[[Bands], Complex] | None = None
     needs: tuple[str, ...] = ()
     definition: str = ""
     meaning: str = ""

@@ -14,6 +14,7 @@ SPIN = register(
         matrix=lambda g: 0.5 * g.operator("spin"),
         derivative=lambda g: 0.5 * g.operator_derivative("spin"),
         derivative_diagonal=lambda g: 0.5 * g.operator_derivative_diagonal("spin"),
+        slope=lambda g: 0.5 * g.operator_slope("spin"),
         needs=("spin",),
         local=True,
         of_velocity=False,

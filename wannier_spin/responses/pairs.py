@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from wannier_spin.arrays import Complex as Complex
 from wannier_spin.arrays import Real as Real
 from wannier_spin.arrays import (
+    adjoint,
     bracket,
     diagonal,
+    half_rotated,
     joined_rows,
     plus_adjoint,
     row_trace,
@@ -166,7 +168,32 @@ class BandPairs:
         g, of_diagonal = self.geometry, self.geometry.record(which).derivative_diagonal
         if g.has_derivative(which):
             return np.moveaxis(diagonal(g.observable_derivative(which)), 3, 1)
-        return self._direct(which, rows) if of_diagonal is None else np.moveaxis(of_diagonal(g), 3, 1)
+        if of_diagonal is not None:
+            return np.moveaxis(of_diagonal(g), 3, 1)
+        found = self._by_slopes(which)
+        return self._direct(which, rows) if found is None else found
+
+    def _by_slopes(self, which: str | Observable) -> Real | None:
+        """(D_b O)_nn = ({d_b X, Y}/2 + {X, d_b Y}/2)_nn + 2 Im (A_b O)_nn of O = {X, Y}/2, d_b in the Wannier gauge: (k,n,b,o).
+
+        The products of d_b X and d_b Y with the states are enough. None: there are no such slopes, or D_b X and D_b Y are there.
+        """
+        g, factors = self.geometry, self.geometry.record(which).factors
+        if factors is None or all(map(g.has_derivative, factors)):
+            return None
+        slope_of_X, slope_of_Y = (factor.slope for factor in factors)
+        if slope_of_X is None or slope_of_Y is None:
+            return None
+        X, Y = (rows(g.observable(factor)) for factor in factors)
+        one = row_trace(half_rotated(slope_of_X(g), g.states), self._times_bras(Y))
+        other = row_trace(half_rotated(slope_of_Y(g), g.states), self._times_bras(X))
+        found = (one + other.swapaxes(-1, -2)).reshape(*one.shape[:3], -1)
+        return found if g.connection is None else found + row_trace(-2j * rows(g.connection), rows(g.observable(which)))
+
+    def _times_bras(self, X: Complex) -> Complex:
+        """X U^+: (k,n,x,m) -> (k,n,x,w)."""
+        k, n, x, m = X.shape
+        return np.asarray(X.reshape(k, n * x, m) @ adjoint(self.geometry.states)).reshape(k, n, x, -1)
 
     def _inside_velocity(self, which: str | Observable) -> Real:
         """Tr[v^d_NN (D_b O)_NN] of one observable: (k,n,b,d,o)."""
