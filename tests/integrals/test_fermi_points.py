@@ -12,9 +12,9 @@ from wannier_spin.occupation import Occupation
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse meshes
 
 
-def counted(mu, kT, step, energies, halves, weights):
-    found = FermiPoints(Occupation(np.array(mu), np.array(kT)), step, 2).counted(energies, halves, weights)
-    return found.reshape(3, len(mu), len(kT))
+def counted(mu, kT, step, energies, halves, weights, images=4):
+    found = FermiPoints(Occupation(np.array(mu), np.array(kT)), step, 2).counted(energies, halves, weights, weights / images)
+    return found.reshape(4, len(mu), len(kT))
 
 
 def test_counts_one_by_one():
@@ -26,7 +26,7 @@ def test_counts_one_by_one():
         for j, t in enumerate(kT):
             near, distance = max(NEAR * t, NEAR_COLD * step), np.abs(energies - x)
             near, crossed = (weights[:, None] * (distance < reach) for reach in (near, halves + NEAR * t))
-            expected = [near.sum(), crossed.sum(), (crossed * (2 * halves) ** 2 / 2).sum()]  # two directions
+            expected = [near.sum(), crossed.sum(), (crossed * (2 * halves) ** 2 / 2).sum(), near.sum() / 4]  # two directions
             assert expected[1] > 0 and (expected[0] > 0 or not t)
             assert found[:, i, j] == pytest.approx(expected, rel=1e-12, abs=0)
 
@@ -50,7 +50,7 @@ def test_rounding_does_not_decide_at_round_distances():
     mu, kT, halves = 0.3, 0.3, np.array([[0.1, 0.1]])
     edges = np.array([[mu - 2 * kT, mu + 2 * kT]])
     totals = [counted([mu], [kT], 0.1, edges * (1 + x), halves, np.ones(1)).ravel().tolist() for x in (-1e-14, 0.0, 1e-14)]
-    assert totals == [[2.0, 2.0, pytest.approx(2 * 0.2**2 / 2)]] * 3
+    assert totals == [[2.0, 2.0, pytest.approx(2 * 0.2**2 / 2), 0.5]] * 3
 
 
 def test_a_linear_band_is_crossed_once_and_a_gap_never():

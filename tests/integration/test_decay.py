@@ -94,11 +94,11 @@ def test_pinches_are_raised_and_gaps_are_not():
     size = np.ones((21, 1))
     size[4], size[10:] = 0.2, 1e-9
     many, crossed = np.full((21, 1), 1e6), np.where(MU < -1e-9, 1e6, 0.0)[:, None]
-    found = expected(size, MU, 0.25 * ONES, many, crossed)
+    found = expected(size, MU, 0.25 * ONES, many, crossed, many)
     assert found[4] == pytest.approx(0.2**0.2, rel=1e-4, abs=0)  # the geometric mean of five
     assert found[0] == pytest.approx(1, rel=1e-4, abs=0)
     assert not found[10:].any()
-    tail = expected(size, MU, 0.25 * ONES, many, np.full((21, 1), CELLS / 16))
+    tail = expected(size, MU, 0.25 * ONES, many, np.full((21, 1), CELLS / 16), many)
     assert tail[4] == pytest.approx(found[4] / 4)
 
 
@@ -107,13 +107,24 @@ def test_what_no_point_has_seen_is_as_large_as_what_points_see():
     size, seen, crossed = np.full((21, 1), 1e-7), np.zeros((21, 1)), np.full((21, 1), 30.0)
     size[[5, 15]], seen[[5, 15]] = [[1.0], [3.0]], 100.0
     size[8:13] = 0
-    found = expected(size, MU, ONES, seen, crossed)[:, 0]
+    found = expected(size, MU, ONES, seen, crossed, seen)[:, 0]
     mean = np.sqrt((1 + 9) / 2)
     assert found[10] == pytest.approx(np.sqrt(2) * mean, rel=0.01, abs=0)  # twice the square
     assert found[0] == pytest.approx(np.sqrt(2), rel=0.01, abs=0)  # the other one is farther than a step
     known = np.exp((np.log(1) + np.log(9)) / 4)  # where points see it, the geometric mean
     assert known < found[5] < known * (mean / known) ** (FEW / 100) * (1 + FEW / 100)
-    assert not expected(size[8:13], MU[8:13], 0.1 * ONES[8:13], seen[8:13], crossed[8:13]).any()  # nobody knows
+    assert not expected(size[8:13], MU[8:13], 0.1 * ONES[8:13], seen[8:13], crossed[8:13], seen[8:13]).any()  # nobody knows
+
+
+def test_images_of_one_state_tell_as_little_as_it_does():
+    """Twelve images that points have seen at every mu weigh as twelve, but are one: what is small there may be so by chance."""
+    size, seen, crossed = np.full((21, 1), 1e-3), np.full((21, 1), 12.0), np.full((21, 1), 30.0)
+    size[10] = 1.0
+    of_twelve, of_one = (expected(size, MU, 10 * ONES, seen, crossed, np.full((21, 1), n))[0, 0] for n in (12.0, 1.0))
+    geometric, mean = 1e-3 ** (40 / 21), 1 / 21
+    for found, blind in ((of_twelve, FEW / (FEW + 12)), (of_one, FEW / (FEW + 1))):
+        assert found == pytest.approx(np.sqrt(geometric ** (1 - blind) * mean**blind * (1 + blind)), rel=1e-4, abs=0)
+    assert of_one > 5 * of_twelve
 
 
 def test_each_mu_has_the_step_of_its_own_velocities():
@@ -140,7 +151,7 @@ def test_an_estimate_is_raised_by_those_within_its_own_step():
     size, many = ONES.copy(), np.full((21, 1), 1e6)
     size[[4, 16]] = 1e-2
     steps = np.where(MU < 0, 0.15, 0.35)[:, None]
-    found = expected(size, MU, steps, many, many)
+    found = expected(size, MU, steps, many, many, many)
     assert found[[4, 16], 0] == pytest.approx([1e-2 ** (1 / 3), 1e-2 ** (1 / 7)], rel=1e-4, abs=0)
 
 

@@ -9,7 +9,7 @@ from symmetry.structures import NONE, crystal, cumnas, iron, mn3sn, symmetric_mo
 
 from wannier_spin import read_structure
 from wannier_spin.integration.superlattice import Superlattice
-from wannier_spin.symmetry import group_from_database, irreducible_weights, kpoints, magnetic_group, mesh_operations
+from wannier_spin.symmetry import group_from_database, irreducible_weights, kpoints, magnetic_group, mesh_operations, orbit_sizes
 from wannier_spin.symmetry.operations import distinct
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib is called here
@@ -84,6 +84,9 @@ def test_weights_are_sizes_of_orbits(name, structure, points, shift):
     assert sorted(weights[weights > 0].tolist()) == sorted(len(orbit) for orbit in found)
     for orbit in found:  # one point of each orbit stands for all of it
         assert sorted(int(weights[i]) for i in orbit) == [0] * (len(orbit) - 1) + [len(orbit)]
+    k = (np.array(list(product(*map(range, points)))) + np.array(shift, float)) / points
+    sizes = orbit_sizes(usable, k).reshape(points)  # those of its own points
+    assert all(sizes[i] == len(orbit) for orbit in found for i in orbit)
 
 
 @pytest.mark.parametrize("shift", [(0, 0, 0), HALF, (0.5, 0, 0), (0.25, 0, 0)])

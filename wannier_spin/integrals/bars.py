@@ -63,6 +63,7 @@ BESIDE = 3.0**0.5  # times the rows of the mu about each one, which are at most 
 CANCELLED = 1e-12  # of signs: a sum of which no more is left is rounding
 MOST = 1e3  # times its own size: an estimate is raised at most so far, what is farther is in the rows of the mu about it
 SEED = 14
+SOUGHT = 10 / 9  # times the estimates of a mesh within a tolerance: it is the first whose bars are small, as they may be by chance
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Judged:
 
     operations : of the group that the responses are projected on, none without symmetry; sites : how it permutes the sites of the
     plan. reduced : whether coordinates of `channels` are summed, and not all densities: on irreducible points, and without a group.
-    by_polarization : see `make_channels`.
+    by_polarization : see `make_channels`. sought : whether the mesh is one of several, of which the first with small bars is taken.
     """
 
     relaxation: str
@@ -80,6 +81,7 @@ class Judged:
     sites: SiteGroup | None = None
     reduced: bool = False
     by_polarization: bool = False
+    sought: bool = False
 
     def channels(self, plan: Plan) -> Channels | None:
         """Coordinates of what the group leaves invariant, and in light of what polarizations have; None without either."""
@@ -189,7 +191,7 @@ class Bars:
         return tuple(FermiPoints(scan, self.step, directions(self.axes)) for scan in scans)
 
     def _parts(self, total: Real) -> tuple[Real, Real, list[Real]]:
-        """Views of sums (size,): of the sample and of the profile (`shapes`), and counts (3, w) of both."""
+        """Views of sums (size,): of the sample and of the profile (`shapes`), and counts (4, w) of both."""
         sample, profile, *counts = (total[part] for part in self._places)
         return sample.reshape(self.shapes[0]), profile.reshape(self.shapes[1]), [one.reshape(COUNTS, -1) for one in counts]
 
@@ -199,10 +201,10 @@ class Bars:
         ends = np.cumsum([0, *map(math.prod, self.shapes), *(one.size for one in self._fermi_points)])
         return [slice(*pair) for pair in itertools.pairwise(ends)]
 
-    def count(self, total: Real, energies: Real, halves: Real, weights: Real) -> None:
+    def count(self, total: Real, energies: Real, halves: Real, weights: Real, alone: Real) -> None:
         """Add to the sums (size,) what `FermiPoints` count at these points: energies (k,n), `Slopes.half`, weights (k,)."""
         for points, counts in zip(self._fermi_points, self._parts(total)[2], strict=True):
-            counts += points.counted(energies, halves, weights)
+            counts += points.counted(energies, halves, weights, alone)
 
     @property
     def probes(self) -> Probes | None:
@@ -291,20 +293,20 @@ class Bars:
         return Rows(np.concatenate([outer, around, of_scan, sums[-1:]])[:, :n], point, factors, halves, where, self.step)
 
     def _expected(self, scan: Occupation, size: Real, counts: Real) -> Real:
-        """At least the size, and what `expected` says: (w,). counts : (3, w) means over the mesh."""
-        seen, crossed, squares = self._counts(scan, counts)
+        """At least the size, and what `expected` says: (w,). counts : (4, w) means over the mesh."""
+        seen, crossed, squares, alone = self._counts(scan, counts)
         steps = scan.along_mu(partial(steps_at, step=self.step, seen=seen, crossed=crossed, squares=squares))
-        found = partial(expected, size.reshape(scan.shape), steps=steps, seen=seen, crossed=crossed)
+        found = partial(expected, size.reshape(scan.shape), steps=steps, seen=seen, crossed=crossed, alone=alone)
         return np.maximum(size, scan.along_mu(found).ravel())
 
     def _levels_unknown(self, scan: Occupation, counts: Real) -> Real:
         """Values of mu of the scan itself at which, at some temperature, bars know nothing of a Fermi surface: (u,)."""
-        seen, crossed, _ = self._counts(scan, counts)
+        seen, crossed, *_ = self._counts(scan, counts)
         found = scan.along_mu(lambda energies: energies[unknown(energies, self.step, seen, crossed).any(axis=1)])
         return self.sample.scan.along_mu(partial(np.intersect1d, found))
 
     def _counts(self, scan: Occupation, counts: Real) -> Real:
-        """Points of the mesh (3, mu, T) from their means (3, w)."""
+        """Points of the mesh (4, mu, T) from their means (4, w)."""
         return np.maximum(self.n_points * counts, 0.0).reshape(COUNTS, *scan.shape)
 
     def _combined(self, rows: Real) -> dict[str, Real]:
@@ -368,7 +370,8 @@ class Fall:
         sharp = any(block is None or block.fermi == "surface" for block in blocks)
         decay = np.stack([stars.decay(rows[:, :, t], weights, sharp) for t in range(scan.shape[1])], axis=1).ravel()
         x = at_shortest(scan.points[1] * (None not in blocks), bars.step)  # temperature does not smear resonances
-        return cls(stars.continued(decay, sharp, x), stars.of_half(decay, sharp, x))
+        factors = stars.continued(decay, sharp, x) * (SOUGHT if bars.judged.sought else 1.0)
+        return cls(factors, stars.of_half(decay, sharp, x))
 
 
 def _size(components: Real, factors: Real) -> Real:

@@ -4,6 +4,8 @@ Sums over a mesh see a Fermi surface by the points that are near it: f and f' of
 smaller than the spacing, or a few kelvin, leave none: the sums then hardly change with mu, or vanish, and so do their Fourier
 coefficients, of which error bars are made. That the Fermi surface is there all the same is known from the velocities: a band takes
 within the cell in k that a point stands for all energies within half of what it changes by from one side to the other.
+
+A state and its images under the group are one: they lie at one energy, and all miss what one of them misses.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from wannier_spin.occupation import Occupation
 
 Real = NDArray[np.float64]
 NEAR = 2.0 * (1 + 1e-7)  # in kT: -f' is 1/(4 kT) at its highest, and its integral is 1; rounding decides nothing at round distances
-COUNTS = 3  # at each (mu, T)
+COUNTS = 4  # at each (mu, T)
 NEAR_COLD = 0.01  # of the step of energies between points, where kT is less: f is then a step for all that the mesh resolves
 
 
@@ -39,30 +41,33 @@ class FermiPoints:
         """Numbers in the counts."""
         return COUNTS * self.scan.n_points
 
-    def counted(self, energies: Real, halves: Real, weights: Real) -> Real:
+    def counted(self, energies: Real, halves: Real, weights: Real, alone: Real) -> Real:
         """States near mu, states whose cells mu crosses, and of the latter the squares of what one changes by from one point to the
-        next (eV^2, mean over the directions), with the weights of their points: (3, w).
+        next (eV^2, mean over the directions), with the weights of their points, and once more states near mu, but all images of one
+        under the group as one: (4, w).
 
-        energies (k, n) and halves (k, n) : half of what each one changes by over the cell of its point, eV. weights : (k,).
+        energies (k, n) and halves (k, n) : half of what each one changes by over the cell of its point, eV. weights (k,), and
+        alone (k,) : the same over the number of images of the point.
         """
         if 3 * energies.size * energies.shape[1] >= COMPILED_FROM:
-            return self._counted_compiled(energies, halves, weights)
+            return self._counted_compiled(energies, halves, weights, alone)
         level, kT = self.scan.points
         near = np.maximum(NEAR * kT, NEAR_COLD * self.step)
         (low, high), widest = self.scan.span, near.max()
         used = (energies + halves > low - widest) & (energies - halves < high + widest)
-        E, half, w = energies[used], halves[used], np.broadcast_to(weights[:, None], energies.shape)[used]
-        seen = _below(E, w, level + near) - _below(E, w, level - near)
+        E, half = energies[used], halves[used]
+        w, one = (np.broadcast_to(x[:, None], energies.shape)[used] for x in (weights, alone))
+        seen, distinct = (_below(E, x, level + near) - _below(E, x, level - near) for x in (w, one))
         crossed, squares = (
             _below(E - half, x, level + NEAR * kT) - _below(E + half, x, level - NEAR * kT)
             for x in (w, w * (2 * half) ** 2 / self.directions)
         )
-        return np.stack([seen, crossed, squares])
+        return np.stack([seen, crossed, squares, distinct])
 
-    def _counted_compiled(self, energies: Real, halves: Real, weights: Real) -> Real:
+    def _counted_compiled(self, energies: Real, halves: Real, weights: Real, alone: Real) -> Real:
         """The same in one pass over the states."""
         counts = np.zeros((COUNTS, *self._limits.shape[2:]))
-        compiled(_count)(counts, self._limits, *(np.ascontiguousarray(x) for x in (energies, halves, weights)))
+        compiled(_count)(counts, self._limits, *(np.ascontiguousarray(x) for x in (energies, halves, weights, alone)))
         counts[2] *= 4 / self.directions
         return counts[..., self._place].swapaxes(1, 2).reshape(COUNTS, -1)
 
@@ -79,12 +84,14 @@ class FermiPoints:
         return np.stack([mu - reach, mu + reach], axis=1)
 
 
-def _count(counts: Real, limits: Real, energies: Real, halves: Real, weights: Real) -> None:  # pragma: no cover  (compiled)
-    """To counts (3,T,m) the weights (k,) of states (k,n) that are near each mu, of those whose cells it crosses, and of these times
-    the squares of halves (k,n).
+def _count(
+    counts: Real, limits: Real, energies: Real, halves: Real, weights: Real, alone: Real
+) -> None:  # pragma: no cover  (compiled)
+    """To counts (4,T,m) the weights (k,) of states (k,n) that are near each mu, of those whose cells it crosses, of these times the
+    squares of halves (k,n), and of the first with the weights `alone` (k,).
     """
     _, _, temperatures, levels = limits.shape
-    steps = np.zeros((3, temperatures, levels + 1))
+    steps = np.zeros((COUNTS, temperatures, levels + 1))
     for k in range(len(energies)):
         for n in range(energies.shape[1]):
             for kind in range(2):
@@ -98,10 +105,10 @@ def _count(counts: Real, limits: Real, energies: Real, halves: Real, weights: Re
                     if first < after:
                         steps[kind, t, first] += weights[k]
                         steps[kind, t, after] -= weights[k]
-                        if kind:
-                            steps[2, t, first] += weights[k] * half**2
-                            steps[2, t, after] -= weights[k] * half**2
-    for kind in range(3):
+                        further = weights[k] * half**2 if kind else alone[k]
+                        steps[3 - kind, t, first] += further
+                        steps[3 - kind, t, after] -= further
+    for kind in range(COUNTS):
         for t in range(temperatures):
             total = 0.0
             for i in range(levels):

@@ -35,7 +35,7 @@ from wannier_spin.integration.peaks import Peaks
 from wannier_spin.integration.superlattice import STRAIGHT, Skew
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import Occupation
-from wannier_spin.symmetry import Operation, irreducible_weights, mesh_operations
+from wannier_spin.symmetry import Operation, irreducible_weights, mesh_operations, orbit_sizes
 
 Real = NDArray[np.float64]
 LEAST_BATCHES = 32  # so that a small mesh can be dealt to many ranks, cut alike for any number of them
@@ -73,7 +73,8 @@ class OnMesh:
         check_directions(model, mesh)
         _check_temperature(plan, occupation)
         in_coordinates = bool(integral.reducing) or not integral.group
-        judged = Judged(integral.relaxation, integral.tau, integral.group, integral.sites, in_coordinates, wanted is None)
+        alone = wanted is None
+        judged = Judged(integral.relaxation, integral.tau, integral.group, integral.sites, in_coordinates, alone, not alone)
         most = -(-mesh.n_evaluated // LEAST_BATCHES)
         spectrum = Spectrum.of(plan, occupation, model, most)
         dense = plan if spectrum is None else spectrum.beside
@@ -93,7 +94,8 @@ class OnMesh:
         if wanted is not None and bars is not None and spectrum is None:
             watch = Watch.of(integral.channels(wanted), density / mesh.n_points, bars.sample.occupation.n_points)
         weigh = (lambda k: outside(self.bumps, k)) if self.bumps else None
-        what = (integral.degeneracy_tolerance, spectrum, weigh, watch)
+        alike = None if in_coordinates else operations_of(mesh, integral.group)
+        what = (integral.degeneracy_tolerance, spectrum, weigh, watch, alike)
         summed = _MeshSums(dense, occupation, scan, channels, bars, source, *what)
         return Summed(summed, oriented, density, summed.mean(oriented, most, execution), oriented.n_evaluated)
 
@@ -148,17 +150,19 @@ class Summed:
         return self.how.source.in_reduced(k)
 
 
-def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
-    """The mesh with the weights of its irreducible points, under the operations that leave it invariant; without any, as it is.
-
-    The nested coarse mesh must stay invariant too: the error estimate compares the two.
-    """
-    if not operations:
-        return mesh
+def operations_of(mesh: Mesh, operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Those that leave the mesh invariant, and the nested coarse mesh too: the error estimate compares the two."""
     usable = mesh_operations(operations, mesh.points, mesh.shift, mesh.superlattice.vectors)
     if mesh.nested:
         usable = mesh_operations(usable, mesh.coarse.points, mesh.coarse.shift, mesh.coarse.superlattice.vectors)
-    skew = mesh.skew
+    return usable
+
+
+def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
+    """The mesh with the weights of its irreducible points, under the `operations_of` it; without any, as it is."""
+    if not operations:
+        return mesh
+    usable, skew = operations_of(mesh, operations), mesh.skew
     return replace(mesh, weights=irreducible_weights(usable, mesh.points, mesh.shift, skew.below, np.array(skew.basis)))
 
 
@@ -185,7 +189,8 @@ def _check_temperature(plan: Plan, occupation: Occupation) -> None:
 class _MeshSums:
     """Sums over the points of a run of batches. spectrum : tables besides, for a plan with more frequencies; None: no more.
 
-    weigh : what the integrand is multiplied by at k (p, 3); None: nothing is cut out. watch : keeps the largest terms.
+    weigh : what the integrand is multiplied by at k (p, 3); None: nothing is cut out. watch : keeps the largest terms. alike : the
+    operations that make of points of the mesh others; None: irreducible points stand for those.
     """
 
     plan: Plan
@@ -198,6 +203,7 @@ class _MeshSums:
     spectrum: Spectrum | None
     weigh: Callable[[Real], Real] | None = None
     watch: Watch | None = None
+    alike: Sequence[Operation] | None = None
 
     @property
     def n_sea(self) -> int:
@@ -289,7 +295,7 @@ class _MeshSums:
                     beside = self._beside(k, batch.weights, self.bars.gaps(geometry, slopes), sea, surface)
                     self.bars.add_beside(own, beside)
                     by_point = bar_sums.add(phases, weights * np.array(batch.masks)[: bar_sums.n_further], energies, sea, surface)
-                    self.bars.count(own, energies, slopes.half, weights)
+                    self.bars.count(own, energies, slopes.half, weights, weights / self._images(batch, k))
                     if self.profile is not None:
                         self.profile.add(further[self.bars.size :], phases, bands)
                     if self.watch is not None and by_point is not None:
@@ -306,6 +312,10 @@ class _MeshSums:
         if not np.isfinite(totals).all():
             raise self._not_finite(run)
         return Partial(totals, minima, further, peaks)
+
+    def _images(self, batch: Batch, k: Real) -> Real:
+        """How many points of the mesh symmetry makes of each one of a batch, itself among them: (p,)."""
+        return batch.weights if self.alike is None else orbit_sizes(self.alike, k).astype(float)
 
     def _beside(self, k: Real, weights: Real, gaps: NearestGaps, sea: Real, surface: Real) -> Beside:
         """What may hide next to the points, as far as it is not cut out there. weights : of the points alone."""

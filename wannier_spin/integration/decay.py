@@ -23,7 +23,7 @@ NEGLIGIBLE = 1e-6  # of the largest amplitude: its decay says nothing
 MEASURED = 0.5  # of the power, where it is less than that of a Fermi surface: the rest is the latter
 FAST = 2.0  # times the root mean square of velocities: what is fastest falls off last
 HOTTEST = 4.0  # x at D: where it is larger the windows know of the fall, and what they do not show is not there
-FEW = 3.0  # points near mu: fewer do not tell how large coefficients are
+FEW = 3.0  # states near mu, images of one another counted once: fewer do not tell how large coefficients are
 CELLS = 4.0  # that mu crosses: fewer are the tail of a gap
 ROUNDING = 1 + 1e-7  # of a step: rounding decides nothing where mu are as far apart as it
 PARTS = 8  # of a scan, as many mu as it has at least: one says how little of a component there may be by chance
@@ -119,16 +119,17 @@ def _sums(near: Real, x: Real) -> Real:
     return np.asarray((near @ x.T[..., None])[..., 0].T)
 
 
-def expected(size: Real, energies: Real, steps: Real, seen: Real, crossed: Real) -> Real:
+def expected(size: Real, energies: Real, steps: Real, seen: Real, crossed: Real, alone: Real) -> Real:
     """How large estimates are at least, by those at the mu within a step of energies from one point to the next: (m, T).
 
     Along a scan Fourier coefficients oscillate with a period of about that step, and the error with another phase: an estimate that
     pinches is not known to be small, and is at least the geometric mean of those about it. Where the Fermi surface lies between the
     points, an estimate says nothing: each one counts as much as points have seen of its own Fermi surface. The fewer a mu has of
-    its own, the more their mean square counts in place of the geometric mean, and the more it has to be, up to twice.
+    its own, the more their mean square counts in place of the geometric mean, and the more it has to be, up to twice: the 48 images
+    of one state are one.
 
-    size : (m, T). energies : the values of mu. steps : (m, T) of `steps_at`. seen, crossed : (m, T), of points of the mesh, see
-    `integrals.fermi_points`: without cells that mu crosses there is a gap, and nothing is expected.
+    size : (m, T). energies : the values of mu. steps : (m, T) of `steps_at`. seen, crossed, alone : (m, T), of points of the mesh,
+    see `integrals.fermi_points`, the last one without images: without cells that mu crosses nothing is expected in the gap.
     """
     counts = size > NEGLIGIBLE * size.max(axis=0)
     near = _within(energies, steps)
@@ -137,7 +138,7 @@ def expected(size: Real, energies: Real, steps: Real, seen: Real, crossed: Real)
     squares = np.where(counts, size, 1.0) ** 2
     geometric = _sums(near, weights * np.log(squares)) / number
     mean = np.log(np.maximum(_sums(near, weights * squares) / number, _TINY))
-    blind = FEW / (FEW + seen)
+    blind = FEW / (FEW + alone)
     found = np.exp((1 - blind) * geometric + blind * mean) * (1 + blind) * np.minimum(crossed / CELLS, 1.0)
     return np.asarray(np.sqrt(np.where(number > _TINY, found, 0.0)))
 

@@ -2,7 +2,7 @@
 
 from wannier_spin.components import AllowedTensor
 from wannier_spin.symmetry.boxes import BoxSymmetry, axes_about, box_symmetry, images_of
-from wannier_spin.symmetry.kpoints import irreducible_weights, mesh_operations
+from wannier_spin.symmetry.kpoints import irreducible_weights, mesh_operations, orbit_sizes
 from wannier_spin.symmetry.model_average import ModelChange, symmetrize_model
 from wannier_spin.symmetry.operations import (
     MagneticGroup,
@@ -79,6 +79,7 @@ __all__ = [
     "magnetic_group",
     "mesh_operations",
     "n_independent",
+    "orbit_sizes",
     "parities",
     "project",
     "project_bound",

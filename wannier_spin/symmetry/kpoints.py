@@ -54,6 +54,14 @@ def irreducible_weights(
     return weights
 
 
+def orbit_sizes(operations: Sequence[Operation], k: Real) -> Integer:
+    """How many different points the operations, a group, make of each k: (p, 3) in reciprocal lattice vectors -> (p,)."""
+    maps = np.unique(np.round([operation.act_on_k(np.eye(3)) for operation in operations]).astype(np.int64), axis=0)
+    moved = k @ maps - k  # (maps, p, 3)
+    fixed = (np.abs(moved - np.round(moved)) < _MATCH).all(axis=2).sum(axis=0)
+    return np.asarray(len(maps) // fixed)
+
+
 def _image_of_corners(operation: Operation, V: Integer, shift: Real) -> Real:
     """Where an operation takes the points with the indices (0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1): (4, 3) indices."""
     index = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
