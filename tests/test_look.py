@@ -39,6 +39,10 @@ def test_a_figure_looks_as_it_was_asked_for(result: ws.ResultSet) -> None:
     drawn = axes.containers[-1].lines[0].get_data()
     np.testing.assert_allclose(drawn[0], data.x)
     np.testing.assert_allclose(drawn[1] / low, data.y / -0.1)
+    relative = result.with_facts(fermi_energy=-2.0)  # along mu - E_F the energies of a table of postw90 count from there, too
+    for absolute, x in ((False, data.x), (True, data.x + 2.0)):
+        figure = ws.plot(relative, responses="spin_hall", look=Look(references=(replace(data, absolute=absolute),)))
+        np.testing.assert_allclose(figure.axes[0].containers[-1].lines[0].get_xdata(), x)
 
 
 def test_what_is_of_one_response_is_refused_for_two(result: ws.ResultSet) -> None:
@@ -86,6 +90,7 @@ def test_reference_files(tmp_path: Path) -> None:
     found = read_reference(path)  # a table of postw90: its numbers of lines were taken for x, its values for errors
     np.testing.assert_allclose([found.x, found.y], [[20.48, 20.68], [-400, -300]])
     assert found.error is None
+    assert found.absolute
     path.write_text("1 20.48 -400\n")
     with pytest.raises(ws.InputError, match="-400 in the third column, which is the error of y"):
         read_reference(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,15 @@ MARKERS = "osD^v"
 
 @dataclass(frozen=True)
 class Reference:
-    """Numbers of others: (points,) in the units of the axes. error : None where none are known."""
+    """Numbers of others: (points,) in the units of the axes. error : None where none are known. absolute : x are energies that do
+    not count from the Fermi energy, wherever mu does.
+    """
 
     label: str
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     error: NDArray[np.float64] | None = None
+    absolute: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,11 @@ class Look:
         if number > 1 and (self.title or self.y or self.references):
             raise InputError(f"a title, limits of y and reference data are of one panel, and {number} are drawn: {how}")
 
+    def counted_from(self, fermi_energy: float) -> Look:
+        """With absolute energies of references as those along an axis of mu - E_F."""
+        counted = (replace(one, x=one.x - fermi_energy, absolute=False) if one.absolute else one for one in self.references)
+        return replace(self, references=tuple(counted))
+
     def check_solid(self) -> None:
         """Raise InputError where something is chosen that needs axes with numbers."""
         if self.x or self.y or self.references:
@@ -65,7 +73,7 @@ COUNTED = re.compile(r"\s*#\s*No\.")
 def read_reference(path: str | Path) -> Reference:
     """Columns of numbers: x, y and maybe the error; # begins a comment, commas are spaces. Raises InputError for other files.
 
-    Tables of postw90 count their lines in a column of their own, No., which is left out.
+    Tables of postw90 count their lines in a column of their own, No., which is left out; their Fermi energies are absolute.
     """
     path = Path(path)
     try:
@@ -82,11 +90,13 @@ def read_reference(path: str | Path) -> Reference:
             "# begins a comment"
         )
     numbers = np.array(rows)
-    if COUNTED.match(text) and numbers.shape[1] == 3:
+    postw90 = COUNTED.match(text) is not None and numbers.shape[1] == 3
+    if postw90:
         numbers = numbers[:, 1:]
     if numbers.shape[1] == 3 and (numbers[:, 2] < 0).any():
         raise InputError(f"reference data '{path}': {numbers[:, 2].min():g} in the third column, which is the error of y")
-    return Reference(path.stem, numbers[:, 0], numbers[:, 1], numbers[:, 2] if numbers.shape[1] == 3 else None)
+    bars = numbers[:, 2] if numbers.shape[1] == 3 else None
+    return Reference(path.stem, numbers[:, 0], numbers[:, 1], bars, absolute=postw90 and "fermi" in text[: text.find("\n")].lower())
 
 
 def _numbers(line: str) -> list[float]:

@@ -216,6 +216,7 @@ def draw_response(axes: Axes, tensor: ResponseTensor, facts: RunFacts, view: Vie
     axes.set(xlabel=axis_label(tensor, against, facts.fermi_energy), ylabel=quantity)
     if against == "mu" and facts.fermi_energy is not None:
         axes.axvline(0, color="0.6", lw=0.6, zorder=0)
+        look = look.counted_from(facts.fermi_energy)
     finish(axes, look, 10.0**-power)
     _legend(axes, title, [*(curve.label for curve in found), *(one.label for one in look.references)])
 
