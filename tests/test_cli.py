@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import wannier_spin as ws
 from wannier_spin import bloch
 from wannier_spin.calculation.run import check_relative
-from wannier_spin.cli.models import _next_step, _verdict
+from wannier_spin.cli.models import _group_checks, _next_step, _verdict
 from wannier_spin.readers import Check
 from wannier_spin.results.numbers import with_bar
 
@@ -766,3 +766,12 @@ def test_an_absolute_mu_is_asked_back(wannier_spin: Command, folder: Path) -> No
     edit(folder, ("", "fermi_energy = 30.0"), ("mu = 0.3", "mu = [0.1, 0.3]"))
     assert wannier_spin("run", folder / "in.toml").code == 0
     assert_refused(wannier_spin("run", edit(folder, ("mu = 0.3", "mu = [-1, 1, 21]"))), "points = 21")
+
+
+def test_what_a_model_without_spin_matrices_does_not_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group is judged by the bands alone where there is nothing else."""
+    monkeypatch.setattr("wannier_spin.symmetry.group_violation", lambda model, operations: {"bands_meV": 0.01})
+    crystal = ws.Structure(3 * np.eye(3), np.zeros((1, 3)), np.array([26]), np.zeros((1, 3)))
+    model = SimpleNamespace(spin_axis="z")
+    (check,) = _group_checks(model, crystal)  # type: ignore[arg-type]
+    assert check.ok and check.value == "bands differ by 0.01 meV rms, spins by 0, the Zeeman metric by 0 %"

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,3 +124,19 @@ def test_a_seedname_is_no_input_file(wannier_spin: Command, input_file: Path) ->
     done = wannier_spin("converge", input_file.with_name("weyl.model.h5"))
     assert done.code == 2
     assert "wannier-spin init" in done.err
+
+
+def test_the_last_step_says_which_component_is_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coarse meshes may have another one."""
+    results = []
+    for largest in ((0, 1), (0, 1), (1, 0)):
+        tensor = ws.compute(ws.models.rashba_exchange(), "edelstein", grid=(2, 2, 1), mu=-2.0, temperature=3000)["edelstein"]
+        blocks = {name: 0 * block for name, block in tensor.blocks.items()}
+        next(iter(blocks.values()))[(0, 0, *largest)] = 1.0
+        results.append(ws.ResultSet({"edelstein": replace(tensor, blocks=blocks)}))
+    given = iter(results)
+    monkeypatch.setitem(converge.__globals__, "run_model", lambda *_: next(given))
+    steps: Any = [(label, None) for label in "abc"]
+    inputs: Any = SimpleNamespace(model=None, structure=None)
+    (found,) = converge(inputs, steps)
+    assert (found.component, found.values.tolist()) == ("yx", [0.0, 0.0, 1.0])

@@ -181,3 +181,21 @@ def test_memory_of_sums_over_lattice_vectors(memory: float, monkeypatch: pytest.
 def test_rows_of_a_cut() -> None:
     assert Cut().rows == 0
     assert Cut(inside=SimpleNamespace()).rows == 1  # type: ignore[arg-type]
+
+
+def test_boxes_that_were_given_up_are_tried_again_where_they_take_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Than a mesh: as far as they could tell when they were given up. Before that, where their first ones are few beside a mesh."""
+    monkeypatch.setattr(meshes, "first_evaluations", lambda integral: 100)
+
+    def tried(of_boxes: float, worth: float, spent: int = 0, n_meshes: int = 2, mesh: int = 10_000, eager: bool = True) -> bool:
+        run: Any = SimpleNamespace(integral=None, wanted=SimpleNamespace(max_evaluations=1000), _evaluations=lambda mesh: mesh)
+        reached: Any = SimpleNamespace(spent=spent, of_boxes=of_boxes, stages=[None] * n_meshes)
+        return meshes._Run._to_boxes(run, reached, mesh, worth, eager)  # type: ignore[arg-type]
+
+    assert tried(5000.0, 5001.0) and not tried(5000.0, 5000.0) and not tried(5000.0, 300.0)
+    assert not tried(5000.0, 6000.0, spent=900) and tried(5000.0, 6000.0, spent=899)  # the first ones must fit
+    first = 100 / meshes.TRIAL
+    assert tried(0.0, first + 1) and not tried(0.0, first)
+    assert tried(0.0, meshes.PATIENCE * first + 1, eager=False) and not tried(0.0, meshes.PATIENCE * first, eager=False)
+    assert not tried(0.0, 1e9, n_meshes=1) and not tried(0.0, 1e9, mesh=int(100 * meshes.DEARER) - 1)
+    assert tried(0.0, 1e9, mesh=int(100 * meshes.DEARER))

@@ -1,6 +1,7 @@
 """Responses at many frequencies, out of tables over the energy of the transition, are those of densities at every frequency."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from wannier_spin.calculation.run import run
 from wannier_spin.config import read_settings
 from wannier_spin.integrals import dynamic, spectrum
 from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.profile import FrequencyProfile
 from wannier_spin.integrals.scan import edges_between, nodes, series
 from wannier_spin.integrals.spectrum import Bands, Spectrum
+from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses import DYNAMIC_BLOCKS, RESPONSES
@@ -294,3 +297,17 @@ def test_any_number_of_ranks_gives_the_same_bits(mpirun, tmp_path, monkeypatch) 
         assert np.abs(value).max() > 0
         assert value.tobytes() == found[1].blocks[block].tobytes()
         assert found[0].block_harmonics[block].tobytes() == found[1].block_harmonics[block].tobytes()
+
+
+def test_bars_between_frequencies_grow_with_what_they_are_of() -> None:
+    """From those of the nearest frequency that has its own, block by block; where that has nothing they stay, as static ones do."""
+    sizes = np.array([2.0, 6.0, 0.0, 5.0])
+    places = {"L1surf": slice(0, 2), "AC2": slice(2, 10)}
+    plan = SimpleNamespace(n_channels=10, frequencies=[0.1, 0.2, 0.3, 0.4], places=places, shapes={"L1surf": (2,), "AC2": (4, 2)})
+    few = SimpleNamespace(n_channels=6, places=places | {"AC2": slice(2, 6)}, shapes={"L1surf": (2,), "AC2": (2, 2)})
+    spectrum = SimpleNamespace(plan=plan, beside=few, chosen=np.array([0, 2]))
+    profile = SimpleNamespace(spectrum=spectrum, _sizes=lambda total: [("AC2", sizes)])
+    given = Rows(np.arange(1.0, 7.0).reshape(1, 1, 6), np.zeros(1, int), {})
+    found = FrequencyProfile.rows_of_all(profile, given, np.zeros(1)).sample  # type: ignore[arg-type]
+    (static, at_first, at_third) = ([1.0, 2.0], np.array([3.0, 4.0]), np.array([5.0, 6.0]))
+    assert found[0, 0] == pytest.approx([*static, *at_first, *3 * at_first, *at_third, *at_third])

@@ -262,3 +262,12 @@ def test_a_skewed_mesh_may_be_shifted_along_each_direction(direction):
     some, half = (stars(Mesh((4, 10, 14), tuple(x * along), skew=skew), TRICLINIC, ALL) for x in (0.2, 0.5))
     assert some.angles is not None and half.angles is None
     assert some.n_rows == 2 * half.n_rows
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e25])
+def test_units_do_not_change_how_fast_coefficients_fall(scale):
+    found = stars(Mesh((16, 16, 1), NO_SHIFT), np.eye(3), (True, True, False))
+    distance = np.concatenate([found.distances, found.distances])[: found.n_rows]
+    sums = np.exp(-distance)[:, None, None] * np.cos(np.arange(found.n_rows))[:, None, None]
+    one, other = (found.decay(x * sums, np.eye(1), False) for x in (1.0, scale))
+    assert one[0] > 1 and other == pytest.approx(one, rel=1e-9)
