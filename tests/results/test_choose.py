@@ -92,3 +92,15 @@ def test_what_symmetry_leaves_of_each_part_holds_what_is_there(name: str, broade
         left.append({one for one in told if one[1] != "z"})  # across a sheet no field drives anything
         assert there == left[-1] or (name[:2] == "ac" and there < left[-1])  # of several orders in tau, of which one may vanish
     assert any(left) and (left[0] == left[1]) == (broadening > 0 or name[:2] == "ac")
+
+
+@pytest.mark.parametrize("top", [1e-30, 1.0, 7.0])
+def test_what_is_large_hangs_on_no_unit(square: ws.ResultSet, top: float) -> None:
+    tensor = square["edelstein"]
+    blocks = {name: 0 * block for name, block in tensor.blocks.items()}
+    assert largest(replace(tensor, blocks=blocks)) == ()
+    first = next(iter(blocks.values()))
+    first[..., 0, 1], first[..., 1, 0] = top, -top
+    alone = replace(tensor, blocks=blocks)
+    assert alone.values.max() == top
+    assert [(group.name, group.others) for group in largest(alone)] == [("xy", ("-yx",))]

@@ -10,8 +10,8 @@ import pytest
 
 import wannier_spin as ws
 from wannier_spin.components import component_names
-from wannier_spin.results import independent
-from wannier_spin.results.html import _svg
+from wannier_spin.results import independent, show
+from wannier_spin.results.html import _svg, curve
 from wannier_spin.results.show import advice, entries, largest_bar, state
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")  # coarse
@@ -144,3 +144,10 @@ def test_notebook(iron: ws.ResultSet) -> None:
     assert _svg(np.arange(3.0), np.array([1.0, np.nan, np.inf]), np.zeros(3)) == ""
     one = iron.sel(mu=17.5, temperature=3000, omega=0.1)._repr_html_()
     assert "<svg" not in one
+
+
+def test_one_point_has_no_curve(iron: ws.ResultSet) -> None:
+    """However many components are there."""
+    scan, point = iron["spin_hall"], iron.sel(mu=17.5, temperature=3000)["spin_hall"]
+    assert curve(scan, show.entry(scan, (0, 0, 0, 1, 2))).startswith("<svg")
+    assert point.values.shape == (1, 1, 3, 3, 3) and curve(point, show.entry(point, (0, 0, 0, 1, 2))) == ""
