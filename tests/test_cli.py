@@ -775,3 +775,11 @@ def test_what_a_model_without_spin_matrices_does_not_break(monkeypatch: pytest.M
     model = SimpleNamespace(spin_axis="z")
     (check,) = _group_checks(model, crystal)  # type: ignore[arg-type]
     assert check.ok and check.value == "bands differ by 0.01 meV rms, spins by 0, the Zeeman metric by 0 %"
+
+
+def test_a_mu_inside_of_the_bands_is_not_asked_back() -> None:
+    """Where any is, all may be counted from the Fermi energy."""
+    model = ws.models.rashba_exchange()
+    with pytest.raises(ws.InputError, match="mu counts from fermi_energy = 3.5 eV"):
+        check_relative(3.5 + np.array([3.2, 3.1]), 3.5, model)
+    check_relative(3.5 + np.array([3.2, 1.0]), 3.5, model)

@@ -359,6 +359,13 @@ def test_forgotten_sums_are_made_again(memory):
     assert (0 < extra < splits) if memory else extra == splits
 
 
+@pytest.mark.parametrize("room", [0, 1, 5, 16, 100])
+def test_as_many_boxes_are_remembered_as_there_is_room_for(room):
+    """Each has three sums of a function."""
+    state, _ = adapt(problem([gaussian], 2, 1e-9, memory=room * 3 * 8.0, max_evaluations=1))
+    assert len(state) == 16 and (state.holder == 0).sum() == min(room, 16)
+
+
 def test_told_to_stop():
     """In the middle of a round: the last state is the one of the round before."""
     calls, states = [], []

@@ -150,6 +150,15 @@ def test_report_with_sites():
     assert not any("@" in name for name in symmetry_report(cumnas()).forms)
 
 
+def test_second_order_at_sites_is_symmetric_in_the_fields():
+    """Of an atom without any symmetry all is there that the fields leave: 3 x 6."""
+    lattice = np.array([[3.0, 0.1, 0.3], [0.4, 3.3, 0.2], [0.1, 0.6, 3.9]])
+    atoms = [(25, (0.1, 0.2, 0.3), (0.3, 0.5, 2)), (33, (0.35, 0.6, 0.8), NONE), (34, (0.7, 0.15, 0.6), NONE)]
+    found = symmetry_report(crystal(lattice, atoms), sites=True).forms
+    assert len(found["edelstein@Mn1"].independent) == 9
+    assert len(found["nonlinear_extrinsic_spin_magnetization@Mn1"].independent) == 18
+
+
 def test_antitranslation():
     """T with a translation exchanges the rows: T-even responses are uniform, T-odd ones staggered."""
     sites = sites_of("stripes")
