@@ -34,3 +34,22 @@ def test_the_rashba_gas_is_exact_and_no_alarm_is_given() -> None:
 def test_bands_without_a_bottom_are_told(model: ws.KPModel) -> None:
     with pytest.warns(ws.AccuracyWarning, match="diverges with the cut-off"):
         ws.compute(model, "edelstein", grid=(8, 8), mu=0.1, temperature=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"broadening": 0.1}, "broadening has no part in spin_hall, edelstein"),
+        ({"omega": [0.2]}, "omega has no part in"),
+        ({"omega": [0.2], "broadening": 0.1}, "omega and broadening have no part in"),
+    ],
+)
+def test_frequencies_beside_static_responses_are_told(given: dict[str, object], said: str) -> None:
+    """Who means to smear, or asks for an alternating field, is told that these numbers are of a static one."""
+    model, common = ws.models.rashba_exchange(), {"grid": (8, 8, 1), "mu": -2.0, "temperature": 300}
+    with pytest.warns(ws.AccuracyWarning, match=said):
+        result = ws.compute(model, ["spin_hall", "edelstein"], **common, **given)
+    assert any(said in warning for warning in result.warnings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ws.compute(model, ["spin_hall", "ac_spin_current"], **common, **(given | {"omega": [0.2], "broadening": 0.1}))

@@ -15,6 +15,7 @@ from wannier_spin.integrals.sums import NEAR_FERMI, Minima, Sums
 from wannier_spin.occupation import Occupation
 from wannier_spin.prepared import Prepared
 from wannier_spin.readers import fitness_warnings
+from wannier_spin.request import Request
 from wannier_spin.results import ResultSet
 from wannier_spin.results.arrays import place
 
@@ -27,7 +28,7 @@ def warn(prepared: Prepared, sums: Sums) -> None:
     m = Minima.of(sums.minima, occupation.shape[0])
     sums.notes.update(lowest_energy_eV=float(m.lowest), highest_energy_eV=float(m.highest))
     about = (_about_energies(model, plan, occupation, m, sums), _about_responses(model, plan, occupation, m), _uncertain(sums))
-    caution(itertools.chain(fitness_warnings(model.source), *about))
+    caution(itertools.chain(fitness_warnings(model.source), _without_frequencies(prepared.request), *about))
     if plan.frequencies:
         sums.notes["lowest_transition_eV"] = float(m.transition)
     if _has_intrinsic(plan):
@@ -50,6 +51,17 @@ def check_finite(result: ResultSet) -> None:
                 f"{place(tensor, bad[0])}, index {bad[0].tolist()}: no result is given; look for values of omega, broadening, "
                 "tau or temperature that are out of all proportion"
             )
+
+
+def _without_frequencies(request: Request) -> Iterator[str]:
+    """What is said of an alternating field where no response is to one."""
+    given = [name for name in ("omega", "broadening") if np.any(getattr(request, name))]
+    if given and not any(record.dynamic for record in request.records):
+        yield (
+            f"{' and '.join(given)} {'have' if len(given) > 1 else 'has'} no part in {', '.join(r.name for r in request.records)}: "
+            "the field is static there, and temperature alone smears; gap_broadening widens the gaps of second order, and "
+            "displacement_spin_current, ac_spin_current and their like are responses to an alternating field"
+        )
 
 
 def _uncertain(sums: Sums) -> Iterator[str]:

@@ -221,12 +221,8 @@ class BandPairs:
         """
         return self._with_group(kernel, far=0.0, own=1.0)
 
-    def re_far_group(self, kernel: Real) -> Real:
-        """Re Tr[v^b_NM O_MM v^d_MN] kernel_NM band by band, symmetric in b, d: (k,n,1,m) -> (k,n,b,d,o)."""
-        return self._with_group(kernel, far=1.0, own=0.0)
-
     def _with_group(self, kernel: Real, far: float, own: float) -> Real:
-        """far times `re_far_group`, and own times `re_own_group`."""
+        """own times `re_own_group`, and far times Re Tr[v^b_NM O_MM v^d_MN] kernel_NM, likewise: (k,n,b,d,o)."""
         result = np.empty((*self.v.shape[:2], 3, 3, self.O.shape[2]))
         compiled(_add_groups)(result, self.v, self.O, kernel, self.geometry.group, (far, own))
         return result
