@@ -151,6 +151,9 @@ def test_two_results_are_drawn_along_what_each_of_them_would_be() -> None:
     axes = plot_comparison(compared(one, one)[0], ("a", "b"), fermi_energy=-2.0).axes[0]
     np.testing.assert_allclose(axes.lines[0].get_xdata(), [-0.5, 0.0, 1.0])
     assert axes.get_xlabel() == r"$\mu - E_F$ (eV)"
+    absolute = Reference("postw90", np.array([-2.5, -1.0]), np.array([0.1, 0.2]), absolute=True)
+    axes = plot_comparison(compared(one, one)[0], ("a", "b"), fermi_energy=-2.0, look=Look(references=(absolute,))).axes[0]
+    np.testing.assert_allclose(axes.lines[-1].get_xdata(), [-0.5, 1.0])
     doped = ws.compute(model, "edelstein", carriers=ws.Carriers([0.2, 0.1], electrons=1), **common)
     axes = plot_comparison(compared(doped, doped)[0], ("a", "b"), fermi_energy=-2.0).axes[0]
     np.testing.assert_allclose(axes.lines[0].get_xdata(), [0.1, 0.2])

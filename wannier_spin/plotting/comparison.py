@@ -91,6 +91,8 @@ def _draw(axes: Axes, c: Comparison, component: str, names: tuple[str, str], fer
     axes.set_ylabel(scaled_unit(c.tensors[0].unit, power))
     part = f", {c.tensors[0].parts[0]}" if c.tensors[0].parts else ""
     axes.set_title(look.title or f"{c.tensors[0].title}, {component}{part}", loc="left")
+    if along == "mu" and fermi_energy is not None:
+        look = look.counted_from(fermi_energy)
     finish(axes, look, 10.0**-power)
 
 
