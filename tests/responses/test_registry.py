@@ -15,7 +15,6 @@ from wannier_spin.integrals.sums import batch_size
 from wannier_spin.model import Operator
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses.registry import BLOCKS, DYNAMIC_BLOCKS, RESPONSES, THERMAL_RESPONSES, Block, Response, register
-from wannier_spin.responses.usual_names import USUAL_NAMES
 from wannier_spin.tensors import SEA_MINUS_SURFACE
 from wannier_spin.units import BOLTZMANN, Measure
 
@@ -214,11 +213,14 @@ def test_what_the_field_calls_it() -> None:
     """A name of the field is told its name here, and the page of recipes has that with its channel."""
     page = (Path(__file__).parents[2] / "docs" / "howto.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| ") and line.count("|") == 4]
-    assert "anomalous_hall" in USUAL_NAMES
-    for name, (response, channel) in USUAL_NAMES.items():
-        assert name not in RESPONSES
-        assert response in (*responses.names(), *responses.thermal_names())
-        assert any(f"`{response}`" in row and ('"charge"' in row) >= (channel == "charge") for row in rows), name
+    known = RESPONSES | THERMAL_RESPONSES
+    usual = [(name, r.name, False) for r in known.values() for name in r.usual]
+    usual += [(name, r.name, True) for r in known.values() for name in r.usual_of_charge]
+    assert ("anomalous_nernst", "spin_nernst", True) in usual
+    assert len({name for name, _, _ in usual}) == len(usual) > 20
+    for name, response, of_charge in usual:
+        assert name not in known
+        assert any(f"`{response}`" in row and ('"charge"' in row) >= of_charge for row in rows), name
     for given, meant in (
         ("SHC", "here it is 'spin_hall'. All"),
         ("Anomalous Hall effect", "here it is 'spin_hall' with channel = 'charge'. All"),

@@ -68,6 +68,7 @@ CURRENT = register(
         paper={"L0": 1},
         reference=REFERENCE,
         thermal=("orbital_nernst", "orbital Nernst effect"),
+        usual=("ohc",),
     ),
     Effect(
         name="orbital_edelstein",

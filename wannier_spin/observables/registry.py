@@ -139,7 +139,9 @@ class Effect:
     terms of the Fermi surface in place of those of the sea, where there are such blocks. companions : blocks that are stored
     besides. thermal : name and title of the response to a gradient of T that goes with it; its record is made of this one, and
     its densities have the weights of `weights` in place of f and f'. tau_power : the lowest power of tau. dynamic : a static block
-    of order tau^p stands for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`.
+    of order tau^p stands for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`. usual :
+    what else the field calls it, without "_effect", "_conductivity" or "_current" behind it; usual_of_charge : what it is called
+    with the charge current in the place of the observable.
     """
 
     name: str
@@ -155,6 +157,8 @@ class Effect:
     thermal: tuple[str, str] | None = None
     reference: str = PAPER
     dynamic: bool = False
+    usual: tuple[str, ...] = ()
+    usual_of_charge: tuple[str, ...] = ()
 
 
 OBSERVABLES: dict[str, dict[str, Observable]] = {}

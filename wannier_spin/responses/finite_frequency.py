@@ -36,6 +36,7 @@ register(
         full={**_PAPER, "L1dir": 1},
         surface=_SURFACE,
         dynamic=True,
+        usual_of_charge=("optical",),
     ),
     Response(
         name="ac_spin_magnetization",

@@ -45,6 +45,8 @@ register(
         full={"L1": 1, "L1dir": 1},
         surface={"L1surf": 1},
         thermal=("magnetic_spin_nernst", "magnetic spin Nernst effect"),
+        usual=("spin_splitter",),
+        usual_of_charge=("charge", "electrical", "drude", "ohmic"),
     ),
     Response(
         name="edelstein",
@@ -57,5 +59,6 @@ register(
         full={"L1": 1, "L1dir": 1},
         surface={"L1surf": 1},
         thermal=("thermal_edelstein", "thermal Edelstein effect"),
+        usual=("rashba_edelstein", "inverse_spin_galvanic"),
     ),
 )

@@ -26,6 +26,8 @@ register(
         geometry=("spin curvature",),
         paper={"L0": 1},
         thermal=("spin_nernst", "spin Nernst effect"),
+        usual=("shc", "she"),
+        usual_of_charge=("ahc", "ahe", "anomalous_hall"),
     ),
     Response(
         name="intrinsic_spin_magnetization",

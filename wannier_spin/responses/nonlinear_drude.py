@@ -36,6 +36,7 @@ register(
         geometry=("spin metric dipole",),
         paper={"N2": 1 / 2},
         full={"N2": "tau2", "N2dir": "tau2"},
+        usual_of_charge=("nonlinear_drude",),
     ),
     Response(
         name="nonlinear_drude_spin_magnetization",

@@ -28,6 +28,7 @@ register(
         tau_power=1,
         geometry=("spin curvature dipole",),
         paper={"N1": 1},
+        usual_of_charge=("nonlinear_hall", "berry_curvature_dipole"),
     ),
     Response(
         name="nonlinear_extrinsic_spin_magnetization",

@@ -85,6 +85,7 @@ register(
         paper={"Q1": 1, "P": 1, "F": 1},
         full={"S": 1, "F": "kF", "P": "kP", "D": "kD"},
         companions=("W",),
+        usual_of_charge=("intrinsic_nonlinear_hall", "quantum_metric_dipole"),
     ),
     Response(
         name="nonlinear_intrinsic_spin_magnetization",

@@ -19,7 +19,6 @@ from wannier_spin.observables.registry import PAPER as PAPER
 from wannier_spin.observables.registry import Coefficient, Effect
 from wannier_spin.responses.pairs import BandPairs, Real
 from wannier_spin.responses.transitions import Transitions
-from wannier_spin.responses.usual_names import called_here
 from wannier_spin.tensors import SEA_MINUS_SURFACE, Channel, TensorLaw, charge_counterpart, parse_law, parts_of
 from wannier_spin.weights import WEIGHTS, Weight
 
@@ -118,7 +117,8 @@ class Response(Effect):
             return None
         name, title = self.thermal
         law = re.sub(r" = [a-z]+_", " = alpha_", self.law).replace("E_b", "d_b T")
-        return replace(self, name=name, title=title, law=law, geometry=(), thermal=None)
+        nernst = tuple(usual.replace("hall", "nernst") for usual in self.usual_of_charge if "hall" in usual)
+        return replace(self, name=name, title=title, law=law, geometry=(), thermal=None, usual=(), usual_of_charge=nernst)
 
     @property
     def symbol(self) -> str:
@@ -254,6 +254,12 @@ def get(name: str) -> Response:
     known = RESPONSES | THERMAL_RESPONSES
     if name in known:
         return known[name]
-    usual = called_here(str(name))
-    meant = did_you_mean(name, known) if usual is None else f"here it is {usual}. All: {', '.join(known)}"
+    here = [f"'{r.name}'" for r in known.values() if _plain(name) in r.usual]
+    here += [f"'{r.name}' with channel = 'charge'" for r in known.values() if _plain(name) in r.usual_of_charge]
+    meant = f"here it is {here[0]}. All: {', '.join(known)}" if here else did_you_mean(name, known)
     raise InputError(f"unknown response '{name}'; {meant}")
+
+
+def _plain(name: object) -> str:
+    """As in `Effect.usual`."""
+    return re.sub(r"_(effect|conductivity|current)$", "", re.sub(r"[\W_]+", "_", str(name).strip().lower()))
