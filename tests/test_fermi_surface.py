@@ -148,7 +148,7 @@ def test_colours_of_a_response() -> None:
         ((GRID, MU, "spin"), "expected both, or neither"),
         ((GRID, MU, None, "z"), "expected both, or neither"),
         ((GRID, MU, "spin", "up"), "expected 1 letter"),
-        ((GRID, MU, "mass", "x"), "quantity 'mass' is not available; did you mean"),
+        ((GRID, MU, "mass", "x"), "quantity 'mass' is not available; All: spin_berry"),
         ((GRID, MU, "spin_hall", "xyz"), "terms of the Fermi sea only"),
     ],
 )

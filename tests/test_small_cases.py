@@ -100,11 +100,11 @@ def test_the_spin_hall_angle_takes_the_conductivity_along_the_field() -> None:
 def test_a_result_of_another_input_is_kept_unless_asked(
     wannier_spin: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By --overwrite, and by --resume: not by both together only."""
+    """By --overwrite, not by --resume, which batch scripts say each time."""
     monkeypatch.chdir(tmp_path)
     SHEET.save("sheet.h5")
     same = 'seedname = "sheet.h5"\nresponses = "edelstein"\ntemperature = 1000\ngrid = [2, 2, 1]\noutput = "out.h5"\n'
-    for i, (options, kept) in enumerate((((), 0), (("--overwrite",), 0), (("--resume",), 0), ((), 1))):
+    for i, (options, kept) in enumerate((((), 0), (("--overwrite",), 0), (("--resume",), 1), ((), 2))):
         Path("in.toml").write_text(f"mu = -2.{i}\n{same}")
         assert wannier_spin("run", "in.toml", *options).code == 0
         assert len(list(tmp_path.glob("out.*.h5"))) == kept

@@ -59,7 +59,7 @@ def test_from_above_the_zone_is_as_wide_as_from_nearly_above() -> None:
     """There "up" and "to the side" are chosen, and no length with them."""
     edges = first_zone(SURFACE.reciprocal).edges
     nearly = np.array([0.0, -1e-6, 1.0])
-    assert _half_width(edges, np.array([0.0, 0.0, 1.0])) == pytest.approx(_half_width(edges, nearly), rel=1e-4)
+    assert _half_width(edges, np.array([0.0, 0.0, 1.0])) == pytest.approx(_half_width(edges, nearly), rel=1e-4, abs=0)
 
 
 def test_a_sheet_that_is_hardly_seen_says_how_small_it_is() -> None:

@@ -170,7 +170,7 @@ def test_reactive_and_absorptive_parts():
     assert np.abs(sharp.reactive).max() > 1e-2
     assert np.abs(sharp.absorptive).max() < 1e-16
     with pytest.raises(InputError, match="'spin_hall' is a static response"):
-        _ = run(names=["spin_hall"])["spin_hall"].reactive
+        _ = run((), 0.0, ["spin_hall"])["spin_hall"].reactive
 
 
 def test_tau_units_and_files(tmp_path):

@@ -103,9 +103,9 @@ def _job(input_file: Path, output: Path | None, beside_checkpoint: bool) -> Job:
 
     settings, text = read_settings(input_file)
     target = output or (input_file.parent / settings.output if settings.output else input_file.with_suffix(".h5"))
+    check_writable(target, KIND)
     if target.suffix != ".h5":
         raise InputError(f"'{target}': a result file ends with .h5; `wannier-spin export` makes tables of it")
-    check_writable(target, KIND)
     job = Job(settings, text, input_file.parent, target)
     if job.settings.adaptive and job.checkpoint.exists() and not beside_checkpoint:
         raise InputError(
