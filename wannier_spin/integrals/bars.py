@@ -72,7 +72,8 @@ class Judged:
 
     operations : of the group that the responses are projected on, none without symmetry; sites : how it permutes the sites of the
     plan. reduced : whether coordinates of `channels` are summed, and not all densities: on irreducible points, and without a group.
-    by_polarization : see `make_channels`. sought : whether the mesh is one of several, of which the first with small bars is taken.
+    sought : whether the mesh is one of several, of which the first with small bars is taken; of light one that is not sums what
+    polarizations have, see `make_channels`.
     """
 
     relaxation: str
@@ -80,12 +81,11 @@ class Judged:
     operations: Sequence[Operation] = ()
     sites: SiteGroup | None = None
     reduced: bool = False
-    by_polarization: bool = False
     sought: bool = False
 
     def channels(self, plan: Plan) -> Channels | None:
         """Coordinates of what the group leaves invariant, and in light of what polarizations have; None without either."""
-        light = self.by_polarization and has_polarizations(plan)
+        light = not self.sought and has_polarizations(plan)
         if not (self.operations or light):
             return None
         scale = dict.fromkeys((r.name for r in plan.responses), 1.0)

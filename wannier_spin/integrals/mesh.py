@@ -73,8 +73,8 @@ class OnMesh:
         check_directions(model, mesh)
         _check_temperature(plan, occupation)
         in_coordinates = bool(integral.reducing) or not integral.group
-        alone = wanted is None
-        judged = Judged(integral.relaxation, integral.tau, integral.group, integral.sites, in_coordinates, alone, not alone)
+        sought = wanted is not None
+        judged = Judged(integral.relaxation, integral.tau, integral.group, integral.sites, in_coordinates, sought)
         most = -(-mesh.n_evaluated // LEAST_BATCHES)
         spectrum = Spectrum.of(plan, occupation, model, most)
         dense = plan if spectrum is None else spectrum.beside

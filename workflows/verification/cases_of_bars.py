@@ -65,6 +65,12 @@ def drawn(name: str, build: Callable[[], ws.TightBindingModel], second: str, ref
     return Case(name, crystal(build), ("spin_hall", second), np.linspace(-1, 1, 21), (), references, True)
 
 
+def sheet(seed: int, n: int, *responses: str) -> Case:
+    """A random one of a seed that nobody had looked at, judged once by meshes."""
+    model = partial(ws.models.random_model, n=n, seed=seed, periodic=(True, True, False))
+    return Case(f"random sheet {seed}", crystal(model), responses, np.linspace(-1, 1, 21), PLANE, (256, 232), True, ())
+
+
 def second_order(
     name: str,
     build: Callable[[], ws.TightBindingModel],
@@ -262,27 +268,9 @@ CASES = (
         True,
         (),
     ),
-    Case(
-        "random sheet 71",
-        crystal(partial(ws.models.random_model, n=3, seed=71, periodic=(True, True, False))),
-        ("edelstein",),
-        np.linspace(-1, 1, 21),
-        PLANE,
-        (256, 232),
-        True,
-        (),
-    ),
+    sheet(71, 3, "edelstein"),
     # judged once with states and their images as one, and bars that are a tenth narrower
-    Case(
-        "random sheet 97",
-        crystal(partial(ws.models.random_model, n=4, seed=97, periodic=(True, True, False))),
-        ("spin_hall", "edelstein"),
-        np.linspace(-1, 1, 21),
-        PLANE,
-        (256, 232),
-        True,
-        (),
-    ),
+    sheet(97, 4, "spin_hall", "edelstein"),
     Case(
         "helices 0.8",
         crystal(partial(hold_outs.helices, 0.8, 0.45, 0.15)),
