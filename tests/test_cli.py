@@ -370,7 +370,7 @@ def pt(tmp_path: Path, example_inputs: Path) -> Path:
     for path in (example_inputs / "Pt").iterdir():
         if path.name.startswith("Pt.") and path.suffix != ".txt":
             (tmp_path / path.name).symlink_to(path)
-    edit(tmp_path, ("sheet.h5", "Pt"), ("8, 8, 1", "2, 2, 2"))
+    edit(tmp_path, ("sheet.h5", "Pt"), ("8, 8, 1", "2, 2, 2"), ("", "fermi_energy = 22.4839"))
     return tmp_path
 
 

@@ -23,6 +23,7 @@ from wannier_spin.request import Request
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import ResponseTensor, at_site
 from wannier_spin.sites import Sites
+from wannier_spin.weights import Weight
 
 Real = NDArray[np.float64]
 
@@ -39,21 +40,14 @@ class Prepared:
 
     def by_weight(self) -> tuple[Prepared, ...]:
         """One for each weight that densities have: responses to a field, and to a gradient of T."""
-        weights = list(dict.fromkeys(record.weight for record in self.plan.responses))
-        found = []
-        for weight in weights:
-            records = tuple(record for record in self.plan.responses if record.weight is weight)
-            found.append(replace(self, plan=replace(self.plan, responses=records), occupation=self.request.occupation(weight)))
-        return tuple(found)
+        parts = by_weight(self.plan)
+        return tuple(replace(self, plan=part, occupation=self.request.occupation(weight)) for weight, part in parts)
 
     def with_sites(self, sites: Sites) -> Prepared:
         """The same with spin responses at sites. Raises InputError where no response would be projected on them."""
         plan = replace(self.plan, sites=sites.functions)
-        if sites.functions and not any(plan.sites_of(record) for record in plan.responses):
-            local = [r.name for r in resp.RESPONSES.values() if observables.get(r.tensor.observable).local]
-            raise InputError(
-                f"sites are for responses of the spin (channel 'spin'), and none is asked for: add one of {', '.join(local)}"
-            )
+        if sites.functions:
+            check_sited(plan)
         return replace(self, plan=plan)
 
     def factor(self, record: Response) -> float:
@@ -149,8 +143,7 @@ def prepare(model: Model, request: Request) -> Prepared:
     check_is_model(model)
     if request.carriers is not None:
         raise InputError("carriers are solved for by compute and in input files of run; here give mu, which their results have")
-    frequencies = tuple(complex(w, request.broadening) for w in request.omega) if any(r.dynamic for r in request.records) else ()
-    plan = Plan(request.records, request.channel, frequencies, request.form, request.blocks, gap_broadening=request.gap_broadening)
+    plan = plan_of(request)
     _check_operators(model, plan)
     wanted = {r.channel_tensor(plan.channel).observable for r in plan.responses}
     if any(set(request.spin_current) & set(observables.definitions(name)) for name in wanted):
@@ -160,6 +153,27 @@ def prepare(model: Model, request: Request) -> Prepared:
     occupation = request.occupation(plan.responses[0].weight)
     given = request.degeneracy_tolerance
     return Prepared(model, request, plan, occupation, model.degeneracy_tolerance if given is None else given)
+
+
+def plan_of(request: Request) -> Plan:
+    """What a request computes on any model, with one definition of the spin current."""
+    frequencies = tuple(complex(w, request.broadening) for w in request.omega) if any(r.dynamic for r in request.records) else ()
+    return Plan(request.records, request.channel, frequencies, request.form, request.blocks, gap_broadening=request.gap_broadening)
+
+
+def by_weight(plan: Plan) -> tuple[tuple[Weight, Plan], ...]:
+    """The responses of each weight."""
+    weights = dict.fromkeys(record.weight for record in plan.responses)
+    return tuple((w, replace(plan, responses=tuple(r for r in plan.responses if r.weight is w))) for w in weights)
+
+
+def check_sited(plan: Plan) -> None:
+    """Raise InputError where no response would be projected on sites."""
+    if not any(observables.get(record.channel_tensor(plan.channel).observable).local for record in plan.responses):
+        local = [r.name for r in resp.RESPONSES.values() if observables.get(r.tensor.observable).local]
+        raise InputError(
+            f"sites are for responses of the spin (channel 'spin'), and none is asked for: add one of {', '.join(local)}"
+        )
 
 
 def prepare_point(model: Model, request: Request) -> Prepared:

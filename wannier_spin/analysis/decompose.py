@@ -89,7 +89,7 @@ def decompose(
         raise InputError("a decomposition is a sum over a uniform mesh: give a grid")
     mesh = Mesh(request.grid, request.shift)  # type: ignore[arg-type]  # checks them
     assert isinstance(model, TightBindingModel)
-    check_directions(model, mesh)
+    check_directions(model.periodic, mesh.points)
     edges = as_tuple(edges)
     labels, pairs = _labels(by, edges, model.n_bands), by.endswith("pair")
 

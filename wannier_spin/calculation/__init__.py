@@ -3,7 +3,7 @@
 from wannier_spin.calculation.compute import compute
 from wannier_spin.calculation.dry_run import dry_run
 from wannier_spin.calculation.open_model import Inputs, inputs_of, open_inputs, open_model, read_inputs
-from wannier_spin.calculation.run import run, run_model
+from wannier_spin.calculation.run import check_asked, run, run_model
 from wannier_spin.calculation.spacing import default_grid
 from wannier_spin.calculation.symmetrize import VerifiedGroup, symmetry_report
 from wannier_spin.integrals.algorithm import Control, Round
@@ -18,6 +18,7 @@ __all__ = [
     "Tolerance",
     "VerifiedGroup",
     "atomic_sites",
+    "check_asked",
     "compute",
     "default_grid",
     "dry_run",

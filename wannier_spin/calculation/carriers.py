@@ -157,7 +157,7 @@ def _meshes(model: TightBindingModel, request: Request, operations: Sequence[Ope
     if request.grid is not None:
         points, shift = (tuple(values) for values in (request.grid, request.shift))
         mesh = Mesh(points, shift)  # type: ignore[arg-type]  # checked there
-        check_directions(model, mesh)
+        check_directions(model.periodic, mesh.points)
         return [irreducible_mesh(mesh, operations)]
     found: list[Mesh] = []
     for spacing in SPACINGS:

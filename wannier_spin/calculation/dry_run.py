@@ -16,7 +16,7 @@ from wannier_spin import responses as resp
 from wannier_spin.calculation.integrate import Task, algorithm_of
 from wannier_spin.calculation.open_model import inputs_of
 from wannier_spin.calculation.pace import Clock, mesh_seconds, point_seconds
-from wannier_spin.calculation.run import asked_tolerance, request_of, run_model
+from wannier_spin.calculation.run import asked_tolerance, check_asked, request_of, run_model
 from wannier_spin.calculation.spacing import default_grid
 from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.config import GridSection, Settings, ToleranceSection
@@ -46,6 +46,7 @@ def dry_run(settings: Settings, folder: Path, ranks: int, clock: Clock = time.pr
     Raises InputError for whatever would stop the run.
     """
     begun, wall = clock(), time.perf_counter()
+    check_asked(settings)
     inputs = inputs_of(settings, folder)
     assert inputs.settings is not None
     model, structure, settings = inputs.model, inputs.structure, inputs.settings

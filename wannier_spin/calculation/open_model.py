@@ -41,6 +41,7 @@ from wannier_spin.readers import (
     WS_DISTANCE_TOLERANCE,
     FermiEnergy,
     find_fermi_energy,
+    find_file,
     from_tbmodels,
     is_finished,
     is_system_folder,
@@ -53,11 +54,12 @@ from wannier_spin.readers import (
     read_system,
     read_tb,
     read_wannier90,
+    resolve_seed,
     seed_of,
     way_in,
 )
 from wannier_spin.request import taking_request
-from wannier_spin.sites import Sites, projected_sites
+from wannier_spin.sites import Sites, atom_names, projected_sites
 from wannier_spin.symmetry import symmetrize_model
 
 INPUT_ENDING = ".toml"
@@ -66,6 +68,7 @@ TABLES: dict[str, type[Section]] = {
     "model": ModelSection,
     "symmetry": SymmetrySection,
 }  # their keys are keywords here
+SITES_NEED_ATOMS = "sites = 'projections': symmetry.structure is missing, which has the atoms"
 ALONE = ("spin_current",)  # further keys of the input file that change what is read
 PATHS = ("structure", "projections")
 
@@ -138,8 +141,9 @@ def open_inputs(path: str | Path | Mapping[str, Any], **options: Any) -> Inputs:
 
 def inputs_of(settings: Settings, folder: Path) -> Inputs:
     """The model, the structure and the Fermi energy that settings name. Raises InputError."""
+    fermi = _fermi_of_files(settings, folder)  # before the model is read: that takes minutes
     model, structure = read_inputs(settings, folder)
-    fermi = _fermi_energy(settings, folder, model)
+    fermi = fermi or _fermi_energy(settings, folder, model)
     found = {"sites": _projected(settings, folder, model, structure)} if settings.sites == "projections" else {}
     changed = settings.model_copy(update={"fermi_energy": fermi.value, **found})
     return Inputs(model, structure, _seed_of(settings, folder), changed, fermi.source)
@@ -151,8 +155,23 @@ def _fermi_energy(settings: Settings, folder: Path, model: Model) -> FermiEnergy
         return FermiEnergy(settings.fermi_energy, "")
     if "route" not in model.source:
         return FermiEnergy(0.0, "")
+    return _found_fermi(folder / settings.seeds[0])
+
+
+def _fermi_of_files(settings: Settings, folder: Path) -> FermiEnergy | None:
+    """The same where files of a run are there; None where only the model tells whether it needs one. Raises InputError."""
+    if settings.fermi_energy is not None:
+        return None
+    paths = [folder / name for name in settings.seeds]
+    if not paths or any(map(is_finished, paths)):
+        return None
+    there = find_file(resolve_seed(paths[0]), ".chk", ".chk.fmt", "_tb.dat", "_hr.dat")
+    return None if there is None else _found_fermi(paths[0])
+
+
+def _found_fermi(path: Path) -> FermiEnergy:
     try:
-        return find_fermi_energy(seed_of(folder / settings.seeds[0]))
+        return find_fermi_energy(seed_of(path) if is_finished(path) else resolve_seed(path))
     except InputError as error:
         raise InputError(f"fermi_energy is missing, from which mu counts, and {error}; 0.0 if mu is absolute") from error
 
@@ -166,30 +185,45 @@ def read_inputs(settings: Settings, folder: Path) -> tuple[Model, Structure | No
         for key in ("magnetic_moments", "average_model"):
             if getattr(wanted, key):
                 raise InputError(f"symmetry.{key} is given without symmetry.structure; say which file has the atoms")
+        if settings.sites == "projections":
+            raise InputError(SITES_NEED_ATOMS)
         return _read_model(settings, folder), None
     structure = read_structure(folder / wanted.structure, magnetic_moments=wanted.magnetic_moments)
+    _check_names(settings, structure)
+    if (wanted.average_model or settings.sites == "projections") and not any(is_finished(folder / name) for name in settings.seeds):
+        _orbitals(wanted, folder, isinstance(_files_of(settings, folder), SpinChannels))
     model = _read_model(settings, folder)
     structure = replace(structure, spin_orbit=wanted.spin_orbit and model.spin_axis is None)
     if not wanted.average_model:
         return model, structure
     group = verified_group(model, structure, settings.numerics.degeneracy_tolerance)
     assert group is not None
-    win, orbitals = _orbitals(wanted, folder, model)
+    win, orbitals = _orbitals(wanted, folder, model.spin_axis is not None)
     return symmetrize_model(model, orbitals, group.group.operations, window=read_frozen_window(win))[0], structure
 
 
-def _orbitals(wanted: SymmetrySection, folder: Path, model: TightBindingModel) -> tuple[Path, Orbitals]:
+def _check_names(settings: Settings, structure: Structure) -> None:
+    """Raise InputError for sites that are atoms that the structure does not have."""
+    listed = settings.sites if isinstance(settings.sites, dict) else {}
+    known = atom_names(structure)
+    for site, members in listed.items():
+        for name in [members] if isinstance(members, str) else members:
+            if isinstance(name, str) and name not in known:
+                raise InputError(f"sites.{site} has the atom '{name}'; the structure has {', '.join(known)}")
+
+
+def _orbitals(wanted: SymmetrySection, folder: Path, collinear: bool) -> tuple[Path, Orbitals]:
     """What the Wannier functions were projected on, and the .win file that says so. Raises InputError."""
     win = folder / (wanted.projections or wanted.structure or "")
-    return win, read_projections(win, wanted.spin_order if model.spin_axis is None else None)
+    return win, read_projections(win, None if collinear else wanted.spin_order)
 
 
 def _projected(settings: Settings, folder: Path, model: Model, structure: Structure | None) -> Sites:
     """The atoms of the structure, each with the Wannier functions that were projected on it. Raises InputError."""
-    need = "sites = 'projections': symmetry.structure is missing, which has the atoms"
+    crystal = model.crystal(SITES_NEED_ATOMS)
     if structure is None:
-        raise InputError(need)
-    win, orbitals = _orbitals(settings.symmetry, folder, model.crystal(need))
+        raise InputError(SITES_NEED_ATOMS)
+    win, orbitals = _orbitals(settings.symmetry, folder, crystal.spin_axis is not None)
     if len(orbitals) != model.n_bands:
         raise InputError(f"sites = 'projections': '{win}' projects on {len(orbitals)} functions, the model has {model.n_bands}")
     return projected_sites(orbitals, structure)
@@ -203,6 +237,8 @@ def _kp_model(kp: KPSection) -> ContinuumModel:
 def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
     options, files = settings.model, _files_of(settings, folder)
     assert files is not None
+    if options.vacuum is None and options.thickness is not None:
+        raise InputError("model.thickness is given without model.vacuum; say which lattice vector crosses the layer")
     if isinstance(files, SpinChannels):
         model = _read_channels(files, settings, folder)
     elif _seed(files) is None:
@@ -210,8 +246,6 @@ def _read_model(settings: Settings, folder: Path) -> TightBindingModel:
     else:
         model = _read_files(files, settings)
     if options.vacuum is None:
-        if options.thickness is not None:
-            raise InputError("model.thickness is given without model.vacuum; say which lattice vector crosses the layer")
         return model
     a, b, c = (axis != options.vacuum for axis in "abc")
     return replace(model, periodic=(a, b, c), thickness=options.thickness)

@@ -20,10 +20,13 @@ from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.algorithm import Control
 from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.mesh import check_directions, check_temperature
 from wannier_spin.integrals.sums import Progress
+from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import Communicator
 from wannier_spin.integration.shared import from_first
 from wannier_spin.model import Structure, TightBindingModel
+from wannier_spin.prepared import by_weight, check_sited, plan_of
 from wannier_spin.request import Request
 from wannier_spin.results import ResultSet
 from wannier_spin.sites import Sites, SitesLike
@@ -47,6 +50,7 @@ def run(
 
     Raises InputError on all ranks alike, and Interrupted.
     """
+    check_asked(settings)
     inputs: Inputs = from_first(comm, lambda: inputs_of(settings, folder))
     assert inputs.settings is not None
     if inputs.fermi_source:
@@ -99,22 +103,29 @@ def request_of(settings: Settings, model: Model, structure: Structure | None) ->
 
     Raises InputError.
     """
-    wanted = asked_tolerance(settings)
-    grid = _mesh(settings, model) if wanted is None else None
+    asked = asked_of(settings)
+    if model.bands_end and len(asked.mu):
+        check_relative(asked.mu, settings.fermi_energy or 0.0, model.crystal())
+    grid = None if settings.adaptive else _mesh(settings, model)
+    return asked.with_(grid=grid, symmetry=structure, sites=asked_sites(settings, model.n_bands))
+
+
+def asked_of(settings: Settings) -> Request:
+    """The same without what a model adds: a structure, sites, a mesh whose points are not given.
+
+    Raises InputError.
+    """
     numerics = settings.numerics
-    fermi = settings.fermi_energy or 0.0
     with np.errstate(over="ignore"):  # what is not finite is refused by its name
-        mu = fermi + np.array(settings.mu or ())
-    if model.bands_end and len(mu):
-        check_relative(mu, fermi, model.crystal())
+        mu = (settings.fermi_energy or 0.0) + np.array(settings.mu or ())
     return Request(
         settings.responses,
         mu=mu,
         carriers=asked_carriers(settings),
         temperature=settings.temperature,
-        grid=grid,
+        grid=None if settings.adaptive else settings.grid.points,
         shift=settings.grid.shift,
-        tolerance=wanted,
+        tolerance=asked_tolerance(settings),
         tau=settings.tau if settings.units == "SI" else [un.natural_tau(t) for t in settings.tau],
         omega=settings.omega,
         broadening=settings.broadening,
@@ -125,13 +136,41 @@ def request_of(settings: Settings, model: Model, structure: Structure | None) ->
         spin_current=settings.spin_current,
         form=settings.form,
         relaxation=settings.relaxation,
-        symmetry=structure,
         reduce_k=settings.symmetry.reduce,
-        sites=asked_sites(settings, model.n_bands),
         degeneracy_tolerance=numerics.degeneracy_tolerance,
         degeneracy_check=numerics.degeneracy_check,
         memory=numerics.memory,
     )
+
+
+def check_asked(settings: Settings) -> None:
+    """Refuse what no model would make possible, before one is read: that takes minutes. Raises InputError."""
+    request = asked_of(settings)
+    plan, places = plan_of(request), settings.grid.points
+    if settings.sites is not None:
+        check_sited(plan)
+        _check_atoms_known(settings)
+    if request.tolerance is not None:
+        if request.carriers is None:
+            request.tolerance.judged(request.occupation(plan.responses[0].weight))
+        return
+    for weight, part in by_weight(plan):
+        check_temperature(part, weight.sharp, request.temperature)
+    if places is not None:
+        a, b, c = settings.grid.shift
+        Mesh((places[0], places[1], places[2]), (a, b, c))
+        check_directions([axis != settings.model.vacuum for axis in "abc"], places)
+
+
+def _check_atoms_known(settings: Settings) -> None:
+    """Raise InputError for sites that are atoms where no structure says which there are."""
+    if settings.symmetry.structure is not None:
+        return
+    named: Any = {} if isinstance(settings.sites, str) else settings.sites
+    atoms = [name for name, members in named.items() if isinstance(members, str) or isinstance(members[0], str)]
+    if isinstance(settings.sites, str) or atoms:
+        what = f"sites = '{settings.sites}'" if isinstance(settings.sites, str) else f"sites.{atoms[0]}"
+        raise InputError(f"{what}: symmetry.structure is missing, which has the atoms")
 
 
 def _mesh(settings: Settings, model: Model) -> Sequence[int]:

@@ -42,8 +42,9 @@ def converge(
     **options: Any,
 ) -> None:
     """Compute an input on finer and finer meshes, or within smaller and smaller tolerances, and compare. At mu nearest to E_F."""
-    from wannier_spin.calculation import open_inputs
+    from wannier_spin.calculation import check_asked, open_inputs
     from wannier_spin.calculation.converge import converge as scan
+    from wannier_spin.config import read_settings
 
     comm = parallel.world()
     first = comm.rank == 0
@@ -61,6 +62,7 @@ def converge(
         raise InputError("--grid and --tolerance: give one of them")
     if input_file.suffix != ".toml":
         raise InputError(f"'{input_file}': expected an INPUT.toml; `wannier-spin init` writes one from the files of a run")
+    check_asked(read_settings(input_file)[0])
     inputs: Inputs = from_first(comm, lambda: open_inputs(input_file))
     found = scan(inputs, _steps(inputs, grid or (), tolerance or ()), component or (), comm, _tell if first else _silent)
     if first:

@@ -70,8 +70,8 @@ class OnMesh:
         """The same as means. wanted : for it the largest terms are kept, see `Watch` (not of spectra)."""
         model, plan, occupation, mesh = integral.model, integral.plan, integral.occupation, self.mesh(integral)
         assert isinstance(model, TightBindingModel)
-        check_directions(model, mesh)
-        _check_temperature(plan, occupation)
+        check_directions(model.periodic, mesh.points)
+        check_temperature(plan, occupation.sharp, occupation.kT)
         in_coordinates = bool(integral.reducing) or not integral.group
         sought = wanted is not None
         judged = Judged(integral.relaxation, integral.tau, integral.group, integral.sites, in_coordinates, sought)
@@ -166,16 +166,16 @@ def irreducible_mesh(mesh: Mesh, operations: Sequence[Operation]) -> Mesh:
     return replace(mesh, weights=irreducible_weights(usable, mesh.points, mesh.shift, skew.below, np.array(skew.basis)))
 
 
-def check_directions(model: TightBindingModel, mesh: Mesh) -> None:
-    """Raise InputError for several points along a direction in which the model is not periodic."""
-    for points, periodic, name in zip(mesh.points, model.periodic, "abc", strict=True):
-        if not periodic and points != 1:
-            raise InputError(f"grid has {points} points along lattice vector {name}, which is not periodic; expected 1")
+def check_directions(along: Sequence[bool], points: Sequence[int]) -> None:
+    """Raise InputError for several points along a direction that is not periodic. along : whether it is, and points : (3,)."""
+    for number, periodic, name in zip(points, along, "abc", strict=True):
+        if not periodic and number != 1:
+            raise InputError(f"grid has {number} points along lattice vector {name}, which is not periodic; expected 1")
 
 
-def _check_temperature(plan: Plan, occupation: Occupation) -> None:
-    """Raise InputError for Fermi-surface terms at T = 0."""
-    if plan.has_surface and occupation.sharp and (occupation.kT == 0).any():
+def check_temperature(plan: Plan, sharp: bool, kT: Real) -> None:
+    """Raise InputError for Fermi-surface terms at T = 0. sharp : as in `Occupation`; kT : (T,)."""
+    if plan.has_surface and sharp and (kT == 0).any():
         surface = [
             r.name for r in plan.responses if any(b.fermi == "surface" and b.name in plan.blocks_of(r) for b in plan.static_blocks)
         ]

@@ -38,7 +38,7 @@ from wannier_spin.readers.projections import read_projections
 from wannier_spin.readers.quality import examined, fitness_of
 from wannier_spin.readers.structure import chemical_symbol, read_structure
 from wannier_spin.readers.tight_binding import read_hr, read_tb
-from wannier_spin.readers.wannier90 import read_frozen_window, read_wannier90
+from wannier_spin.readers.wannier90 import read_frozen_window, read_wannier90, resolve_seed
 from wannier_spin.readers.wigner_seitz import WS_DISTANCE_TOLERANCE
 
 __all__ = [
@@ -75,6 +75,7 @@ __all__ = [
     "read_structure",
     "read_tb",
     "read_wannier90",
+    "resolve_seed",
     "seed_of",
     "seeds_in",
     "sha256",

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wannier_spin import responses as resp
+from wannier_spin.calculation import check_asked
 from wannier_spin.config import Settings, as_toml, read_table, settings_from
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure
@@ -193,7 +194,4 @@ def _without_options_of_files(data: Mapping[str, Any], own: Mapping[str, Any]) -
 def _check(settings: Settings) -> None:
     if settings.channel != "spin":
         raise InputError(f"channel = '{settings.channel}': a screening is of spin responses; leave it out")
-    if not settings.responses:
-        raise InputError(f"no response was asked for; choose from {', '.join(resp.names())}, or 'all'")
-    for name in settings.responses if settings.responses != "all" else ():
-        resp.get(name)
+    check_asked(settings)
