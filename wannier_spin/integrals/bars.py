@@ -201,10 +201,10 @@ class Bars:
         ends = np.cumsum([0, *map(math.prod, self.shapes), *(one.size for one in self._fermi_points)])
         return [slice(*pair) for pair in itertools.pairwise(ends)]
 
-    def count(self, total: Real, energies: Real, halves: Real, weights: Real, alone: Real) -> None:
-        """Add to the sums (size,) what `FermiPoints` count at these points: energies (k,n), `Slopes.half`, weights (k,)."""
+    def count(self, total: Real, energies: Real, reach: Real, weights: Real, alone: Real) -> None:
+        """Add to the sums (size,) what `FermiPoints` count at these points: energies (k,n), `Slopes.reach`, weights (k,)."""
         for points, counts in zip(self._fermi_points, self._parts(total)[2], strict=True):
-            counts += points.counted(energies, halves, weights, alone)
+            counts += points.counted(energies, reach, weights, alone)
 
     @property
     def probes(self) -> Probes | None:

@@ -3,7 +3,8 @@
 Sums over a mesh see a Fermi surface by the points that are near it: f and f' of all others do not change with mu. A pocket that is
 smaller than the spacing, or a few kelvin, leave none: the sums then hardly change with mu, or vanish, and so do their Fourier
 coefficients, of which error bars are made. That the Fermi surface is there all the same is known from the velocities: a band takes
-within the cell in k that a point stands for all energies within half of what it changes by from one side to the other.
+within the cell in k that a point stands for all energies within half of what it changes by from one side to the other, and more
+where one next to it bends it (`Slopes`).
 
 A state and its images under the group are one: they lie at one energy, and all miss what one of them misses.
 """
@@ -41,34 +42,35 @@ class FermiPoints:
         """Numbers in the counts."""
         return COUNTS * self.scan.n_points
 
-    def counted(self, energies: Real, halves: Real, weights: Real, alone: Real) -> Real:
+    def counted(self, energies: Real, reach: Real, weights: Real, alone: Real) -> Real:
         """States near mu, states whose cells mu crosses, and of the latter the squares of what one changes by from one point to the
         next (eV^2, mean over the directions), with the weights of their points, and once more states near mu, but all images of one
         under the group as one: (4, w).
 
-        energies (k, n) and halves (k, n) : half of what each one changes by over the cell of its point, eV. weights (k,), and
-        alone (k,) : the same over the number of images of the point.
+        energies (k, n), and reach (2, k, n) : how far each one goes below and above within the cell of its point, eV. weights (k,),
+        and alone (k,) : the same over the number of images of the point.
         """
         if 3 * energies.size * energies.shape[1] >= COMPILED_FROM:
-            return self._counted_compiled(energies, halves, weights, alone)
+            return self._counted_compiled(energies, reach, weights, alone)
         level, kT = self.scan.points
         near = np.maximum(NEAR * kT, NEAR_COLD * self.step)
         (low, high), widest = self.scan.span, near.max()
-        used = (energies + halves > low - widest) & (energies - halves < high + widest)
-        E, half = energies[used], halves[used]
+        bottom, top = energies - reach[0], energies + reach[1]
+        used = (top > low - widest) & (bottom < high + widest)
+        E, bottom, top = energies[used], bottom[used], top[used]
         w, one = (np.broadcast_to(x[:, None], energies.shape)[used] for x in (weights, alone))
         seen, distinct = (_below(E, x, level + near) - _below(E, x, level - near) for x in (w, one))
         crossed, squares = (
-            _below(E - half, x, level + NEAR * kT) - _below(E + half, x, level - NEAR * kT)
-            for x in (w, w * (2 * half) ** 2 / self.directions)
+            _below(bottom, x, level + NEAR * kT) - _below(top, x, level - NEAR * kT)
+            for x in (w, w * (top - bottom) ** 2 / self.directions)
         )
         return np.stack([seen, crossed, squares, distinct])
 
-    def _counted_compiled(self, energies: Real, halves: Real, weights: Real, alone: Real) -> Real:
+    def _counted_compiled(self, energies: Real, reach: Real, weights: Real, alone: Real) -> Real:
         """The same in one pass over the states."""
         counts = np.zeros((COUNTS, *self._limits.shape[2:]))
-        compiled(_count)(counts, self._limits, *(np.ascontiguousarray(x) for x in (energies, halves, weights, alone)))
-        counts[2] *= 4 / self.directions
+        compiled(_count)(counts, self._limits, *(np.ascontiguousarray(x) for x in (energies, reach, weights, alone)))
+        counts[2] /= self.directions
         return counts[..., self._place].swapaxes(1, 2).reshape(COUNTS, -1)
 
     @cached_property
@@ -85,27 +87,28 @@ class FermiPoints:
 
 
 def _count(
-    counts: Real, limits: Real, energies: Real, halves: Real, weights: Real, alone: Real
+    counts: Real, limits: Real, energies: Real, reach: Real, weights: Real, alone: Real
 ) -> None:  # pragma: no cover  (compiled)
     """To counts (4,T,m) the weights (k,) of states (k,n) that are near each mu, of those whose cells it crosses, of these times the
-    squares of halves (k,n), and of the first with the weights `alone` (k,).
+    squares of what these change by, from reach (2,k,n), and of the first with the weights `alone` (k,).
     """
     _, _, temperatures, levels = limits.shape
     steps = np.zeros((COUNTS, temperatures, levels + 1))
     for k in range(len(energies)):
         for n in range(energies.shape[1]):
             for kind in range(2):
-                half = halves[k, n] if kind else 0.0
+                bottom = energies[k, n] - (reach[0, k, n] if kind else 0.0)
+                top = energies[k, n] + (reach[1, k, n] if kind else 0.0)
                 for t in range(temperatures):
                     lower, upper = limits[kind, 0, t], limits[kind, 1, t]
-                    if energies[k, n] + half < lower[0] or energies[k, n] - half >= upper[-1]:
+                    if top < lower[0] or bottom >= upper[-1]:
                         continue
-                    first = np.searchsorted(upper, energies[k, n] - half, side="right")
-                    after = np.searchsorted(lower, energies[k, n] + half, side="right")
+                    first = np.searchsorted(upper, bottom, side="right")
+                    after = np.searchsorted(lower, top, side="right")
                     if first < after:
                         steps[kind, t, first] += weights[k]
                         steps[kind, t, after] -= weights[k]
-                        further = weights[k] * half**2 if kind else alone[k]
+                        further = weights[k] * (top - bottom) ** 2 if kind else alone[k]
                         steps[3 - kind, t, first] += further
                         steps[3 - kind, t, after] -= further
     for kind in range(COUNTS):

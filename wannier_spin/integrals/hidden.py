@@ -26,7 +26,7 @@ from wannier_spin.arrays import rows
 from wannier_spin.compiled import compiled
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.nearest import COMPILED_FROM, LEAST, ROUNDING, SINGULAR, UNCOUPLED, couple, minimize, select
-from wannier_spin.integrals.slopes import Slopes
+from wannier_spin.integrals.slopes import Slopes, ends
 from wannier_spin.integrals.sums import NEAR_FERMI
 from wannier_spin.integration.rules import Quadrature
 from wannier_spin.occupation import Occupation
@@ -77,7 +77,7 @@ class NearestGaps:
         if geometry.velocity.size >= COMPILED_FROM:
             return cls._compiled(geometry, axis_vectors, slopes.mean, near)
         energies, group, velocity = geometry.group_energies, geometry.group, slopes.mean
-        first, after = _ends(group)
+        first, after = ends(group)
         step = np.diff(velocity, axis=1)
         coupling = 4 * _between(geometry.velocity, axis_vectors, first, after)
         A = step[..., :, None] * step[..., None, :] + coupling
@@ -275,16 +275,6 @@ def _of_states(densities: Real, point: Integer, first: Integer, after: Integer) 
         own = np.flatnonzero(first + step < after)
         result[own] += densities[point[own], first[own] + step]
     return result
-
-
-def _ends(group: Integer) -> tuple[Integer, Integer]:
-    """First state of the group of each state, and the one after its last: (k, n) each."""
-    n = group.shape[1]
-    new = np.diff(group, axis=1) != 0
-    ones = np.ones((len(group), 1), bool)
-    first = np.maximum.accumulate(np.where(np.concatenate([ones, new], axis=1), np.arange(n), 0), axis=1)
-    ends = np.where(np.concatenate([new, ones], axis=1), np.arange(1, n + 1), n)
-    return first, np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
 
 
 def _between(velocity: NDArray[np.complex128], axis_vectors: Real, first: Integer, after: Integer) -> Real:

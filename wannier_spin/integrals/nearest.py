@@ -16,9 +16,12 @@ FARTHEST = 1.25  # of the axes, in which a mesh looks for gaps: it sees less tha
 LEAST = float(np.finfo(float).tiny)
 
 
-def slope(slopes: Real, halves: Real, velocity: Complex, group: Integer, axes: Real) -> None:  # pragma: no cover  (compiled)
+def slope(
+    slopes: Real, halves: Real, beside: Real, velocity: Complex, group: Integer, axes: Real
+) -> None:  # pragma: no cover  (compiled)
     """Mean velocity of each group along the axes, to slopes (k,n,i), and half of what a state changes by over the cell that they
-    span, root mean square of its group, to halves (k,n). velocity (k,n,a,m); axes (k,i,a), or (1,i,a) for all points.
+    span, root mean square of its group, to halves (k,n). To beside (2,k,n) squares of what is between it and all states of the
+    group above, and below. velocity (k,n,a,m); axes (k,i,a), or (1,i,a) for all points.
     """
     points, n_bands = group.shape
     mean, metric = np.empty(3), np.empty((3, 3))
@@ -26,25 +29,31 @@ def slope(slopes: Real, halves: Real, velocity: Complex, group: Integer, axes: R
         rows = axes[min(k, len(axes) - 1)]
         if k < len(axes):
             metric[:] = rows.T @ rows
-        first = 0
+        first, below = 0, 0.0
         while first < n_bands:
-            after, squares = first + 1, 0.0
+            after, squares, above = first + 1, 0.0, 0.0
             while after < n_bands and group[k, after] == group[k, first]:
                 after += 1
+            end = after
+            while end < n_bands and group[k, end] == group[k, after]:
+                end += 1
             mean[:] = 0.0
             for n in range(first, after):
-                for m in range(n, after):
-                    v, times = velocity[k, n, :, m], 1.0 if n == m else 2.0
+                for m in range(n, end):
+                    v, found = velocity[k, n, :, m], 0.0
                     for a in range(3):
                         mean[a] += v[a].real / (after - first) if n == m else 0.0
                         for b in range(3):
-                            squares += times * metric[a, b] * (v[a].real * v[b].real + v[a].imag * v[b].imag)
+                            found += metric[a, b] * (v[a].real * v[b].real + v[a].imag * v[b].imag)
+                    squares += (1.0 if n == m else 2.0) * found if m < after else 0.0
+                    above += found if m >= after else 0.0
             half = np.sqrt(max(squares, 0.0) / (after - first)) / 2
             for n in range(first, after):
                 halves[k, n] = half
+                beside[0, k, n], beside[1, k, n] = max(above, 0.0) / (after - first), max(below, 0.0) / (after - first)
                 for i in range(3):
                     slopes[k, n, i] = rows[i, 0] * mean[0] + rows[i, 1] * mean[1] + rows[i, 2] * mean[2]
-            first = after
+            first, below = after, above
 
 
 def select(pairs: Integer, ends: Integer, energies: Real, slopes: Real, group: Integer, near: Real) -> None:  # pragma: no cover

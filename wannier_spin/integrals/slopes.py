@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,33 +14,77 @@ from wannier_spin.integrals.nearest import COMPILED_FROM, slope
 from wannier_spin.model import TightBindingModel
 
 Real = NDArray[np.float64]
+Integer = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Slopes:
-    """mean : (k, n, i) of the group of each band along axes, eV. half : (k, n) half of what a band changes by over the cell that
-    the axes span, eV. Bands that touch at a point leave it with different velocities: of a group it is the root mean square.
+    """mean : (k, n, i) of the group of each band along axes, eV. reach : (2, k, n) how far a band goes below and above its energy
+    within the cell that the axes span, eV.
+
+    Half of what its velocity makes from one side to the other; bands that touch at a point leave it with different velocities: of a
+    group it is the root mean square. And as far as the group next to it bends it out of the reach of other points: from the apex of
+    a cone with a small gap bands have no slope, and that of the next point does not reach to it, see `_bend`.
     """
 
     mean: Real
-    half: Real
+    reach: Real
 
     @classmethod
     def of(cls, geometry: BandGeometry, axes: Real) -> Slopes:
         """axes : d k/d x_i, Cartesian, 1/angstrom, (i, a) or at each point (k, i, a)."""
-        if geometry.velocity.size >= COMPILED_FROM:
-            mean, half = np.empty((*geometry.group.shape, 3)), np.empty(geometry.group.shape)
-            compiled(slope)(mean, half, rows(geometry.velocity), geometry.group, np.ascontiguousarray(axes).reshape(-1, 3, 3))
-            return cls(mean, half)
-        mean = np.asarray((axes @ geometry.group_velocity).swapaxes(1, 2))
-        if not geometry.has_degeneracies:
-            return cls(mean, np.asarray(np.linalg.norm(mean, axis=2) / 2))
-        k, n, m = np.nonzero(geometry.same_group)  # few of all pairs
-        changes = np.broadcast_to(axes, (len(mean), 3, 3))[k] @ geometry.velocity[k, :, n, m][..., None]
-        shape = geometry.group.shape
-        squares = (np.abs(changes) ** 2).sum(axis=(1, 2))
-        of_states = np.asarray(np.bincount(k * shape[1] + n, squares, math.prod(shape)), float).reshape(shape)
-        return cls(mean, np.asarray(np.sqrt(geometry.group_mean(of_states)) / 2))
+        mean, halves, beside = (_from_machine_code if geometry.velocity.size >= COMPILED_FROM else _from_arrays)(geometry, axes)
+        return cls(mean, halves + _bend(beside, _gaps(geometry)))
+
+
+def _from_arrays(geometry: BandGeometry, axes: Real) -> tuple[Real, Real, Real]:
+    """Mean velocities (k, n, i), halves of what they make, root mean square of the group (k, n), and squares of what is between
+    each state and all of the group above, and below (2, k, n).
+    """
+    number = np.cumsum(np.diff(geometry.group, axis=1, prepend=geometry.group[:, :1]) != 0, axis=1)
+    apart = number[:, None, :] - number[:, :, None]
+    squares = (np.abs(axes[..., None, :, :] @ geometry.velocity.swapaxes(1, 2)) ** 2).sum(axis=2)  # (k, n, m)
+    own, *beside = (geometry.group_mean((squares * (apart == which)).sum(axis=2)) for which in (0, 1, -1))
+    return np.asarray((axes @ geometry.group_velocity).swapaxes(1, 2)), np.sqrt(own) / 2, np.array(beside)
+
+
+def _from_machine_code(geometry: BandGeometry, axes: Real) -> tuple[Real, Real, Real]:
+    """The same."""
+    shape = geometry.group.shape
+    mean, halves, beside = np.empty((*shape, 3)), np.empty(shape), np.empty((2, *shape))
+    along = np.ascontiguousarray(axes).reshape(-1, 3, 3)
+    compiled(slope)(mean, halves, beside, rows(geometry.velocity), geometry.group, along)
+    return mean, halves, beside
+
+
+def ends(group: Integer) -> tuple[Integer, Integer]:
+    """First state of the group of each state, and the one after its last: (k, n) each."""
+    n = group.shape[1]
+    new = np.diff(group, axis=1) != 0
+    ones = np.ones((len(group), 1), bool)
+    first = np.maximum.accumulate(np.where(np.concatenate([ones, new], axis=1), np.arange(n), 0), axis=1)
+    ends = np.where(np.concatenate([new, ones], axis=1), np.arange(1, n + 1), n)
+    return first, np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
+
+
+def _gaps(geometry: BandGeometry) -> Real:
+    """To the groups above and below that of each band, infinite where there is none: (2, k, n), eV."""
+    energies = geometry.group_energies
+    padded = np.pad(energies, ((0, 0), (1, 1)), constant_values=((0, 0), (-np.inf, np.inf)))
+    first, after = ends(geometry.group)
+    return np.stack(
+        [np.take_along_axis(padded, after + 1, axis=1) - energies, energies - np.take_along_axis(padded, first, axis=1)]
+    )
+
+
+def _bend(squares: Real, gap: Real) -> Real:
+    """How far from the energy of a point the reach of the next one begins: zero for a parabola, half of the way for a cone, eV.
+
+    Two bands go like E = (gap^2/4 + |w.q|^2)^(1/2), and E - q.dE/dq/2 lies (E - gap/2)^2/(2 E) above gap/2. squares : |w.q|^2 at
+    the next point, w the velocity between them.
+    """
+    E = np.sqrt(gap**2 / 4 + squares)
+    return np.asarray(squares**2 / (2 * E * (E + gap / 2) ** 2))
 
 
 def step_of(model: TightBindingModel, axes: Real) -> float:
