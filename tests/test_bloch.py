@@ -58,6 +58,9 @@ def test_sums_that_keep_nothing(second_order):
     assert not bare.keeps_cells
     just = BlochSum(model, second_order, most_bytes=kept.plane_bytes())
     assert just.plane_bytes() == kept.plane_bytes()
+    taken = sum(X.nbytes for X in kept._cells._operators)
+    assert BlochSum(model, second_order, most_bytes=taken).keeps_cells
+    assert not BlochSum(model, second_order, most_bytes=taken - 1).keeps_cells
     used = np.array([[True, False], [False, True], [True, True]])
     for batch in ((0.17, K2, K3), (0.17, K2, K3, used), (0.17, K2, K3, used, np.array([0.1, 0.0, -0.3]))):
         expected, found = (matrices(source.on_batch(*batch)) for source in (kept, bare))
@@ -117,6 +120,7 @@ def test_without_spin(second_order):
 def test_operator_count():
     """4 for H and its gradient, 3 each for A and spin, then 6 second derivatives, 9 each for gradients of A and spin."""
     assert BlochSum(random_model(), True).n_operators == 4 + 3 + 3 + 6 + 9 + 9
+    assert BlochSum(random_model(), True).planes.packed.size == 34 * 6  # Hermitian ones are kept as half, of 3 functions
     assert BlochSum(random_model(position=False), False).n_operators == 4 + 3
 
 

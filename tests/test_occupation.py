@@ -360,6 +360,15 @@ def test_machine_code_makes_the_same_sums_by_point(mu: np.ndarray, monkeypatch: 
     assert np.abs(found[0] - found[1]).max() < 1e-13 * np.abs(found[0]).max()
 
 
+def test_a_step_among_warm_ones_needs_no_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """T = 0 beside another, however many states there are: 1 below mu, 1/2 at it, 0 above."""
+    monkeypatch.setattr(occupation, "COMPILED_FROM", 0)
+    energies, sea = np.array([[-0.5, 0.1, 0.7], [0.1, 0.2, 0.3]]), np.ones((2, 3, 1))
+    found = Occupation(np.array([0.1]), np.array([0.0, 0.05])).at_bands(energies, False).sums(sea, sea[..., :0])[..., 0]
+    assert same(found[:, 0], [1.5, 0.5])
+    assert same(found[:, 1], (1 / (1 + np.exp((energies - 0.1) / 0.05))).sum(axis=1))
+
+
 @pytest.mark.parametrize("bad", [np.array([0.0, np.nan]), np.array([]), np.array([[0.0]])])
 def test_mu_that_is_no_list_of_numbers(bad: np.ndarray) -> None:
     with pytest.raises(InputError, match="mu must be a list of finite numbers"):
