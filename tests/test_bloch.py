@@ -9,6 +9,7 @@ from rounding import same
 from wannier_spin import KPModel, compute, models, responses
 from wannier_spin.arrays import eigvalsh
 from wannier_spin.bloch import BlochMatrices, BlochSum, energies_at, kp_matrices
+from wannier_spin.model import Operator
 from wannier_spin.units import BOLTZMANN
 
 FLAGS = [(True, True, True), (True, True, False), (True, False, True), (False, True, True), (False, True, False)]
@@ -68,6 +69,20 @@ def test_sums_that_keep_nothing(second_order):
         for name, value in expected.items():
             assert np.abs(value).max() > 0.01, name
             assert np.abs(found[name] - value).max() < 1e-13 * np.abs(value).max(), name
+    assert kept.planes._kept
+    assert not bare.planes._kept
+
+
+def test_operators_that_are_not_hermitian_to_the_last_bit():
+    """They and their slopes are made whole, beside those of which half is kept."""
+    model, k = random_model(), np.array([[0.17, -0.31, 0.45], [0.17, 0.0, 0.45]])
+    model = replace(model, extra_operators={"torque": Operator(model.spin_R / 3, ("axial",))})
+    source = BlochSum(model, True, ("spin", "torque"))
+    expected, found = matrices(source.at_points(k)), matrices(source.on_batch(0.17, k[:, 1], k[:1, 2]))
+    assert expected.keys() == found.keys() >= {"spin_gradient", "torque_gradient"}
+    for name, value in expected.items():
+        assert np.abs(value).max() > 0.01, name
+        assert np.abs(found[name] - value).max() < 1e-13 * np.abs(value).max(), name
 
 
 def test_the_connection_is_that_of_positions_about_the_centres():

@@ -11,7 +11,17 @@ from symmetry.structures import symmetric_models
 
 from wannier_spin import InputError, Request, Tolerance
 from wannier_spin.integrals import dynamic
-from wannier_spin.integrals.channels import CANCELLED, NOISE, ROUNDING, Channels, combinations, make_channels, variants_name
+from wannier_spin.integrals.channels import (
+    CANCELLED,
+    NOISE,
+    ROUNDING,
+    Channels,
+    _of_each_part,
+    combinations,
+    has_polarizations,
+    make_channels,
+    variants_name,
+)
 from wannier_spin.integrals.kinds import block_kind
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.sums import Sums
@@ -177,6 +187,21 @@ def test_coordinates_are_those_of_the_densities(symmetric):
     assert found.surface.shape[0] == plan.n_surface_channels
 
 
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_which_coordinates_have_gaps_that_are_broadened(symmetric):
+    """Those of nonlinear blocks, of the sea and of the Fermi surface: no coordinate is of two blocks."""
+    names = (*SPINS[:3], "nonlinear_intrinsic_spin_current")
+    plan = Plan(tuple(RESPONSES_OF_THE_PAPER[name] for name in names), "spin", (), extra=("L1surf",))
+    group = magnetic_group(symmetric_models()["weyl 42'2'"][1]).point_operations if symmetric else ()
+    found = make_channels(plan, "adiabatic", dict.fromkeys(names, 1.0), 3.0, group)
+    share = plan.broadened @ block_diag(found.sea, found.surface) ** 2
+    assert np.abs(share * (1 - share)).max() < 1e-12
+    assert found.broadened(plan).tolist() == (share > 0.5).tolist()
+    of_sea, of_surface = np.split(share > 0.5, [found.sea.shape[1]])
+    assert 0 < of_sea.sum() < len(of_sea)
+    assert 0 < of_surface.sum() < len(of_surface)
+
+
 def test_coordinates_span_what_symmetry_leaves():
     """Of the whole, what the point group leaves; at sites, what the group leaves of sites and tensors together."""
     asked = prepared(*SPINS[:3])
@@ -206,7 +231,8 @@ def test_coordinates_of_light(monkeypatch, symmetric):
     group = magnetic_group(structure).point_operations if symmetric else ()
     names = ("shift_spin_current", "spin_hall", "injection_spin_magnetization")
     plan = Plan(tuple(RESPONSES_OF_THE_PAPER[name] for name in names), "spin", (0.3 + 0.1j, 2.0 + 0.2j))
-    whole, halves = (make_channels(plan, "adiabatic", dict.fromkeys(names, 1.0), 3.0, group, None, each) for each in (False, True))
+    unit = dict.fromkeys(names, 1.0)
+    whole, halves = (make_channels(plan, "adiabatic", unit, 3.0, group, **each) for each in ({}, {"by_polarization": True}))
     g = plan.geometry(plan.bloch_sum(model).at_points(np.array([[0.1, 0.23, 0], [0.4, 0.2, 0.3]])), 1e-4)
     window = (-np.inf, np.inf)
     every = np.concatenate(plan.densities(BandPairs(g, plan.observables, window)), axis=-1)
@@ -224,6 +250,28 @@ def test_coordinates_of_light(monkeypatch, symmetric):
     if not symmetric:
         assert 2 * of_light[1].sum() == of_light[0].sum() == light.sum()
         assert np.abs(halves.expand(every @ block_diag(halves.sea, halves.surface)) - every).max() < 1e-13 * np.abs(every).max()
+
+
+@pytest.mark.parametrize(
+    ("names", "omegas", "expected"),
+    [("shift", 1, True), ("shift ac", 1, True), ("ac", 1, False), ("shift", 10, True), ("shift", 20, False)],
+)
+def test_where_polarizations_are_told_apart(names, omegas, expected):
+    """Light of some frequencies, alone or with another field, as long as columns of all channels are small."""
+    asked = tuple(RESPONSES_OF_THE_PAPER[f"{name}_spin_current"] for name in names.split())
+    plan = Plan((*asked, RESPONSES_OF_THE_PAPER["spin_hall"]), "spin", tuple(np.linspace(0.3, 2, omegas) + 0.1j))
+    assert omegas == 1 or 2048 < plan.n_channels < 8192
+    assert has_polarizations(plan) == expected
+
+
+def test_parts_of_invariant_tensors():
+    """18 of 27 tensors of rank 3 are symmetric in the fields and 9 antisymmetric, whatever basis they have."""
+    kind = block_kind(RESPONSES_OF_THE_PAPER["shift_spin_magnetization"], "spin", "SH1")
+    parts = _of_each_part(np.linalg.qr(RNG.normal(size=(27, 27)))[0], kind)
+    assert [len(part) for part in parts] == [18, 9]
+    for part, sign in zip(parts, (1, -1), strict=True):
+        tensors = part.reshape(-1, 3, 3, 3)
+        assert np.abs(tensors.swapaxes(2, 3) - sign * tensors).max() < 1e-13
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

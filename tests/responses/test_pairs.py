@@ -34,6 +34,7 @@ def test_explicit_derivatives_from_factors_and_from_matrices(tolerance: float) -
             assert pairs.geometry.has_derivative("spin_current") == (pairs is whole)
             of_groups = np.einsum("knm,km...->kn...", inside[:, 0, 0], getattr(pairs, name)() - expected)
             assert np.abs(of_groups).max() < 1e-13 * size
+    assert not factors.geometry.has_derivative("spin_current")  # nor was it made on the way
 
 
 @pytest.mark.parametrize("tolerance", [1e-5, 2.0, 4.0])
