@@ -1,5 +1,6 @@
 """Runs with a tolerance from the command line: what they leave behind when they end, are stopped, killed, or cannot write."""
 
+import os
 import random
 import re
 import shutil
@@ -437,6 +438,28 @@ def test_resume_of_a_mesh(wannier_spin: Command, folder: Path) -> None:
     done = wannier_spin("run", folder / "in.toml", "--resume")  # a batch script always says it: nothing was gone on with
     assert done.code == 0, done.err
     assert names(folder) == INPUTS | {"in.h5", "in.1.h5"}
+
+
+def test_resume_of_a_finished_run(wannier_spin: Command, folder: Path) -> None:
+    """It is left as it is, unless the input, a file that it names or the package has changed since; comments are no change."""
+    text = INPUT.replace(f"tolerance = {ASKED}", "[grid]\npoints = [4, 4, 1]")
+    (folder / "in.toml").write_text(text)
+    assert wannier_spin("run", folder / "in.toml").code == 0
+    before = (folder / "in.h5").read_bytes()
+    (folder / "in.toml").write_text(text + "# a comment\n")
+    again = wannier_spin("run", folder / "in.toml", "--resume")
+    assert (again.code, again.err) == (0, "")
+    assert f"finished before: '{folder}/in.h5' is left as it is" in again.out and "spin_hall" in again.out
+    assert (folder / "in.h5").read_bytes() == before
+    written = (folder / "in.h5").stat().st_mtime
+    os.utime(folder / "sheet.model.h5", (written + 10, written + 10))
+    changed = wannier_spin("run", folder / "in.toml", "--resume")
+    assert changed.code == 0
+    assert f"is finished, but not of this input: '{folder}/sheet.model.h5' changed" in changed.err
+    (folder / "in.toml").write_text(text.replace("0.3", "0.4"))
+    other = wannier_spin("run", folder / "in.toml", "--resume")
+    assert "the input file, " in other.err and (folder / "in.1.h5").exists()
+    assert "finished before" not in wannier_spin("run", folder / "in.toml", "--resume", "--overwrite").out
 
 
 @pytest.mark.parametrize("start", ["start = 4, ", ""])  # boxes, meshes

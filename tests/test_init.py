@@ -108,3 +108,34 @@ def test_a_file_of_the_other_kind(tmp_path: Path) -> None:
         (tmp_path / name).write_text("")
         with pytest.raises(ws.InputError, match=f"{name}' is named like an .* read it with {right}"):
             wrong(tmp_path / name)
+
+
+def test_init_of_a_collinear_pair(wannier_spin: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two sites with opposite moments, a run for each spin: by both seednames, or by the folder; the file that is written runs."""
+    vectors = "3 0 0\n0 3.2 0\n0 0 3.4\n"
+    atoms = "begin atoms_frac\nMn 0 0 0\nMn 0.5 0.5 0.5\nend atoms_frac\n"
+    pairs = [(i, j) for j in (0, 1) for i in (0, 1)]
+    for name, low in (("X_up", 0), ("X_dn", 1)):
+        H = r = ""
+        for R in (0, 1, -1):
+            levels = [0.1 if R else -1.0 if site == low else 1.0 for site in (0, 1)]
+            places = [0.0, 0.0 if R else 1.0]
+            H += f"\n{R} 0 0\n" + "".join(f"{i + 1} {j + 1} {levels[i] * (i == j)} 0\n" for i, j in pairs)
+            x = [[f"{half * places[i] * (i == j)} 0" for half in (1.5, 1.6, 1.7)] for i, j in pairs]
+            r += f"\n{R} 0 0\n" + "".join(f"{i + 1} {j + 1} {' '.join(at)}\n" for (i, j), at in zip(pairs, x, strict=True))
+        (tmp_path / f"{name}_tb.dat").write_text(f"made by a test\n{vectors}2\n3\n1 1 1\n{H}{r}")
+        head = f"num_wann = 2\nfermi_energy = 0.0\nmp_grid = 1 1 1\n{atoms}"
+        (tmp_path / f"{name}.win").write_text(f"{head}begin unit_cell_cart\n{vectors}end unit_cell_cart\n")
+    monkeypatch.chdir(tmp_path)
+    for given in (("X_up", "X_dn"), (".", "-o", "X2.toml")):
+        done = wannier_spin("init", *given)
+        assert done.code == 0, done.err
+    settings, text = read_settings("X.toml")
+    assert text == Path("X2.toml").read_text()
+    assert settings.seeds == ("X_up", "X_dn")
+    assert settings.responses == ["magnetic_spin_hall"]
+    assert settings.symmetry.magnetic_moments == [[0, 0, 1], [0, 0, -1]]  # the lower level of each site is full
+    done = wannier_spin("run", "X.toml", "--dry-run")
+    assert done.code == 0 and "spin group (collinear)" in done.out, done.err
+    refused = wannier_spin("init", "X_up", "X_up", "-o", "Y.toml")
+    assert refused.code == 2 and "the same Hamiltonian" in refused.err

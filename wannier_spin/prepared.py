@@ -90,7 +90,7 @@ class Prepared:
         law, names = record.channel_tensor(plan.channel), plan.blocks_of(record)
         return {
             "name": record.name,
-            "title": record.title + (" (charge counterpart)" if plan.channel == "charge" else ""),
+            "title": _title(record, plan),
             "symbol": record.symbol,
             "equation": record.equation,
             "law": record.law,
@@ -191,6 +191,12 @@ def prepare_point(model: Model, request: Request) -> Prepared:
     if request.sites is not None:
         raise InputError("sites are for `compute`: what belongs to a band or to a point in k is told for whole responses only")
     return prepared
+
+
+def _title(record: Response, plan: Plan) -> str:
+    if plan.channel == "spin":
+        return record.title
+    return f"{record.title} (charge counterpart{': ' if record.known_of_charge else ''}{record.known_of_charge})"
 
 
 def check_is_model(model: object) -> None:

@@ -90,3 +90,18 @@ def test_the_fermi_energy_of_a_named_file(wannier_spin: Command, tmp_path: Path)
         (tmp_path / "in.toml").write_text(FILES.replace('"X"', f'"{name}"'))
         done = wannier_spin("run", "in.toml")
         assert done.code == 2 and "X_tb.dat" in done.err and "fermi_energy" not in done.err, done.err
+
+
+def test_a_structure_that_lies_elsewhere(wannier_spin: Command, tmp_path: Path) -> None:
+    """The folder that was looked in is named, and where the file is: beside the run, most often."""
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "X.win").write_text(WIN)
+    (tmp_path / "runs" / "X_tb.dat").write_text("damaged")
+    wrong = 'seedname = "runs/X"\nresponses = ["edelstein"]\nmu = 0.1\ngrid = [4, 4, 4]\nfermi_energy = 0.0\n'
+    for name, told in (("X.win", "structure = 'runs/X.win' is there"), ("Y.win", "holds no Wannier90 output but 'in.toml'")):
+        (tmp_path / "in.toml").write_text(f"{wrong}symmetry = {{ structure = '{name}' }}")
+        done = wannier_spin("run", "in.toml")
+        assert done.code == 2
+        assert f"structure file '{name}' does not exist: it is not in the folder '{tmp_path}'" in done.err and told in done.err, (
+            done.err
+        )

@@ -230,3 +230,20 @@ def test_what_the_field_calls_it() -> None:
     ):
         with pytest.raises(InputError, match=re.escape(meant)):
             responses.get(given)
+
+
+def test_responses_that_are_one_in_the_channel_of_the_charge() -> None:
+    """They are told the same name of the field, have the same numbers, and none is about zero."""
+    called: dict[str, list[str]] = {}
+    for r in RESPONSES.values():
+        called.setdefault(r.known_of_charge, []).append(r.name)
+    assert called["Drude conductivity"] == ["magnetic_spin_hall", "edelstein", "orbital_edelstein"]
+    assert called["anomalous Hall conductivity"] == ["spin_hall", "intrinsic_spin_magnetization", "orbital_hall"]
+    assert called["shift current"] == ["shift_spin_current", "shift_spin_magnetization"]
+    assert THERMAL_RESPONSES["orbital_nernst"].known_of_charge == "anomalous Nernst effect"
+    names = [*called["Drude conductivity"][:2], *called["anomalous Hall conductivity"][:2]]
+    found = compute(MODEL, names, channel="charge", **SETTINGS)
+    assert "spin Hall effect (charge counterpart: anomalous Hall conductivity)" == found["spin_hall"].title
+    for one, other in (names[:2], names[2:]):
+        assert np.abs(found[one].values).max() > 1e-6
+        assert np.array_equal(found[one].values, found[other].values)

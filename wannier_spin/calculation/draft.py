@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +15,21 @@ from wannier_spin.errors import InputError
 from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.readers import FermiEnergy, find_fermi_energy, find_file, read_frozen_window, read_structure, seed_of
 from wannier_spin.readers.quality import total_moment
-from wannier_spin.sites import atom_names
+from wannier_spin.sites import atom_names, atomic_sites
 
 SPACING = 0.1  # 1/angstrom, of the suggested mesh
 REACH = 2.0  # eV, of mu on both sides of the Fermi energy
 STEPS = 81
+COMMON = (
+    "temperature  = 300    # K; several: [100, 300]",
+    "tau          = 10     # fs, relaxation time; several cost nothing",
+)
 MAGNETIC = 0.05  # mu_B for each cell: less is no moment
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What was found, None where it was not. moment : of the cell, Cartesian, mu_B."""
+    """What was found, None where it was not. moment : of the cell, moments : of its atoms in a collinear pair; Cartesian, mu_B."""
 
     model: TightBindingModel
     fermi: FermiEnergy | None
@@ -32,12 +37,13 @@ class _Found:
     structure: Structure | None
     window: tuple[float, float] | None
     moment: tuple[float, ...] | None
+    moments: tuple[tuple[float, ...], ...] | None = None
 
 
-def draft(path: Path, inputs: Inputs, folder: Path) -> str:
-    """The text of an input file in `folder`, for the run that `inputs` were read from."""
-    found = _look(path, inputs.crystal)
-    parts = [_head(path, folder), _energies(found), _responses(found), _mesh(found.model), _symmetry(found, folder)]
+def draft(paths: Sequence[Path], inputs: Inputs, folder: Path) -> str:
+    """The text of an input file in `folder`, for the run that `inputs` were read from, or for the two of a collinear pair."""
+    found = _look(paths[0], inputs.crystal)
+    parts = [_head(paths, folder), _energies(found), _responses(found), _mesh(found.model), _symmetry(found, folder)]
     return "\n".join(line for part in parts for line in (*part, ""))
 
 
@@ -52,12 +58,31 @@ def _look(path: Path, model: TightBindingModel) -> _Found:
     if fermi is not None and model.spin_R is not None:
         moment = tuple(total_moment(model, fermi.value).round(2).tolist())
     structure = None if win is None else read_structure(win)
-    return _Found(model, fermi, win, structure, None if win is None else read_frozen_window(win), moment)
+    moments = None if fermi is None or structure is None else _of_atoms(model, structure, fermi.value)
+    return _Found(model, fermi, win, structure, None if win is None else read_frozen_window(win), moment, moments)
 
 
-def _head(path: Path, folder: Path) -> list[str]:
-    seedname = Path(os.path.relpath(path, folder)).as_posix()
-    return [f'seedname     = "{seedname}"   # from the folder of this file']
+def _of_atoms(model: TightBindingModel, structure: Structure, fermi: float) -> tuple[tuple[float, ...], ...] | None:
+    """Moments of the atoms of a collinear pair, mu_B to a tenth; None without a pair, or atoms that own functions."""
+    if model.spin_axis is None or model.spin_R is None:
+        return None
+    try:
+        sites = atomic_sites(model, structure)
+    except InputError:
+        return None
+    moments = np.zeros((len(structure.numbers), 3))
+    for name, functions in sites.functions.items():
+        inside = np.isin(np.arange(model.n_bands), functions)
+        own = replace(model, spin_R=model.spin_R * inside[:, None, None], spin_axis=None)  # of each function the spin is its own
+        moments[sites.atoms[name][0]] = total_moment(own, fermi)
+    return tuple(tuple(row) for row in moments.round(1).tolist())
+
+
+def _head(paths: Sequence[Path], folder: Path) -> list[str]:
+    names = [f'"{Path(os.path.relpath(path, folder)).as_posix()}"' for path in paths]
+    seedname = names[0] if len(names) == 1 else f"{{ up = {names[0]}, down = {names[1]} }}"
+    axis = [] if len(names) == 1 else ["# The moments lie along z. For another axis: { up = ..., down = ..., axis = [1, 0, 0] }"]
+    return [f"seedname     = {seedname}   # from the folder of this file", *axis]
 
 
 def _energies(found: _Found) -> list[str]:
@@ -85,12 +110,16 @@ def _responses(found: _Found) -> list[str]:
             "# The files have no spin matrices: write .spn (write_spn = .true. in the input of pw2wannier90.x), or see model.spin."
         ]
     magnetic = _is_magnetic(found)
+    if found.model.spin_axis is not None:
+        return [
+            'responses    = ["magnetic_spin_hall"]   # without spin-orbit coupling spin_hall and edelstein are zero',
+            *COMMON,
+        ]
     names = '["spin_hall", "magnetic_spin_hall", "edelstein"]' if magnetic else '["spin_hall"]'
     return [
         *lines,
         f"responses    = {names}   # or 'all'; `wannier-spin responses` lists them",
-        "temperature  = 300    # K; several: [100, 300]",
-        "tau          = 10     # fs, relaxation time; several cost nothing",
+        *COMMON,
     ]
 
 
@@ -112,6 +141,10 @@ def _symmetry(found: _Found, folder: Path) -> list[str]:
     lines = ["[symmetry]", f'structure = "{Path(os.path.relpath(found.win, folder)).as_posix()}"']
     names = atom_names(found.structure)
     zeros = ", ".join("[0, 0, 0]" for _ in names)
+    if found.moments is not None:
+        listed = ", ".join(f"[{', '.join(f'{m + 0.0:g}' for m in moment)}]" for moment in found.moments)
+        why = f"mu_B, Cartesian, of {', '.join(names)}: those of the bands below the Fermi energy"
+        return [*lines, f"magnetic_moments = [{listed}]   # {why}"]
     if found.moment is None:
         return [*lines, f"# magnetic_moments = [{zeros}]   # mu_B, Cartesian, of {', '.join(names)}, if it is a magnet"]
     if _is_magnetic(found):

@@ -188,7 +188,7 @@ def read_inputs(settings: Settings, folder: Path) -> tuple[Model, Structure | No
         if settings.sites == "projections":
             raise InputError(SITES_NEED_ATOMS)
         return _read_model(settings, folder), None
-    structure = read_structure(folder / wanted.structure, magnetic_moments=wanted.magnetic_moments)
+    structure = _structure_of(settings, folder)
     _check_names(settings, structure)
     if (wanted.average_model or settings.sites == "projections") and not any(is_finished(folder / name) for name in settings.seeds):
         _orbitals(wanted, folder, isinstance(_files_of(settings, folder), SpinChannels))
@@ -200,6 +200,20 @@ def read_inputs(settings: Settings, folder: Path) -> tuple[Model, Structure | No
     assert group is not None
     win, orbitals = _orbitals(wanted, folder, model.spin_axis is not None)
     return symmetrize_model(model, orbitals, group.group.operations, window=read_frozen_window(win))[0], structure
+
+
+def _structure_of(settings: Settings, folder: Path) -> Structure:
+    """The structure that settings name. Raises InputError, which says where a file of that name is."""
+    wanted = settings.symmetry
+    path = folder / (wanted.structure or "")
+    try:
+        return read_structure(path, magnetic_moments=wanted.magnetic_moments)
+    except InputError as error:
+        places = [Path(seed).parent for seed in settings.seeds]
+        beside = [place / path.name for place in places if (folder / place / path.name).is_file()]
+        if path.exists() or not beside:
+            raise
+        raise InputError(f"{error}; structure = '{beside[0].as_posix()}' is there: paths count from the input file") from error
 
 
 def _check_names(settings: Settings, structure: Structure) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from os.path import commonprefix
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
@@ -17,25 +19,32 @@ from wannier_spin.errors import InputError
     epilog=examples(
         "wannier-spin init Pt                         # writes Pt.toml",
         "wannier-spin init runs/Fe -o Fe.toml",
+        "wannier-spin init MnF2_up MnF2_dn            # a collinear magnet without spin-orbit coupling: a run for each spin",
     )
 )
 @with_options(MODEL)
 def init(
     seedname: Annotated[Path, SEEDNAME],
+    down: Annotated[Path | None, typer.Argument(metavar="[DOWN]", help="Of a collinear pair the run of the other spin.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The input file; default: SEEDNAME.toml here.")] = None,
     **options: Any,
 ) -> None:
     """Write an input file with comments, from what the files of a run tell: structure, Fermi energy, windows, moment, mesh."""
     from wannier_spin.calculation.draft import draft
+    from wannier_spin.readers import channels_in
     from wannier_spin.storage import write_text
 
-    path = _seed(seedname)
-    if path.suffix == ".toml":
-        raise InputError(f"'{path}' is an input file already; give the seedname of a run")
-    target = output or Path(f"{_stem(path)}.toml")
+    runs = (seedname,) if down is None else (seedname, down)
+    if len(runs) == 1 and seedname.is_dir() and (pair := channels_in(seedname)):
+        runs = (seedname / pair[0], seedname / pair[1])
+    paths = tuple(_seed(run) for run in runs)
+    for path in paths:
+        if path.suffix == ".toml":
+            raise InputError(f"'{path}' is an input file already; give the seedname of a run")
+    target = output or Path(f"{_stem_of(paths)}.toml")
     if target.exists():
         raise InputError(f"'{target}' exists: choose another place with -o")
-    text = draft(path, opened(path, options), target.parent)
+    text = draft(paths, opened(paths[0] if len(paths) == 1 else {"up": paths[0], "down": paths[1]}, options), target.parent)
     write_text(target, text + _as_lines(options))
     print(f"written to {target}; read it, then: wannier-spin run {quote(str(target))} --dry-run")
 
@@ -80,6 +89,12 @@ def _stem(path: Path) -> str:
     from wannier_spin.readers import seed_of
 
     return seed_of(path.resolve()).name.removesuffix(".toml")
+
+
+def _stem_of(paths: Sequence[Path]) -> str:
+    """The same of one path, or what those of a pair have in common."""
+    names = [_stem(path) for path in paths]
+    return names[0] if len(names) == 1 else commonprefix(names).rstrip("._-") or names[0]
 
 
 def _as_lines(options: dict[str, Any]) -> str:

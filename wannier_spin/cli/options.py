@@ -126,13 +126,15 @@ def look_of(options: Mapping[str, Any]) -> Look:
     return Look(options["title"], options["size"], options.get("xlim"), options.get("ylim"), references)
 
 
-def opened(path: Path, options: Mapping[str, Any], **more: Any) -> Inputs:
-    """What a path stands for, with options of MODEL, the definition of the spin current, and more keywords of `open_inputs`."""
+def opened(path: Path | Mapping[str, Path], options: Mapping[str, Any], **more: Any) -> Inputs:
+    """What a path, or those of both spins, stand for. options : also MODEL and the definition of the spin current; more : keywords
+    of `open_inputs`.
+    """
     from wannier_spin.calculation import open_inputs
 
     spin = options.get("spin")
     if spin not in (None, "files", "interleaved", "blocks", "auto"):
         raise InputError(f"--spin {spin}: expected files, interleaved, blocks or auto")
     named = given(options, MODEL) | given(options, {"spin_current": None}) | given(more, more)
-    with busy(f"reading {path} ..."):
+    with busy(f"reading {path if isinstance(path, Path) else ' and '.join(map(str, path.values()))} ..."):
         return open_inputs(path, **named)

@@ -48,7 +48,9 @@ if TYPE_CHECKING:
 def run(
     input_file: Annotated[Path, typer.Argument(metavar="INPUT.toml", help="The input file.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Result file; default: INPUT.h5.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of a run that was stopped.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint of a stopped run; leave a finished one.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a result of another input; without it that one is kept as OUT.1.h5, ...")
     ] = False,
@@ -67,6 +69,8 @@ def run(
         return
     with ExitStack() as held:
         parallel.together(comm, lambda: held.enter_context(locked(job.target)) if first else None)
+        if resume and not overwrite and from_first(comm, lambda: _finished(job)):
+            return
         resumed = resume and job.checkpoint.exists()
         if first and resume and not resumed:
             reason = "" if job.settings.adaptive else ": a mesh is computed in one go"
@@ -112,6 +116,27 @@ def _job(input_file: Path, output: Path | None, beside_checkpoint: bool) -> Job:
             f"'{job.checkpoint}' is the checkpoint of an unfinished run: go on with --resume, or delete it to start again"
         )
     return job
+
+
+def _finished(job: Job) -> bool:
+    """Whether the result is there, of this input and these files: then it is shown. What has changed is told."""
+    from wannier_spin.calculation.files import outdated
+    from wannier_spin.results import load
+
+    if job.checkpoint.exists() or not job.target.exists():
+        return False
+    try:
+        done = load(job.target)
+    except InputError:  # damaged
+        return False
+    if changed := outdated(done, job.target, job.settings, job.folder):
+        _tell(f"'{job.target}' is finished, but not of this input: {', '.join(changed)} changed")
+        return False
+    if any(tensor.converged is False for tensor in done.values()):
+        return False
+    print_summary(done)
+    print(f"finished before: '{job.target}' is left as it is; --overwrite computes it again")
+    return True
 
 
 def _plan(job: Job, comm: parallel.Communicator) -> None:

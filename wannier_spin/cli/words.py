@@ -45,11 +45,23 @@ def _head(result: ResultSet) -> list[str]:
         lines.append(f"{group.title} ({group.operations} point operations), {residual}")
     if "symmetrized" in facts.model_source:
         lines.append(f"model {facts.model_source['symmetrized']}")
+    lines += _of_charge(result)
     what = "largest" if group is None else "independent"
     lines.append(
         f"{what} components at {near_fermi(first, facts)}, T = {first.temperature[0]:g} K, tau = {first.tau[0]:g} {first.tau_unit}:"
     )
     return lines
+
+
+def _of_charge(result: ResultSet) -> list[str]:
+    """What responses are in the channel "charge", those that are one there together."""
+    from wannier_spin.responses import get
+
+    found: dict[str, list[str]] = {}
+    for tensor in result.values():
+        if tensor.channel == "charge":
+            found.setdefault(get(tensor.name).known_of_charge or "response without a usual name", []).append(tensor.name)
+    return [f"channel charge: {', '.join(names)} is the {known}" for known, names in found.items()]
 
 
 def _summary_rows(tensor: ResponseTensor, result: ResultSet) -> list[tuple[str, ...]]:

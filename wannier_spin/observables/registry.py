@@ -141,7 +141,7 @@ class Effect:
     its densities have the weights of `weights` in place of f and f'. tau_power : the lowest power of tau. dynamic : a static block
     of order tau^p stands for what it is in an alternating field, with (tau/(1 - i w tau))^p; see `results`. usual :
     what else the field calls it, without "_effect", "_conductivity" or "_current" behind it; usual_of_charge : what it is called
-    with the charge current in the place of the observable.
+    with the charge current in the place of the observable, title_of_charge: in words.
     """
 
     name: str
@@ -159,6 +159,7 @@ class Effect:
     dynamic: bool = False
     usual: tuple[str, ...] = ()
     usual_of_charge: tuple[str, ...] = ()
+    title_of_charge: str = ""
 
 
 OBSERVABLES: dict[str, dict[str, Observable]] = {}

@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from wannier_spin.errors import InputError
-from wannier_spin.readers.files import find_file, read_bytes
+from wannier_spin.readers.files import find_file, in_full, read_bytes
 from wannier_spin.readers.win import read_win
 
 AGREEMENT = 0.1  # eV: two outputs of one program further apart are of different runs
@@ -63,11 +63,11 @@ def find_fermi_energy(seed: Path) -> FermiEnergy:
     if win is not None and value is not None:
         return FermiEnergy(value, win.name)
     if not seed.parent.is_dir():
-        raise InputError(f"the folder '{seed.parent}' does not exist; is the seedname right?")
+        raise InputError(f"the folder '{in_full(seed.parent)}' does not exist; is the seedname right?")
     if (found := fermi_energy_of_outputs(seed.parent)) is not None:
         return found
     raise InputError(
-        f"no Fermi energy found in '{seed.parent}': no fermi_energy in '{seed.name}.win', and no output of Quantum "
+        f"no Fermi energy found in '{in_full(seed.parent)}': no fermi_energy in '{seed.name}.win', and no output of Quantum "
         "ESPRESSO (*.out), VASP (OUTCAR, vasprun.xml) or Wannier90 (*.wout), and no wt.in, that states it; "
         "write fermi_energy (eV) into the input file"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import re
 import struct
 import warnings
@@ -48,14 +49,19 @@ def require_file(seed: Path, *suffixes: str, advice: str) -> Path:
     path = find_file(seed, *suffixes)
     if path is None:
         wanted = " or ".join(f"'{seed.name}{suffix}'" for suffix in suffixes)
-        raise InputError(f"{wanted} (or .gz) not found in '{seed.parent}'; {similar_files(seed)}; {advice}")
+        raise InputError(f"{wanted} (or .gz) not found in '{in_full(seed.parent)}'; {similar_files(seed)}; {advice}")
     return path
+
+
+def in_full(folder: Path) -> str:
+    """The path of a folder from the root: '.' tells nobody where was looked."""
+    return os.path.abspath(folder)
 
 
 def similar_files(seed: Path) -> str:
     """A phrase that says what is there: files of this seed, else other seeds, else that the folder is missing."""
     if not seed.parent.is_dir():
-        return f"the folder '{seed.parent}' does not exist"
+        return f"the folder '{in_full(seed.parent)}' does not exist"
     names = _names_in(seed.parent)
     same = [name for name in names if name.startswith((f"{seed.name}.", f"{seed.name}_"))]
     if same:
@@ -85,14 +91,23 @@ def seeds_in(folder: Path) -> list[str]:
 
 def channels_advice(folder: Path, seed: str = "") -> str:
     """What to do with two seeds of a folder that are named like spin up and down, of which `seed` is one; else nothing."""
+    pair = channels_in(folder, seed)
+    if pair is None:
+        return ""
+    one, other = pair
+    write = f"seedname = {{ up = '{one}', down = '{other}' }} in an input file, as `wannier-spin init {one} {other}` does"
+    return f"; '{one}' and '{other}' look like the spin channels of collinear runs: then write {write}"
+
+
+def channels_in(folder: Path, seed: str = "") -> tuple[str, str] | None:
+    """Two seeds of a folder that are named like spin up and down, of which `seed` is one; None where there are none."""
     seeds = seeds_in(folder)
     for one in seeds:
         for up, down in CHANNELS:
             other = one[: -len(up)] + down
             if one.endswith(up) and other in seeds and seed in ("", one, other):
-                pair = f"seedname = {{ up = '{one}', down = '{other}' }} in an input file"
-                return f"; '{one}' and '{other}' look like the spin channels of collinear runs: then write {pair}"
-    return ""
+                return one, other
+    return None
 
 
 def _listed(names: list[str]) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.errors import InputError
 from wannier_spin.orbitals import HARMONICS, Orbitals, SpinOrder, with_spin
+from wannier_spin.readers.files import in_full, similar_files
 from wannier_spin.readers.win import WinFile, read_win
 from wannier_spin.units import BOHR
 
@@ -35,7 +36,8 @@ def read_projections(path: str | Path, spin_order: SpinOrder | None = "interleav
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"'{path}' does not exist; the projections are needed to know what the Wannier functions are")
+        looked = f"'{path}' does not exist: it is not in the folder '{in_full(path.parent)}'; {similar_files(path.with_suffix(''))}"
+        raise InputError(f"{looked}; its projections are needed to know what the Wannier functions are")
     win = read_win(path)
     if spin_order is None:
         return _with_number(win, with_spin(*_spatial(win), order="blocks"), 2)

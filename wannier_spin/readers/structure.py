@@ -18,7 +18,7 @@ from wannier_spin.errors import InputError
 from wannier_spin.model import Structure
 from wannier_spin.readers.cif import read_cif
 from wannier_spin.readers.espresso import is_pw_input, is_pw_output, read_pw_input, read_pw_output
-from wannier_spin.readers.files import check_finite, files_in, is_text, read_bytes, similar_files
+from wannier_spin.readers.files import check_finite, files_in, in_full, is_text, read_bytes, similar_files
 from wannier_spin.readers.vasp import outcar_moments, poscar_moments, vasprun_moments
 from wannier_spin.readers.win import read_win
 
@@ -51,7 +51,8 @@ def _checked_atoms(path: Path) -> Atoms:
     if path.is_dir():
         raise InputError(f"{files_in(path)}; expected a structure file")
     if not path.is_file():
-        raise InputError(f"structure file '{path}' does not exist; {similar_files(path.with_suffix('') if path.name else path)}")
+        there = similar_files(path.with_suffix("") if path.name else path)
+        raise InputError(f"structure file '{path}' does not exist: it is not in the folder '{in_full(path.parent)}'; {there}")
     lattice, positions, numbers, own = _atoms(path)
     check_finite(lattice, path, "lattice vectors", ("vector", "component"))
     check_finite(positions, path, "positions", ("atom", "component"))

@@ -37,6 +37,7 @@ register(
         surface=_SURFACE,
         dynamic=True,
         usual_of_charge=("optical",),
+        title_of_charge="optical conductivity",
     ),
     Response(
         name="ac_spin_magnetization",

@@ -47,6 +47,7 @@ register(
         thermal=("magnetic_spin_nernst", "magnetic spin Nernst effect"),
         usual=("spin_splitter",),
         usual_of_charge=("charge", "electrical", "drude", "ohmic"),
+        title_of_charge="Drude conductivity",
     ),
     Response(
         name="edelstein",

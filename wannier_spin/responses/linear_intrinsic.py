@@ -28,6 +28,7 @@ register(
         thermal=("spin_nernst", "spin Nernst effect"),
         usual=("shc", "she"),
         usual_of_charge=("ahc", "ahe", "anomalous_hall"),
+        title_of_charge="anomalous Hall conductivity",
     ),
     Response(
         name="intrinsic_spin_magnetization",

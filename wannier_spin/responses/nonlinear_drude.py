@@ -37,6 +37,7 @@ register(
         paper={"N2": 1 / 2},
         full={"N2": "tau2", "N2dir": "tau2"},
         usual_of_charge=("nonlinear_drude",),
+        title_of_charge="nonlinear Drude conductivity",
     ),
     Response(
         name="nonlinear_drude_spin_magnetization",

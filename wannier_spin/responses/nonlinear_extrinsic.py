@@ -29,6 +29,7 @@ register(
         geometry=("spin curvature dipole",),
         paper={"N1": 1},
         usual_of_charge=("nonlinear_hall", "berry_curvature_dipole"),
+        title_of_charge="nonlinear Hall effect of the Berry curvature dipole",
     ),
     Response(
         name="nonlinear_extrinsic_spin_magnetization",

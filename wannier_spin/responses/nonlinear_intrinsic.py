@@ -86,6 +86,7 @@ register(
         full={"S": 1, "F": "kF", "P": "kP", "D": "kD"},
         companions=("W",),
         usual_of_charge=("intrinsic_nonlinear_hall", "quantum_metric_dipole"),
+        title_of_charge="intrinsic nonlinear conductivity",
     ),
     Response(
         name="nonlinear_intrinsic_spin_magnetization",

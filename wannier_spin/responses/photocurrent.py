@@ -96,6 +96,7 @@ def _record(name: str, law: str, tau_power: int, blocks: tuple[str, str]) -> Res
         reference="Phys. Rev. B 61, 5337 (2000), the velocity replaced by the observable",
         dynamic=True,
         usual_of_charge=(name.removesuffix("_spin_current"),) if "current" in name else (),
+        title_of_charge=name.replace("_spin_", " ") if "current" in name else "",
     )
 
 

@@ -107,6 +107,17 @@ class Response(Effect):
         return self.tensor if channel == "spin" else charge_counterpart(self.tensor)
 
     @property
+    def known_of_charge(self) -> str:
+        """What it is with the charge current in the place of the observable, in words; of responses that are one then, for all."""
+        alike = (r for r in (RESPONSES | THERMAL_RESPONSES).values() if r.title_of_charge and r._of_charge == self._of_charge)
+        return next(alike, self).title_of_charge
+
+    @cached_property
+    def _of_charge(self) -> tuple[object, ...]:
+        """What tells responses of the charge apart."""
+        return self.tensor.field_order, self.tensor.drive, self.paper, self.full, self.dynamic
+
+    @property
     def weight(self) -> Weight:
         """What its densities are multiplied by."""
         return WEIGHTS[self.tensor.drive]
@@ -118,7 +129,9 @@ class Response(Effect):
         name, title = self.thermal
         law = re.sub(r" = [a-z]+_", " = alpha_", self.law).replace("E_b", "d_b T")
         nernst = tuple(usual.replace("hall", "nernst") for usual in self.usual_of_charge if "hall" in usual)
-        return replace(self, name=name, title=title, law=law, geometry=(), thermal=None, usual=(), usual_of_charge=nernst)
+        told = self.title_of_charge.replace("Hall conductivity", "Nernst effect") if nernst else ""
+        thermal = replace(self, name=name, title=title, law=law, geometry=(), thermal=None)
+        return replace(thermal, usual=(), usual_of_charge=nernst, title_of_charge=told)
 
     @property
     def symbol(self) -> str:

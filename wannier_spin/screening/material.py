@@ -10,6 +10,7 @@ from typing import Any
 
 from wannier_spin import responses as resp
 from wannier_spin.calculation import check_asked
+from wannier_spin.calculation.files import files_of
 from wannier_spin.config import Settings, as_toml, read_table, settings_from
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure
@@ -18,13 +19,6 @@ from wannier_spin.readers import channels_advice, find_fermi_energy, find_file, 
 INPUT = "input.toml"
 OF_THE_MATERIAL = ("seedname", "fermi_energy", "model", "symmetry")  # keys that common settings never overrule
 MODEL_ENDING = ".model.h5"
-# Everything that reading a seed may open, also what it opens only if another file is missing.
-SEED_FILES = (
-    *(".chk", ".chk.fmt", ".eig", ".mmn", ".spn", ".spn.fmt", ".sIu", ".sHu", ".win", ".nnkp", ".wout", "_centres.xyz"),
-    *("_tb.dat", "_hr.dat", "_r.dat", "_wsvec.dat"),
-)
-
-
 ANYTHING = {"seedname": "any", "responses": "all"}  # stands for the keys without a default; and mu, but beside carriers
 
 
@@ -58,13 +52,8 @@ class Material:
 
     def hashes(self, further: Iterable[str] = ()) -> dict[str, str]:
         """SHA-256 of every file that the calculation may read, and of further ones, by its path from the folder."""
-        files = []
-        for seed in (self.folder / name for name in self.settings.seeds):
-            files += [seed] if seed.suffix == ".h5" else [path for end in SEED_FILES if (path := find_file(seed, end))]
-        wanted = self.settings.symmetry
-        files += [self.folder / name for name in (wanted.structure, wanted.projections) if name]
-        files += [self.folder / name for name in further]
-        return {os.path.relpath(path, self.folder): sha256(path) for path in files if path.is_file()}
+        files = files_of(self.settings, self.folder, further)
+        return {os.path.relpath(path, self.folder): sha256(path) for path in files}
 
     def crystal(self) -> Structure | None:
         """The structure with its moments; None where none is known. Raises InputError if its file is damaged."""

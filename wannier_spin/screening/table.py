@@ -80,7 +80,7 @@ class Table:
             write_tree(path, {**tree, "table": {name: self._column(name) for name in self.columns}})
 
     def text(self) -> str:
-        """For reading: one line for each finished material, each figure as "value(error) component"; symbols; failures."""
+        """For reading: one line for each finished material, each figure as "value(error) component"; symbols; who failed."""
         finished = [row for row in self.rows if row["status"] != "failed"]
         responses = [
             name.removesuffix(".component") for name in self.columns if name.endswith(".component") and ".peak" not in name
@@ -92,7 +92,8 @@ class Table:
         widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
         text = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines if finished]
         text += [f"  {_heading(name)}: {name}{_unit(name, finished)}" for name in shown if finished and _heading(name) != name]
-        text += [f"failed: {row['material']}: {row['error']}" for row in self.rows if row["status"] == "failed"]
+        failed = [str(row["material"]) for row in self.rows if row["status"] == "failed"]
+        text += [f"failed: {', '.join(failed)} (why: column 'error')"] if failed else []
         return "\n".join(text)
 
     def warnings(self) -> list[str]:
