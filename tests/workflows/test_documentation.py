@@ -17,6 +17,7 @@ from integrals.test_hidden import sheet as small_gap
 from scripts import scripts
 
 import wannier_spin as ws
+from wannier_spin.calculation import check_asked
 from wannier_spin.config import settings_from
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,7 +135,7 @@ def test_toml_of_the_pages_is_valid():
     found = [code for page in PAGES for code in blocks(page, "toml")]
     assert len(found) >= 2
     for code in found:
-        settings_from(tomllib.loads(code), "page")
+        check_asked(settings_from(tomllib.loads(code), "page"))
 
 
 def commands_in(text):

@@ -97,7 +97,8 @@ def _energies(found: _Found) -> list[str]:
         lines = [f"fermi_energy = {found.fermi.value:g}   # eV, from {found.fermi.source}; mu counts from it"]
         if found.window is not None:
             low, high = max(low, found.window[0] - found.fermi.value), min(high, found.window[1] - found.fermi.value)
-            window = " to ".join(f"{edge - found.fermi.value:.2f}" for edge in found.window)
+            edges = [f"{edge - found.fermi.value:.2f}" for edge in found.window if np.isfinite(edge)]
+            window = " to ".join(edges) if len(edges) == 2 else f"up to {edges[-1]}"
             lines.append(f"# The bands are those of the first-principles run inside the frozen window, {window} eV from there.")
     return [*lines, f"mu           = {{ from = {low:.3g}, to = {high:.3g}, points = {STEPS} }}   # eV"]
 
