@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
+from wannier_spin.arrays import group_means
 from wannier_spin.integrals import bars, dynamic
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.selection import Selection
@@ -24,7 +25,9 @@ def geometry(plan):
     return plan.geometry(plan.bloch_sum(model).at_points(np.random.default_rng(0).uniform(size=(4, 3))), 1.5)
 
 
-def assert_same(plan, found, expected) -> None:
+def assert_same(plan, found, expected, group) -> None:
+    """Bands of a group share what they have together."""
+    expected = group_means(np.moveaxis(expected, 1, 2), group).swapaxes(1, 2)
     assert {block.name for block in plan.dynamic_blocks} == set(DYNAMIC_BLOCKS)
     for name, place in plan.places.items():
         size = np.abs(expected[..., place]).max()
@@ -40,19 +43,21 @@ def test_together(monkeypatch, plan, geometry, window) -> None:
     expected = plan.densities(pairs)[0]  # of few points block by block
     monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)
     found = plan.densities(pairs)[0]
-    assert_same(plan, found, expected)
+    assert_same(plan, found, expected, geometry.group)
     assert np.abs(found.sum(axis=1)).max() < 1e-12 * np.abs(found).max()  # what n has of a pair, m has with the other sign
 
 
-def test_the_loops_as_they_are_written(monkeypatch) -> None:
+@pytest.mark.parametrize("tolerance", [1e-6, 2.51])
+def test_the_loops_as_they_are_written(monkeypatch, tolerance) -> None:
     """Without machine code, for few pairs: so that a change of them is seen at once."""
     plan = Plan(tuple(RESPONSES[name] for name in NAMES), "spin", FREQUENCIES[1:])
     bloch = plan.bloch_sum(ws.models.random_model(n=3, seed=2)).at_points(np.random.default_rng(0).uniform(size=(1, 3)))
-    pairs = BandPairs(plan.geometry(bloch, 1e-6), plan.observables)
+    pairs = BandPairs(plan.geometry(bloch, tolerance), plan.observables)
+    assert pairs.geometry.has_degeneracies == (tolerance > 1) and pairs.geometry.group.max() > 0
     expected = plan.densities(pairs)[0]
     monkeypatch.setattr(dynamic, "COMPILED_FROM", 0)
     monkeypatch.setattr(dynamic, "compiled", lambda function: function)
-    assert_same(plan, plan.densities(pairs)[0], expected)
+    assert_same(plan, plan.densities(pairs)[0], expected, pairs.geometry.group)
 
 
 def test_each_block_of_its_own_observables(monkeypatch, plan, geometry) -> None:

@@ -14,6 +14,7 @@ from wannier_spin.integrals import dynamic, spectrum
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.profile import FrequencyProfile
 from wannier_spin.integrals.scan import edges_between, nodes, series
+from wannier_spin.integrals.slopes import ends
 from wannier_spin.integrals.spectrum import Bands, Spectrum
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.parallel import SERIAL
@@ -48,7 +49,10 @@ def test_series_of_a_kernel(name: str, eta: float) -> None:
 @pytest.mark.parametrize(("block", "together"), [(2, 64), (512, 2)])
 @pytest.mark.parametrize("summed", [False, True], ids=["all products", "sums of them"])
 def test_every_pair_is_added_once(monkeypatch, summed, block, together) -> None:
-    """The loops as they are written: weights times T_t in the window of eps, whatever the order of pairs; the last edge, too."""
+    """The loops as they are written: weights times T_t in the window of eps, whatever the order of pairs; the last edge, too.
+
+    A pair of groups has what all of their bands have.
+    """
     monkeypatch.setattr(spectrum, "compiled", lambda function: function)
     monkeypatch.setattr(spectrum, "BLOCK", block)
     monkeypatch.setattr(spectrum, "TOGETHER", together)
@@ -56,19 +60,24 @@ def test_every_pair_is_added_once(monkeypatch, summed, block, together) -> None:
     v, X = (rng.normal(size=(2, 3, 4, rows, 4)) for rows in (3, 2))
     v, X = v[0] + 1j * v[1], X[0] + 1j * X[1]
     eps = np.array([0.3, 3.0, 0.5, 4.0, 1.2, 0.7, 0.1, 0.6])
-    k, n, m = np.array([0, 0, 0, 1, 1, 2, 2, 2]), np.array([1, 2, 3, 2, 3, 1, 2, 3]), np.array([0, 1, 2, 0, 1, 0, 1, 0])
+    k, n, m = np.array([0, 0, 0, 1, 1, 2, 2, 2]), np.array([1, 2, 3, 1, 3, 1, 2, 3]), np.array([0, 1, 2, 0, 1, 0, 1, 0])
+    group = np.array([[0, 1, 2, 3], [0, 1, 1, 2], [0, 1, 2, 3]])
     weights, factors = rng.normal(size=(2, len(eps))), rng.normal(size=(3, 3))
     factors[:, 2] = [0.0, 1.0, 0.0]
     signs = rng.normal(size=(6, 4)) if summed else np.zeros((6, 0))
     table, found = np.zeros((spectrum.ORDER * 3, 6, 8 if summed else 12)), made(OMEGA)
     assert found is not None
-    replace(found, edges=edges).accumulate(table, Bands((v, X[:, 1:, :, :3], 1), k, n, m, eps, weights), factors, signs)
+    replace(found, edges=edges).accumulate(
+        table, Bands((v, X[:, 1:, :, :3], 1, ends(group)[1]), k, n, m, eps, weights), factors, signs
+    )
     expected = np.zeros_like(table)
     for pair, e in enumerate(eps):
         window = next(i for i in range(3) if edges[i] <= e < edges[i + 1] or (i == 2 and e == edges[3]))
         x = 2 * (e - edges[window]) / (edges[window + 1] - edges[window]) - 1
         T = np.polynomial.chebyshev.chebvander(x, spectrum.ORDER - 1).ravel()
-        N = np.outer(v[k[pair], n[pair], :, m[pair]], X[k[pair], n[pair], :, m[pair]].conj()).ravel()
+        of_n, of_m = (np.flatnonzero(group[k[pair]] == group[k[pair], band[pair]]) for band in (n, m))
+        both = [(k[pair], one, slice(None), other) for one in of_n for other in of_m]
+        N = sum(np.outer(v[i], X[i].conj()).ravel() for i in both)
         N = N @ signs if summed else N
         given = np.multiply.outer(factors[:, k[pair]], weights[:, pair]).ravel()
         own = slice(spectrum.ORDER * window, spectrum.ORDER * (window + 1))
@@ -79,7 +88,7 @@ def test_every_pair_is_added_once(monkeypatch, summed, block, together) -> None:
 
 @pytest.mark.parametrize("name", ["ac_spin_magnetization", "shift_spin_magnetization"])
 def test_pairs_that_are_summed(name: str) -> None:
-    """(f_n - f_m)/eps^p of all that are occupied differently, in different groups."""
+    """(f_n - f_m)/eps^p of all groups that are occupied differently, by the first band of each."""
     found = made(OMEGA, points=2, names=(name,))
     assert found is not None
     model, k = ws.models.random_model(n=4, seed=2), np.random.default_rng(1).uniform(size=(3, 3))
@@ -90,7 +99,8 @@ def test_pairs_that_are_summed(name: str) -> None:
     (own,) = found.bands(geometry, (-np.inf, np.inf))
     expected = {}
     for point, n, m in np.ndindex(3, 4, 4):
-        if n > m and group[point, n] != group[point, m] and (f[:, point, n] != f[:, point, m]).any():
+        first = all(not band or group[point, band - 1] != group[point, band] for band in (n, m))
+        if n > m and first and (f[:, point, n] != f[:, point, m]).any():
             eps = E[point, n] - E[point, m]
             expected[point, n, m] = (eps, *((f[:, point, n] - f[:, point, m]) / eps**power))
     summed = zip(own.k.tolist(), own.n.tolist(), own.m.tolist(), strict=True)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.arrays import Real, to_power
 from wannier_spin.compiled import compiled
+from wannier_spin.integrals.slopes import ends as group_ends
 from wannier_spin.observables import Observable
 from wannier_spin.responses.pairs import BandPairs
 from wannier_spin.responses.registry import DynamicBlock
@@ -31,7 +32,7 @@ Integers = NDArray[np.int64]
 COMPILED_FROM = 2**17  # numbers: machine code is loaded in 0.7 s
 MANY_BANDS = 16  # from so many on numpy's sums over bands count by their length
 ROUNDING = 1e-14  # of coefficients of order one
-Pairs = tuple[Complex, Complex, int, Integers, Integers, Integers, Real]  # v, X, first_n, ends, n, m, kernels: see `_add_terms`
+Pairs = tuple[Complex, Complex, int, tuple[Integers, Integers], Integers, Integers, Integers, Real]  # see `_add_terms`
 Rows = tuple[Integers, Integers, Integers, tuple[Integers, Integers, Integers, Real]]  # starts, imaginary, ends, runs
 Targets = tuple[Integers, Integers, Integers, Integers, Real]  # source, place, length, step, sign
 
@@ -167,38 +168,44 @@ def _terms_of_all(blocks: tuple[tuple[DynamicBlock, int], ...], n_components: in
 
 def add_terms(densities: Real, terms: Terms, p: BandPairs, frequencies: Sequence[complex]) -> None:
     """Add blocks to densities (k, n, c), contiguous."""
-    z, (k, n, m, w) = np.array(frequencies), p.upward
+    z, (k, n, m, w) = np.array(frequencies), p.upward_groups
     kernels = np.empty((len(w), 2 * len(terms.blocks), len(z)))
     for i, block in enumerate(terms.blocks):
         K = block.transitions.kernel(w[:, None], z) * to_power(w, block.transitions.power)[:, None]
         kernels[:, 2 * i], kernels[:, 2 * i + 1] = K.real, K.imag
     vertices, ends = Vertices.of(p), np.searchsorted(k, np.arange(len(densities) + 1))
     X = vertices.matrices(terms.blocks[0].transitions.matrix)
-    compiled(_add_terms)(densities, terms.rows, terms.targets, (p.v, X, vertices.first, ends, n, m, kernels))
+    compiled(_add_terms)(
+        densities, terms.rows, terms.targets, (p.v, X, vertices.first, group_ends(p.geometry.group), ends, n, m, kernels)
+    )
 
 
 def _add_terms(result: Real, rows: Rows, targets: Targets, pairs: Pairs) -> None:  # pragma: no cover  (compiled)
-    """result[k, n, place + omega step] += sign K (row N) of all pairs, of every output; to m minus that.
+    """result[k, n, place + omega step] += sign K (row N) of all pairs of groups, of every output; to m minus that.
 
-    v (k,n,b,m), X (k,n - first_n,x,m); ends (k+1,): of the pairs of each k; kernels (pairs, segment, omega), with the power of eps.
+    pairs : v (k,n,b,m), X (k,n - first_n,x,m), first_n, first and last band of groups (k,n), ends (k+1,) of the pairs of each k,
+    their first bands n and m (pairs,), kernels (pairs, segment, omega), with the power of eps. N is summed over two groups, whose
+    bands share it.
     The inner loops go from zero along the last axis of slices: such are made fast.
     """
-    v, X, first_n, ends, of_n, of_m, kernels = pairs
+    v, X, first_n, (first, after), ends, of_n, of_m, kernels = pairs
     starts, imaginary, run_ends, (run_row, run_column, run_length, values) = rows
     source, place, length, step, sign = targets
     width, n_omega = X.shape[2], kernels.shape[2]
-    N = np.empty((2, v.shape[2] * width))
-    now = np.empty(starts[-1])
+    N, now = np.empty((2, v.shape[2] * width)), np.empty(starts[-1])
     sums = np.empty((v.shape[1], n_omega, starts[-1]))
     for k in range(len(result)):
         sums[:] = 0.0
         for i in range(ends[k], ends[k + 1]):
+            N[:] = 0.0
             n, m = of_n[i], of_m[i]
-            for b in range(v.shape[2]):
-                for x in range(width):
-                    left, right = v[k, n, b, m], X[k, n - first_n, x, m]
-                    N[0, b * width + x] = left.real * right.real + left.imag * right.imag
-                    N[1, b * width + x] = left.imag * right.real - left.real * right.imag
+            for one in range(n, after[k, n]):
+                for other in range(m, after[k, m]):
+                    for b in range(v.shape[2]):
+                        for x in range(width):
+                            left, right = v[k, one, b, other], X[k, one - first_n, x, other]
+                            N[0, b * width + x] += left.real * right.real + left.imag * right.imag
+                            N[1, b * width + x] += left.imag * right.real - left.real * right.imag
             now[:] = 0.0
             for s in range(len(imaginary)):
                 for j in range(run_ends[s], run_ends[s + 1]):
@@ -216,10 +223,10 @@ def _add_terms(result: Real, rows: Rows, targets: Targets, pairs: Pairs) -> None
         for n in range(v.shape[1]):
             for omega in range(n_omega):
                 for t in range(len(source)):
-                    first = place[t] + omega * step[t]
-                    into, given = result[k, n, first : first + length[t]], sums[n, omega, source[t] : source[t] + length[t]]
+                    start, share = place[t] + omega * step[t], sign[t] / (after[k, n] - first[k, n])
+                    into, given = result[k, n, start : start + length[t]], sums[first[k, n], omega, source[t] :]
                     for c in range(len(into)):
-                        into[c] += sign[t] * given[c]
+                        into[c] += share * given[c]
 
 
 @dataclass(frozen=True)

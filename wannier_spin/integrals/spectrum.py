@@ -23,6 +23,7 @@ from wannier_spin.compiled import compiled
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.scan import ORDER, PIECE, edges_between, nodes, series
+from wannier_spin.integrals.slopes import ends
 from wannier_spin.model import TightBindingModel
 from wannier_spin.observables import Observable
 from wannier_spin.occupation import Occupation
@@ -34,7 +35,8 @@ from wannier_spin.responses.vertices import Vertices
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Given = tuple[Complex, Complex, int]  # v, X and the first row of X: see `_add_pairs`
+Given = tuple[Complex, Complex, int, Integers]  # v, X, the first row of X, ends of groups: see `_add_pairs`
+BandsOf = tuple[Integers, Integers, Integers, Real]  # k, n, m, eps
 BESIDE = 4  # frequencies for which densities are made as well: what error bars are taken from
 WORTH = 5  # frequencies for each (mu, T) point, from which a table is cheaper
 LARGEST = 4000  # windows: beyond them frequencies are too far apart, as seen from their width
@@ -45,10 +47,10 @@ BLOCK, TOGETHER = 512, 64  # pairs of bands whose products stay in the cache, an
 
 @dataclass(frozen=True)
 class Bands:
-    """What is summed of a batch of points: pairs of bands with eps_n > eps_m that are occupied differently.
+    """What is summed of a batch of points: pairs of groups of bands with eps_n > eps_m that are occupied differently.
 
-    given : v, X and the first row of X, see `_add_pairs`. k, n, m (pairs,); eps (pairs,) eV; weights : (f_n - f_m)/eps^p,
-    (w, pairs).
+    given : v, X, the first row of X and ends of groups, see `_add_pairs`. k, n, m (pairs,), n and m the first of their groups;
+    eps (pairs,) eV; weights : (f_n - f_m)/eps^p, (w, pairs).
     """
 
     given: Given
@@ -61,10 +63,10 @@ class Bands:
     @classmethod
     def of(cls, pairs: BandPairs, X: Transitions, f: Real) -> Bands:
         """f : (w, k, n)."""
-        vertices, E, (k, n, m, _) = Vertices.of(pairs), pairs.geometry.group_energies, pairs.upward
+        vertices, E, (k, n, m, _) = Vertices.of(pairs), pairs.geometry.group_energies, pairs.upward_groups
         eps, filled = E[k, n] - E[k, m], f[:, k, n] - f[:, k, m]
         used = np.flatnonzero(filled.any(axis=0))  # pairs that are occupied alike add nothing
-        given = (pairs.v, vertices.matrices(X.matrix), vertices.first)
+        given = (pairs.v, vertices.matrices(X.matrix), vertices.first, ends(pairs.geometry.group)[1])
         return cls(given, k[used], n[used], m[used], eps[used], filled[:, used] / eps[used] ** X.power)
 
 
@@ -247,20 +249,15 @@ def at_frequencies(kernel: Transitions, z: NDArray[np.complex128], table: Real, 
 
 
 def _add_pairs(
-    table: Real,
-    given: Given,
-    bands: tuple[Integers, Integers, Integers, Real],
-    weights: Real,
-    windows: tuple[Real, Integers],
-    signs: Real,
+    table: Real, given: Given, bands: BandsOf, weights: Real, windows: tuple[Real, Integers], signs: Real
 ) -> None:  # pragma: no cover  (compiled)
-    """table[ORDER i + t, (j, c)] += T_t(eps) weight_j N_c of all pairs, eps in window i, N_nm = X_mn v_nm.
+    """table[ORDER i + t, (j, c)] += T_t(eps) weight_j N_c of all pairs, eps in window i, N_nm = X_mn v_nm summed over two groups.
 
-    given : v (k,n,b,m), X (k,n - first,x,m), first. bands : k, n, m, eps (pairs,). weights (j, pairs). windows : their edges, and
-    that of each pair (pairs,). Columns c: real parts (b,x), imaginary parts (b,x), or sums of them with signs ((b,x), columns/2)
-    where there are any. What is made of BLOCK pairs stays in the cache; those of one window go as a product of matrices.
+    given : v (k,n,b,m), X (k,n - first,x,m), first, ends of groups (k,n). bands : k, n, m, eps (pairs,). weights (j, pairs).
+    windows : edges, and that of each pair (pairs,). Columns c: real parts (b,x), imaginary parts (b,x), or sums of them with signs
+    ((b,x), columns/2) where there are any. What is made of BLOCK pairs stays in the cache; those of one window go as a product.
     """
-    (v, X, first), (of_k, of_n, of_m, eps), (edges, window) = given, bands, windows
+    (v, X, first, after), (of_k, of_n, of_m, eps), (edges, window) = given, bands, windows
     fields, width, columns = v.shape[2], X.shape[2], table.shape[1] // len(weights)
     real, imaginary, products = np.empty(width), np.empty(width), np.empty((BLOCK, 2, fields, width))
     T, now = np.empty((TOGETHER, ORDER)), np.empty((TOGETHER, table.shape[1]))
@@ -268,13 +265,16 @@ def _add_pairs(
         count = min(BLOCK, len(eps) - start)
         for p in range(count):
             k, n, m = of_k[start + p], of_n[start + p], of_m[start + p]
-            for x in range(width):
-                real[x], imaginary[x] = X[k, n - first, x, m].real, X[k, n - first, x, m].imag
-            for b in range(fields):
-                left = v[k, n, b, m]
-                for x in range(width):
-                    products[p, 0, b, x] = left.real * real[x] + left.imag * imaginary[x]
-                    products[p, 1, b, x] = left.imag * real[x] - left.real * imaginary[x]
+            products[p] = 0.0
+            for one in range(n, after[k, n]):
+                for other in range(m, after[k, m]):
+                    for x in range(width):
+                        real[x], imaginary[x] = X[k, one - first, x, other].real, X[k, one - first, x, other].imag
+                    for b in range(fields):
+                        left = v[k, one, b, other]
+                        for x in range(width):
+                            products[p, 0, b, x] += left.real * real[x] + left.imag * imaginary[x]
+                            products[p, 1, b, x] += left.imag * real[x] - left.real * imaginary[x]
         N = products[:count].reshape(2 * count, fields * width)
         N = (N @ signs if signs.shape[1] else N).reshape(count, columns)
         order, waiting = start + np.argsort(window[start : start + count], kind="mergesort"), 0

@@ -103,6 +103,14 @@ class BandPairs:
         k, n, m = np.nonzero(self._inverse_gap > 0)
         return k, n, m, self._inverse_gap[k, n, m]
 
+    @cached_property
+    def upward_groups(self) -> tuple[Integers, Integers, Integers, Real]:
+        """Of `upward` the first bands of each two groups: all of them have one gap, and one occupation. (pairs,) each."""
+        (k, n, m, w), group = self.upward, self.geometry.group
+        first = np.diff(group, axis=1, prepend=-1) != 0
+        used = first[k, n] & first[k, m]
+        return k[used], n[used], m[used], w[used]
+
     @property
     def n_components(self) -> int:
         """Length of the axis o."""

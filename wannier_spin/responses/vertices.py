@@ -70,7 +70,7 @@ class Vertices:
         v, Y = p.v, p.O * p.geometry.inverse_gap[:, :, None]
         places = of_field + np.arange(p.n_components)
         add_row_products(result, Y, v, places.T, self.ranges)
-        add_row_products(result, v, -Y, places, self.ranges)
+        add_row_products(result, -v, Y, places, self.ranges)
         self._add_own_difference(result, p.geometry.inverse_gap.astype(complex))
         return result
 
@@ -112,16 +112,18 @@ def _add_own_difference(
     A group is a run of consecutive bands; n counts from the first row that is there.
     """
     bands, fields, components, stop = v.shape[1], v.shape[2], O.shape[2], total.shape[3]
-    first = bands - total.shape[1]
+    first, weighted = bands - total.shape[1], np.empty(stop, np.complex128)
     for k in range(len(total)):
         for n in range(first, bands):
             for l in range(bands):
                 if group[k, l] == group[k, n]:
                     for d in range(fields):
+                        for m in range(stop):
+                            weighted[m] = weight[k, n, m] * v[k, l, d, m]
                         for o in range(components):
-                            factor = O[k, n, o, l]
+                            factor, into = O[k, n, o, l], total[k, n - first, d * components + o]
                             for m in range(stop):
-                                total[k, n - first, d * components + o, m] -= weight[k, n, m] * factor * v[k, l, d, m]
+                                into[m] -= factor * weighted[m]
             for m in range(stop):
                 for l in range(bands):
                     if group[k, l] == group[k, m]:
