@@ -1,4 +1,4 @@
-"""Where a mesh stands against a tolerance: bars of responses from rows of channels, moves that prove a bar wrong, floors."""
+"""Where a mesh stands against a tolerance: bars of responses from rows of channels, and moves of the values."""
 
 from dataclasses import replace
 
@@ -12,13 +12,14 @@ from wannier_spin.integrals.channels import NOISE, Tolerance, combinations
 from wannier_spin.integrals.standing import (
     ALIKE,
     LEAST_SHARE,
+    SCATTER,
     Pair,
     Standing,
     component_bars,
-    floored,
     needed,
     standing,
     with_all_seen,
+    with_move,
 )
 from wannier_spin.integrals.sums import Rows, Sums
 from wannier_spin.prepared import prepare
@@ -181,20 +182,32 @@ def test_the_next_mesh_that_is_needed() -> None:
         assert correlated(pair.share, pair.before, pair.last) == pytest.approx(0.95)
 
 
+def test_what_is_left_of_a_move() -> None:
+    """As much as the bars say, with their scatter; all of it where both bars are too small for it, or one is not known."""
+    given = Standing(("a", "b", "c", "d"), np.ones(4), np.array([0.2, 0.9, 0.2, 0.2]), np.array([0.5, 0.5, 1.5, 0.5]))
+    last = [np.array([1.0, 1.0, 1.0, np.inf]), np.array([0.25, 1.0, 0.25, 0.25])]
+    assert given.left(last).tolist() == pytest.approx([0.2 * SCATTER, 1, 1, 1])
+    assert given.left(last[::-1]).tolist() == given.left(last).tolist()
+
+
 @pytest.mark.parametrize("size", [1.0, 1e-6])
-@pytest.mark.parametrize("factor", [0.5, 5.0])
-def test_floors_end_at_the_tolerance(factor: float, size: float) -> None:
-    """Within it; else the whole move is the least error."""
-    moved = size * RANDOM.normal(size=(3, CHANNELS))
-    fine = RANDOM.normal(size=(3, CHANNELS))
-    changes = of(SEA, moved)
-    largest = {name: SEA.scale[name] * np.abs(x).max(axis=1) for name, x in changes.items()}
-    allowed = np.array([factor * x.min() for x in largest.values()])
-    given = Standing(tuple(changes), allowed, 0 * allowed, 0 * allowed)
-    assert floored(SEA, sums_of(fine, moved[0]), given, moved, within=False).difference is moved
-    found = floored(SEA, sums_of(fine, moved[0]), given, moved, within=True).difference
-    assert found is not None
-    for row in range(3):
-        part = min(1.0, *(a / x[row] for a, x in zip(allowed, largest.values(), strict=True)))
-        assert found[row] == pytest.approx(part * moved[row])
-        assert (part == 1) == (factor == 5.0 and all(a > x[row] for a, x in zip(allowed, largest.values(), strict=True)))
+@pytest.mark.parametrize("within", [False, True])
+def test_what_is_left_of_a_move_adds_in_quadrature(size: float, within: bool) -> None:
+    """Within the tolerance the largest error of each point ends there."""
+    moved, fine, row = 5 * size * RANDOM.normal(size=(3, CHANNELS)), np.zeros((3, CHANNELS)), size * RANDOM.normal(size=CHANNELS)
+    sums = sums_of(fine, row)
+    bars, changes = component_bars(SEA, sums), of(SEA, moved)
+    largest = {name: SEA.scale[name] * np.abs(x).max() for name, x in bars.items()}
+    allowed, ones = 1.2 * np.array(list(largest.values())), np.ones(2)
+    given = Standing(tuple(bars), allowed, ones, 2 * ones)
+    found = with_move(SEA, sums, given, moved, [ones, ones], within)
+    assert found.rows is not None and found.difference is moved
+    for (name, change), most in zip(changes.items(), allowed, strict=True):
+        left = found.rows.halves[name]
+        total = SEA.scale[name] * np.hypot(bars[name], left[:, None] * change).max(axis=1)
+        if within:
+            assert (total <= most * (1 + 1e-12)).all() and (left > 0).all() and (left < 1).all()
+            least = SEA.scale[name] * np.abs(left[:, None] * change).max(axis=1)
+            assert least[left < 1] == pytest.approx(np.sqrt(most**2 - largest[name] ** 2))
+        else:
+            assert left.tolist() == [1.0] * 3 and (total > most).any()

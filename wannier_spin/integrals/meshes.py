@@ -34,7 +34,7 @@ from wannier_spin.integrals.denser import LEAST, first_mesh, length_of, mesh_of,
 from wannier_spin.integrals.mesh import OnMesh, Summed
 from wannier_spin.integrals.outlook import Outlook
 from wannier_spin.integrals.stages import Reached, Stage
-from wannier_spin.integrals.standing import Pair, Standing, floored, standing, with_all_seen
+from wannier_spin.integrals.standing import Pair, Standing, standing, with_all_seen, with_move
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.integrals.trial import Trial
 from wannier_spin.integration.parallel import together
@@ -334,7 +334,8 @@ class _Run:
         several = len(reached.stages) > 1
         by_name = dict(zip(found.names, excess.tolist(), strict=True))
         if reached.moved is not None:
-            sums = floored(self.integral, sums, found, reached.moved, bool((excess <= 1).all()))
+            last = [stage.bars for stage in reached.stages[-2:]]
+            sums = with_move(self.integral, sums, found, reached.moved, last, bool((excess <= 1).all()))
         converged = {name: bool(x <= 1) and several for name, x in by_name.items()}
         weights = {"weights_of_meshes": list(reached.weights)} if reached.weights else {}
         notes = {**reached.notes(), **weights, "error_over_tolerance": by_name}

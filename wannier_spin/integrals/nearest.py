@@ -56,6 +56,26 @@ def slope(
             first, below = after, above
 
 
+def bend(reach: Real, halves: Real, beside: Real, energies: Real, group: Integer) -> None:  # pragma: no cover  (compiled)
+    """To reach (2,k,n) halves (k,n) and what `slopes.bends` says, from beside (2,k,n) of `slope` and energies (k,n) of groups."""
+    n_bands = energies.shape[1]
+    for k in range(len(energies)):
+        first = 0
+        while first < n_bands:
+            after = first + 1
+            while after < n_bands and group[k, after] == group[k, first]:
+                after += 1
+            for side in range(2):
+                other = first - 1 if side else after
+                there = 0 <= other < n_bands
+                gap = abs(energies[k, other] - energies[k, first]) / 2 if there else 0.0
+                for n in range(first, after):
+                    E = np.sqrt(gap**2 + beside[side, k, n])
+                    further = beside[side, k, n] ** 2 / (2 * E * (E + gap) ** 2) if there else 0.0
+                    reach[side, k, n] = halves[k, n] + further
+            first = after
+
+
 def select(pairs: Integer, ends: Integer, energies: Real, slopes: Real, group: Integer, near: Real) -> None:  # pragma: no cover
     """To pairs (k,2) the first pair of neighbouring bands that may count at a point, and the one after the last, and those beside.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wannier_spin.arrays import rows
 from wannier_spin.compiled import compiled
 from wannier_spin.geometry import BandGeometry
-from wannier_spin.integrals.nearest import COMPILED_FROM, slope
+from wannier_spin.integrals.nearest import COMPILED_FROM, bend, slope
 from wannier_spin.model import TightBindingModel
 
 Real = NDArray[np.float64]
@@ -24,7 +24,7 @@ class Slopes:
 
     Half of what its velocity makes from one side to the other; bands that touch at a point leave it with different velocities: of a
     group it is the root mean square. And as far as the group next to it bends it out of the reach of other points: from the apex of
-    a cone with a small gap bands have no slope, and that of the next point does not reach to it, see `_bend`.
+    a cone with a small gap bands have no slope, and that of the next point does not reach to it, see `bends`.
     """
 
     mean: Real
@@ -33,28 +33,25 @@ class Slopes:
     @classmethod
     def of(cls, geometry: BandGeometry, axes: Real) -> Slopes:
         """axes : d k/d x_i, Cartesian, 1/angstrom, (i, a) or at each point (k, i, a)."""
-        mean, halves, beside = (_from_machine_code if geometry.velocity.size >= COMPILED_FROM else _from_arrays)(geometry, axes)
-        return cls(mean, halves + _bend(beside, _gaps(geometry)))
+        return cls(*(_from_machine_code if geometry.velocity.size >= COMPILED_FROM else _from_arrays)(geometry, axes))
 
 
-def _from_arrays(geometry: BandGeometry, axes: Real) -> tuple[Real, Real, Real]:
-    """Mean velocities (k, n, i), halves of what they make, root mean square of the group (k, n), and squares of what is between
-    each state and all of the group above, and below (2, k, n).
-    """
+def _from_arrays(geometry: BandGeometry, axes: Real) -> tuple[Real, Real]:
     number = np.cumsum(np.diff(geometry.group, axis=1, prepend=geometry.group[:, :1]) != 0, axis=1)
     apart = number[:, None, :] - number[:, :, None]
     squares = (np.abs(axes[..., None, :, :] @ geometry.velocity.swapaxes(1, 2)) ** 2).sum(axis=2)  # (k, n, m)
     own, *beside = (geometry.group_mean((squares * (apart == which)).sum(axis=2)) for which in (0, 1, -1))
-    return np.asarray((axes @ geometry.group_velocity).swapaxes(1, 2)), np.sqrt(own) / 2, np.array(beside)
+    mean = np.asarray((axes @ geometry.group_velocity).swapaxes(1, 2))
+    return mean, np.sqrt(own) / 2 + bends(np.array(beside), _gaps(geometry))
 
 
-def _from_machine_code(geometry: BandGeometry, axes: Real) -> tuple[Real, Real, Real]:
-    """The same."""
-    shape = geometry.group.shape
-    mean, halves, beside = np.empty((*shape, 3)), np.empty(shape), np.empty((2, *shape))
+def _from_machine_code(geometry: BandGeometry, axes: Real) -> tuple[Real, Real]:
+    shape, energies = geometry.group.shape, np.ascontiguousarray(geometry.group_energies)
+    mean, halves, beside, reach = np.empty((*shape, 3)), np.empty(shape), np.empty((2, *shape)), np.empty((2, *shape))
     along = np.ascontiguousarray(axes).reshape(-1, 3, 3)
     compiled(slope)(mean, halves, beside, rows(geometry.velocity), geometry.group, along)
-    return mean, halves, beside
+    compiled(bend)(reach, halves, beside, energies, geometry.group)
+    return mean, reach
 
 
 def ends(group: Integer) -> tuple[Integer, Integer]:
@@ -77,11 +74,11 @@ def _gaps(geometry: BandGeometry) -> Real:
     )
 
 
-def _bend(squares: Real, gap: Real) -> Real:
+def bends(squares: Real, gap: Real) -> Real:
     """How far from the energy of a point the reach of the next one begins: zero for a parabola, half of the way for a cone, eV.
 
-    Two bands go like E = (gap^2/4 + |w.q|^2)^(1/2), and E - q.dE/dq/2 lies (E - gap/2)^2/(2 E) above gap/2. squares : |w.q|^2 at
-    the next point, w the velocity between them.
+    Two bands go like E = (gap^2/4 + |w.q|^2)^(1/2), and E - q.dE/dq/2 lies (E - gap/2)^2/(2 E) above gap/2. squares : (2, k, n)
+    of |w.q| at the next point, w the velocity between them; gap : (2, k, n) in eV. Returns (2, k, n).
     """
     E = np.sqrt(gap**2 / 4 + squares)
     return np.asarray(squares**2 / (2 * E * (E + gap / 2) ** 2))

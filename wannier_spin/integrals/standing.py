@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from wannier_spin.results import SPREAD
 
 Real = NDArray[np.float64]
 LEAST_SHARE = 0.05  # of earlier meshes: with less they are left out
+SCATTER = 1.5  # by which bars of meshes that are as fine differ: nothing better is known of how much smaller an error is now
 ALIKE = 0.1  # correlation of the errors of two meshes where they decay slowly: the median of nine models at 30 K
 
 
@@ -36,6 +38,15 @@ class Standing:
         if both is None:
             return np.asarray(self.bars / self.allowed)
         return np.asarray(np.where(self.moved > both, np.maximum(self.bars, self.moved), self.bars) / self.allowed)
+
+    def left(self, last: Sequence[Real]) -> Real:
+        """What is left of the move, which is the error of the worse one of the last two meshes: (r,). last : (r,) bars of both.
+
+        As much as bars say, SCATTER times; all of it where they cannot be true, or are not known.
+        """
+        worse = np.maximum(*last)
+        known = np.isfinite(worse) & np.isfinite(self.bars) & (worse > 0) & (self.moved <= last[0] + last[1])
+        return np.where(known, np.minimum(SCATTER * self.bars / np.where(known, worse, 1.0), 1.0), 1.0)
 
 
 def standing(integral: Integral, wanted: Tolerance, sums: Sums, moved: Real | None) -> Standing:
@@ -124,21 +135,21 @@ def component_bars(integral: Integral, sums: Sums) -> dict[str, Real]:
     return found
 
 
-def floored(integral: Integral, sums: Sums, standing: Standing, moved: Real, within: bool) -> Sums:
-    """With how far the values have moved since the mesh before as the least error of each component.
+def with_move(integral: Integral, sums: Sums, standing: Standing, moved: Real, last: Sequence[Real], within: bool) -> Sums:
+    """With what is left of how far the values have moved since the mesh before, in quadrature.
 
-    moved : (w, channels). within : where the largest bars are within the tolerance, it is the coarser mesh that is further off: the
-    floor ends at the tolerance.
+    moved : (w, channels). last : of the last two meshes, see `Standing.left`. within : where the largest bars are within the
+    tolerance, what is left ends there.
     """
     assert sums.rows is not None
-    sums = replace(sums, rows=replace(sums.rows, halves={}))
-    if not within:
-        return replace(sums, difference=moved)
-    factor = np.ones(len(moved))
-    for (name, change), allowed in zip(_components(integral, moved).items(), standing.allowed, strict=True):
-        largest = integral.scale[whole(name)] * np.abs(change).max(axis=1, initial=0.0)
-        factor = np.minimum(factor, allowed / np.maximum(largest, allowed))
-    return replace(sums, difference=moved * factor[:, None])
+    bars, halves = component_bars(integral, sums), {}
+    pairs = zip(_components(integral, moved).items(), standing.allowed, standing.left(last), strict=True)
+    for (name, change), allowed, left in pairs:
+        largest, bar = (integral.scale[whole(name)] * np.abs(x).max(axis=1, initial=0.0) for x in (change, bars[name]))
+        room = np.sqrt(np.maximum(allowed**2 - bar**2, 0.0))
+        held = within & (bar <= allowed) & (left * largest > room)
+        halves[name] = np.where(held, room / np.where(held, largest, 1.0), left)
+    return replace(sums, difference=moved, rows=replace(sums.rows, halves=halves))
 
 
 def _components(integral: Integral, sums: Real) -> dict[str, Real]:
