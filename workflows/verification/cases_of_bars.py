@@ -83,8 +83,16 @@ def second_order(
     return Case(f"{name}, second order", crystal(build), responses, mu, PLANE, (320, 280), True, tolerances)
 
 
+def fresh(name: str, build: Callable[[], ws.TightBindingModel], second: str, most: float, references: tuple[int, int]) -> Case:
+    """Another kind of model, mu from -most to most, judged once with the rule as it is, by meshes and tolerances."""
+    planar = not build().periodic[2]
+    mu, meshes = np.linspace(-most, most, 21), PLANE if planar else COARSE
+    tolerances = TOLERANCES if planar else TOLERANCES[:1]
+    return Case(name, crystal(build), ("spin_hall", second), mu, meshes, references, True, tolerances)
+
+
 MAGNETIZATION = "nonlinear_intrinsic_spin_magnetization"
-PLANE, SPACE = (16, 24, 32, 48, 64), (12, 16, 24, 32)
+PLANE, SPACE, COARSE = (16, 24, 32, 48, 64), (12, 16, 24, 32), (8, 12, 16, 20)
 CASES = (
     Case("Pt", material("Pt"), ("spin_hall",), 22.4839 + np.linspace(-1, 1, 41), (16, 20, 24, 28, 36, 48), (88, 72), False),
     Case(
@@ -326,5 +334,31 @@ CASES = (
             (320, 280),
         )
         for seed in (42, 43, 46, 53)
+    ),
+    # made for judging the present rule once, when nothing more was to be changed
+    fresh("Lieb sheet", hold_outs.lieb, "edelstein", 2.0, (256, 232)),
+    fresh("honeycomb bilayer", hold_outs.bilayer, "magnetic_spin_hall", 2.0, (256, 232)),
+    fresh("spiral sheet", hold_outs.spiral, "edelstein", 1.5, (256, 232)),
+    fresh(
+        "random sheet 103",
+        partial(ws.models.random_model, n=5, seed=103, periodic=(True, True, False)),
+        "edelstein",
+        1.5,
+        (256, 232),
+    ),
+    fresh("magnetic insulator", hold_outs.magnetic_insulator, "magnetic_spin_hall", 2.0, (72, 64)),
+    fresh("pyrochlore", hold_outs.pyrochlore, "magnetic_spin_hall", 2.0, (64, 56)),
+    fresh("random crystal 105", partial(ws.models.random_model, n=5, seed=105), "edelstein", 1.0, (64, 56)),
+    fresh("random P*T magnet 106", partial(hold_outs.random_magnet, 106), "intrinsic_spin_magnetization", 1.0, (72, 64)),
+    fresh("helices 1.4", partial(hold_outs.helices, 1.4, 0.2, 0.4), "edelstein", 1.5, (72, 64)),
+    Case(
+        "Fe, deep bands",
+        material("Fe", [(0, 0, 2.2)]),
+        ("magnetic_spin_hall", "spin_hall"),
+        17.6048 + np.linspace(-5, -3, 21),
+        (12, 16, 20, 24, 32),
+        (80, 72),
+        True,
+        (),
     ),
 )

@@ -64,3 +64,74 @@ def helices(along: float = 1.0, between: float = 0.3, soc: float = 0.25) -> ws.T
         for j in (k for k in range(3) if k != i):
             hoppings[i, j, outwards[i]] = between * S0
     return from_hoppings(lattice=lattice, sites=sites, hoppings=hoppings)
+
+
+def lieb() -> ws.TightBindingModel:
+    """Three sites of a square lattice, one band nearly flat: spin-orbit coupling between the two that are not at its corners, a
+    magnet at the corner, and Rashba terms.
+    """
+    along, hoppings = {1: (1, 0), 2: (0, 1)}, {(0, 0, (0, 0)): 0.3 * SZ + 0.1 * SX}
+    for site, step in along.items():
+        d = np.array([*step, 0]) / 2
+        rashba = 0.15j * dot_pauli(np.cross([0, 0, 1], 2 * d))
+        hoppings[0, site, (0, 0)] = S0 + rashba
+        hoppings[site, 0, step] = S0 + rashba
+    for x, y in ((0, 0), (1, 0), (0, -1), (1, -1)):
+        hoppings[1, 2, (x, y)] = 0.2 * S0 + 0.12j * (1 if (x + y) % 2 else -1) * SZ
+    return from_hoppings(lattice=np.eye(3), sites=[[0, 0], [0.5, 0], [0, 0.5]], hoppings=hoppings, periodic=(True, True, False))
+
+
+def bilayer() -> ws.TightBindingModel:
+    """Two honeycomb sheets on top of one another, magnetized against each other across the plane, in an electric field."""
+    lattice = np.array([[1, 0, 0], [0.5, np.sqrt(3) / 2, 0], [0, 0, 1]])
+    sites, hoppings = [[0, 0], [1 / 3, 1 / 3], [0, 0], [1 / 3, 1 / 3]], {}
+    bonds = {(0, 0): (1, 1), (-1, 0): (-2, 1), (0, -1): (1, -2)}  # to the second site: R, and the bond in thirds
+    for layer, sign in ((0, 1), (2, -1)):
+        for site in (layer, layer + 1):
+            hoppings[site, site, (0, 0)] = sign * (0.25 * SX + 0.1 * SZ + 0.15 * S0)
+        for R, thirds in bonds.items():
+            bond = np.array([*thirds, 0]) @ lattice / np.sqrt(3)
+            hoppings[layer, layer + 1, R] = S0 + 0.1j * sign * dot_pauli(np.cross([0, 0, 1], bond))
+    for site in (0, 1):
+        hoppings[site, site + 2, (0, 0)] = 0.3 * S0 + 0.05 * SX
+    return from_hoppings(lattice=lattice, sites=sites, hoppings=hoppings, periodic=(True, True, False))
+
+
+def spiral(sites: int = 4) -> ws.TightBindingModel:
+    """Moments that turn once in a plane across it, along one direction of a rectangular lattice; Rashba terms along the other."""
+    hoppings = {}
+    for i in range(sites):
+        angle = 2 * np.pi * i / sites
+        hoppings[i, i, (0, 0)] = 0.6 * (np.cos(angle) * SZ + np.sin(angle) * SX)
+        hoppings[i, (i + 1) % sites, (int(i + 1 == sites), 0)] = 0.7 * S0 + 0.1j * SY
+        hoppings[i, i, (0, 1)] = 0.5 * S0 - 0.15j * SX
+    places = [[i / sites, 0] for i in range(sites)]
+    return from_hoppings(lattice=np.diag([sites, 1, 1]), sites=places, hoppings=hoppings, periodic=(True, True, False))
+
+
+def magnetic_insulator(mass: float = 0.6, magnet: float = 0.35) -> ws.TightBindingModel:
+    """Two orbitals of opposite parity on a cubic lattice with inverted bands, in a magnet that is tilted: gaps, nodes, surfaces.
+
+    H = (mass - sum_i (1 - cos k_i)) tz + sum_i sin k_i tx s_i + magnet s_n + 0.2 sum_i cos k_i
+    """
+    spin, steps = np.array([np.kron(S0, s) for s in PAULI]), np.eye(3, dtype=int)
+    direction = np.array([0.3, 0.2, 1.0]) / np.linalg.norm([0.3, 0.2, 1.0])
+    hoppings = {(0, 0, (0, 0, 0)): (mass - 3) * np.kron(SZ, S0) + magnet * np.tensordot(direction, spin, 1)}
+    for step, s in zip(steps, PAULI, strict=True):
+        hoppings[0, 0, tuple(step)] = np.kron(SZ, S0) / 2 + np.kron(SX, s) / 2j + 0.1 * np.eye(4)
+    return from_hoppings(lattice=np.diag([1, 1.1, 1.3]), sites=[[0, 0, 0]], hoppings=hoppings, spin=spin)
+
+
+def pyrochlore(magnet: float = 0.4, soc: float = 0.15) -> ws.TightBindingModel:
+    """Corner-sharing tetrahedra, moments to their centres or away from them, spin-orbit coupling across the bonds."""
+    lattice, corners = (1 - np.eye(3)) * 1.5, np.vstack([np.zeros(3), np.eye(3) / 2])
+    places = corners @ lattice
+    outwards, hoppings = places - places.mean(axis=0), {}
+    for i in range(4):
+        hoppings[i, i, (0, 0, 0)] = magnet * dot_pauli(outwards[i] / np.linalg.norm(outwards[i]))
+        for j in range(i + 1, 4):
+            turn = np.cross(outwards[i], outwards[j])
+            matrix = -S0 + 1j * soc * dot_pauli(turn / np.linalg.norm(turn))
+            back = np.round(2 * (corners[i] - corners[j])).astype(int)
+            hoppings[i, j, (0, 0, 0)], hoppings[i, j, tuple(back)] = matrix, matrix
+    return from_hoppings(lattice=lattice, sites=corners, hoppings=hoppings)
