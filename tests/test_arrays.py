@@ -56,7 +56,7 @@ def hermitian(*shape: int) -> np.ndarray:
 
 def test_operations_matrix_by_matrix() -> None:
     """Against the same with loops over everything but the two axes of a matrix."""
-    A, X, U = hermitian(3, 2, 4, 4), hermitian(3, 2, 4, 4), random(3, 4, 4)
+    A, X, U, random_X = hermitian(3, 2, 4, 4), hermitian(3, 2, 4, 4), random(3, 4, 4), random(3, 2, 4, 4)
     for k, a in np.ndindex(3, 2):
         a_, x, u = A[k, a], X[k, a], U[k]
         expected = {
@@ -64,6 +64,7 @@ def test_operations_matrix_by_matrix() -> None:
             "commutator": (arrays.commutator(A, X), a_ @ x - x @ a_),
             "bracket": (arrays.bracket(A, X), -1j * (a_ @ x - x @ a_)),
             "half_anticommutator": (arrays.half_anticommutator(A, X), (a_ @ x + x @ a_) / 2),
+            "hermitian_part": (arrays.hermitian_part(random_X), (random_X[k, a] + random_X[k, a].conj().T) / 2),
             "rotate": (arrays.rotate(A, U), u.conj().T @ a_ @ u),
             "rotated_diagonal": (arrays.rotated_diagonal(A, U), (u.conj().T @ a_ @ u).diagonal().real),
             "diagonal": (arrays.diagonal(A), np.array([a_[n, n].real for n in range(4)])),
@@ -83,6 +84,16 @@ def test_machine_code_and_numpy_give_the_same_bits(monkeypatch: pytest.MonkeyPat
     for compiled, plain in zip(*found, strict=True):
         assert np.abs(plain).max() > 1
         assert (compiled == plain).all()  # equal bits but for the sign of zeros
+
+
+def test_what_is_larger_than_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point by point, the same as all at once."""
+    X, U = hermitian(5, 2, 4, 4), random(5, 4, 4)
+    expected = arrays.rotate(X, U)
+    assert np.abs(expected).max() > 1
+    for size in (1, 16 * 32, 16 * 32 * 2):
+        monkeypatch.setattr(arrays, "IN_CACHE", size)
+        assert np.abs(arrays.rotate(X, U) - expected).max() < 1e-13 * np.abs(expected).max()
 
 
 def test_sums_over_bands() -> None:
@@ -124,6 +135,7 @@ def test_weighted_traces(compiled_from: int, monkeypatch: pytest.MonkeyPatch) ->
         expected = part(np.einsum("knijm,knwm,knbom->knijwbo", left, weights, right.conj()))
         assert np.abs(expected).max() > 1
         assert found == pytest.approx(expected, abs=1e-13)
+        assert imaginary or np.array_equal(arrays.weighted_row_trace(left, weights, right), found)
         once = arrays.weighted_row_trace(left, weights[:, :, :1], right, imaginary)
         assert once == pytest.approx(expected[..., 0, :, :], abs=1e-13)
 
@@ -197,3 +209,21 @@ def test_hermitian_part_of_hoppings() -> None:
     assert error == pytest.approx(np.abs(X - adjoint).max(), rel=1e-12, abs=0)
     assert scale == pytest.approx(np.abs(X).max(), rel=1e-12, abs=0)
     assert error > 0.5
+    assert arrays.hermitian_over_R(1e-3 * X, partner)[1:] == pytest.approx((1e-3 * error, 1e-3 * scale), rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize(("bands", "components"), [(12, 1), (3, 4)])
+def test_products_of_rows_at_their_places(bands: int, components: int) -> None:
+    """Of the last rows and the first columns, at each point from one on and up to another; more bands than components, and fewer."""
+    k, kept, stop = 3, bands - 1, bands - 1
+    left, right, total = random(k, bands, components, bands), random(k, bands, 2, bands), random(k, kept, 2 * components, stop)
+    places = rng.permutation(2 * components).reshape(components, 2)
+    ranges = np.array([0, 1, kept]), np.array([stop, stop - 1, stop])
+    expected = total.copy()
+    product = np.einsum("knil,kljm->knijm", left, right)
+    for point, (first, last) in enumerate(zip(*ranges, strict=True)):
+        for i, j in np.ndindex(components, 2):
+            expected[point, first:, places[i, j], :last] += product[point, 1 + first :, i, j, :last]
+    arrays.add_row_products(total, left, right, places, ranges)
+    assert np.abs(product).max() > 1
+    assert np.abs(total - expected).max() < 1e-13 * np.abs(expected).max()

@@ -94,6 +94,7 @@ def test_functions_on_bonds_are_refused(away, allowed):
         ({"A": [0, -1]}, "the model has 0 to 3"),
         ({"A": [0.5]}, r"site 'A' = \[0.5\], expected Wannier functions"),
         ({"A": [True]}, "expected Wannier functions"),
+        ({"A": ["Mn1", 0]}, "expected Wannier functions"),
         ({"A": "Mn1"}, "sites named by atoms need a crystal structure"),
         ("atoms", "sites named by atoms need a crystal structure"),
     ],

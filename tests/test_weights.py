@@ -32,6 +32,19 @@ def test_what_kinds_say_of_themselves(kind):
     assert (share.item() > 0.1) is kind.sharp
 
 
+@pytest.mark.parametrize("kind", [Occupation, Entropy])
+def test_sums_by_point_are_those_of_its_states(kind):
+    """With terms of the Fermi surface and without."""
+    rng, scan = np.random.default_rng(5), kind(np.array([-0.1, 0.2]), np.array([0.03, 0.08]))
+    energies, sea, surface = np.sort(rng.uniform(-1, 1, (3, 4)), axis=1), rng.normal(size=(3, 4, 2)), rng.normal(size=(3, 4, 1))
+    for on_surface in (surface, surface[..., :0]):
+        found = scan.at_bands(energies, on_surface.shape[-1] > 0).sums(sea, on_surface)
+        for k in range(3):
+            expected = scan.sums(energies[k], sea[k], on_surface[k])
+            assert np.abs(expected).max(axis=0).min() > 1e-6
+            assert np.abs(found[k] - expected).max() < 1e-13 * np.abs(expected).max()
+
+
 def test_weights_are_what_they_are_called():
     kT = 0.05
     occupation = WEIGHTS["grad T"](np.array([0.1]), np.array([kT]))

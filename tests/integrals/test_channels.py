@@ -178,6 +178,7 @@ def test_coordinates_are_those_of_the_densities(symmetric):
     window = (-np.inf, np.inf)
     whole, ours = plan.densities(BandPairs(g, plan.observables, window)), found.densities(g, window)
     assert found.selection.is_whole == (not symmetric)
+    assert found.dynamic is None
     for X, columns, one in zip(whole, (found.sea, found.surface), ours, strict=True):
         assert np.abs(one).max() > 1e-4
         assert np.abs(one - X @ columns).max() < 1e-12 * np.abs(X).max()
@@ -240,6 +241,7 @@ def test_coordinates_of_light(monkeypatch, symmetric):
     for block in ("SH1", "SH2", "INJ1", "INJ2"):
         light[plan.places[block]] = True
     for found in (whole, halves):
+        assert found.dynamic is not None
         ours = np.concatenate(found.densities(g, window), axis=-1)
         columns = block_diag(found.sea, found.surface)
         assert np.abs(ours[..., np.abs(columns[light]).max(axis=0) > 0]).max() > 1e-4

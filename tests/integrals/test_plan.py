@@ -29,6 +29,7 @@ def test_one_block_is_enough_to_need_something():
     light = plan("spin_hall", "shift_spin_magnetization", omega=(0.1 + 0.1j,))
     assert light.derivatives
     assert light.held == {"shift vertex"}
+    assert light.gap_broadening == 0
 
 
 def test_channels_are_those_of_sea_then_of_surface():

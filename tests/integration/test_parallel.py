@@ -1,5 +1,8 @@
 """Which communicator a process gets, by what it was started with."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from wannier_spin import InputError
@@ -124,6 +127,22 @@ def test_groups_are_as_equal_as_can_be(size: int) -> None:
     for wrong in (0, size + 1):
         with pytest.raises(InputError, match=f"groups of {wrong} ranks cannot be made of {size}"):
             parallel.split(Recorder(0, size), wrong)
+
+
+def test_the_first_rank_of_each_node_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaders have messages of their own, in the order of the ranks."""
+    mpi4py = pytest.importorskip("mpi4py")
+    monkeypatch.setattr(mpi4py, "MPI", SimpleNamespace(COMM_TYPE_SHARED="in one memory"), raising=False)
+    monkeypatch.setitem(__import__("sys").modules, "mpi4py.MPI", mpi4py.MPI)
+
+    def rank(number: int, on_node: int) -> Any:
+        own = SimpleNamespace(rank=on_node)
+        return SimpleNamespace(rank=number, Split_type=lambda kind, key: own, Split=lambda color, key: (color, key))
+
+    found = [parallel.nodes_of(rank(r, r % 2)) for r in range(4)]
+    assert [one.leads for one in found] == [True, False, True, False]
+    assert [one.leaders for one in found] == [(0, 0), (1, 1), (0, 2), (1, 3)]
+    assert [one.node.rank for one in found] == [0, 1, 0, 1]
 
 
 def test_one_rank_asks_for_nothing() -> None:
