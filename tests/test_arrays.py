@@ -214,7 +214,7 @@ def test_hermitian_part_of_hoppings() -> None:
 
 @pytest.mark.parametrize(("bands", "components"), [(12, 1), (3, 4)])
 def test_products_of_rows_at_their_places(bands: int, components: int) -> None:
-    """Of the last rows and the first columns, at each point from one on and up to another; more bands than components, and fewer."""
+    """Of the last rows and the first columns, at each point from one on and up to another; many bands and few."""
     k, kept, stop = 3, bands - 1, bands - 1
     left, right, total = random(k, bands, components, bands), random(k, bands, 2, bands), random(k, kept, 2 * components, stop)
     places = rng.permutation(2 * components).reshape(components, 2)
