@@ -138,6 +138,8 @@ def test_weighted_traces(compiled_from: int, monkeypatch: pytest.MonkeyPatch) ->
         assert imaginary or np.array_equal(arrays.weighted_row_trace(left, weights, right), found)
         once = arrays.weighted_row_trace(left, weights[:, :, :1], right, imaginary)
         assert once == pytest.approx(expected[..., 0, :, :], abs=1e-13)
+        twice = arrays.weighted_row_trace(left, weights[:, :, :2], right, imaginary)
+        assert twice == pytest.approx(expected[..., :2, :, :], abs=1e-13)
 
 
 @pytest.mark.parametrize("n", [3, 20])  # 20: more than one tile

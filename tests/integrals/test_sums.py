@@ -30,6 +30,12 @@ def test_names_the_point_and_the_band():
     assert "0.0003 eV away" in message
 
 
+def test_nothing_is_unknown_unless_it_is_said():
+    rows = sums.Rows(np.zeros((1, 1, 1)), np.zeros(1, int), {})
+    assert rows.mu_unknown.shape == (0,)
+    assert rows.step == 0
+
+
 def test_infinite_slope():
     assert "at 0 K a band without slope at mu" in str(not_finite(K, ENERGIES, np.ones((2, 3, 1))))
 

@@ -73,6 +73,14 @@ def test_two_processes_are_several(monkeypatch: pytest.MonkeyPatch, one_rank: No
                 parallel.world()
 
 
+def test_what_is_no_communicator() -> None:
+    """All that ranks say to one another is needed; none stands for one process."""
+    assert parallel.communicator(None) is parallel.communicator(parallel.SERIAL) is parallel.SERIAL
+    for wrong in (4, SimpleNamespace(rank=0, size=2)):
+        with pytest.raises(InputError, match="expected a communicator of mpi4py"):
+            parallel.communicator(wrong)  # type: ignore[arg-type]
+
+
 def test_serial_is_rank_0_of_1() -> None:
     assert (parallel.SERIAL.rank, parallel.SERIAL.size) == (0, 1)
     assert parallel.SERIAL.bcast(5) == 5

@@ -61,6 +61,7 @@ def test_diagonals_of_derivatives() -> None:
     assert size > 0.1
     for geometry in (few, whole):
         assert np.abs(geometry.operator_derivative_diagonal("spin") - expected).max() < 1e-13 * size
+    assert ("operator derivative", "spin") not in few._kept
 
 
 def test_how_an_observable_mixes_bands_into_the_velocity() -> None:
