@@ -327,7 +327,7 @@ def _check_responses(asked: Mapping[str, Any]) -> None:
         )
     dynamic = [r.name for r in records if r.dynamic]
     if dynamic and not len(asked["omega"]):
-        raise InputError(f"{', '.join(dynamic)}: give omega, a list of frequencies in eV")
+        raise InputError(f"{', '.join(dynamic)}: give omega, a list of frequencies in eV, or leave these responses out")
     for name in ("broadening", "gap_broadening"):
         if not is_number(asked[name]) or not 0 <= asked[name] < np.inf:
             raise InputError(f"{name} = {asked[name]!r}, expected zero or a positive energy in eV")

@@ -105,3 +105,26 @@ def test_a_structure_that_lies_elsewhere(wannier_spin: Command, tmp_path: Path) 
         assert f"structure file '{name}' does not exist: it is not in the folder '{tmp_path}'" in done.err and told in done.err, (
             done.err
         )
+
+
+OPTIONS = {
+    "bands not_there -q spin -c xy -o x.png": "component 'xy' of 'spin': expected 1 letter(s)",
+    "bands not_there -q shift_spin_current -o x.png": "give omega",
+    "plane not_there -q spin_hall --form papr --miller 0 0 1 -o x.png": "form = 'papr' is not available",
+    "fermi-surface not_there -q velocity -c xz -o x.png": "component 'xz' of 'velocity'",
+    "decompose not_there -r spin_hall --by bnad": "by = 'bnad' is not available",
+    "decompose not_there -r spin_hall --edge 1": "edges are for by = 'energy'",
+    "decompose not_there -r spin_hall --relaxation goa": "gao",
+}
+
+
+@pytest.mark.parametrize("line", OPTIONS)
+def test_options_are_refused_before_the_model_is_read(wannier_spin: Command, line: str) -> None:
+    done = wannier_spin(*line.split())
+    assert done.code == 2
+    assert OPTIONS[line] in done.err and "not_there" not in done.err, done.err
+
+
+def test_the_folder_that_was_looked_in_is_named(wannier_spin: Command, tmp_path: Path) -> None:
+    done = wannier_spin("check", "not_there")
+    assert done.code == 2 and f"looked in '{tmp_path}'" in done.err, done.err

@@ -110,15 +110,21 @@ def decompose(
     return Decomposition(*names, *numbers, point.mu, point.setting, model.name)
 
 
-def _labels(by: str, edges: Sequence[float], n_bands: int) -> tuple[str, ...]:
+def check_windows(by: str, edges: Sequence[float]) -> None:
+    """Raise InputError for what a response cannot be taken apart by, and for edges that do not fit it."""
     if not isinstance(by, str) or by not in get_args(By):
         raise InputError(f"by = {by!r} is not available; choose from {', '.join(get_args(By))}")
     if by.startswith("band"):
         if len(edges):
             raise InputError(f"edges are for by = 'energy' and 'energy_pair', and by is '{by}': leave them out")
-        return tuple(str(n + 1) for n in range(n_bands))
-    if not len(edges) or not all(map(is_finite, edges)) or (np.diff(edges) <= 0).any():
+    elif not len(edges) or not all(map(is_finite, edges)) or (np.diff(edges) <= 0).any():
         raise InputError(f"edges = {list(edges)}: expected at least one energy in eV, each larger than the one before")
+
+
+def _labels(by: str, edges: Sequence[float], n_bands: int) -> tuple[str, ...]:
+    check_windows(by, edges)
+    if by.startswith("band"):
+        return tuple(str(n + 1) for n in range(n_bands))
     inner = [f"{low:g} to {high:g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
     return (f"below {edges[0]:g}", *inner, f"above {edges[-1]:g}")
 

@@ -230,7 +230,7 @@ def band_map(
 
     degeneracy_tolerance : eV. Raises InputError for an unknown quantity or component, and without spin matrices.
     """
-    record, name = _checked(quantity, component)
+    record, name = check_component(quantity, component)
     index: Any = (slice(None), *component_index(name))
     energies, values = np.empty((2, len(k.points), model.n_bands))
     for places, g in _geometries(model, k, degeneracy_tolerance):
@@ -299,7 +299,7 @@ def _named_points(text: str, where: str) -> tuple[list[str], Real]:
     return names, np.array(ends)
 
 
-def _checked(quantity: str, component: str) -> tuple[Quantity, str]:
+def check_component(quantity: str, component: str) -> tuple[Quantity, str]:
     """The record of a quantity, and the component as it is written. Raises InputError."""
     if quantity not in QUANTITIES:
         raise InputError(f"quantity '{quantity}' is not available; choose from {', '.join(QUANTITIES)}")

@@ -119,7 +119,7 @@ def _responses(found: _Found) -> list[str]:
     names = '["spin_hall", "magnetic_spin_hall", "edelstein"]' if magnetic else '["spin_hall"]'
     return [
         *lines,
-        f"responses    = {names}   # or 'all'; `wannier-spin responses` lists them",
+        f"responses    = {names}   # `wannier-spin responses` lists them; 'all' needs omega = [0.1], in eV",
         *COMMON,
     ]
 

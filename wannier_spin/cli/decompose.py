@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from wannier_spin.cli.app import app, examples
-from wannier_spin.cli.figures import asked_of, fermi_energy_of, keywords_of
+from wannier_spin.cli.figures import asked_of, check_before_reading, fermi_energy_of, keywords_of
 from wannier_spin.cli.options import COMPONENT, IN_PARTS, MODEL, OF_RESPONSE, SEEDNAME, opened, with_options
 from wannier_spin.cli.progress import Progress
 from wannier_spin.cli.terminal import print_table, say
@@ -37,10 +37,13 @@ def decompose(
     **options: Any,
 ) -> None:
     """Print what bands, pairs of bands, or windows of energy bring to one component of a response, on a uniform mesh."""
+    from wannier_spin.analysis.decompose import check_windows
     from wannier_spin.analysis.decompose import decompose as make
     from wannier_spin.calculation import default_grid
 
     asked = asked_of(options, response)
+    check_before_reading(seedname, response, (component,), asked)
+    check_windows(by, edge or ())
     inputs = opened(seedname, options)
     mu = fermi_energy_of(inputs, fermi_energy, seedname)
     if mu is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +29,7 @@ from wannier_spin.cli.options import (
 )
 from wannier_spin.cli.terminal import busy, say
 from wannier_spin.errors import InputError
+from wannier_spin.request import Request
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,6 +85,7 @@ def bands(
     if energies is not None and options["ylim"] is not None:
         raise InputError("--energies and --ylim are the same: give one of them")
     look, asked = look_of(options), asked_of(options, quantity)
+    check_before_reading(seedname, quantity, (component,), asked)
     inputs = opened(seedname, options)
     fermi_energy = fermi_energy_of(inputs, fermi_energy, seedname)
     place = k_path(inputs.model, path or path_of(inputs, seedname), points)
@@ -126,6 +128,7 @@ def plane(
     if options["arrows"] and options["band"] is None:
         raise InputError("--arrows are the spin of one band: give its number with --band")
     look, asked = look_of(options), asked_of(options, quantity)
+    check_before_reading(seedname, quantity, (component,), asked)
     inputs = opened(seedname, options)
     fermi_energy = fermi_energy_of(inputs, fermi_energy, seedname)
     place = _plane_of(inputs, corners, miller, points, options["mark"] or "", seedname)
@@ -173,6 +176,7 @@ def fermi_surface(
     check_writable(output)
     look, asked = look_of(options), asked_of(options, quantity)
     _check_frame(output, options)
+    check_before_reading(seedname, quantity, component or (), asked)
     inputs = opened(seedname, options)
     energy = fermi_energy_of(inputs, fermi_energy, seedname)
     if energy is None:
@@ -344,6 +348,22 @@ def asked_of(options: Mapping[str, Any], quantity: str | None) -> dict[str, Any]
         option = next(iter(asked)).replace("_", "-")
         raise InputError(f"--{option} is for responses, and none is asked for with --quantity: leave it out")
     return asked
+
+
+def check_before_reading(path: Path, quantity: str | None, components: Sequence[str], asked: Mapping[str, Any]) -> None:
+    """Refuse what no model would make possible. An input file may have what the options lack: that is seen when it is read.
+
+    Raises InputError.
+    """
+    from wannier_spin.analysis.kpath import check_component
+    from wannier_spin.analysis.maps import is_response
+
+    if quantity is not None and not is_response(quantity):
+        for component in components:
+            check_component(quantity, component)
+    elif quantity is not None and path.suffix != ".toml":
+        own = {name: value for name, value in asked.items() if name in OF_RESPONSE}
+        Request(quantity, **{"mu": 0.0, "temperature": 300.0, "units": "SI", **own}).single()
 
 
 def _of_input(inputs: Inputs) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from wannier_spin.errors import InputError
 @with_options(MODEL)
 def init(
     seedname: Annotated[Path, SEEDNAME],
-    down: Annotated[Path | None, typer.Argument(metavar="[DOWN]", help="Of a collinear pair the run of the other spin.")] = None,
+    down: Annotated[Path | None, typer.Argument(metavar="DOWN", help="Of a collinear pair the run of the other spin.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The input file; default: SEEDNAME.toml here.")] = None,
     **options: Any,
 ) -> None:

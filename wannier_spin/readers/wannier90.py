@@ -24,7 +24,7 @@ from wannier_spin.readers.bloch_data import BlochData, without_excluded
 from wannier_spin.readers.checkpoint import read_chk
 from wannier_spin.readers.consistency import check_files
 from wannier_spin.readers.energy_tests import read_window
-from wannier_spin.readers.files import channels_advice, find_file, require_file, seeds_in, sha256, similar_files
+from wannier_spin.readers.files import channels_advice, find_file, in_full, require_file, seeds_in, sha256, similar_files
 from wannier_spin.readers.quality import examined, ties_check
 from wannier_spin.readers.spin_tests import check_spin_matrices
 from wannier_spin.readers.spinors import Spin, check_spin, chosen_order, is_pure, pure_spinors, refuse_without_spinors
@@ -157,7 +157,8 @@ def read_without_checkpoint(
             return read(seed, spin=spin, ws_distance=ws_distance, ws_distance_tolerance=ws_distance_tolerance, name=name)
     raise InputError(
         f"no Wannier90 output '{seed}.chk', '{seed}.chk.fmt', '{seed}_tb.dat' or '{seed}_hr.dat' (or .gz); "
-        f"{similar_files(seed)}; give the path without extension, of a run that is finished: wannier90.x writes the .chk"
+        f"looked in '{in_full(seed.parent)}': {similar_files(seed)}; give the path without extension, of a run that is "
+        "finished: wannier90.x writes the .chk"
     )
 
 
