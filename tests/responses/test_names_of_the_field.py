@@ -6,8 +6,9 @@ Anomalous Hall, Drude, Berry curvature dipole, shift and injection currents: tes
 import numpy as np
 import pytest
 
-from wannier_spin import TightBindingModel, compute, kp_model, models
-from wannier_spin.units import BOLTZMANN, CONDUCTANCE_QUANTUM, HBAR
+from wannier_spin import TightBindingModel, Tolerance, compute, kp_model, models
+from wannier_spin.integrals.algorithm import Control, Round
+from wannier_spin.units import BOLTZMANN, CONDUCTANCE_QUANTUM, FEMTOSECOND, HBAR
 
 pytestmark = pytest.mark.filterwarnings("ignore::wannier_spin.AccuracyWarning")
 
@@ -82,3 +83,26 @@ def test_antidamping_spin_of_a_surface_state() -> None:
     found = compute(model, "intrinsic_spin_magnetization", mu=0.0, temperature=20, tolerance=1e-3)["intrinsic_spin_magnetization"]
     known = (1 - D / np.hypot(D, v * edge)) / (8 * np.pi * v)
     np.testing.assert_allclose(found.values[0, 0], known * np.diag([1, 1, 0]), atol=2e-3 * known)
+
+
+@pytest.mark.parametrize("start", [None, 4])  # meshes, boxes
+def test_a_tolerance_for_the_charge(start: int | None) -> None:
+    """The unit of the electric current has the sign of the electron's charge: no error is negative for that, and within any
+    tolerance.
+    """
+    reached: list[Round] = []
+    control = Control(report=reached.append)
+    names = ["magnetic_spin_hall", "spin_hall"]
+    options = {"mu": [-3.0, -2.5], "temperature": 1000, "tolerance": Tolerance(0.005, start=start), "channel": "charge"}
+    model = models.rashba_exchange(exchange=(0.1, 0.2, 0.3))
+    natural = compute(model, names, tau=10 * FEMTOSECOND / HBAR, **options)
+    found = compute(model, names, units="SI", tau=10.0, control=control, **options)
+    assert min(min(one.excess.values()) for one in reached) > 0
+    assert max(reached[0].excess.values()) > 1  # it took more than one round
+    assert found.facts.k_points == natural.facts.k_points
+    for name, tensor in found.items():
+        factor = tensor.values.ravel()[0] / natural[name].values.ravel()[0]
+        assert factor < 0
+        np.testing.assert_allclose(tensor.values, factor * natural[name].values, rtol=1e-9, atol=1e-9 * np.abs(tensor.values).max())
+        np.testing.assert_allclose(tensor.error, -factor * natural[name].error, rtol=1e-9)
+        assert tensor.converged and tensor.error.max() < 0.005 * np.abs(tensor.values).max()

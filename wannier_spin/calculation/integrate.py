@@ -158,7 +158,7 @@ def integral_of(task: Task, degeneracy_tolerance: float) -> Integral:
         degeneracy_tolerance,
         request.relaxation,
         request.natural_tau,
-        {record.name: prepared.factor(record) for record in prepared.plan.responses},
+        {record.name: abs(prepared.factor(record)) for record in prepared.plan.responses},  # the electron's charge is negative
         operations,
         request.reduce_k,
         task.sites,
