@@ -40,8 +40,10 @@ def decompose(
     from wannier_spin.analysis.decompose import check_windows
     from wannier_spin.analysis.decompose import decompose as make
     from wannier_spin.calculation import default_grid
+    from wannier_spin.responses import get
 
     asked = asked_of(options, response)
+    get(response)  # a geometric quantity is none
     check_before_reading(seedname, response, (component,), asked)
     check_windows(by, edge or ())
     inputs = opened(seedname, options)
