@@ -11,7 +11,8 @@ import pytest
 import wannier_spin as ws
 from wannier_spin.bloch import BlochSum, energies_at
 from wannier_spin.errors import InputError
-from wannier_spin.integrals import sums
+from wannier_spin.integrals import cutting, sums
+from wannier_spin.integrals.cut import Cut
 from wannier_spin.integrals.plan import Plan
 from wannier_spin.integrals.selection import Selection
 from wannier_spin.integrals.sums import batch_size, not_finite
@@ -34,6 +35,14 @@ def test_nothing_is_unknown_unless_it_is_said():
     rows = sums.Rows(np.zeros((1, 1, 1)), np.zeros(1, int), {})
     assert rows.mu_unknown.shape == (0,)
     assert rows.step == 0
+    assert sums.Sums(np.zeros((1, 1)), None, np.empty(0), 0).on_points
+    assert not Cut().given_up
+
+
+def test_shares_are_less_than_the_whole():
+    """Of the zone, that spots may cover, and of the tolerance, that one may use up."""
+    assert 0 < cutting.COVERED < 1
+    assert 0 < cutting.PART < 1
 
 
 def test_infinite_slope():
