@@ -19,10 +19,10 @@ from command_line import Command, Outcome, entry_point
 import wannier_spin as ws
 from wannier_spin.calculation.dry_run import busy_rows, pace_of, predicted_points
 from wannier_spin.integrals.algorithm import Round
-from wannier_spin.integrals.checkpoint import KIND, Checkpoint
+from wannier_spin.integrals.tolerance.checkpoint import KIND, Checkpoint
 from wannier_spin.storage import read_tree, write_tree
 
-ASKED = "{ relative = 2e-2, start = 4 }"  # on boxes from the beginning; meshes before them: tests/integrals/test_meshes.py
+ASKED = "{ relative = 2e-2, start = 4 }"  # on boxes from the beginning; meshes before them: integrals/tolerance/test_meshes.py
 INPUT = f"""
 seedname = "sheet.model.h5"
 responses = ["spin_hall", "edelstein"]

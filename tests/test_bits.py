@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import several
-from integrals.test_hidden import sheet
+from integrals.bars.test_hidden import sheet
 from ranks import launch
 
 import wannier_spin as ws

@@ -10,11 +10,11 @@ from symmetry.structures import symmetric_models
 
 import wannier_spin as ws
 from wannier_spin.errors import Interrupted
-from wannier_spin.integrals.adaptive import OnBoxes
 from wannier_spin.integrals.algorithm import Control, Execution, Integral
 from wannier_spin.integrals.boxes import CellIntegrand, cell_integrands, first_evaluations
-from wannier_spin.integrals.channels import Tolerance
-from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.densities.channels import Tolerance
+from wannier_spin.integrals.densities.plan import Plan
+from wannier_spin.integrals.tolerance.adaptive import OnBoxes
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.occupation import Occupation
 from wannier_spin.symmetry import invariant_basis, magnetic_group, project, project_bound

@@ -13,7 +13,9 @@ from stored import check
 
 import wannier_spin as ws
 from wannier_spin import cli, config
-from wannier_spin.integrals import bars, fermi_points, hidden, standing
+from wannier_spin.integrals.bars import fermi_points, hidden
+from wannier_spin.integrals.bars import mesh_bars as bars
+from wannier_spin.integrals.tolerance import standing
 from wannier_spin.integration import adaptive, decay, stars
 
 BOUNDS = ("Ge", "Gt", "Le", "Lt", "MinLen", "MaxLen")  # of keywords

@@ -11,7 +11,7 @@ import pytest
 import wannier_spin as ws
 from wannier_spin.calculation.cautions import check_finite
 from wannier_spin.config import settings_from
-from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.densities.channels import Tolerance
 
 KEYWORDS: dict[str, Any] = {"grid": (4, 4, 4), "mu": 0.1, "temperature": 300}
 LIGHT = ("ac_spin_current", "shift_spin_current", "displacement_spin_current")

@@ -24,6 +24,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("screening",),
     ("cli", "__main__"),
 )
+# Rooms and modules of a package, in the same way.
+ROOMS = {"integrals": ("sums", "densities", "bars", "algorithm", "watch", "mesh", "boxes", "disk", "regions", "tolerance")}
 SIBLINGS = {("readers", "models", "bloch"), ("responses", "integration", "symmetry")}
 
 # Third parties, and the modules (or packages) that may import them; None: everywhere.
@@ -124,7 +126,7 @@ def _inside(module: str, target: str) -> str | None:
     if imported not in PLACE:
         return f"'{imported}' is in no layer (or is a name of wannier_spin/__init__.py: import it from its own module)"
     if importer == imported:
-        return None
+        return _between_rooms(ROOMS.get(importer, ()), module, target)
     (layer, place), (target_layer, target_place) = PLACE[importer], PLACE[imported]
     if target_layer > layer:
         return f"layer {target_layer + 1} is above layer {layer + 1}"
@@ -133,6 +135,17 @@ def _inside(module: str, target: str) -> str | None:
     if target_layer == layer and target_place > place:
         return f"within a layer imports follow the order {', '.join(LAYERS[layer])}"
     return None
+
+
+def _between_rooms(order: tuple[str, ...], module: str, target: str) -> str | None:
+    """Why a module may not import another one of its package, whose rooms and modules are `order`, or None."""
+    importer, imported = (f"{name}..".split(".")[1] for name in (module, target))
+    if not order or not importer or importer == imported:
+        return None
+    for room in (importer, imported):
+        if room not in order:
+            return f"'{room}' is in no place of {', '.join(order)}"
+    return f"imports follow the order {', '.join(order)}" if order.index(imported) > order.index(importer) else None
 
 
 def _outside(module: str, top: str) -> str | None:
@@ -168,6 +181,8 @@ def test_imports_go_downwards(module: str) -> None:
         ("readers.structure", "from ..bloch import x", "never import one another"),
         ("responses.edelstein", "from wannier_spin import integration", "never import one another"),
         ("cli", "from wannier_spin import compute", "in no layer"),
+        ("integrals.bars.slopes", "from wannier_spin.integrals.mesh import OnMesh", "imports follow the order sums, densities"),
+        ("integrals.mesh", "from wannier_spin.integrals.new import x", "'new' is in no place"),
         ("calculation", "import mpi4py.MPI", "only integration.parallel may"),
         ("readers.wannier90", "import wannierberri as wb", "only readers.berri_input and berri may"),
         ("bloch", "if TYPE_CHECKING:\n    import pandas", "unknown third party"),
@@ -185,6 +200,8 @@ def test_a_wrong_import_is_seen(module: str, source: str, reason: str) -> None:
         ("readers.wannier90", "from .structure import x\nfrom wannier_spin.readers import y\nfrom ..model import z"),
         ("readers.berri_input", "def f():\n    from wannierberri.w90files import x"),
         ("integration.parallel", "from mpi4py import MPI"),
+        ("integrals.tolerance.gaps", "from wannier_spin.integrals.algorithm import x\nfrom ..tolerance import y"),
+        ("integrals.mesh", "from ..weights import x\nfrom .densities.plan import y"),
         ("calculation", "from wannier_spin import responses, integration"),
         ("storage", "from __future__ import annotations\nimport os.path\nimport numpy as np"),
     ],

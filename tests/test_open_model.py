@@ -14,7 +14,7 @@ import wannier_spin as ws
 from wannier_spin import calculation
 from wannier_spin.calculation.dry_run import _components
 from wannier_spin.config import read_settings
-from wannier_spin.integrals.checkpoint import fingerprint
+from wannier_spin.integrals.tolerance.checkpoint import fingerprint
 
 INPUT = """
 seedname = "X.h5"

@@ -15,7 +15,7 @@ from wannier_spin.calculation.run import request_of
 from wannier_spin.cli.options import OF_RESPONSE
 from wannier_spin.config import read_settings
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
-from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.densities.channels import Tolerance
 from wannier_spin.model import Structure
 from wannier_spin.request import DEFAULTS, Keywords, Request
 

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from integrals.test_cut import inside, spot
-from integrals.test_stages import MOVED, REACHED
+from integrals.tolerance.test_cut import inside, spot
+from integrals.tolerance.test_stages import MOVED, REACHED
 from stored import check
 
 import wannier_spin as ws
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.algorithm import Control
-from wannier_spin.integrals.checkpoint import KIND, Checkpoint
-from wannier_spin.integrals.cut import Cut
-from wannier_spin.integrals.stages import STAGES
-from wannier_spin.integrals.trial import Trial
+from wannier_spin.integrals.tolerance.checkpoint import KIND, Checkpoint
+from wannier_spin.integrals.tolerance.cut import Cut
+from wannier_spin.integrals.tolerance.stages import STAGES
+from wannier_spin.integrals.tolerance.trial import Trial
 from wannier_spin.storage import check_tree, read_tree
 from wannier_spin.storage.schema import Schema
 

@@ -18,7 +18,7 @@ ACCURACY = (
     "config",
     "cli.converge",
     "integration.adaptive",
-    "integrals.standing",
+    "integrals.tolerance.standing",
     "nonorthogonal",
     "results.facts",
 )

@@ -134,7 +134,7 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for type checkers
     from wannier_spin.formats.export import export
     from wannier_spin.geometry import band_geometry
     from wannier_spin.integrals.algorithm import Control
-    from wannier_spin.integrals.channels import Tolerance
+    from wannier_spin.integrals.densities.channels import Tolerance
     from wannier_spin.model import Structure, TightBindingModel, load_model
     from wannier_spin.models import from_hoppings, kp_model
     from wannier_spin.nonorthogonal import OverlappingBasis, orthogonalized

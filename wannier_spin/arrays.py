@@ -148,6 +148,16 @@ def _add_adjoint(X: Complex, factor: complex) -> None:  # pragma: no cover  (com
                     Y[i, j], Y[j, i] = complex(real, imaginary), complex(real, -imaginary)
 
 
+def group_ends(group: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First state of the group of each state, and the one after its last: (k, n) each."""
+    n = group.shape[1]
+    new = np.diff(group, axis=1) != 0
+    ones = np.ones((len(group), 1), bool)
+    first = np.maximum.accumulate(np.where(np.concatenate([ones, new], axis=1), np.arange(n), 0), axis=1)
+    after = np.where(np.concatenate([new, ones], axis=1), np.arange(1, n + 1), n)
+    return first, np.minimum.accumulate(after[:, ::-1], axis=1)[:, ::-1]
+
+
 def group_means(X: Real, group: NDArray[np.int64]) -> Real:
     """The mean over each group of bands, a run of neighbours, for every band of it: (k,...,n), (k,n) -> (k,...,n)."""
     k, n = group.shape

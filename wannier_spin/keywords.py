@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wannier_spin import units as un
 from wannier_spin.carriers import Carriers
-from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.densities.channels import Tolerance
 from wannier_spin.model import Structure
 from wannier_spin.responses.registry import Form
 from wannier_spin.sites import SitesLike

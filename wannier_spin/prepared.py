@@ -14,8 +14,8 @@ from wannier_spin import responses as resp
 from wannier_spin import units as un
 from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
-from wannier_spin.integrals.channels import variants_name
-from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.densities.channels import variants_name
+from wannier_spin.integrals.densities.plan import Plan
 from wannier_spin.integrals.sums import Sums
 from wannier_spin.occupation import Occupation
 from wannier_spin.readers import way_in

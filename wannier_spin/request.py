@@ -20,8 +20,8 @@ from wannier_spin import responses as resp
 from wannier_spin import units as un
 from wannier_spin.carriers import Carriers
 from wannier_spin.errors import InputError, did_you_mean
-from wannier_spin.integrals.channels import Tolerance
-from wannier_spin.integrals.checkpoint import short
+from wannier_spin.integrals.densities.channels import Tolerance
+from wannier_spin.integrals.tolerance.checkpoint import short
 from wannier_spin.keywords import Keywords as Keywords
 from wannier_spin.model import SpinCurrent, Structure
 from wannier_spin.occupation import Occupation

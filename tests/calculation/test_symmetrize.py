@@ -9,8 +9,8 @@ from symmetry.structures import NONE, UP, neel_pair, symmetric_models, with_mome
 import wannier_spin as ws
 from wannier_spin import InputError, models
 from wannier_spin.calculation.symmetrize import symmetrized, verified_group
-from wannier_spin.integrals.kinds import block_kind
-from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.densities.kinds import block_kind
+from wannier_spin.integrals.densities.plan import Plan
 from wannier_spin.responses import RESPONSES
 from wannier_spin.sites import atomic_sites
 from wannier_spin.symmetry import group_violation, magnetic_group, project, site_group, spin_group

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 import wannier_spin as ws
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.algorithm import Control
-from wannier_spin.integrals.checkpoint import KIND, Checkpoint
+from wannier_spin.integrals.tolerance.checkpoint import KIND, Checkpoint
 from wannier_spin.storage import read_tree, write_tree
 from wannier_spin.storage.reading import DIGEST
 from wannier_spin.storage.stamp import LENGTH

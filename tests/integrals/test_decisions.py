@@ -15,17 +15,19 @@ from stored import check
 
 import wannier_spin as ws
 from wannier_spin.errors import InputError
-from wannier_spin.integrals import dynamic, mesh, meshes, sums, trial
+from wannier_spin.integrals import mesh, sums
 from wannier_spin.integrals.algorithm import Execution, Integral
 from wannier_spin.integrals.boxes import CellIntegrand
-from wannier_spin.integrals.channels import Tolerance
-from wannier_spin.integrals.cut import Cut
-from wannier_spin.integrals.denser import alike, first_mesh, length_of, next_mesh
-from wannier_spin.integrals.outlook import Outlook
-from wannier_spin.integrals.plan import Plan
-from wannier_spin.integrals.scan import edges_between, make_scan, windows
-from wannier_spin.integrals.selection import Selection
-from wannier_spin.integrals.standing import needed
+from wannier_spin.integrals.densities import dynamic
+from wannier_spin.integrals.densities.channels import Tolerance
+from wannier_spin.integrals.densities.plan import Plan
+from wannier_spin.integrals.densities.scan import edges_between, make_scan, windows
+from wannier_spin.integrals.densities.selection import Selection
+from wannier_spin.integrals.tolerance import meshes, trial
+from wannier_spin.integrals.tolerance.cut import Cut
+from wannier_spin.integrals.tolerance.denser import alike, first_mesh, length_of, next_mesh
+from wannier_spin.integrals.tolerance.outlook import Outlook
+from wannier_spin.integrals.tolerance.standing import needed
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.occupation import Occupation
 

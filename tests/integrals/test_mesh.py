@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from integrals.test_spots import integral_of_sheet
+from integrals.tolerance.test_spots import integral_of_sheet
 from symmetry.structures import symmetric_models
 
 import wannier_spin as ws

@@ -6,7 +6,7 @@ import pytest
 import wannier_spin as ws
 from wannier_spin.errors import Interrupted
 from wannier_spin.integrals.algorithm import Control, Round
-from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.densities.channels import Tolerance
 
 MODEL = ws.models.get("rashba_exchange")
 

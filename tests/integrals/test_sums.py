@@ -11,11 +11,12 @@ import pytest
 import wannier_spin as ws
 from wannier_spin.bloch import BlochSum, energies_at
 from wannier_spin.errors import InputError
-from wannier_spin.integrals import cutting, sums
-from wannier_spin.integrals.cut import Cut
-from wannier_spin.integrals.plan import Plan
-from wannier_spin.integrals.selection import Selection
+from wannier_spin.integrals import sums
+from wannier_spin.integrals.densities.plan import Plan
+from wannier_spin.integrals.densities.selection import Selection
 from wannier_spin.integrals.sums import batch_size, not_finite
+from wannier_spin.integrals.tolerance import cutting
+from wannier_spin.integrals.tolerance.cut import Cut
 from wannier_spin.occupation import Occupation
 from wannier_spin.responses import RESPONSES
 

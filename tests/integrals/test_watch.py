@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wannier_spin.integrals.hidden import Beside
+from wannier_spin.integrals.bars.hidden import Beside
 from wannier_spin.integrals.watch import Watch, _distinct
 from wannier_spin.integration.adaptive import DOUBT
 

@@ -13,7 +13,7 @@ from rounding import same
 from scipy.integrate import quad
 
 from wannier_spin import InputError, compute, load, models
-from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.densities.channels import Tolerance
 from wannier_spin.plotting.words import fact_lines
 from wannier_spin.units import BOLTZMANN
 

@@ -10,7 +10,7 @@ import pytest
 from wannier_spin import InputError, Tolerance, compute, load_model, models, observables, response_map, responses
 from wannier_spin.analysis.kpath import k_mesh
 from wannier_spin.bloch import BlochSum
-from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.densities.plan import Plan
 from wannier_spin.integrals.sums import batch_size
 from wannier_spin.model import Operator
 from wannier_spin.occupation import Occupation

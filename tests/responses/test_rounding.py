@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from integrals.test_hidden import sheet
+from integrals.bars.test_hidden import sheet
 
 from wannier_spin import compute, models
 from wannier_spin.bloch import energies_at

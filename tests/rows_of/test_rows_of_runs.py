@@ -14,7 +14,7 @@ from shown import shown
 
 import wannier_spin as ws
 from wannier_spin.integrals.algorithm import Round
-from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.densities.channels import Tolerance
 from wannier_spin.occupation import Occupation
 from wannier_spin.readers.fermi import FermiEnergy
 from wannier_spin.results import RunFacts

@@ -10,7 +10,7 @@ from rows import each, outcome, same
 
 import wannier_spin as ws
 from wannier_spin.analysis.kpath import _orthonormal
-from wannier_spin.integrals.channels import Channels, Tolerance
+from wannier_spin.integrals.densities.channels import Channels, Tolerance
 from wannier_spin.integrals.disk import OnDisk
 from wannier_spin.integrals.sums import Rows, Sums, _rounded_up, batch_size
 from wannier_spin.integration.adaptive import Totals

@@ -18,7 +18,7 @@ from symmetry.structures import (
 
 from wannier_spin import InputError, read_structure, responses
 from wannier_spin.calculation import symmetry_report
-from wannier_spin.integrals.kinds import response_kinds
+from wannier_spin.integrals.densities.kinds import response_kinds
 from wannier_spin.responses import RESPONSES
 from wannier_spin.symmetry import (
     TensorKind,

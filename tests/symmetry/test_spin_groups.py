@@ -10,7 +10,7 @@ from symmetry.test_model_average import random_on
 
 from wannier_spin import InputError, Structure, TightBindingModel, compute, models
 from wannier_spin.calculation import symmetry_report
-from wannier_spin.integrals.kinds import response_kinds
+from wannier_spin.integrals.densities.kinds import response_kinds
 from wannier_spin.orbitals import with_spin
 from wannier_spin.responses import RESPONSES
 from wannier_spin.symmetry import (

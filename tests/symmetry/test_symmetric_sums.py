@@ -9,7 +9,7 @@ from rounding import same
 from symmetry.structures import NONE, neel_pair, symmetric_models, with_moments
 
 from wannier_spin import InputError, compute, load, load_model, models, read_structure, read_wannier90, responses
-from wannier_spin.integrals.kinds import response_kinds
+from wannier_spin.integrals.densities.kinds import response_kinds
 from wannier_spin.responses import RESPONSES
 from wannier_spin.symmetry import allowed, law_kind, magnetic_group, project
 from wannier_spin.units import BOLTZMANN

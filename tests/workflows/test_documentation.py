@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from integrals.test_hidden import sheet as small_gap
+from integrals.bars.test_hidden import sheet as small_gap
 from scripts import scripts
 
 import wannier_spin as ws

@@ -19,7 +19,7 @@ from wannier_spin.berri.systems import bloch_matrices
 from wannier_spin.bloch import BlochMatrices
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import DEGENERACY_TOLERANCE
-from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.densities.plan import Plan
 from wannier_spin.occupation import Occupation
 from wannier_spin.request import Request, taking_request
 from wannier_spin.responses.registry import Form, Response

@@ -7,7 +7,7 @@ from wannier_spin.calculation.run import check_asked, run, run_model
 from wannier_spin.calculation.spacing import default_grid
 from wannier_spin.calculation.symmetrize import VerifiedGroup, symmetry_report
 from wannier_spin.integrals.algorithm import Control, Round
-from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.densities.channels import Tolerance
 from wannier_spin.sites import Sites, atomic_sites, projected_sites
 
 __all__ = [

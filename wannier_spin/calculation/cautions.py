@@ -10,7 +10,7 @@ import numpy as np
 
 from wannier_spin.continuum import Model
 from wannier_spin.errors import AccuracyWarning, InputError
-from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.densities.plan import Plan
 from wannier_spin.integrals.sums import NEAR_FERMI, Minima, Sums
 from wannier_spin.occupation import Occupation
 from wannier_spin.prepared import Prepared

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from wannier_spin.calculation.energies import energies_by_all
 from wannier_spin.continuum import Model
-from wannier_spin.integrals.channels import NOISE
+from wannier_spin.integrals.densities.channels import NOISE
 from wannier_spin.integrals.sums import NEAR_FERMI
 from wannier_spin.integration.parallel import SERIAL, Communicator
 from wannier_spin.integration.shared import from_first

@@ -23,7 +23,7 @@ from wannier_spin.config import GridSection, Settings, ToleranceSection
 from wannier_spin.continuum import Model
 from wannier_spin.errors import Interrupted
 from wannier_spin.integrals.algorithm import Control, Round
-from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.densities.channels import Tolerance
 from wannier_spin.integrals.mesh import irreducible_mesh
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import SERIAL

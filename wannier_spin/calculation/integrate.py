@@ -14,16 +14,16 @@ from wannier_spin.calculation.reasons import kept_open
 from wannier_spin.calculation.symmetrize import VerifiedGroup, symmetrized, verified_group
 from wannier_spin.continuum import LEAST_ENERGY, ContinuumModel, Model
 from wannier_spin.errors import InputError
-from wannier_spin.integrals.adaptive import OnBoxes
 from wannier_spin.integrals.algorithm import Algorithm, Control, Execution, Integral
 from wannier_spin.integrals.boxes import cell_integrands
-from wannier_spin.integrals.channels import whole
-from wannier_spin.integrals.checkpoint import fingerprint, short
+from wannier_spin.integrals.densities.channels import whole
 from wannier_spin.integrals.disk import OnDisk
 from wannier_spin.integrals.mesh import OnMesh
-from wannier_spin.integrals.meshes import OnMeshes
 from wannier_spin.integrals.regions import region_integrands
 from wannier_spin.integrals.sums import Sums
+from wannier_spin.integrals.tolerance.adaptive import OnBoxes
+from wannier_spin.integrals.tolerance.checkpoint import fingerprint, short
+from wannier_spin.integrals.tolerance.meshes import OnMeshes
 from wannier_spin.integration.parallel import Communicator
 from wannier_spin.prepared import Prepared
 from wannier_spin.request import Request

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from wannier_spin.arrays import slices
 from wannier_spin.integrals.algorithm import Integral
-from wannier_spin.integrals.channels import Tolerance, whole
-from wannier_spin.integrals.denser import alike
-from wannier_spin.integrals.gaps import Gap, followed, geometry_at
-from wannier_spin.integrals.hidden import NearestGaps, mesh_axes
+from wannier_spin.integrals.bars.hidden import NearestGaps, mesh_axes
+from wannier_spin.integrals.densities.channels import Tolerance, whole
 from wannier_spin.integrals.mesh import OnMesh
 from wannier_spin.integrals.sums import NEAR_FERMI, Sums
+from wannier_spin.integrals.tolerance.denser import alike
+from wannier_spin.integrals.tolerance.gaps import Gap, followed, geometry_at
 from wannier_spin.integration.parallel import Communicator
 from wannier_spin.integration.shared import from_first
 from wannier_spin.model import TightBindingModel

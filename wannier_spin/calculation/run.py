@@ -19,7 +19,7 @@ from wannier_spin.config import Settings
 from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
 from wannier_spin.integrals.algorithm import Control
-from wannier_spin.integrals.channels import Tolerance
+from wannier_spin.integrals.densities.channels import Tolerance
 from wannier_spin.integrals.mesh import check_directions, check_temperature
 from wannier_spin.integrals.sums import Progress
 from wannier_spin.integration.grid import Mesh

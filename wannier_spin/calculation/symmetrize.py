@@ -14,8 +14,8 @@ from wannier_spin import responses as resp
 from wannier_spin.continuum import Model
 from wannier_spin.described import described
 from wannier_spin.errors import InputError
-from wannier_spin.integrals.kinds import block_kind, response_kinds
-from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.densities.kinds import block_kind, response_kinds
+from wannier_spin.integrals.densities.plan import Plan
 from wannier_spin.model import Structure, TightBindingModel
 from wannier_spin.responses.registry import Response
 from wannier_spin.results import ResponseTensor, SymmetryFacts, at_site

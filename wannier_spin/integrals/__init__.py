@@ -1,1 +1,1 @@
-"""How the sums over k are made: what is asked (plan, channels), and the algorithms mesh, boxes and disk."""
+"""How the sums over k are made: of the densities asked for, by mesh, boxes, regions or disk, with their error bars."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wannier_spin.continuum import Model
-from wannier_spin.integrals.channels import Channels, Tolerance, make_channels
-from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.densities.channels import Channels, Tolerance, make_channels
+from wannier_spin.integrals.densities.plan import Plan
 from wannier_spin.integrals.sums import Progress, Sums
 from wannier_spin.integration.parallel import Communicator
 from wannier_spin.occupation import Occupation

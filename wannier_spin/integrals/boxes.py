@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from wannier_spin.bloch import BlochMatrices, BlochSum
 from wannier_spin.integrals.algorithm import Integral
-from wannier_spin.integrals.channels import Channels, Tolerance
-from wannier_spin.integrals.hidden import Densities, NearestGaps
-from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.bars.hidden import Densities, NearestGaps
+from wannier_spin.integrals.densities.channels import Channels, Tolerance
+from wannier_spin.integrals.densities.plan import Plan
 from wannier_spin.integrals.sums import GIB, NEAR_FERMI, SUMS_OVER_R, Load, batch_size, cell_volume, minima_of, not_finite
 from wannier_spin.integration.adaptive import DOUBT, Sample
 from wannier_spin.integration.boxes import UNEVEN, Boxes, Tiling, tiling

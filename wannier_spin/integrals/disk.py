@@ -14,7 +14,7 @@ from wannier_spin.continuum import Ball, ContinuumModel
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import geometry_of
 from wannier_spin.integrals.algorithm import Execution, Integral
-from wannier_spin.integrals.plan import Plan
+from wannier_spin.integrals.densities.plan import Plan
 from wannier_spin.integrals.sums import Sums, fewer, minima_of, sum_states
 from wannier_spin.integration.rays import Bands, Disk
 from wannier_spin.occupation import CUTOFF, Occupation

@@ -18,15 +18,15 @@ from wannier_spin.bloch import BlochSum
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
 from wannier_spin.integrals.algorithm import Execution, Integral
-from wannier_spin.integrals.bar_sums import BarSums
-from wannier_spin.integrals.bars import Bars, Judged
-from wannier_spin.integrals.channels import Channels, Tolerance
-from wannier_spin.integrals.hidden import Beside, NearestGaps
-from wannier_spin.integrals.plan import Plan
-from wannier_spin.integrals.profile import FrequencyProfile
-from wannier_spin.integrals.scan import ByState, Scan, make_scan
-from wannier_spin.integrals.slopes import Slopes
-from wannier_spin.integrals.spectrum import Spectrum
+from wannier_spin.integrals.bars.bar_sums import BarSums
+from wannier_spin.integrals.bars.hidden import Beside, NearestGaps
+from wannier_spin.integrals.bars.mesh_bars import Bars, Judged
+from wannier_spin.integrals.bars.profile import FrequencyProfile
+from wannier_spin.integrals.bars.slopes import Slopes
+from wannier_spin.integrals.densities.channels import Channels, Tolerance
+from wannier_spin.integrals.densities.plan import Plan
+from wannier_spin.integrals.densities.scan import ByState, Scan, make_scan
+from wannier_spin.integrals.densities.spectrum import Spectrum
 from wannier_spin.integrals.sums import GIB, SUMS_OVER_R, Rows, Sums, batch_size, cell_volume, fewer, minima_of, not_finite
 from wannier_spin.integrals.watch import Watch
 from wannier_spin.integration.bumps import Bump, outside

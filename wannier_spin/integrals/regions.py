@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from wannier_spin.bloch import kp_matrices
 from wannier_spin.continuum import ContinuumModel
 from wannier_spin.integrals.algorithm import Integral
+from wannier_spin.integrals.bars.hidden import NearestGaps
 from wannier_spin.integrals.boxes import GOLDEN, START, BoxIntegrand, Points, joined
-from wannier_spin.integrals.channels import Tolerance
-from wannier_spin.integrals.hidden import NearestGaps
+from wannier_spin.integrals.densities.channels import Tolerance
 from wannier_spin.integration.boxes import UNEVEN, Tiling, tiling
 from wannier_spin.symmetry import box_symmetry
 

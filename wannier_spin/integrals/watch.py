@@ -1,7 +1,7 @@
 """What a mesh within a tolerance keeps of single points: those that much of the answer hangs on.
 
 An orbit of k-points whose share of a response is as large as its tolerance lies at something that the mesh does not resolve, and so
-does what a small gap is predicted to hide next to a point. `integrals.spots` decides what becomes of them.
+does what a small gap is predicted to hide next to a point. `integrals.tolerance.spots` decides what becomes of them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.integrals.channels import Channels
-from wannier_spin.integrals.hidden import Beside
+from wannier_spin.integrals.bars.hidden import Beside
+from wannier_spin.integrals.densities.channels import Channels
 from wannier_spin.integration.adaptive import DOUBT
 from wannier_spin.integration.peaks import Peaks
 

@@ -129,7 +129,7 @@ def expected(size: Real, energies: Real, steps: Real, seen: Real, crossed: Real,
     of one state are one.
 
     size : (m, T). energies : the values of mu. steps : (m, T) of `steps_at`. seen, crossed, alone : (m, T), of points of the mesh,
-    see `integrals.fermi_points`, the last one without images: without cells that mu crosses nothing is expected in the gap.
+    see `integrals.bars.fermi_points`, the last one without images: without cells that mu crosses nothing is expected in the gap.
     """
     counts = size > NEGLIGIBLE * size.max(axis=0)
     near = _within(energies, steps)
