@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from symmetry.structures import NONE, UP, neel_pair, symmetric_models, with_moments
 
 import wannier_spin as ws
@@ -57,6 +58,21 @@ def test_bands_alone_or_spins_alone_are_enough_to_refuse():
         InputError, match=r"differ by .*e-1\d meV rms, spins by .*, the Zeeman metric by .* are the magnetic moments"
     ):
         verified_group(models.pt_antiferromagnet(direction=(0, 0, 1)), forgotten, 5e-4)
+
+
+@pytest.mark.parametrize(("size", "of_spin", "what", "bound"), [(0.05, 0.0, "bands_meV", 50.0), (0.0, 0.25, "spin", 0.3)])
+def test_how_far_is_too_far(size, of_spin, what, bound):
+    """A model a tenth below the bound is taken, one a tenth above it is not."""
+    group = magnetic_group(POLAR)
+
+    def found(scale):
+        model = off(RASHBA, scale * size, scale * of_spin)
+        return model, group_violation(model, group.operations)[what]
+
+    below, above = (brentq(lambda scale, aim=aim: found(scale)[1] - aim * bound, 0.1, 3.0) for aim in (0.9, 1.1))
+    verified_group(found(below)[0], POLAR, 5e-4)
+    with pytest.raises(InputError, match="does not have the magnetic group|do not follow the crystal"):
+        verified_group(found(above)[0], POLAR, 5e-4)
 
 
 def test_one_vector_of_another_lattice_is_enough_to_refuse():

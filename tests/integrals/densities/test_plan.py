@@ -22,6 +22,14 @@ def test_further_blocks_go_where_their_orders_fit():
     assert plan("edelstein").blocks_of(RESPONSES["edelstein"]) == ("L1", "L1dir")
 
 
+def test_what_a_plan_has_made_is_no_part_of_it():
+    """Plans of one request are equal, whatever was asked of them before."""
+    one, other = (Plan((RESPONSES["edelstein"],), "spin", (), sites={"A": (0, 1)}) for _ in range(2))
+    assert one == other
+    assert len(one.observables) == 2  # the spin, and that of the site
+    assert one == other
+
+
 def test_one_block_is_enough_to_need_something():
     sea, surface, slopes = plan("spin_hall"), plan("spin_hall", "edelstein", extra=("L1surf",)), plan("spin_hall", "edelstein")
     assert [p.has_surface for p in (sea, surface, slopes)] == [False, True, False]
