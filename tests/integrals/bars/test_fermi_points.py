@@ -6,7 +6,7 @@ import pytest
 import wannier_spin as ws
 from wannier_spin.integrals.bars import fermi_points
 from wannier_spin.integrals.bars.fermi_points import NEAR, NEAR_COLD, FermiPoints
-from wannier_spin.integrals.bars.slopes import Slopes
+from wannier_spin.integrals.bars.slopes import Slopes, directions, step_of
 from wannier_spin.models.hoppings import SX, SY, SZ, from_hoppings
 from wannier_spin.occupation import Occupation
 
@@ -64,6 +64,19 @@ def test_a_linear_band_is_crossed_once_and_a_gap_never():
     assert found[2] / np.maximum(found[1], 1) == pytest.approx((found[1] > 0) * (v / n) ** 2 / 2)  # of two directions one
     assert found[0, :2, 0] == pytest.approx(2 * NEAR * kT * n / v, abs=1)
     assert not found[:, 2].any()
+
+
+@pytest.mark.parametrize(("axes", "along"), [(np.diag([0.2, 0.3, 0.0]), 2), (np.diag([0.2, 0.0, 0.0]), 1)])
+def test_the_step_is_what_energies_change_by_along_an_axis(axes, along):
+    """Root mean square of v.axis over bands, the zone and the axes: of E = 2 (0.7 cos kx + 0.2 cos ky) in a cell of 2 x 3."""
+    hop = {(0, 0, (1, 0)): 0.7 * np.eye(2), (0, 0, (0, 1)): 0.2 * np.eye(2)}
+    model = from_hoppings(lattice=np.diag([2.0, 3.0, 1.0]), sites=[[0, 0]], hoppings=hop, periodic=(True, True, False))
+    angles = 2 * np.pi * np.arange(40) / 40
+    speeds = np.array([-2.8 * np.sin(angles), -1.2 * np.sin(angles)])  # along x, along y
+    squares = ((speeds * np.diag(axes)[:2, None]) ** 2).mean(axis=1)
+    assert directions(axes) == along
+    assert step_of(model, axes) == pytest.approx(np.sqrt(squares.sum() / along), rel=1e-12)
+    assert directions(np.zeros((3, 3))) == 1
 
 
 def test_bands_that_touch_leave_with_velocities_of_their_own():

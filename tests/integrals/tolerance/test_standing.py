@@ -188,6 +188,8 @@ def test_what_is_left_of_a_move() -> None:
     last = [np.array([1.0, 1.0, 1.0, np.inf]), np.array([0.25, 1.0, 0.25, 0.25])]
     assert given.left(last).tolist() == pytest.approx([0.2 * SCATTER, 1, 1, 1])
     assert given.left(last[::-1]).tolist() == given.left(last).tolist()
+    twice = replace(given, bars=2 * given.bars, moved=2 * given.moved)  # in another unit
+    assert twice.left([2 * one for one in last]).tolist() == pytest.approx(given.left(last).tolist())
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-6])
