@@ -189,7 +189,8 @@ def test_boxes_that_gain_are_not_given_up(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.facts.boxes == 0
     on_meshes = found[NAMES[1]]
     assert on_meshes.error.max() > 2 * boxes.error.max() > 0
-    assert (np.abs(boxes.values - on_meshes.values) <= boxes.error + on_meshes.error).all()
+    rounding = 1e-14 * np.abs(boxes.values).max()  # of components that symmetry makes zero: 5e-16, and not as large everywhere
+    assert (np.abs(boxes.values - on_meshes.values) <= boxes.error + on_meshes.error + rounding).all()
 
 
 def test_what_boxes_may_take() -> None:
