@@ -22,7 +22,7 @@ BOUNDS = ("Ge", "Gt", "Le", "Lt", "MinLen", "MaxLen")  # of keywords
 
 
 def test_error_bars_were_measured_with_these() -> None:
-    """The table of docs/bars.md is of these numbers."""
+    """The table of docs/record_of_bars.md is of these numbers."""
     found = {
         f"{module.__name__.rpartition('.')[2]}.{name}": shown(value)
         for module in (adaptive, bars, decay, fermi_points, hidden, standing, stars)

@@ -32,7 +32,7 @@ FEW = 8  # times the points of a batch: in a larger product of lines and columns
 FARTHEST = 6  # times the basis of the superlattice: vectors that are summed as if all were alike
 CANCELLED = 1e-13  # of the largest sum of cosines: what is smaller is rounding
 APART = 0.25  # octaves between halves of a window (usually 0.5): those of a small mesh round to one length, and tell nothing
-KAPPA = 0.63  # of the estimate: chosen on the cases that docs/bars.md does not call hold-outs
+KAPPA = 0.63  # of the estimate: chosen on the cases that docs/record_of_bars.md does not call hold-outs
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import itertools
 import json
 import re
 import sys
@@ -411,12 +412,31 @@ def codes_table(rows: Sequence[dict[str, Any]]) -> str:
     return table(("method", "k-points", "CPU seconds", "true error", "own error bar"), cells)
 
 
-def bars() -> str:
-    """How well error bars cover: cases, what the constants were chosen on first."""
+def _coverage() -> list[Any]:
+    """Rows of the table of error bars, what the constants were chosen on first."""
     with _verification_on_path():
         import coverage_of_bars
+    return sorted(coverage_of_bars.stored(), key=lambda row: row.hold_out)
+
+
+def bars_in_short() -> str:
+    """How well error bars cover: all cases together."""
+    cells = []
+    for method, hold_out in itertools.product(("meshes", "tolerances"), (False, True)):
+        rows = [row for row in _coverage() if row.method == method and row.hold_out == hold_out and row.judged]
+        judged, inside = (sum(numbers) for numbers in zip(*((row.judged, row.inside) for row in rows), strict=True))
+        below = sum(row.inside < 0.95 * row.judged for row in rows)
+        ratios = np.array([row.ratio for row in rows if not np.isnan(row.ratio)])
+        what = method + (", hold-outs" if hold_out else ", chosen on")
+        held, middle = f"{100 * inside / judged:.1f} %", f"{np.median(ratios):.1f}"
+        cells.append((what, f"{len(rows)}", f"{judged:,}", held, f"{below}", middle))
+    return table(("", "rows", "bars", "that hold", "rows below 95 %", "bar/error (median)"), cells)
+
+
+def bars() -> str:
+    """How well error bars cover: every case."""
     rows = []
-    for row in sorted(coverage_of_bars.stored(), key=lambda row: row.hold_out):
+    for row in _coverage():
         ratio, largest = ("" if np.isnan(x) else format(x, spec) for x, spec in ((row.ratio, ".1f"), (row.largest, ".2g")))
         share = f"{100 * row.inside / row.judged:.0f} %" if row.judged else ""
         what = (row.case + (" (hold-out)" if row.hold_out else ""), code(row.response), f"{row.temperature:g} K", row.method)
@@ -471,4 +491,5 @@ PARTS: dict[str, Callable[[], str]] = {
     "verification": verification,
     "speed": speed,
     "bars": bars,
+    "bars_in_short": bars_in_short,
 }

@@ -3,7 +3,7 @@
     python workflows/verification/coverage_of_bars.py [CASE ...] [--quick]
 
 Without names all cases: twenty minutes on a core. Replaces what it computed in coverage_of_bars.json beside this script, of which
-the table in docs/bars.md is made. --quick: the smallest meshes of each case, printed and not stored.
+the tables of docs/bars.md and docs/record_of_bars.md are made. --quick: the smallest meshes of each case, printed and not stored.
 
 A reference is a mesh, and what it may be off by, its doubt, is its difference from a second mesh of another kind: other numbers of
 points, none of them symmetric (two meshes that both hold a node agree and are wrong). Where no mesh is good enough a case has
