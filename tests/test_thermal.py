@@ -185,8 +185,8 @@ def test_contributions_to_the_error_go_with_it(flat):
             sizes.append(np.abs(alone.blocks[name]).max())
     assert max(sizes) > 0
     assert thermal_counterpart(replace(tensor, block_harmonics=None), T).block_harmonics is None
-    charge = thermal_counterpart(replace(tensor, title=tensor.title + " (charge counterpart)"), T)
-    assert charge.title == "thermal Edelstein effect (charge counterpart)"
+    charge = thermal_counterpart(replace(tensor, channel="charge"), T)
+    assert (charge.title, charge.symbol) == ("thermal Edelstein effect (charge counterpart)", "alpha(1)_ab")
 
 
 def test_what_is_refused(flat):

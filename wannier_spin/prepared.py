@@ -88,12 +88,13 @@ class Prepared:
         """What a tensor is: names, law, scan, units."""
         plan, request, model = self.plan, self.request, self.model
         law, names = record.channel_tensor(plan.channel), plan.blocks_of(record)
+        labelled = record.in_channel(plan.channel)
         return {
             "name": record.name,
-            "title": _title(record, plan),
-            "symbol": record.symbol,
+            "title": labelled.title,
+            "symbol": labelled.symbol,
             "equation": record.equation,
-            "law": record.law,
+            "law": labelled.law,
             "reference": record.reference,
             "channel": plan.channel,
             "output": law.observable,
@@ -191,12 +192,6 @@ def prepare_point(model: Model, request: Request) -> Prepared:
     if request.sites is not None:
         raise InputError("sites are for `compute`: what belongs to a band or to a point in k is told for whole responses only")
     return prepared
-
-
-def _title(record: Response, plan: Plan) -> str:
-    if plan.channel == "spin":
-        return record.title
-    return f"{record.title} (charge counterpart{': ' if record.known_of_charge else ''}{record.known_of_charge})"
 
 
 def check_is_model(model: object) -> None:

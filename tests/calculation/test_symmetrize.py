@@ -107,7 +107,7 @@ def test_a_spin_axis_has_a_spin_group():
 
 
 def test_forms_that_a_result_has():
-    """Of spin responses, symmetric in the fields in the full form only."""
+    """Symmetric in the fields in the full form only; of the charge those of a conductivity."""
     records = tuple(RESPONSES[name] for name in ("edelstein", "nonlinear_extrinsic_spin_magnetization"))
     group = verified_group(RASHBA, POLAR, 5e-4)
     counts = {}
@@ -117,7 +117,9 @@ def test_forms_that_a_result_has():
         counts[form] = {name: len(one.independent) for name, one in forms.items()}
     assert counts["full"]["edelstein"] == counts["paper"]["edelstein"] > 0
     assert 0 < counts["full"][records[1].name] < counts["paper"][records[1].name]
-    assert group.facts(Plan(records, "charge", ())).forms == {}
+    of_charge = group.facts(Plan(records, "charge", (), "full")).forms
+    expected = ("xx = yy, zz", "xxz = xzx = yyz = yzy, zxx = zyy, zzz")
+    assert {name: str(form) for name, form in of_charge.items()} == dict(zip(counts["full"], expected, strict=True))
 
 
 @pytest.mark.parametrize("keep", [True, False])

@@ -243,7 +243,8 @@ def test_responses_that_are_one_in_the_channel_of_the_charge() -> None:
     assert THERMAL_RESPONSES["orbital_nernst"].known_of_charge == "anomalous Nernst effect"
     names = [*called["Drude conductivity"][:2], *called["anomalous Hall conductivity"][:2]]
     found = compute(MODEL, names, channel="charge", **SETTINGS)
-    assert "spin Hall effect (charge counterpart: anomalous Hall conductivity)" == found["spin_hall"].title
+    hall = found["spin_hall"]
+    assert (hall.title, hall.symbol, hall.law) == ("anomalous Hall conductivity", "sigma(0)_ab", "I_a = sigma_ab E_b")
     for one, other in (names[:2], names[2:]):
         assert np.abs(found[one].values).max() > 1e-6
         assert np.array_equal(found[one].values, found[other].values)

@@ -24,7 +24,6 @@ from wannier_spin.symmetry import (
     TensorKind,
     allowed,
     atom_group,
-    law_kind,
     magnetic_group,
     n_independent,
     project,
@@ -32,12 +31,12 @@ from wannier_spin.symmetry import (
 from wannier_spin.symmetry.projector import basis_of
 
 
-def kind_of(name, symmetric=True):
-    record = RESPONSES[name]
-    return law_kind(record.tensor, record.tau_power, symmetric_fields=symmetric)
+def kind_of(name, symmetric=True, channel="spin"):
+    return response_kinds(RESPONSES[name], symmetric, channel)[name]
 
 
 T_EVEN, T_ODD = kind_of("spin_hall"), kind_of("magnetic_spin_hall")  # linear spin currents
+HALL, DRUDE = kind_of("spin_hall", channel="charge"), kind_of("magnetic_spin_hall", channel="charge")
 EDELSTEIN, INTRINSIC = kind_of("edelstein"), kind_of("intrinsic_spin_magnetization")
 
 
@@ -74,6 +73,11 @@ def test_group_and_all_forms(name, example_inputs):
             assert dict((n, f) for f, n in form.relations[component]) == pytest.approx({n: f for f, n in terms}, abs=1e-6)
 
 
+def test_a_hall_conductivity_without_any_symmetry_has_three_components():
+    assert str(allowed(HALL, group())) == "xy = -yx, xz = -zx, yz = -zy"
+    assert str(allowed(DRUDE, group())) == "xx, xy = yx, xz = zx, yy, yz = zy, zz"
+
+
 def test_components_stand_in_order():
     """Without any symmetry all are independent, xx first; of a diagonal projector the basis is made of single components."""
     form = allowed(EDELSTEIN, group())
@@ -107,6 +111,16 @@ FORMS = {
     # 4/mm'm': Seemann et al., PRB 92, 155138, split by time reversal: polarization along and across the moment, and Hall
     ("Fe 001 4/mm'm'", T_EVEN): "xy;z = -yx;z, xz;y = -yz;x, zx;y = -zy;x",
     ("Fe 001 4/mm'm'", T_ODD): "xx;z = yy;z, xz;x = yz;y, zx;x = zy;y, zz;z",
+    # charge: the Hall vector along the moment; a conductivity is symmetric (Onsager); T and P*T forbid a Hall effect
+    ("Fe 001 4/mm'm'", HALL): "xy = -yx",
+    ("Fe 001 4/mm'm'", DRUDE): "xx = yy, zz",
+    ("Fe 110 m'm'm", HALL): "xz = -yz = -zx = zy",
+    ("Fe 110 m'm'm", DRUDE): "xx = yy, xy = yx, zz",
+    ("Fe 111 -3m'", HALL): "xy = -xz = -yx = yz = zx = -zy",
+    ("Pt m-3m1'", HALL): "0",
+    ("Pt m-3m1'", DRUDE): "xx = yy = zz",
+    ("Te 321'", HALL): "0",
+    ("CuMnAs m'mm", HALL): "0",
     # PEERS.md 3.3: symmetr's example, npj Spintronics 2026, table 1
     ("Mn3Sn, 2 along y", T_EVEN): "xy;z, xz;y, yx;z, yz;x, zx;y, zy;x",
     ("Mn3Sn, 2 along y", T_ODD): "xx;y, xy;x, yx;x, yy;y, yz;z, zy;z, zz;y",

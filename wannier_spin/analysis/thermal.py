@@ -77,14 +77,14 @@ def thermal_counterpart(
     def of_each(stacked: Mapping[str, Real]) -> dict[str, Real]:
         return {name: np.stack([integrated({name: block})[name] for block in blocks]) for name, blocks in stacked.items()}
 
-    name, title = record.thermal
+    thermal = resp.THERMAL_RESPONSES[record.thermal[0]].in_channel(tensor.channel)
     return dataclasses.replace(
         tensor,
-        name=name + at + site,
-        title=title + (f", {site}" if site else "") + tensor.title.partition(" (")[1] + tensor.title.partition(" (")[2],
-        symbol=tensor.symbol.replace("sigma", "alpha").replace("beta", "alpha"),
+        name=thermal.name + at + site,
+        title=thermal.title + (f", {site}" if site else ""),
+        symbol=thermal.symbol,
         equation=f"Mott integral of {tensor.equation}",
-        law=tensor.law.replace("sigma", "alpha").replace("beta", "alpha").replace("E_b", "d_b T"),
+        law=thermal.law,
         drive="grad T",
         blocks=integrated(tensor.blocks),
         block_errors=integrated(tensor.block_errors),

@@ -57,11 +57,11 @@ class VerifiedGroup:
     def facts(self, plan: Plan, sites: SiteGroup | None = None) -> SymmetryFacts:
         """What is written into a result: the group, how well the model has it, and the form of each tensor."""
         g = self.group
-        records = plan.responses if plan.channel == "spin" else ()
-        kinds = {name: kind for record in records for name, kind in response_kinds(record, plan.form == "full").items()}
-        forms = {name: allowed(kind, g.point_operations) for name, kind in kinds.items()}
+        full = plan.form == "full"
+        kinds = [response_kinds(record, full, plan.channel) for record in plan.responses]
+        forms = {name: allowed(kind, g.point_operations) for found in kinds for name, kind in found.items()}
         if sites is not None:
-            forms |= site_forms([record for record in records if plan.sites_of(record)], plan.form == "full", sites)
+            forms |= site_forms([record for record in plan.responses if plan.sites_of(record)], full, sites)
         return SymmetryFacts(
             space_group=g.space_group,
             bns_number=g.bns_number,

@@ -38,7 +38,8 @@ def _head(result: ResultSet) -> list[str]:
     facts, first = result.facts, next(iter(result.values()))
     seconds = facts.wall_seconds or 0.0
     made = f"{facts.k_points} k-points on {facts.ranks} rank(s), {seconds:.1f} s"
-    lines = [f"{facts.model}: {facts.how()}, spin current '{facts.spin_current}', form {form_text(first)}, {made}"]
+    operator = "" if first.channel == "charge" else f"spin current '{facts.spin_current}', "
+    lines = [f"{facts.model}: {facts.how()}, {operator}form {form_text(first)}, {made}"]
     group = facts.symmetry if first.form == facts.form else None  # relations are known for the form that was computed
     if group is not None:
         residual = f"bands keep it to {1e3 * group.band_residual:.2g} meV"
@@ -93,7 +94,7 @@ def print_component(tensor: ResponseTensor, component: str) -> None:
         where = [] if tensor.carriers is None else [f"{tensor.carriers[index[0]]:g}"]
         where += [f"{mu:.6f}", f"{tensor.temperature[index[1]]:g}"]
         where += [f"{tensor.omega[index[2]]:g}", tensor.parts[index[3]]] if dynamic else []
-        rows.append((*where, f"{value: .9e}", "no-estimate" if np.isnan(errors[index]) else f"{errors[index]:.1e}"))
+        rows.append((*where, f"{value + 0.0: .9e}", "no-estimate" if np.isnan(errors[index]) else f"{errors[index]:.1e}"))
     first = () if tensor.carriers is None else (f"carriers/{tensor.carriers_unit}",)
     print_table((*first, "mu/eV", "T/K", *dynamic, "value", "error"), rows)
     if not_finite(tensor):

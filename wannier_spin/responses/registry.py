@@ -112,6 +112,15 @@ class Response(Effect):
         alike = (r for r in (RESPONSES | THERMAL_RESPONSES).values() if r.title_of_charge and r._of_charge == self._of_charge)
         return next(alike, self).title_of_charge
 
+    def in_channel(self, channel: Channel) -> Response:
+        """The record as results are labelled: of the charge a conductivity, which has indices and a name of its own."""
+        if channel == "spin":
+            return self
+        law, driven = self.channel_tensor(channel), self.law.partition(" = ")[2].partition(" ")[2]
+        letter = "sigma" if law.drive == "E" else "alpha"
+        title = self.known_of_charge or f"{self.title} (charge counterpart)"
+        return replace(self, title=title, law=f"I_{law.labels[0]} = {letter}_{law.labels} {driven}")
+
     @cached_property
     def _of_charge(self) -> tuple[object, ...]:
         """What tells responses of the charge apart."""

@@ -32,7 +32,8 @@ class TensorKind:
     """What matters for symmetry: the kinds of the indices, the parity under time reversal, and equal fields.
 
     symmetric : positions of the indices, one after the other, in which the tensor is symmetric (fields of the full forms),
-    or None. field_order : number of fields, for the names of components.
+    or None. field_order : number of fields, for the names of components. reciprocal : of rank two, whether current and field
+    exchange their places with the sign of the time parity: sigma_ab = t sigma_ba (L. Onsager, Phys. Rev. 38, 2265 (1931)).
     """
 
     labels: str
@@ -40,6 +41,7 @@ class TensorKind:
     time_parity: int
     symmetric: tuple[int, ...] | None = None
     field_order: int | None = None
+    reciprocal: bool = False
 
     @property
     def rank(self) -> int:
@@ -86,7 +88,9 @@ def _halves(kind: TensorKind, operations: Sequence[Operation]) -> tuple[Real, Re
 
 
 def symmetric_in_fields(values: Real, kind: TensorKind) -> Real:
-    """The part of the tensor (..., 3, 3, ...) that is symmetric in equal fields, if its kind has one."""
+    """The part of the tensor (..., 3, 3, ...) that is symmetric in equal fields, or reciprocal, if its kind says so."""
+    if kind.reciprocal:
+        return (values + kind.time_parity * values.swapaxes(-1, -2)) / 2
     if not kind.symmetric:
         return values
     return symmetrized(values, values.ndim - kind.rank + kind.symmetric[0], len(kind.symmetric))

@@ -15,16 +15,19 @@ def block_kind(record: Response, channel: Channel, block: str) -> TensorKind:
     return law_kind(record.channel_tensor(channel), int(resp.time_odd(block)))
 
 
-def response_kinds(record: Response, symmetric_fields: bool = False) -> dict[str, TensorKind]:
+def response_kinds(record: Response, symmetric_fields: bool = False, channel: Channel = "spin") -> dict[str, TensorKind]:
     """The tensors of a response: one, or two of a dynamic one, the first with the T parity of a static one of order tau^0.
 
     The two are the cos and sin parts of a displacement response without broadening, else what is even and odd under T. In light
-    the fields are not interchangeable: the circular part is antisymmetric in them.
+    the fields are not interchangeable: the circular part is antisymmetric in them. A linear current of the charge has the
+    reciprocity of Onsager.
     """
-    kind = law_kind(record.tensor, record.tau_power, symmetric_fields and not record.dynamic)
+    law = record.channel_tensor(channel)
+    kind = law_kind(law, record.tau_power, symmetric_fields and not record.dynamic)
+    kind = replace(kind, reciprocal=channel == "charge" and law.field_order == 1)
     if not record.dynamic:
         return {record.name: kind}
-    if record.tau_powers == (0,) and record.tensor.field_order == 1:
+    if record.tau_powers == (0,) and law.field_order == 1:
         parts = record.parts
     else:
         parts = ("T-even", "T-odd") if kind.time_parity > 0 else ("T-odd", "T-even")
