@@ -10,7 +10,7 @@ import wannier_spin as ws
 from wannier_spin.bloch import BlochSum
 from wannier_spin.geometry import geometry_of
 from wannier_spin.integrals.bars import hidden as hidden_gaps
-from wannier_spin.integrals.bars import slopes
+from wannier_spin.integrals.bars import nearest, slopes
 from wannier_spin.integrals.bars.hidden import Densities, NearestGaps, _between, mesh_axes, mesh_margin
 from wannier_spin.integration.rules import tensor_rule
 from wannier_spin.occupation import Occupation
@@ -300,6 +300,29 @@ def test_gaps_that_are_left_out_hide_nothing():
     assert np.isfinite(near.now).sum() < 0.7 * np.isfinite(whole.now).sum()
     assert np.array_equal(found[0].point, found[1].point)
     np.testing.assert_allclose(found[1].sum, found[0].sum, rtol=1e-8, atol=1e-12)
+
+
+def test_pairs_are_looked_at_as_far_as_their_middle_moves():
+    """Over their cell, and by their gap besides, to either side of what is near: just into it, and not quite. With neighbours."""
+    rng = np.random.default_rng(5)
+    energies, slopes, group = np.sort(rng.normal(size=(1, 8))), rng.normal(size=(1, 8, 3)), np.array([[0, 1, 1, 2, 3, 4, 4, 5]])
+    middles, steps = (energies[0, 1:] + energies[0, :-1]) / 2, np.diff(energies[0])
+    reach = steps + 1.25 * np.linalg.norm((slopes[0, 1:] + slopes[0, :-1]) / 2, axis=1)
+    lower, upper = (
+        (group[0][:, None] == group[0]).argmax(axis=1),
+        8 - (group[0][::-1][:, None] == group[0][::-1]).argmax(axis=1)[::-1],
+    )
+    none = 0
+    for edge in (*(middles + reach), *(middles - reach)):
+        for near in ((edge - 1e-9, np.inf), (edge + 1e-9, np.inf), (-np.inf, edge - 1e-9), (-np.inf, edge + 1e-9)):
+            counts = np.flatnonzero((middles + reach > near[0]) & (middles - reach < near[1]))
+            first, last = (max(lower[counts].min() - 1, 0), min(upper[counts[-1] + 1], 7)) if len(counts) else (8, 0)
+            pairs, ends = np.full((1, 2), 99), np.full((2, 1, 7), 99)
+            nearest.select(pairs, ends, energies, slopes, group, np.array(near))
+            assert pairs[0, 0] == first and pairs[0, 1] == last, near
+            assert (ends == np.array([lower[:-1], upper[1:]])[:, None]).all()
+            none += not len(counts)
+    assert none == 2
 
 
 @pytest.mark.parametrize("points", [(6, 4, 5), (6, 1, 5), (1, 1, 3)])

@@ -48,11 +48,11 @@ def test_together(monkeypatch, plan, geometry, window) -> None:
     assert np.abs(found.sum(axis=1)).max() < 1e-12 * np.abs(found).max()  # what n has of a pair, m has with the other sign
 
 
-@pytest.mark.parametrize("tolerance", [1e-6, 2.51])
-def test_the_loops_as_they_are_written(monkeypatch, tolerance) -> None:
-    """Without machine code, for few pairs: so that a change of them is seen at once."""
+@pytest.mark.parametrize(("bands", "tolerance"), [(2, 1e-6), (3, 1e-6), (3, 2.51)])
+def test_the_loops_as_they_are_written(monkeypatch, bands, tolerance) -> None:
+    """Without machine code, for few pairs: so that a change of them is seen at once. With fewer bands than fields, too."""
     plan = Plan(tuple(RESPONSES[name] for name in NAMES), "spin", FREQUENCIES[1:])
-    bloch = plan.bloch_sum(ws.models.random_model(n=3, seed=2)).at_points(np.random.default_rng(0).uniform(size=(1, 3)))
+    bloch = plan.bloch_sum(ws.models.random_model(n=bands, seed=2)).at_points(np.random.default_rng(0).uniform(size=(1, 3)))
     pairs = BandPairs(plan.geometry(bloch, tolerance), plan.observables)
     assert pairs.geometry.has_degeneracies == (tolerance > 1) and pairs.geometry.group.max() > 0
     expected = plan.densities(pairs)[0]

@@ -46,7 +46,7 @@ def test_series_of_a_kernel(name: str, eta: float) -> None:
         assert (np.abs(found - exact) < 1e-11 * np.maximum(at_nodes, np.abs(exact))).all()
 
 
-@pytest.mark.parametrize(("block", "together"), [(2, 64), (512, 2)])
+@pytest.mark.parametrize(("block", "together"), [(3, 64), (512, 2)])
 @pytest.mark.parametrize("summed", [False, True], ids=["all products", "sums of them"])
 def test_every_pair_is_added_once(monkeypatch, summed, block, together) -> None:
     """The loops as they are written: weights times T_t in the window of eps, whatever the order of pairs; the last edge, too.
