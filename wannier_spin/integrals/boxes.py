@@ -125,7 +125,7 @@ class BoxIntegrand:
         slopes = found.slopes * size[0]
         change = (np.abs(slopes) @ self.rule.fine.halves.max(axis=0)).max(axis=0)
         volume = float(self.density * box.weight[0] * size[0].prod())
-        states = _States(found.energies, slopes, change, volume * found.sea, volume * found.surface)
+        states = _States(found.energies, slopes, change, volume * found.sea, volume * found.surface, volume / self.density)
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused below
             suspect = self._suspect(found.energies, found.group, size[0] * found.steep.max(axis=0))
             minima = minima_of(found.energies, found.group, self.occupation)
@@ -149,17 +149,17 @@ class BoxIntegrand:
             return np.zeros(len(self.channels.names)), 0
         each = np.array([np.abs(found @ Q).max(axis=1, initial=0.0) for Q in self.channels.responses])
         largest = each.max(axis=1)
-        share = (each / np.maximum(largest, np.finfo(float).tiny)[:, None]).max(axis=0)
+        share = _shares(each.T, states.part * self.channels.noise).max(axis=1)
         return largest, int(np.concatenate(axes)[np.argmax(np.round(share, 9))])
 
     def _sample(self, rule: Rule, states: _States, suspect: float, minima: Real, hidden: tuple[Real, int]) -> Sample:
         fine = self._sum(rule.fine, states)
         difference = fine - self._sum(rule.coarse, states)
         if rule.beside is not None:
-            difference = self._with_beside(difference, fine - self._sum(rule.beside, states))
+            difference = self._with_beside(difference, fine - self._sum(rule.beside, states), states)
         along = np.array([fine - self._sum(part, states) for part in rule.along.values()])
         one_axis = np.array([self.channels.sizes_of_scan(part) for part in along])
-        share = one_axis / np.maximum(one_axis.max(axis=0), np.finfo(float).tiny)
+        share = _shares(one_axis, states.part * self.channels.noise)
         axis = tuple(rule.along)[int(np.argmax(np.round(share.sum(axis=1), 9)))]
         # What the axes miss is of both signs, and fine - coarse, about their sum, may vanish where none of them does.
         square = np.maximum(difference**2, (along**2).sum(axis=0))
@@ -169,7 +169,7 @@ class BoxIntegrand:
             axis = where
         return Sample(fine, difference, square, size, self.channels.sizes_of_scan(fine), axis, suspect, minima, largest)
 
-    def _with_beside(self, difference: Real, beside: Real) -> Real:
+    def _with_beside(self, difference: Real, beside: Real, states: _States) -> Real:
         """Of the differences from both coarse rules (w, c) the one that counts.
 
         Along a line there are few steps, and the larger one does, with all its channels, so that they cancel as in one. Else steps
@@ -178,9 +178,10 @@ class BoxIntegrand:
         if len(self.rule.along) > 1:
             n_sea = self.channels.sea.shape[1]
             return np.concatenate([beside[:, :n_sea], difference[:, n_sea:]], axis=1)
-        scale = np.maximum(np.maximum(np.abs(difference), np.abs(beside)).max(axis=0), np.finfo(float).tiny)
-        sizes = [np.abs(X / scale).sum(axis=1, keepdims=True) for X in (difference, beside)]
-        return np.where(sizes[0] > sizes[1], difference, beside)
+        both = np.concatenate([difference, beside])
+        sizes = np.array([np.abs(both @ Q).max(axis=1, initial=0.0) for Q in self.channels.responses]).T
+        first, second = np.split(_shares(sizes, states.part * self.channels.noise).sum(axis=1, keepdims=True), 2)
+        return np.where(first > second, difference, beside)
 
     def _sum(self, rule: Quadrature, states: _States) -> Real:
         """One rule on one box: (w, c)."""
@@ -221,7 +222,7 @@ class BoxIntegrand:
 class _States:
     """States of one box: energies (p,n), their slope across the box (p,n,3), densities (p,n,c) times its volume.
 
-    change : (n,) by how much a band changes from a point to the faces of its sub-box.
+    change : (n,) by how much a band changes from a point to the faces of its sub-box. part : of all that is integrated over.
     """
 
     energies: Real
@@ -229,6 +230,13 @@ class _States:
     change: Real
     sea: Real
     surface: Real
+    part: float
+
+
+def _shares(sizes: Real, noise: Real) -> Real:
+    """Of the largest in each column, one for each response: (rows, r). noise (r,) : a response that is no larger has no say."""
+    largest = sizes.max(axis=0, initial=0.0)
+    return np.where(largest > noise, sizes / np.maximum(largest, np.finfo(float).tiny), 0.0)
 
 
 def _linear(rule: Quadrature, states: _States) -> tuple[Real, Real, Real, Real]:

@@ -193,6 +193,11 @@ class Channels:
         """Largest value of each response over rows and components: (rows, c) -> (r,)."""
         return np.array([np.abs(rows @ Q).max(initial=0.0) for Q in self.responses])
 
+    @cached_property
+    def noise(self) -> Real:
+        """Up to which a response is rounding: (r,)."""
+        return np.array([_noise(Q) for Q in self.responses])
+
     def sizes_of_scan(self, sums: Real) -> Real:
         """The same over the (mu, T) that are held to a tolerance: (w, c) -> (r,)."""
         return self.sizes(self._held(sums))
@@ -205,9 +210,8 @@ class Channels:
         values = [np.abs(self._held(totals.value) @ Q).max(initial=0.0) for Q in self.responses]
         allowed = []
         for name, Q, value, magnitude in zip(self.names, self.responses, values, totals.magnitude, strict=True):
-            noise = NOISE * np.abs(Q).max(initial=0.0)
             scale = max(value, CANCELLED * magnitude)
-            allowed.append(max(wanted.allowed(name, scale), noise, np.finfo(float).tiny))
+            allowed.append(max(wanted.allowed(name, scale), _noise(Q)))
         return self.judge_by(totals, np.array(allowed))
 
     def judge_by(self, totals: Totals, allowed: Real) -> Verdict:
@@ -220,6 +224,10 @@ class Channels:
 def variants_name(plan: Plan, response: Response) -> str:
     """What the variants of a response are called among the channels."""
     return response.name + (SITES if plan.sites_of(response) else DEFINITIONS)
+
+
+def _noise(Q: Real) -> float:
+    return max(NOISE * float(np.abs(Q).max(initial=0.0)), float(np.finfo(float).tiny))
 
 
 def _coordinates(densities: Real, columns: Real | None) -> Real:
