@@ -137,5 +137,11 @@ def test_init_of_a_collinear_pair(wannier_spin: Command, tmp_path: Path, monkeyp
     assert settings.symmetry.magnetic_moments == [[0, 0, 1], [0, 0, -1]]  # the lower level of each site is full
     done = wannier_spin("run", "X.toml", "--dry-run")
     assert done.code == 0 and "spin group (collinear)" in done.out, done.err
+    assert ws.open_model(".").spin_axis.tolist() == [0, 0, 1]  # so for every command
+    done = wannier_spin("convert", ".")
+    assert done.code == 0 and Path("X.model.h5").is_file(), done.err
+    Path("Y_tb.dat").write_bytes(Path("X_up_tb.dat").read_bytes())
+    with pytest.raises(ws.InputError, match="expected exactly one seed in it.*init X_up X_dn"):
+        ws.open_model(".")
     refused = wannier_spin("init", "X_up", "X_up", "-o", "Y.toml")
     assert refused.code == 2 and "the same Hamiltonian" in refused.err

@@ -589,13 +589,17 @@ def test_a_wannier90_run_without_an_input_file(example_inputs: Path, tmp_path: P
     for name in ("Pt.chk", "Pt.win"):
         (tmp_path / name).symlink_to(example_inputs / "Pt" / name)
     common = Common({"responses": ["spin_hall"], "mu": 0.0})
+    (tmp_path / "Pt.toml").write_text("what `init` writes")
     with pytest.raises(ws.InputError, match=r"no Fermi energy found .* write fermi_energy \(eV\) into the input file"):
         material_in("Pt", tmp_path, common)
     (tmp_path / "OUTCAR").write_text(" E-fermi :  22.4839     XC(G=0): -10.0966\n")
     material = material_in("Pt", tmp_path, common)
     assert (material.settings.seedname, material.settings.fermi_energy) == ("Pt", 22.4839)
     assert (material.settings.symmetry.structure, material.structure) == ("Pt.win", "Pt.win")
-    assert material.notes == ("seedname Pt", "Fermi energy 22.4839 eV from OUTCAR", "structure from Pt.win")
+    found = ("seedname Pt", "Fermi energy 22.4839 eV from OUTCAR", "structure from Pt.win")
+    assert material.notes == (*found, "Pt.toml is not read, input.toml would be")
+    said = process._reason(ws.InputError("does not have the magnetic group"), material, np.inf)
+    assert "(structure from Pt.win; Pt.toml is not read, input.toml would be; give symmetry.magnetic_moments" in said
 
 
 def test_hashes_cover_what_is_read(example_inputs: Path) -> None:

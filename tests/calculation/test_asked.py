@@ -1,5 +1,6 @@
 """What an input file asks for is refused before the model is read: here there is none to be read."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,15 @@ OPTIONS = {
     "bands not_there -q shift_spin_current -o x.png": "give omega",
     "plane not_there -q spin_hall --form papr --miller 0 0 1 -o x.png": "form = 'papr' is not available",
     "fermi-surface not_there -q velocity -c xz -o x.png": "component 'xz' of 'velocity'",
+    "bands not_there --path 'G 0 0' -o x.png": "path 'G 0 0': found 'G 0 0', expected a name and three numbers",
+    "bands not_there --path 'G 0 0 0; X 1 0 0; X 1 0 0' -o x.png": "two corners that follow each other are the same point",
+    "bands not_there --path 'G 0 0 0; X 1 0 0' --points 1 -o x.png": "path with 1 points",
+    "plane not_there --corners 'G 0 0 0; X 1 0 0; Y -2 0 0' -o x.png": "its three corners lie on a line",
+    "plane not_there --corners 'G 0 0 0; X 1 0 0' --miller 0 0 1 -o x.png": "either by --corners or by --miller",
+    "plane not_there -o x.png": "either by --corners or by --miller",
+    "plane not_there --miller 0 0 0 -o x.png": "Miller indices 0 0 0",
+    "plane not_there --miller 0 0 1 --points 1 9 -o x.png": "plane with 1 x 9 points",
+    "plane not_there --miller 0 0 1 --mark 'X 1 0' -o x.png": "marks 'X 1 0'",
     "decompose not_there -r spin_hall --by bnad": "by = 'bnad' is not available",
     "decompose not_there -r spin_hall --edge 1": "edges are for by = 'energy'",
     "decompose not_there -r spin_hall --relaxation goa": "gao",
@@ -120,7 +130,7 @@ OPTIONS = {
 
 @pytest.mark.parametrize("line", OPTIONS)
 def test_options_are_refused_before_the_model_is_read(wannier_spin: Command, line: str) -> None:
-    done = wannier_spin(*line.split())
+    done = wannier_spin(*shlex.split(line))
     assert done.code == 2
     assert OPTIONS[line] in done.err and "not_there" not in done.err, done.err
 

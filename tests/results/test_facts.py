@@ -8,6 +8,7 @@ import pytest
 
 import wannier_spin as ws
 from wannier_spin.components import AllowedTensor, read_form
+from wannier_spin.observables import OBSERVABLES
 from wannier_spin.plotting.words import fact_lines
 from wannier_spin.results import MeshFacts, RunFacts, ToleranceFacts, groups
 from wannier_spin.storage.reading import DIGEST
@@ -116,3 +117,14 @@ def test_nothing_known() -> None:
     assert RunFacts.from_mapping({}) == RunFacts()
     assert RunFacts().as_mapping()["symmetry"] == "none used"
     assert RunFacts().broadening == RunFacts().gap_broadening == 0
+
+
+def test_a_response_of_an_observable_that_nobody_registers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a file that somebody else's module made: the message says where, and what to do."""
+    result = ws.compute(ws.models.rashba_exchange(), "edelstein", grid=(4, 4, 1), mu=0.0, temperature=3000)
+    with monkeypatch.context() as patched:
+        patched.setitem(OBSERVABLES, "mine", OBSERVABLES["spin"])
+        path = replace(result, tensors={"edelstein": replace(result["edelstein"], output="mine")}).save(tmp_path / "x.h5")
+        assert ws.load(path)["edelstein"].unit == result["edelstein"].unit
+    with pytest.raises(ws.InputError, match="x.h5' has 'edelstein', a response of 'mine', which is not registered here: import"):
+        ws.load(path)

@@ -93,6 +93,7 @@ def test_python_of_a_page_runs(page, folder, documentation):
             "difference: True",
             "torque: True True",
             "(hbar/e) S m^-2",
+            "my Hall effect: True True",
             "chain: True",
             "two meshes: True",
         ]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.analysis.kpath import KPlane, k_plane
+from wannier_spin.analysis.kpath import KPlane, check_miller, k_plane
 from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
 from wannier_spin.model import Structure
@@ -110,9 +110,7 @@ def miller_plane(
     Raises InputError for 0 0 0, for a k·p model, and for a plane that a vacuum cuts.
     """
     model = model.crystal("Miller indices need a lattice, which it has not; give the corners of the plane")
-    hkl = np.asarray(indices, float)
-    if hkl.shape != (3,) or not hkl.any():
-        raise InputError(f"Miller indices {' '.join(map(str, indices))}: expected three whole numbers, not all zero")
+    hkl = check_miller(indices)
     reciprocal = model.to_cartesian
     normal = hkl @ (reciprocal if cell is None else 2 * np.pi * np.linalg.inv(cell).T)
     axes = _in_plane(normal / np.linalg.norm(normal))

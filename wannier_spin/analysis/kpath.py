@@ -20,7 +20,7 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +143,50 @@ QUANTITIES |= {
 }
 
 
-def k_path(model: Model, corners: str, points: int = 300) -> KPath:
+class Frame(Protocol):
+    """What of a model makes a path or a plane: (3,3) reduced -> Cartesian, and the lattice in k (d,3), 1/angstrom."""
+
+    @property
+    def to_cartesian(self) -> Real: ...
+    @property
+    def reciprocal_vectors(self) -> Real: ...
+
+
+@dataclass(frozen=True)
+class _AnyFrame:
+    """Where only the text matters: what is no path or plane in it is none in any other."""
+
+    to_cartesian: Real
+    reciprocal_vectors: Real
+
+
+_ANY_FRAME = _AnyFrame(np.eye(3), np.eye(3))
+
+
+def check_path(corners: str, points: int) -> None:
+    """Refuse what is no path of any model. Raises InputError."""
+    k_path(_ANY_FRAME, corners, points)
+
+
+def check_plane(corners: str | None, miller: Sequence[int] | None, points: tuple[int, int], marks: str) -> None:
+    """Refuse what is no plane of any model, named by its corners or by Miller indices. Raises InputError."""
+    if (corners is None) == (miller is None):
+        raise InputError("give the plane either by --corners or by --miller, like --miller 0 0 1")
+    check_miller(miller or (0, 0, 1))
+    k_plane(_ANY_FRAME, corners or "G 0 0 0; X 1 0 0; Y 0 1 0", points)
+    if marks:
+        _named_points(marks, f"marks '{marks}'")
+
+
+def check_miller(indices: Sequence[int]) -> Real:
+    """Miller indices of a plane as numbers (3,). Raises InputError."""
+    hkl = np.asarray(indices, float)
+    if hkl.shape != (3,) or not hkl.any():
+        raise InputError(f"Miller indices {' '.join(map(str, indices))}: expected three whole numbers, not all zero")
+    return hkl
+
+
+def k_path(model: Frame, corners: str, points: int = 300) -> KPath:
     """A path like "G 0 0 0; X .5 0 .5 | K .375 .375 .75; G 0 0 0": lines between ';', a jump at '|'.
 
     points : about how many k-points in all. Reduced coordinates; 1/angstrom for a k·p model. Raises InputError.
@@ -174,7 +217,7 @@ def k_path(model: Model, corners: str, points: int = 300) -> KPath:
     return KPath(np.concatenate(k), np.concatenate(distance), tuple(map(float, ticks)), tuple(labels), tuple(breaks[1:]))
 
 
-def k_plane(model: Model, corners: str, points: tuple[int, int] = (101, 101), marks: str = "") -> KPlane:
+def k_plane(model: Frame, corners: str, points: tuple[int, int] = (101, 101), marks: str = "") -> KPlane:
     """A plane like "G 0 0 0; X 1/2 0 1/2; L 1/2 1/2 1/2": a corner, and the ends of the two edges that start there.
 
     points : along the two edges, both ends included. marks : further points of the plane to be named, written alike; a

@@ -1,6 +1,7 @@
 """`open_model`: the one way from a path to a model, for every command and for Python.
 
-    Pt, runs/Pt           seedname: .chk with .eig, .mmn, .spn, else _tb.dat, else _hr.dat; a folder with one run
+    Pt, runs/Pt           seedname: .chk with .eig, .mmn, .spn, else _tb.dat, else _hr.dat; a folder with one run, or with the
+                          collinear runs of both spins, named like X_up and X_dn
     Pt_tb.dat, Pt_hr.dat  that file
     Pt.model.h5           a saved model; also a model of TBmodels in HDF5, or a folder that System_R.to_npz of wannierberri wrote
     {"up": ..., "down": ...}   two of these, one for each spin of a collinear magnet without spin-orbit coupling; "axis": [0, 0, 1]
@@ -40,6 +41,7 @@ from wannier_spin.orbitals import Orbitals
 from wannier_spin.readers import (
     WS_DISTANCE_TOLERANCE,
     FermiEnergy,
+    channels_alone,
     find_fermi_energy,
     find_file,
     from_tbmodels,
@@ -131,8 +133,10 @@ def open_inputs(path: str | Path | Mapping[str, Any], **options: Any) -> Inputs:
     path = Path(path).expanduser()
     options = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
     if path.suffix != INPUT_ENDING:
-        settings = settings_from({**ANYTHING, "seedname": str(path), **_as_tables(options)}, str(path))
-        return Inputs(*read_inputs(settings, Path()), _seed(path), None)
+        pair = channels_alone(path)
+        seedname: Any = str(path) if pair is None else {"up": str(path / pair[0]), "down": str(path / pair[1])}
+        settings = settings_from({**ANYTHING, "seedname": seedname, **_as_tables(options)}, str(path))
+        return Inputs(*read_inputs(settings, Path()), None if pair else _seed(path), None)
     data, folder = read_table(path)[0], path.parent
     given = _as_tables({key: str(Path(value).absolute()) if key in PATHS and value else value for key, value in options.items()})
     settings = settings_from({**data, **{key: _over(data.get(key), value) for key, value in given.items()}}, str(path))

@@ -27,6 +27,14 @@ from wannier_spin.integration import parallel
 
 __all__ = ["app", "main", "responses_table"]
 
+ORDER = (  # of the list in the help: that of a day's work
+    *("check", "init", "run", "show", "plot", "export"),
+    *("screen", "converge", "compare", "rerun"),
+    *("responses", "symmetry", "bands", "plane", "fermi_surface", "decompose"),
+    *("convert", "schema"),
+)
+app.registered_commands.sort(key=lambda found: ORDER.index(found.callback.__name__) if found.callback else len(ORDER))
+
 
 def main() -> None:
     """Entry point: an error that the user can mend becomes one message and exit code 2, on all ranks."""

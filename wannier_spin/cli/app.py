@@ -46,8 +46,8 @@ def _continued(command: str) -> list[str]:
 app = typer.Typer(
     help="Spin responses to an electric field, from Wannier90 output. `wannier-spin COMMAND --help` says more, with examples.",
     epilog=examples(
-        "wannier-spin init Pt                         # write Pt.toml, an input file with comments, from what Pt.* tell",
         "wannier-spin check Pt                        # are Pt.chk, Pt.eig, Pt.mmn, Pt.spn fit for use?",
+        "wannier-spin init Pt                         # write Pt.toml, an input file with comments, from what Pt.* tell",
         "wannier-spin run Pt.toml                     # compute what Pt.toml asks for; writes Pt.h5",
         "wannier-spin show Pt.h5 -c 'xy;z'            # one component over mu and T",
         "wannier-spin plot Pt.h5 -o Pt.pdf            # figures, with error bands",

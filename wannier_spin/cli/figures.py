@@ -79,13 +79,15 @@ def bands(
 ) -> None:
     """Draw bands along a path, coloured by a geometric quantity or by what they bring to a response. It shows where in k it is."""
     from wannier_spin import plotting
-    from wannier_spin.analysis.kpath import k_path
+    from wannier_spin.analysis.kpath import check_path, k_path
 
     plotting.check_ending(output)
     if energies is not None and options["ylim"] is not None:
         raise InputError("--energies and --ylim are the same: give one of them")
     look, asked = look_of(options), asked_of(options, quantity)
     check_before_reading(seedname, quantity, (component,), asked)
+    if path is not None:
+        check_path(path, points)
     inputs = opened(seedname, options)
     fermi_energy = fermi_energy_of(inputs, fermi_energy, seedname)
     place = k_path(inputs.model, path or path_of(inputs, seedname), points)
@@ -122,13 +124,14 @@ def plane(
 ) -> None:
     """Draw a geometric quantity or what makes a response on a plane in k. Lines are where bands cross the Fermi energy."""
     from wannier_spin import plotting
-    from wannier_spin.analysis.kpath import spin_in_plane
+    from wannier_spin.analysis.kpath import check_plane, spin_in_plane
 
     plotting.check_ending(output)
     if options["arrows"] and options["band"] is None:
         raise InputError("--arrows are the spin of one band: give its number with --band")
     look, asked = look_of(options), asked_of(options, quantity)
     check_before_reading(seedname, quantity, (component,), asked)
+    check_plane(corners, miller, points, options["mark"] or "")
     inputs = opened(seedname, options)
     fermi_energy = fermi_energy_of(inputs, fermi_energy, seedname)
     place = _plane_of(inputs, corners, miller, points, options["mark"] or "", seedname)
@@ -279,27 +282,26 @@ def _win_of(inputs: Inputs, path: Path) -> Path:
 
 
 def _seed_beside(path: Path) -> Path:
-    """The seedname of a path: of a saved model X.model.h5 it is X, of a folder the one run in it."""
-    from wannier_spin.readers.files import seed_of, seeds_in
+    """The seedname of a path: of a saved model X.model.h5 it is X, of a folder that of its one run, or of its first spin."""
+    from wannier_spin.readers.files import channels_alone, seed_of, seeds_in
 
     if path.is_dir():
-        seeds = seeds_in(path)
-        return path / (seeds[0] if len(seeds) == 1 else path.name)
+        seeds = channels_alone(path) or seeds_in(path)
+        return path / (seeds[0] if len(seeds) == 1 or channels_alone(path) else path.name)
     return seed_of(path)
 
 
 def _plane_of(
     inputs: Inputs, corners: str | None, miller: tuple[int, int, int] | None, points: tuple[int, int], mark: str, path: Path
 ) -> KPlane:
-    """The plane by its corners or by Miller indices. Raises InputError unless one of them is given."""
+    """The plane by its corners, else by Miller indices: one of them is given."""
     from wannier_spin.analysis.high_symmetry import miller_plane
     from wannier_spin.analysis.kpath import k_plane
 
-    if corners is not None and miller is None:
+    if corners is not None:
         return k_plane(inputs.model, corners, points, mark)
-    if miller is not None and corners is None:
-        return miller_plane(inputs.model, miller, points, mark, cell=_cell_of(inputs, path))
-    raise InputError("give the plane either by --corners or by --miller, like --miller 0 0 1")
+    assert miller is not None
+    return miller_plane(inputs.model, miller, points, mark, cell=_cell_of(inputs, path))
 
 
 def _cell_of(inputs: Inputs, path: Path) -> NDArray[np.float64] | None:

@@ -31,13 +31,9 @@ def init(
 ) -> None:
     """Write an input file with comments, from what the files of a run tell: structure, Fermi energy, windows, moment, mesh."""
     from wannier_spin.calculation.draft import draft
-    from wannier_spin.readers import channels_in
     from wannier_spin.storage import write_text
 
-    runs = (seedname,) if down is None else (seedname, down)
-    if len(runs) == 1 and seedname.is_dir() and (pair := channels_in(seedname)):
-        runs = (seedname / pair[0], seedname / pair[1])
-    paths = tuple(_seed(run) for run in runs)
+    paths = _seeds(seedname) if down is None else (_seed(seedname), _seed(down))
     for path in paths:
         if path.suffix == ".toml":
             raise InputError(f"'{path}' is an input file already; give the seedname of a run")
@@ -64,7 +60,7 @@ def convert(
     """Write a model to one file, which reads fast and needs no other."""
     from wannier_spin.storage import check_writable
 
-    target = output or Path(f"{_stem(_seed(seedname))}.model.h5")
+    target = output or Path(f"{_stem_of(_seeds(seedname))}.model.h5")
     if target.suffix != ".h5":
         raise InputError(f"'{target}': a model file ends with .h5, best with .model.h5")
     if output is None and target.exists():
@@ -74,6 +70,14 @@ def convert(
     model.save(target)
     print(f"{model.name}: {model.n_bands} Wannier functions, {len(model.R_vectors)} lattice vectors, {model.dimension}D")
     print(f"written to {target}")
+
+
+def _seeds(path: Path) -> tuple[Path, ...]:
+    """What a path stands for, see `_seed`; of a folder with a run for each spin both of them."""
+    from wannier_spin.readers import channels_alone
+
+    pair = channels_alone(path)
+    return (_seed(path),) if pair is None else (path / pair[0], path / pair[1])
 
 
 def _seed(path: Path) -> Path:

@@ -21,7 +21,7 @@ model_check      all of them as a table, for `check`
 from wannier_spin.readers.collinear import ChannelOverlaps, join_channels, read_collinear
 from wannier_spin.readers.database import Entry, check_database, fill_database
 from wannier_spin.readers.fermi import FermiEnergy, find_fermi_energy
-from wannier_spin.readers.files import channels_advice, channels_in, find_file, seed_of, seeds_in, sha256
+from wannier_spin.readers.files import channels_advice, channels_alone, find_file, seed_of, seeds_in, sha256
 from wannier_spin.readers.fitness import Check, Fitness, UnfitError, fitness_warnings
 from wannier_spin.readers.model_check import check_model
 from wannier_spin.readers.packages import (
@@ -50,7 +50,7 @@ __all__ = [
     "Fitness",
     "UnfitError",
     "channels_advice",
-    "channels_in",
+    "channels_alone",
     "check_database",
     "check_model",
     "chemical_symbol",

@@ -82,7 +82,7 @@ def _outer_window(data: BlochData, free: NDArray[np.bool_]) -> Check:
             f"{highest:.3f} eV and leaves out others from {next_one:.3f} eV upwards, which no window does; {WRONG_EIG}"
         )
     top = np.inf if data.win is None else (read_window(data.win, "dis_win") or (0.0, np.inf))[1]
-    found = f"bands up to {highest:.4f} eV, the next from {next_one:.4f} eV"
+    found = f"bands up to {highest:.4f} eV, " + (f"the next from {next_one:.4f} eV" if above.any() else "none above")
     if not np.isfinite(top):
         return (
             untested(name, "no dis_win_max in .win: energies shifted or scaled as a whole would fit")

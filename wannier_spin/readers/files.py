@@ -110,6 +110,12 @@ def channels_in(folder: Path, seed: str = "") -> tuple[str, str] | None:
     return None
 
 
+def channels_alone(folder: Path) -> tuple[str, str] | None:
+    """The same where the folder has no other seeds; None for what is no folder."""
+    pair = channels_in(folder) if folder.is_dir() else None
+    return pair if pair and len(seeds_in(folder)) == len(pair) else None
+
+
 def _listed(names: list[str]) -> str:
     shown = ", ".join(f"'{name}'" for name in names[:LISTED])
     return shown + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wannier_spin import observables
 from wannier_spin.errors import InputError
 from wannier_spin.results.arrays import coordinates
 from wannier_spin.results.facts import RunFacts
@@ -30,11 +31,22 @@ def load(path: str | Path) -> ResultSet:
     """Read a result file. Raises InputError if it is not one."""
     tree, where = read_tree(path, KIND), f"'{path}' is not a whole result file of this version"
     check_result(where, tree)
+    for name in tree["order"]:
+        _check_observable(path, name, tree["responses"][name]["output"])
     try:
         tensors = {name: _from_tree(tree["responses"][name]) for name in tree["order"]}
         return ResultSet(tensors, RunFacts.from_mapping(tree["provenance"]), tuple(json.loads(tree["warnings"])))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{where}: {error!r}; compute it again") from error
+
+
+def _check_observable(path: str | Path, response: str, observable: str) -> None:
+    """Raise InputError for a response of an observable that is no part of this program: its unit would not be known."""
+    if observable not in observables.OBSERVABLES:
+        raise InputError(
+            f"'{path}' has '{response}', a response of '{observable}', which is not registered here: import the module that does; "
+            "for commands let it end with `from wannier_spin.cli import main; main()`, then `python MODULE.py show ...`"
+        )
 
 
 def to_file(result: ResultSet) -> Tree:

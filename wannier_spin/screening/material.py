@@ -17,6 +17,7 @@ from wannier_spin.model import Structure
 from wannier_spin.readers import channels_advice, find_fermi_energy, find_file, read_structure, seed_of, seeds_in, sha256
 
 INPUT = "input.toml"
+NOT_READ = "is not read"
 OF_THE_MATERIAL = ("seedname", "fermi_energy", "model", "symmetry")  # keys that common settings never overrule
 MODEL_ENDING = ".model.h5"
 ANYTHING = {"seedname": "any", "responses": "all"}  # stands for the keys without a default; and mu, but beside carriers
@@ -101,8 +102,13 @@ def material_in(name: str, folder: Path, common: Common) -> Material:
     try:
         return _prepared(name, folder, common)
     except InputError as error:
-        unread = [] if (folder / INPUT).exists() else sorted(path.name for path in folder.glob("*.toml"))
-        raise InputError(f"{error}; {', '.join(unread)} is not read, {INPUT} would be" if unread else str(error)) from error
+        raise InputError("; ".join((str(error), *_unread(folder)))) from error
+
+
+def _unread(folder: Path) -> list[str]:
+    """What is said of input files by other names, where the one that would be read is missing."""
+    others = [] if (folder / INPUT).exists() else sorted(path.name for path in folder.glob("*.toml"))
+    return [f"{', '.join(others)} {NOT_READ}, {INPUT} would be"] if others else []
 
 
 def _prepared(name: str, folder: Path, common: Common) -> Material:
@@ -126,6 +132,7 @@ def _prepared(name: str, folder: Path, common: Common) -> Material:
     if "symmetry" not in own and beside is not None and "structure" not in data.get("symmetry", {}):
         data["symmetry"] = {**data.get("symmetry", {}), "structure": beside}
         notes.append(f"structure from {beside}")
+    notes += _unread(folder)
     settings = settings_from(_without_options_of_files(data, own), where)
     _check(settings)
     return Material(name, folder, settings, settings.symmetry.structure or beside, tuple(notes))

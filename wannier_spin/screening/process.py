@@ -32,7 +32,7 @@ from wannier_spin.readers import Entry, check_database, fill_database
 from wannier_spin.results import KIND, ResultSet, load
 from wannier_spin.screening.figures import CHARGE, Row, figures
 from wannier_spin.screening.isolated import Ended, isolated
-from wannier_spin.screening.material import Material, material_in, material_names, read_common
+from wannier_spin.screening.material import NOT_READ, Material, material_in, material_names, read_common
 from wannier_spin.screening.table import FIRST, LAST, Table, check_column, table_columns
 from wannier_spin.storage import check_writable
 from wannier_spin.versions import installed
@@ -266,9 +266,10 @@ def _reason(error: Exception, material: Material, limit: float) -> str:
         return f"{str(error).strip().splitlines()[-1]} (not foreseen; `wannier-spin run` shows where)"
     if not isinstance(error, InputError):
         return f"{type(error).__name__}: {error} (not foreseen; `wannier-spin run` shows where)"
-    found = [note for note in material.notes if note.startswith("structure")]
-    if found and "magnetic group" in str(error):
-        return f"{error} ({found[0]}; give symmetry.magnetic_moments in its input.toml, or an empty [symmetry] for no symmetry)"
+    found = [note for note in material.notes if note.startswith("structure") or NOT_READ in note]
+    if found and found[0].startswith("structure") and "magnetic group" in str(error):
+        there = "; ".join(found)
+        return f"{error} ({there}; give symmetry.magnetic_moments in its input.toml, or an empty [symmetry] for no symmetry)"
     return str(error)
 
 
