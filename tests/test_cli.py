@@ -595,7 +595,7 @@ def test_show_an_unknown_response(wannier_spin: Command, shown: Path) -> None:
 def test_show_what_is_no_result(wannier_spin: Command, shown: Path, folder: Path) -> None:
     assert_refused(wannier_spin("show", folder / "none.h5"), f"'{folder}/none.h5' does not exist")
     assert_refused(wannier_spin("show", folder / "sheet.h5"), f"'{folder}/sheet.h5' holds 'wannier_spin model'")
-    assert_refused(wannier_spin("show", folder / "in.toml"), f"'{folder}/in.toml' is not a readable HDF5 file")
+    assert_refused(wannier_spin("show", folder / "in.toml"), f"'{folder}/in.toml' is an input file; expected a result")
     (folder / "cut.h5").write_bytes(shown.read_bytes()[:5000])
     assert_refused(wannier_spin("show", folder / "cut.h5"), f"'{folder}/cut.h5'", "truncated")
 

@@ -54,7 +54,8 @@ def component_names(tensor: Axes) -> tuple[str, ...]:
 def checked_index(tensor: Axes, given: str) -> tuple[int, ...]:
     """Position of a component, named with or without the semicolon. Raises InputError if the response has no such one."""
     if not has_component(tensor, given):
-        raise InputError(f"component '{given}' of '{tensor.name}': expected {len(tensor.labels)} letters x, y or z")
+        like = written("xyzx"[: len(tensor.labels)], tensor.field_order)
+        raise InputError(f"component '{given}' of '{tensor.name}': expected {len(tensor.labels)} letters x, y or z, like '{like}'")
     return component_index(given)
 
 

@@ -29,6 +29,8 @@ FORMAT = 2  # of the file; 1: relations between components as text only
 
 def load(path: str | Path) -> ResultSet:
     """Read a result file. Raises InputError if it is not one."""
+    if str(path).endswith(".toml"):
+        raise InputError(f"'{path}' is an input file; expected a result, OUT.h5, which `wannier-spin run {path}` makes of it")
     tree, where = read_tree(path, KIND), f"'{path}' is not a whole result file of this version"
     check_result(where, tree)
     for name in tree["order"]:
