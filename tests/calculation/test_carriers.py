@@ -13,6 +13,7 @@ from scipy.special import expit
 import wannier_spin as ws
 from wannier_spin import Carriers, InputError
 from wannier_spin.calculation.carriers import Levels
+from wannier_spin.calculation.carriers import _judged as judged_with_mu
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import SERIAL
 from wannier_spin.prepared import prepare
@@ -113,6 +114,31 @@ def test_symmetry_and_tolerance(tmp_path: Path) -> None:
     bar, small = result.carriers_mu_error, 0.02 * np.array([thermal_energy(T) for T in (600.0, 10.0)])
     assert (bar <= np.maximum(small, 1e-4)).all()
     assert bar[0, 1] > small[1]  # where 1e-4 eV is the larger of both, it is enough
+
+
+def test_zeros_sites_and_windows_within_a_tolerance() -> None:
+    """What P times T forbids is no less converged than at a given mu; with the bar of mu sites are held to the tolerance, too; and
+    only carriers whose mu is in its window.
+    """
+    asked: Any = {"temperature": 600.0, "tolerance": ws.Tolerance(0.05), "sites": {"A": [0, 1], "B": [2, 3]}}
+    model, name = ws.models.pt_antiferromagnet(), "edelstein"
+    result = ws.compute(model, name, carriers=Carriers([-0.3, 0.4], electrons=2), **asked)[name]
+    at_mu = ws.compute(model, name, mu=result.carriers_mu.ravel(), **asked)[name]
+    at_a_site = result.site("A")
+    assert np.abs(result.values).max() < 1e-12 < 1e-3 < np.abs(at_a_site.values).max()
+    assert at_mu.converged and result.converged and all(one.converged for one in result.sites.values())
+    low, high = ((mu - 1e-3, mu + 1e-3) for mu in result.carriers_mu.ravel())
+    for window, factors, reached in (
+        (None, [1, 1], True),
+        (None, [1, 1e4], False),
+        (low, [1, 1e4], True),
+        (high, [1, 1e4], False),
+        (high, [1e4, 1], True),
+    ):
+        wider = {key: rows * np.array(factors).reshape(-1, 1, 1, 1) for key, rows in at_a_site.block_harmonics.items()}
+        sites = {**result.sites, "A": replace(at_a_site, block_harmonics=wider)}
+        judged = judged_with_mu(replace(result, sites=sites), at_mu, ws.Tolerance(0.05, window=window))
+        assert judged.converged and all(one.converged == reached for one in judged.sites.values()), window
 
 
 def test_results_of_two_meshes_are_compared_at_their_carriers() -> None:

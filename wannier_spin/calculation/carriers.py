@@ -13,8 +13,9 @@ where the right side is exact and nothing cancels on the left: also the carriers
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +27,15 @@ from wannier_spin.calculation.symmetrize import verified_group
 from wannier_spin.carriers import Carriers
 from wannier_spin.continuum import Model
 from wannier_spin.errors import InputError
+from wannier_spin.integrals.densities.channels import NOISE, Tolerance
 from wannier_spin.integrals.mesh import check_directions, irreducible_mesh
 from wannier_spin.integrals.sums import cell_volume
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.parallel import Communicator
 from wannier_spin.model import TightBindingModel
 from wannier_spin.request import Request
-from wannier_spin.results import CarrierScan, ResultSet, along_carriers
+from wannier_spin.results import CarrierScan, ResponseTensor, ResultSet, along_carriers
+from wannier_spin.results.select import VARIANTS
 from wannier_spin.symmetry import Operation
 
 Real = NDArray[np.float64]
@@ -112,13 +115,36 @@ def at_carriers(model: Model, request: Request, comm: Communicator, compute: Cal
     result = compute(request.with_(mu=scan.wanted, carriers=None))
     tensors = {name: along_carriers(tensor, scan) for name, tensor in result.items()}
     if request.tolerance is not None:
-        for name, tensor in tensors.items():
-            allowed = request.tolerance.allowed(name, float(np.abs(tensor.values).max()))
-            tensors[name] = replace(tensor, converged=bool(tensor.converged) and bool((tensor.error <= allowed).all()))
+        tensors = {name: _judged(tensor, result[name], request.tolerance) for name, tensor in tensors.items()}
     notes = {**result.facts.notes, "electrons_when_neutral": electrons}
     if OF_MU in notes:
         notes[OF_MU] = np.asarray(notes[OF_MU])[np.searchsorted(scan.wanted, scan.mu[:, 0])]
     return replace(result, tensors=tensors).with_facts(notes=notes)
+
+
+def _judged(tensor: ResponseTensor, at_mu: ResponseTensor, wanted: Tolerance) -> ResponseTensor:
+    """Also with what the error of mu adds to the bars within a tolerance: of the response, and of its variants together.
+
+    at_mu : at all mu, without that. What its bars have is allowed where they are: of what is zero they may exceed any share.
+    """
+    unit = abs(
+        un.response_factor(tensor.measure, tensor.field_order, tensor.tau_power, tensor.dimension, tensor.units, tensor.tau[0])
+    )
+    assert tensor.carriers_mu is not None
+    held, held_before = (wanted.holds(mu) for mu in (tensor.carriers_mu, at_mu.mu))
+
+    def within(several: Sequence[ResponseTensor], before: Sequence[ResponseTensor]) -> bool:
+        largest = max((float(np.abs(one.values[held]).max(initial=0.0)) for one in several), default=0.0)
+        known = max((float(one.error[held_before].max(initial=0.0)) for one in before), default=0.0)
+        allowed = max(wanted.allowed(tensor.name, largest), known, NOISE * unit)
+        return all(bool((one.error[held] <= allowed).all()) for one in several)
+
+    def judged(several: Mapping[str, ResponseTensor], before: Mapping[str, ResponseTensor]) -> dict[str, ResponseTensor]:
+        reached = within(list(several.values()), list(before.values()))
+        return {name: replace(one, converged=bool(one.converged) and reached) for name, one in several.items()}
+
+    variants: dict[str, Any] = {key: judged(getattr(tensor, key), getattr(at_mu, key)) for key in VARIANTS}
+    return replace(judged({"": tensor}, {"": at_mu})[""], **variants)
 
 
 def _solved(model: TightBindingModel, request: Request, asked: Carriers, comm: Communicator) -> tuple[int, CarrierScan]:

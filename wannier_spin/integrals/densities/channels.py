@@ -86,14 +86,16 @@ class Tolerance:
         """How large the error of a response (or of its variants) may be whose largest component this is, in its unit."""
         return max(self.relative * largest, (self.absolute or {}).get(whole(name), 0.0))
 
+    def holds(self, mu: Real) -> NDArray[np.bool_]:
+        """Whether these mu (eV) are held to the tolerance, in the same shape."""
+        low, high = self.window or (-np.inf, np.inf)
+        return np.asarray((mu >= low - ROUNDING) & (mu <= high + ROUNDING))
+
     def judged(self, occupation: Occupation) -> NDArray[np.bool_]:
         """Points of a scan that are held to the tolerance: (w,). Raises InputError where there are none."""
-        if self.window is None:
-            return np.ones(occupation.n_points, bool)
-        (low, high), (first, last) = self.window, occupation.span
-        energies = occupation.points[0]
-        held = np.asarray((energies >= low - ROUNDING) & (energies <= high + ROUNDING))
-        if not held.any():
+        held, (first, last) = self.holds(occupation.points[0]), occupation.span
+        if self.window is not None and not held.any():
+            low, high = self.window
             raise InputError(
                 f"tolerance (window) = {low:g} to {high:g} eV holds no mu of the scan ({first:g} to {last:g} eV); "
                 "give a wider one, or mu inside of it"
