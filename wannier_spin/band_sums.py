@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
+FEWER = 0.75  # groups for each band, from which on adding up their densities takes what it saves
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,17 @@ class BandWeights:
             assert self.surface is not None
             np.matmul(self.surface, of_surface, out=result[..., sea.shape[2] :])
         return result
+
+
+def over_groups(energies: Real, group: NDArray[np.int64], sea: Real, surface: Real) -> tuple[Real, Real, Real]:
+    """Groups of degenerate bands in place of bands, where they are fewer (P times T): all bands of one have one energy.
+
+    energies (k, n) of the groups, ascending; group (k, n), their numbers from 0 on; densities (k, n, c_sea), (k, n, c_surface).
+    Returns (k, g), (k, g, c_sea), (k, g, c_surface), g groups of the point that has most; others have the last ones empty.
+    """
+    number = int(group.max()) + 1
+    if number > FEWER * group.shape[1]:
+        return energies, sea, surface
+    inside = group[:, None] == np.arange(number)[:, None]  # (k, g, n)
+    of_groups = np.where(inside, energies[:, None], energies[:, None, -1:]).min(axis=2)
+    return of_groups, inside.astype(float) @ sea, inside.astype(float) @ surface

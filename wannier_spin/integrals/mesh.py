@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin import responses as resp
+from wannier_spin.band_sums import over_groups
 from wannier_spin.bloch import BlochSum
 from wannier_spin.errors import InputError
 from wannier_spin.geometry import BandGeometry
@@ -287,22 +288,22 @@ class _MeshSums:
                 k = self._points(batch)
                 weights = batch.weights if self.weigh is None else batch.weights * self.weigh(k)
                 used = [(total, weights * mask) for total, mask in zip(totals, batch.masks, strict=True) if mask.any()]
-                energies = geometry.group_energies
+                states = over_groups(geometry.group_energies, geometry.group, sea, surface)
                 if self.bars is not None and bar_sums is not None:
                     own = bar_sums.total
                     phases = self.bars.stars.phases(batch, self.source.axes) * weights
                     slopes = Slopes.of(geometry, self.bars.axes)
                     beside = self._beside(k, batch.weights, self.bars.gaps(geometry, slopes), sea, surface)
                     self.bars.add_beside(own, beside)
-                    by_point = bar_sums.add(phases, weights * np.array(batch.masks)[: bar_sums.n_further], energies, sea, surface)
-                    self.bars.count(own, energies, slopes.reach, weights, weights / self._images(batch, k))
+                    by_point = bar_sums.add(phases, weights * np.array(batch.masks)[: bar_sums.n_further], *states)
+                    self.bars.count(own, geometry.group_energies, slopes.reach, weights, weights / self._images(batch, k))
                     if self.profile is not None:
                         self.profile.add(further[self.bars.size :], phases, bands)
                     if self.watch is not None and by_point is not None:
                         found = self.watch.peaks(k, weights, by_point, beside)
                         peaks = found if peaks is None else peaks.merged(found)
                 if bar_sums is None or not bar_sums.n_further:
-                    self._add(used, energies, sea, surface)
+                    self._add(used, *states)
                 if self.spectrum is not None:
                     self.spectrum.add([total[self.n_dense :] for total, _ in used], bands, [factors for _, factors in used])
                 minima = np.minimum(minima, minima_of(geometry.group_energies, geometry.group, self.occupation))
