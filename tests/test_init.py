@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,26 @@ def test_init_of_a_magnet(wannier_spin: Command, iron: Path) -> None:
     again = wannier_spin("init", "Fe/Fe.model.h5")
     assert again.code == 2
     assert "'Fe.toml' exists" in again.err
+
+
+def test_init_of_an_antiferromagnet(wannier_spin: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P*T: no total moment, but every atom has that of its functions; one k-point across: a question."""
+    monkeypatch.chdir(tmp_path)
+    model = ws.models.get("pt_antiferromagnet", direction=(0, 0, 1))
+    replace(model, periodic=(True, True, True)).save("X.model.h5")
+    atoms = "begin atoms_frac\nMn 0 0 0\nMn 0.5 0.5 0\nend atoms_frac\n"
+    cell = "begin unit_cell_cart\n1 0 0\n0 1 0\n0 0 1\nend unit_cell_cart\n"
+    Path("X.win").write_text(f"num_wann = 4\nfermi_energy = 0.0\nmp_grid = 1 1 1\n{atoms}{cell}")
+    assert wannier_spin("init", "X.model.h5").code == 0
+    settings, text = read_settings("X.toml")
+    up, down = settings.symmetry.magnetic_moments or ()
+    assert abs(up[2]) > 0.3 and list(up) == [0, 0, -down[2]] and list(down) == [0, 0, down[2]]
+    assert settings.responses == ["spin_hall", "magnetic_spin_hall", "edelstein"]
+    assert settings.grid.points is not None and settings.grid.points[2] == 1
+    assert "one k-point along c" in text and settings.model.vacuum is None
+    Path("X.toml").write_text(text.replace("# model ", "model ").partition("[symmetry]")[0])  # the atoms that tell both Mn apart
+    done = wannier_spin("run", "X.toml", "--dry-run")  # are not in it
+    assert done.code == 0 and "4 bands, 2D" in done.out, done.out + done.err
 
 
 def test_init_guesses_nothing(wannier_spin: Command, tmp_path: Path) -> None:

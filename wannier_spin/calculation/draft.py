@@ -29,7 +29,7 @@ MAGNETIC = 0.05  # mu_B for each cell: less is no moment
 
 @dataclass(frozen=True)
 class _Found:
-    """What was found, None where it was not. moment : of the cell, moments : of its atoms in a collinear pair; Cartesian, mu_B."""
+    """What was found, None where it was not. moment : of the cell, moments : of its atoms; Cartesian, mu_B."""
 
     model: TightBindingModel
     fermi: FermiEnergy | None
@@ -63,8 +63,11 @@ def _look(path: Path, model: TightBindingModel) -> _Found:
 
 
 def _of_atoms(model: TightBindingModel, structure: Structure, fermi: float) -> tuple[tuple[float, ...], ...] | None:
-    """Moments of the atoms of a collinear pair, mu_B to a tenth; None without a pair, or atoms that own functions."""
-    if model.spin_axis is None or model.spin_R is None:
+    """Moments of the atoms, mu_B to a tenth; None without spin matrices, and where a function belongs to no atom alone.
+
+    An atom has {p, sigma}/2 of the states below the Fermi energy, p the projector on its functions: all together have the total.
+    """
+    if model.spin_R is None:
         return None
     try:
         sites = atomic_sites(model, structure)
@@ -72,8 +75,9 @@ def _of_atoms(model: TightBindingModel, structure: Structure, fermi: float) -> t
         return None
     moments = np.zeros((len(structure.numbers), 3))
     for name, functions in sites.functions.items():
-        inside = np.isin(np.arange(model.n_bands), functions)
-        own = replace(model, spin_R=model.spin_R * inside[:, None, None], spin_axis=None)  # of each function the spin is its own
+        inside = np.isin(np.arange(model.n_bands), functions).astype(float)
+        share = (inside[:, None] + inside) / 2
+        own = replace(model, spin_R=model.spin_R * share[:, :, None], spin_axis=None)
         moments[sites.atoms[name][0]] = total_moment(own, fermi)
     return tuple(tuple(row) for row in moments.round(1).tolist())
 
@@ -125,8 +129,16 @@ def _responses(found: _Found) -> list[str]:
 
 
 def _mesh(model: TightBindingModel) -> list[str]:
-    grid = list(default_grid(model, SPACING))
+    """One k-point along a direction in which no function sees another: in a vacuum, as far as the files tell."""
+    alone = [bool(periodic) and not model.R_vectors[:, i].any() for i, periodic in enumerate(model.periodic)]
+    grid = [1 if one else n for one, n in zip(alone, default_grid(model, SPACING), strict=True)]
+    across = "abc"[alone.index(True)] if sum(alone) == 1 else ""
+    layer = [
+        f"# The run has one k-point along {across}. If that leads through vacuum, the next line gives values of the sheet:",
+        f'# model      = {{ vacuum = "{across}" }}   # and thickness = 6.5 (angstrom) those of the bulk beside them',
+    ]
     return [
+        *(layer if across else []),
         f"grid         = {grid}   # about {SPACING} / angstrom; double it to see what changes, or, in its place:",
         "# tolerance  = 0.02   # relative: k-points go where they are needed until the error bars are within it",
     ]
@@ -141,25 +153,23 @@ def _symmetry(found: _Found, folder: Path) -> list[str]:
         ]
     lines = ["[symmetry]", f'structure = "{Path(os.path.relpath(found.win, folder)).as_posix()}"']
     names = atom_names(found.structure)
-    zeros = ", ".join("[0, 0, 0]" for _ in names)
-    if found.moments is not None:
+    zeros, of = ", ".join("[0, 0, 0]" for _ in names), f"mu_B, Cartesian, of {', '.join(names)}"
+    if found.moments is not None and np.any(found.moments):
         listed = ", ".join(f"[{', '.join(f'{m + 0.0:g}' for m in moment)}]" for moment in found.moments)
-        why = f"mu_B, Cartesian, of {', '.join(names)}: those of the bands below the Fermi energy"
-        return [*lines, f"magnetic_moments = [{listed}]   # {why}"]
+        return [*lines, f"magnetic_moments = [{listed}]   # {of}: those of the bands below the Fermi energy"]
     if found.moment is None:
-        return [*lines, f"# magnetic_moments = [{zeros}]   # mu_B, Cartesian, of {', '.join(names)}, if it is a magnet"]
+        return [*lines, f"# magnetic_moments = [{zeros}]   # {of}, if it is a magnet"]
     if _is_magnetic(found):
         total = ", ".join(f"{m + 0.0:g}" for m in found.moment)
-        if len(names) == 1:
-            return [
-                *lines,
-                f"magnetic_moments = [[{total}]]   # mu_B, Cartesian, of {names[0]}: that of the bands below the Fermi energy",
-            ]
-        why = f"# The bands below the Fermi energy carry a moment of ({total}) mu_B: say how it is shared."
-        return [*lines, why, f"magnetic_moments = [{zeros}]   # mu_B, Cartesian, of {', '.join(names)}"]
+        why = f"# The bands below the Fermi energy carry a moment of ({total}) mu_B: say which atoms have it."
+        return [*lines, why, f"magnetic_moments = [{zeros}]   # {of}"]
+    if found.moments is not None:
+        return [*lines, "# No moments: the bands below the Fermi energy have none on any atom."]
     why = "# No total moment was found. An antiferromagnet has moments nevertheless; then:"
-    return [*lines, why, f"# magnetic_moments = [{zeros}]   # mu_B, Cartesian, of {', '.join(names)}"]
+    return [*lines, why, f"# magnetic_moments = [{zeros}]   # {of}"]
 
 
 def _is_magnetic(found: _Found) -> bool:
+    if found.moments is not None and np.any(found.moments):
+        return True
     return found.moment is not None and float(np.linalg.norm(found.moment)) > MAGNETIC
