@@ -71,6 +71,7 @@ def test_entries_are_the_numbers_near_the_fermi_energy(iron: ws.ResultSet) -> No
             assert entry.value == tensor.values[entry.index]
             assert tensor.component_name(entry.index).split()[0] == entry.component
     assert entries(iron["edelstein"], iron.facts) == ()
+    assert advice(replace(iron, tensors={"edelstein": iron["edelstein"]})) == "zero by symmetry: nothing to converge"
     tensor = iron["injection_spin_magnetization"]
     blocks = {name: 1e-30 * block for name, block in tensor.blocks.items()}
     first = next(iter(blocks.values()))

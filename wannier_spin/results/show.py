@@ -151,6 +151,8 @@ def advice(result: ResultSet) -> str:
         where = "" if result.facts.tolerance is None else f" {result.facts.tolerance.where}".rstrip()
         return f"converged: all bars are within the tolerance{where}"
     bars = {name: largest_bar(t) for name, t in result.items() if not is_forbidden(t, result.facts)}
+    if not bars:
+        return "zero by symmetry: nothing to converge"
     unknown = [name for name, t in result.items() if np.isnan(t.error).any()]
     if unknown:
         return f"{NO_ESTIMATE} of the error of {_listed(unknown)}: take even numbers of k-points, or a tolerance"
