@@ -49,6 +49,21 @@ def test_steps_are_what_runs_give(input_file: Path) -> None:
     assert list(one.points) == [256, 2048]
 
 
+@pytest.mark.parametrize(
+    ("own", "sizes", "labels"),
+    [
+        ([30, 30, 10], (), ["8x8x2", "15x15x5", "30x30x10"]),
+        ([15, 10, 1], (), ["4x2x1", "8x6x1", "15x10x1"]),
+        ([16, 9, 5], (9, 16), ["9x5x3", "16x9x5"]),
+    ],
+)
+def test_steps_are_in_proportion(tmp_path: Path, own: list[int], sizes: tuple[int, ...], labels: list[str]) -> None:
+    """As even or odd as the longest axis; the last of those that nobody told is the mesh of the input."""
+    ws.models.get("weyl").save(tmp_path / "weyl.model.h5")
+    (tmp_path / "weyl.toml").write_text(INPUT.replace("[16, 16, 8]", str(own)))
+    assert [label for label, _ in grid_steps(open_inputs(tmp_path / "weyl.toml"), sizes)] == labels
+
+
 def test_default_steps_end_with_the_input(input_file: Path) -> None:
     inputs = open_inputs(input_file)
     assert [label for label, _ in grid_steps(inputs)] == ["4x4x2", "8x8x4", "16x16x8"]

@@ -76,10 +76,16 @@ def grid_steps(inputs: Inputs, sizes: Sequence[int] = ()) -> list[Step]:
         raise InputError(f"meshes of {', '.join(map(str, wanted))} points: expected two different numbers or more, from 2 on")
     steps = []
     for n in sorted(set(wanted)):
-        points = [1 if along == 1 else max(2, 2 * round(n * along / longest / 2)) if n % 2 == 0 else n for along in largest]
+        thinner = [1 if along == 1 else _as_even(n * along / longest, n % 2) for along in largest]
+        points = largest if n == longest else thinner
         changes: dict[str, Any] = {"grid": GridSection(points=points, shift=settings.grid.shift), "tolerance": None}
         steps.append(("x".join(map(str, points)), settings.model_copy(update=changes)))
     return steps
+
+
+def _as_even(wanted: float, odd: int) -> int:
+    """The nearest number of points that is even, or odd, at least 2 or 3."""
+    return max(2, 2 * round((wanted - odd) / 2)) + odd
 
 
 def tolerance_steps(inputs: Inputs, tolerances: Sequence[float] = ()) -> list[Step]:
