@@ -33,13 +33,14 @@ def load(path: str | Path) -> ResultSet:
         raise InputError(f"'{path}' is an input file; expected a result, OUT.h5, which `wannier-spin run {path}` makes of it")
     tree, where = read_tree(path, KIND), f"'{path}' is not a whole result file of this version"
     check_result(where, tree)
-    for name in tree["order"]:
-        _check_observable(path, name, tree["responses"][name]["output"])
     try:
         tensors = {name: _from_tree(tree["responses"][name]) for name in tree["order"]}
-        return ResultSet(tensors, RunFacts.from_mapping(tree["provenance"]), tuple(json.loads(tree["warnings"])))
+        result = ResultSet(tensors, RunFacts.from_mapping(tree["provenance"]), tuple(json.loads(tree["warnings"])))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{where}: {error!r}; compute it again") from error
+    for name, tensor in tensors.items():
+        _check_observable(path, name, str(tensor.output))  # of a damaged file anything
+    return result
 
 
 def _check_observable(path: str | Path, response: str, observable: str) -> None:
