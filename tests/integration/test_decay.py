@@ -9,9 +9,10 @@ from wannier_spin.integration.decay import (
     HOTTEST,
     PARTS,
     about,
-    at_shortest,
+    at_end,
     decay_per_octave,
     expected,
+    fermi_power,
     mixed,
     octaves_to,
     parts,
@@ -75,11 +76,16 @@ def test_amplitudes_are_continued_with_a_power_and_a_temperature():
 
 def test_how_hot_a_mesh_is():
     step, kT = 0.5, np.array([0.0, 0.01, 0.02, 10.0])
-    found = at_shortest(kT, step)
+    found = at_end(kT, step)
     assert found[2] == pytest.approx(2 * found[1]) and found[0] == 0
     edge = kT[1] * HOTTEST / found[1]  # from there on windows know of the fall
-    assert at_shortest(edge * np.array([0.5, 1.0, 2.0, 4.0]), step) == pytest.approx(HOTTEST * np.array([0.5, 1, 0.5, 0.25]))
-    assert found[3] < 0.1 and at_shortest(kT, 0.0)[3] < 1e-6
+    assert at_end(edge * np.array([0.5, 1.0, 2.0, 4.0]), step) == pytest.approx(HOTTEST * np.array([0.5, 1, 0.5, 0.25]))
+    assert found[3] < 0.1 and at_end(kT, 0.0)[3] < 1e-6
+
+
+def test_powers_of_a_fermi_surface():
+    """A step of f and f' in three dimensions, and across chains, where f' of flat sheets does not fall off at all."""
+    assert [fermi_power(3, False), fermi_power(3, True), fermi_power(1, False), fermi_power(1, True)] == [2, 1, 1, 0]
 
 
 def test_farther_vectors():

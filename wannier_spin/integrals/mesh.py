@@ -296,7 +296,7 @@ class _MeshSums:
                     beside = self._beside(k, batch.weights, self.bars.gaps(geometry, slopes), sea, surface)
                     self.bars.add_beside(own, beside)
                     by_point = bar_sums.add(phases, weights * np.array(batch.masks)[: bar_sums.n_further], *states)
-                    self.bars.count(own, geometry.group_energies, slopes.reach, weights, weights / self._images(batch, k))
+                    self.bars.count(own, geometry.group_energies, slopes, weights, weights / self._images(batch, k))
                     if self.profile is not None:
                         self.profile.add(further[self.bars.size :], phases, bands)
                     if self.watch is not None and by_point is not None:

@@ -4,8 +4,8 @@ Between two windows of distances a power is measured, at every mu together with 
 slower than those of an insulator in the same scan, and single ones oscillate. It is continued with what is known besides:
 
     a Fermi surface   the step of f in d dimensions makes coefficients fall off like |R|^-(d+1)/2, f' and a resonance like
-                      |R|^-(d-1)/2. On coarse meshes the windows are a few cells wide, and what falls off slower than that between
-                      them is expected to do so half way.
+                      |R|^-(d-1)/2, where bands change along d directions: see `fermi_power`. On coarse meshes the windows are a
+                      few cells wide, and what falls off slower than that between them is expected to do so half way.
     temperature       a factor x/sinh x, x = pi kT |R|/v, which takes hold at D and may not be seen in the windows
     farther vectors   those that are not continued one by one are as large as the power says
 """
@@ -56,16 +56,21 @@ def decay_per_octave(inner: Real, outer: Real, weights: Real) -> Real:
     return np.maximum(np.divide(weights @ octaves.sum(axis=1), number, out=np.zeros_like(number), where=number > 0), 0.0)
 
 
+def fermi_power(dimension: float, sharp: bool) -> float:
+    """With which the coefficients of a Fermi surface fall off. sharp : of f', or of resonances; else of the step of f."""
+    return (dimension + (-1 if sharp else 1)) / 2
+
+
 def thermal(x: Real) -> Real:
     """x/sinh x: (...) -> (...)."""
     return np.asarray(np.divide(x, np.sinh(x), out=np.ones_like(x), where=x > 0))
 
 
-def at_shortest(kT: Real, step: float) -> Real:
-    """x of `thermal` at the shortest D, pi kT |D|/v, as far as the windows do not show what it makes of amplitudes: (m,).
+def at_end(kT: Real, step: float) -> Real:
+    """x of `thermal` at a vector D, pi kT |D|/v, as far as the windows do not show what it makes of amplitudes: (m,).
 
-    kT (m,) and step, what an energy changes by from one point of a mesh to the next, in eV. Above HOTTEST less and less is left:
-    amplitudes that go on like a power there are those of crossings of bands, not of a Fermi surface.
+    kT (m,) and step, what an energy changes by from one point of a mesh to the next along D, in eV. Above HOTTEST less and less is
+    left: amplitudes that go on like a power there are those of crossings of bands, not of a Fermi surface.
     """
     x = 2 * np.pi**2 * kT / max(FAST * step, 1e-12)
     return np.minimum(x, HOTTEST**2 / np.maximum(x, HOTTEST))

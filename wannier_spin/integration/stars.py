@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wannier_spin.integration.decay import decay_per_octave, octaves_to, with_farther
+from wannier_spin.integration.decay import decay_per_octave, fermi_power, octaves_to, with_farther
 from wannier_spin.integration.grid import Batch, Mesh
 from wannier_spin.integration.superlattice import reduced
 
@@ -89,7 +89,8 @@ class Stars:
     vectors : (j, D, 3), padded with zeros; factors : (j, D), 2 for a pair +-R and 0 for padding. outer, inner : for each shell its
     rows j, none where the mesh is too small for a window. octaves : of each shell. lengths : of each shell, over the shortest;
     kept, farther : (k,), (n,) of all vectors of the superlattice that shells have, and of all. dimension : directions with points.
-    distances : (j,) of the vectors of a row, angstrom.
+    distances : (j,) of the vectors of a row, angstrom. spacings : of each shell, from one plane of points across D to the next,
+    2 pi D/|D|^2, Cartesian, 1/angstrom (D, 3).
     angles : (j, D) of a shifted mesh, on which F_D enters with the phase 2 pi k.D: then sums of cos(2 pi k.R - angle) stand behind
     those of cos(2 pi k.R).
     """
@@ -104,6 +105,7 @@ class Stars:
     farther: Real
     dimension: int
     distances: Real
+    spacings: tuple[Real, ...]
     angles: Real | None = None
 
     @property
@@ -114,10 +116,6 @@ class Stars:
     def outer_rows(self) -> Integer:
         """Rows of the outer windows, shell by shell: (J,)."""
         return np.concatenate([self._doubled(rows) for rows in self.outer]).astype(np.int64)
-
-    def power(self, sharp: bool) -> float:
-        """With which the coefficients of a Fermi surface fall off. sharp : of f', or of resonances; else of the step of f."""
-        return (self.dimension + (-1 if sharp else 1)) / 2
 
     def phases(self, batch: Batch, axes: tuple[int, int, int]) -> Real:
         """Sums of cosines at the points of a batch, whose coordinates are those along `axes`: (rows, points)."""
@@ -142,21 +140,25 @@ class Stars:
         starts = np.concatenate([[0], some.sum(axis=1).cumsum()[:-1]])
         return np.concatenate([np.add.reduceat((x[some, None] * waves).real, starts, axis=0) for x in turned])
 
-    def decay(self, sums: Real, weights: Real, sharp: bool) -> Real:
-        """Per octave, mean over the shells: (m,). sums : (rows, m, components) means of F times `phases`. weights : of `about`.
-        sharp : see `power`.
+    def decay(self, sums: Real, weights: Real, power: float) -> Real:
+        """Per octave, of each shell: (s, m). sums : (rows, m, components) means of F times `phases`. weights : of `about`.
+        power : of a Fermi surface.
 
         From the inner window to the outer one; but where they fall off slower within the outer window, and faster than those of a
         Fermi surface, as they do there: what a few hoppings make of coefficients is over, and a Fermi surface is what is left.
-        Shells whose sums are nothing but rounding do not count.
+        Shells fall off by themselves: along a chain slower than across it, and that is then the error. Where the sums of one are
+        nothing but rounding it has the mean of the others.
         """
         rounding = CANCELLED * np.abs(sums).max(initial=0.0)
-        shells = list(zip(self.inner, self.outer, strict=True))
-        whole = [pair for pair in shells if np.abs(sums[self._doubled(pair[1])]).max(initial=0.0) > rounding] or shells
-        falls = [decay_per_octave(sums[self._doubled(i)], sums[self._doubled(o)], weights) for i, o in whole]
-        late = [self._late(sums, outer, weights) for _, outer in whole if self._apart(outer) > APART]
-        found = np.mean(falls, axis=0)
-        return np.minimum(found, np.maximum(np.mean(late, axis=0), self.power(sharp))) if late else found
+        counts = np.array([np.abs(sums[self._doubled(outer)]).max(initial=0.0) > rounding for outer in self.outer])
+        found = np.array([self._fall(sums, *pair, weights, power) for pair in zip(self.inner, self.outer, strict=True)])
+        return np.where(counts[:, None], found, found[counts].mean(axis=0)) if counts.any() else found
+
+    def _fall(self, sums: Real, inner: Sequence[int], outer: Sequence[int], weights: Real, power: float) -> Real:
+        """Of one shell, per octave: (m,)."""
+        whole = decay_per_octave(sums[self._doubled(inner)], sums[self._doubled(outer)], weights)
+        late = self._late(sums, outer, weights) if self._apart(outer) > APART else whole
+        return np.minimum(whole, np.maximum(late, power))
 
     def _late(self, sums: Real, outer: Sequence[int], weights: Real) -> Real:
         """Per octave between the two halves of an outer window: (m,)."""
@@ -168,21 +170,26 @@ class Stars:
         near, far = (self.distances[list(rows)].mean() if rows else 1.0 for rows in _halves(outer))
         return float(np.log2(far / near))
 
-    def continued(self, decay: Real, sharp: bool, x: Real) -> Real:
+    def continued(self, decay: Real, power: float, x: Real) -> Real:
         """Factors of `outer_rows`, which make of them contributions to the error that add in quadrature: (J, m).
 
-        decay : (m,). sharp : see `power`. x : (m,) of `thermal` at the shortest D.
+        decay : (s, m). power : of a Fermi surface. x : (s, m) of `thermal` at the D of each shell.
         """
-        whole = KAPPA * with_farther(self.farther, self.kept, self.power(False), x)
+        whole = KAPPA * with_farther(self.farther, self.kept, fermi_power(self.dimension, False), self._shortest(x))
         found = []
-        for rows, octaves, length in zip(self.outer, self.octaves, self.lengths, strict=True):
-            factor = whole * 2.0 ** -octaves_to(octaves, decay, self.power(sharp), x * length) / math.sqrt(len(rows))
+        for rows, octaves, *own in zip(self.outer, self.octaves, decay, x, strict=True):
+            factor = whole * 2.0 ** -octaves_to(octaves, own[0], power, own[1]) / math.sqrt(len(rows))
             found.append(np.broadcast_to(factor, (len(self._doubled(rows)), len(factor))))
         return np.concatenate(found)
 
-    def of_half(self, decay: Real, sharp: bool, x: Real) -> Real:
+    def of_half(self, decay: Real, power: float, x: Real) -> Real:
         """By how much the difference from a mesh of half the density counts, which is made of coefficients half way to D: (m,)."""
-        return np.asarray(2.0 ** (-octaves_to(self.octaves[0], decay, self.power(sharp), x) / self.octaves[0]))
+        octaves = octaves_to(self.octaves[0], decay.mean(axis=0), power, self._shortest(x))
+        return np.asarray(2.0 ** (-octaves / self.octaves[0]))
+
+    def _shortest(self, x: Real) -> Real:
+        """Of `thermal` at a vector as long as the shortest D, along the fastest of all shells: (s, m) -> (m,)."""
+        return np.asarray((x / np.array(self.lengths)[:, None]).min(axis=0))
 
     def _doubled(self, rows: Sequence[int]) -> Integer:
         """Rows of a window, with those of a shifted mesh."""
@@ -218,7 +225,9 @@ def stars(mesh: Mesh, lattice: Real, periodic: Sequence[bool]) -> Stars | None:
         angles[row, : len(R)] = 2 * np.pi * D @ first
     real = all(abs(2 * mesh.shift[i] - round(2 * mesh.shift[i])) < 1e-9 for i in used)
     distances = np.array([np.linalg.norm(R @ lattice, axis=1).mean() for R in sets])
-    geometry = (tuple(shell.octaves for shell in shells), *_lengths(shells, basis, lattice), len(used), distances)
+    vectors_of = [shell.vectors @ lattice for shell in shells]
+    spacings = tuple(2 * np.pi * D / (D**2).sum(axis=1, keepdims=True) for D in vectors_of)
+    geometry = (tuple(shell.octaves for shell in shells), *_lengths(shells, basis, lattice), len(used), distances, spacings)
     return Stars(vectors, factors, tuple(windows[0]), tuple(windows[1]), *geometry, None if real else angles)
 
 

@@ -135,3 +135,75 @@ def pyrochlore(magnet: float = 0.4, soc: float = 0.15) -> ws.TightBindingModel:
             back = np.round(2 * (corners[i] - corners[j])).astype(int)
             hoppings[i, j, (0, 0, 0)], hoppings[i, j, tuple(back)] = matrix, matrix
     return from_hoppings(lattice=lattice, sites=corners, hoppings=hoppings)
+
+
+def dimers(dimension: int = 2, between: float = 0.12, soc: float = 0.2) -> ws.TightBindingModel:
+    """Chains along x of alternating bonds, 1.1 and 0.7, weakly coupled across them; spin-orbit coupling on all bonds, a magnet."""
+    hoppings = {
+        (0, 0, (0, 0, 0)): 0.2 * S0 + 0.15 * SZ,
+        (1, 1, (0, 0, 0)): -0.2 * S0 + 0.15 * SZ + 0.1 * SX,
+        (0, 1, (0, 0, 0)): 1.1 * S0 + 1j * soc * SY,
+        (1, 0, (1, 0, 0)): 0.7 * S0 + 1j * soc * dot_pauli([0, 0.6, 0.8]),
+    }
+    for axis in range(1, dimension):
+        step = tuple(int(i == axis) for i in range(3))
+        hoppings[0, 0, step] = between * S0 + 0.5j * between * PAULI[axis - 1]
+        hoppings[0, 1, step] = 0.6 * between * S0
+        hoppings[1, 1, step] = between * S0 - 0.3j * between * SZ
+    periodic = (True, True, dimension == 3)
+    return from_hoppings(lattice=np.diag([1.8, 1, 1.2]), sites=[[0, 0], [0.45, 0.2]], hoppings=hoppings, periodic=periodic)
+
+
+def chain_altermagnet() -> ws.TightBindingModel:
+    """Two sublattices of opposite moments on a rectangular lattice, hoppings along x ten times those along y; bonds along the
+    diagonals that are not alike on the two of them, spin-orbit coupling.
+    """
+    hoppings = {}
+    for site, sign in ((0, 1), (1, -1)):
+        hoppings[site, site, (0, 0)] = 0.5 * sign * dot_pauli([0.2, 0, 1])
+        hoppings[site, site, (1, 0)] = 0.4 * S0 + 0.1j * SY
+        hoppings[site, site, (0, 1)] = 0.08 * S0 - 0.02j * SX
+        hoppings[site, site, (1, sign)] = 0.06 * S0
+    for x, y in ((0, 0), (-1, 0)):
+        hoppings[0, 1, (x, y)] = 0.9 * S0 + (0.1 + 0.2 * x) * 1j * SY
+        hoppings[0, 1, (x, y - 1)] = 0.09 * S0
+    return from_hoppings(lattice=np.diag([2.0, 1, 1]), sites=[[0, 0], [0.5, 0.5]], hoppings=hoppings, periodic=(True, True, False))
+
+
+def ladders(rungs: float = 0.5, between: float = 0.1) -> ws.TightBindingModel:
+    """Zigzag ladders along x, side by side: two legs half a step apart, magnetized against each other at their outer edges."""
+    hoppings = {}
+    for leg, sign in ((0, 1), (1, -1)):
+        hoppings[leg, leg, (0, 0)] = 0.2 * sign * dot_pauli([0.3, 0.1, 1])
+        hoppings[leg, leg, (1, 0)] = S0 + 0.15j * sign * SZ
+    for x in (0, -1):
+        hoppings[0, 1, (x, 0)] = rungs * S0 + 0.1j * dot_pauli([1, 1 + 2 * x, 0])
+        hoppings[1, 0, (x + 1, 1)] = between * S0
+    lattice = np.diag([1.0, 2.5, 1])
+    return from_hoppings(lattice=lattice, sites=[[0, 0], [0.5, 0.35]], hoppings=hoppings, periodic=(True, True, False))
+
+
+def stretched_rashba(across: float = 0.1) -> ws.TightBindingModel:
+    """A Rashba magnet on a square lattice, hoppings and spin-orbit coupling along y so many times those along x."""
+    hoppings = {
+        (0, 0, (0, 0)): 0.25 * dot_pauli([0.4, 0.3, 1]),
+        (0, 0, (1, 0)): -S0 + 0.3j * SY,
+        (0, 0, (0, 1)): across * (-S0 - 0.3j * SX),
+    }
+    return from_hoppings(lattice=np.eye(3), sites=[[0, 0]], hoppings=hoppings, periodic=(True, True, False))
+
+
+def weyl_chains(across: float = 0.12) -> ws.TightBindingModel:
+    """Two orbitals of opposite parity along z, hoppings across ten times weaker, in a magnet: Weyl nodes in nearly flat planes.
+
+    H = (0.5 - cos kz + across (2 - cos kx - cos ky)) tz + 0.8 sin kz tx s_z + 2 across (sin kx tx s_x + sin ky tx s_y) + 0.3 s_n
+    + 0.3 cos kz
+    """
+    spin = np.array([np.kron(S0, s) for s in PAULI])
+    direction = np.array([0.2, 0.3, 1.0]) / np.linalg.norm([0.2, 0.3, 1.0])
+    hoppings = {(0, 0, (0, 0, 0)): (0.5 + 2 * across) * np.kron(SZ, S0) + 0.3 * np.tensordot(direction, spin, 1)}
+    for axis in range(2):
+        step = tuple(int(i == axis) for i in range(3))
+        hoppings[0, 0, step] = across * (-np.kron(SZ, S0) / 2 + np.kron(SX, PAULI[axis]) / 1j)
+    hoppings[0, 0, (0, 0, 1)] = -np.kron(SZ, S0) / 2 + 0.8 * np.kron(SX, SZ) / 2j + 0.15 * np.eye(4)
+    return from_hoppings(lattice=np.diag([1, 1.1, 1.3]), sites=[[0, 0, 0]], hoppings=hoppings, spin=spin)

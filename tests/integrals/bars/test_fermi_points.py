@@ -6,7 +6,9 @@ import pytest
 import wannier_spin as ws
 from wannier_spin.integrals.bars import fermi_points
 from wannier_spin.integrals.bars.fermi_points import NEAR, NEAR_COLD, FermiPoints
-from wannier_spin.integrals.bars.slopes import Slopes, directions, step_of
+from wannier_spin.integrals.bars.slopes import Slopes, Speeds, directions, step_of
+from wannier_spin.integration.grid import Mesh
+from wannier_spin.integration.stars import stars
 from wannier_spin.models.hoppings import SX, SY, SZ, from_hoppings
 from wannier_spin.occupation import Occupation
 
@@ -77,6 +79,52 @@ def test_the_step_is_what_energies_change_by_along_an_axis(axes, along):
     assert directions(axes) == along
     assert step_of(model, axes) == pytest.approx(np.sqrt(squares.sum() / along), rel=1e-12, abs=0)
     assert directions(np.zeros((3, 3))) == 1
+
+
+HEXAGONAL = np.array([[1, 0, 0], [-0.5, 3**0.5 / 2, 0], [0, 0, 1.3]])
+
+
+@pytest.mark.parametrize(
+    ("lattice", "points", "squares", "dimension"),
+    [
+        (np.eye(3), (12, 12, 12), (1, 1, 1), 3),
+        ((1 - np.eye(3)) / 2, (12, 12, 12), (1, 1, 1), 3),
+        (HEXAGONAL, (12, 12, 1), (1, 1, 0), 2),
+        (np.eye(3), (12, 12, 12), (1, 1, 0), 2),  # layers
+        (np.eye(3), (12, 12, 12), (0, 0, 1), 1),  # chains
+        (np.eye(3), (12, 12, 12), (0.1, 0.1, 1), 1.44 / 1.02),
+        (np.eye(3), (12, 12, 12), (0, 0, 0), 3),  # flat bands: all directions are alike
+        (np.diag([1, 1, 0.5]), (12, 12, 24), (1, 1, 1), 3),  # points in proportion
+    ],
+)
+def test_along_how_many_directions_bands_change(lattice, points, squares, dimension):
+    """From velocities (mean squares along x, y, z), per point of the mesh; the axes need not have its symmetry."""
+    periodic = tuple(n > 1 for n in points)
+    mesh = Mesh(points, (0.0, 0.0, 0.0))
+    axes = np.vstack([mesh.spacings(lattice), np.zeros((3, 3))])[:3]
+    found = stars(mesh, lattice, periodic)
+    products = axes @ np.diag(np.array(squares, float)) @ axes.T
+    speeds = Speeds.of(products, axes, 0.5, found.spacings)
+    assert speeds.dimension == pytest.approx(dimension)
+    assert speeds.steps.shape == (len(found.outer),) and (speeds.steps > 0).all()
+    if dimension in (2, 3) and np.ptp(squares) == 0:
+        assert speeds.steps * found.lengths == pytest.approx(speeds.steps[0])  # in proportion to the distance of the planes
+
+
+def test_the_step_along_a_vector_is_that_of_its_velocities():
+    """E = 2 (0.7 cos kx + 0.2 cos ky) in a cell of 2 x 3: along y less than along x, root mean square over the zone."""
+    lattice, mesh = np.diag([2.0, 3.0, 1.0]), Mesh((10, 12, 1), (0.0, 0.0, 0.0))
+    hop = {(0, 0, (1, 0)): 0.7 * np.eye(2), (0, 0, (0, 1)): 0.2 * np.eye(2)}
+    model = from_hoppings(lattice=lattice, sites=[[0, 0]], hoppings=hop, periodic=(True, True, False))
+    axes = np.vstack([mesh.spacings(lattice), np.zeros((3, 3))])[:3]
+    k = np.stack([*np.indices((9, 9)).reshape(2, -1) / 9, np.zeros(81)], axis=1)
+    velocities = Slopes.of(ws.band_geometry(model, k), axes).mean.reshape(-1, 3)
+    found = stars(mesh, lattice, model.periodic)
+    steps = Speeds.of(velocities.T @ velocities / len(velocities), axes, step_of(model, axes), found.spacings).steps
+    squares = 2 * (2 * np.pi * np.array([0.7 / 10, 0.2 / 12])) ** 2  # of what energies change by along x, along y
+    along = [(squares * (q[:, :2] * [2.0 * 10, 3.0 * 12] / (2 * np.pi)) ** 2).sum(axis=1).mean() for q in found.spacings]
+    assert steps == pytest.approx(np.sqrt(along), rel=1e-9, abs=0)
+    assert steps.max() > 3 * steps.min()
 
 
 def test_bands_that_touch_leave_with_velocities_of_their_own():

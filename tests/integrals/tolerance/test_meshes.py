@@ -68,7 +68,7 @@ def test_errors_are_inside_of_the_bars(whole: tuple[ws.ResultSet, list[Round]], 
 def test_the_mean_of_meshes_is_what_is_known_best() -> None:
     """Values are those of the meshes with their weights; the bar is smaller than that of the last one."""
     options = {"model": ws.models.rashba_exchange(), "mu": [0.3, 0.7], "temperature": 100.0, "names": "spin_hall"}
-    result = compute(0.1, **options)
+    result = compute(0.15, **options)
     weights = result.facts.notes["weights_of_meshes"]
     used = [(w, mesh) for w, mesh in zip(weights, result.facts.meshes, strict=True) if w]
     assert len(used) > 1
@@ -204,7 +204,7 @@ def test_an_interrupted_trial_of_boxes(tmp_path: Path) -> None:
     """Boxes that were stopped while they were tried are given up as they would have been, and meshes go on."""
     options = {"model": ws.models.rashba_exchange(), "mu": 0.3, "temperature": 300.0, "names": "magnetic_spin_hall"}
     rounds: list[Round] = []
-    whole = compute(5e-3, control=Control(report=rounds.append), **options)
+    whole = compute(4e-3, control=Control(report=rounds.append), **options)
     on_meshes = [bool(round_.mesh) for round_ in rounds]
     first, n_boxes = on_meshes.index(False), on_meshes.count(False)
     assert n_boxes > 3
@@ -215,10 +215,10 @@ def test_an_interrupted_trial_of_boxes(tmp_path: Path) -> None:
     stopped: list[Round] = []
     with pytest.raises(Interrupted):
         control = Control(path, False, stopped.append, lambda: len(stopped) == first + n_boxes - 1)
-        compute(5e-3, control=control, **options)
+        compute(4e-3, control=control, **options)
     assert not stopped[-1].mesh
     again: list[Round] = []
-    assert_same(compute(5e-3, control=Control(path, True, again.append), **options), whole)
+    assert_same(compute(4e-3, control=Control(path, True, again.append), **options), whole)
     assert again == rounds[first + n_boxes - 2 :]
 
 

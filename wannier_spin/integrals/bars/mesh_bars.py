@@ -23,31 +23,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wannier_spin.geometry import BandGeometry
+from wannier_spin.integrals.bars.fall import Continuation
 from wannier_spin.integrals.bars.fermi_points import COUNTS, FermiPoints
 from wannier_spin.integrals.bars.hidden import Beside, Densities, NearestGaps, mesh_axes, mesh_margin
-from wannier_spin.integrals.bars.slopes import Slopes, directions, step_of
-from wannier_spin.integrals.densities.channels import Channels, combinations, has_polarizations, make_channels, whole
+from wannier_spin.integrals.bars.slopes import Slopes, Speeds, directions, step_of
+from wannier_spin.integrals.densities.channels import Channels, combinations, has_polarizations, make_channels
 from wannier_spin.integrals.densities.plan import Plan
 from wannier_spin.integrals.sums import Rows
 from wannier_spin.integration.adaptive import DOUBT
-from wannier_spin.integration.decay import (
-    NEIGHBOURS,
-    Sizes,
-    about,
-    at_shortest,
-    expected,
-    mixed,
-    parts,
-    patterns,
-    shared,
-    steps_at,
-    unknown,
-)
+from wannier_spin.integration.decay import Sizes, expected, mixed, parts, patterns, shared, steps_at, unknown
 from wannier_spin.integration.grid import Mesh
 from wannier_spin.integration.stars import Stars, stars
 from wannier_spin.model import TightBindingModel
 from wannier_spin.occupation import CUTOFF, Occupation, Subset, subset
-from wannier_spin.responses.registry import BLOCKS
 from wannier_spin.symmetry import Operation, SiteGroup
 
 Real = NDArray[np.float64]
@@ -190,21 +178,29 @@ class Bars:
         scans = (self.at_sample,) if self.at_profile is None else (self.at_sample, self.at_profile)
         return tuple(FermiPoints(scan, self.step, directions(self.axes)) for scan in scans)
 
-    def _parts(self, total: Real) -> tuple[Real, Real, list[Real]]:
-        """Views of sums (size,): of the sample and of the profile (`shapes`), and counts (4, w) of both."""
-        sample, profile, *counts = (total[part] for part in self._places)
-        return sample.reshape(self.shapes[0]), profile.reshape(self.shapes[1]), [one.reshape(COUNTS, -1) for one in counts]
+    def _parts(self, total: Real) -> tuple[Real, Real, Real, list[Real]]:
+        """Views of sums (size,): of the sample and of the profile (`shapes`), products of velocities (3, 3), and counts (4, w) of
+        sample and profile.
+        """
+        sample, profile, products, *counts = (total[part] for part in self._places)
+        of_both = [one.reshape(COUNTS, -1) for one in counts]
+        return sample.reshape(self.shapes[0]), profile.reshape(self.shapes[1]), products.reshape(3, 3), of_both
 
     @cached_property
     def _places(self) -> list[slice]:
-        """Of the sample, of the profile, and of the counts of both."""
-        ends = np.cumsum([0, *map(math.prod, self.shapes), *(one.size for one in self._fermi_points)])
+        """Of the sample, of the profile, of products of velocities, and of the counts of both."""
+        ends = np.cumsum([0, *map(math.prod, self.shapes), 9, *(one.size for one in self._fermi_points)])
         return [slice(*pair) for pair in itertools.pairwise(ends)]
 
-    def count(self, total: Real, energies: Real, reach: Real, weights: Real, alone: Real) -> None:
-        """Add to the sums (size,) what `FermiPoints` count at these points: energies (k,n), `Slopes.reach`, weights (k,)."""
-        for points, counts in zip(self._fermi_points, self._parts(total)[2], strict=True):
-            counts += points.counted(energies, reach, weights, alone)
+    def count(self, total: Real, energies: Real, slopes: Slopes, weights: Real, alone: Real) -> None:
+        """Add to the sums (size,) what `FermiPoints` count at these points, and products of velocities: energies (k,n), weights
+        (k,).
+        """
+        *_, products, of_both = self._parts(total)
+        velocities = slopes.mean.reshape(-1, 3)
+        products += velocities.T @ (velocities * np.repeat(weights, energies.shape[1])[:, None])
+        for points, counts in zip(self._fermi_points, of_both, strict=True):
+            counts += points.counted(energies, slopes.reach, weights, alone)
 
     @property
     def probes(self) -> Probes | None:
@@ -256,12 +252,13 @@ class Bars:
 
     def parts(self, total: Real) -> tuple[Real, Real]:
         """What `BarSums` adds to, of the sums (size,): (rows, points of the sample, channels), and those of the profile."""
-        sums, profile, _ = self._parts(total)
+        sums, profile, *_ = self._parts(total)
         return sums[:-1], profile
 
     def rows(self, means: Real, density: float) -> Rows:
         """From the means over the mesh (size,)."""
-        means_of_sample, means_of_profile, counts = self._parts(means)
+        means_of_sample, means_of_profile, products, counts = self._parts(means)
+        continuation = self._continuation(products)
         sums = means_of_sample * density
         if self._reduced is not None:
             sums = self._reduced.expand(sums)
@@ -276,12 +273,13 @@ class Bars:
         at_profile = self._probes.expanded(means_of_profile * density) if self.profile is not None else means_of_profile
         factors, halves = {}, {}
         for number, (name, components) in enumerate(self._combined(sums[:-1]).items()):
-            fall = Fall.of(self, self.at_sample, name, components)
+            fall = continuation.of(self.at_sample, name, components)
             size, beside = (_size(x, fall.factors) for x in (components[self.stars.outer_rows], of_around[name]))
             found = Sizes(size, self._expected(self.at_sample, size, counts[0]), fall.of_half)
             here = of_sample = found[point]
             if self.profile is not None:
-                here, of_sample = self._at_scan(name, at_profile[..., number * PROBES : (number + 1) * PROBES], counts[1])
+                own = at_profile[..., number * PROBES : (number + 1) * PROBES]
+                here, of_sample = self._at_scan(name, own, counts[1], continuation)
             share = BESIDE * np.minimum(_ratio(found.expected, beside)[point], 1) * _ratio(here.expected, of_sample.expected)
             raised = np.minimum(_ratio(here.own, of_sample.size), MOST)
             lost = here.lost * _ratio(found.expected[point], of_sample.expected)
@@ -291,6 +289,13 @@ class Bars:
             halves[name] = here.of_half
         where = self._levels_unknown(*((self.at_sample, counts[0]) if self.at_profile is None else (self.at_profile, counts[1])))
         return Rows(np.concatenate([outer, around, of_scan, sums[-1:]])[:, :n], point, factors, halves, where, self.step)
+
+    def _continuation(self, products: Real) -> Continuation:
+        """products : of velocities, mean over the points, which need not have the symmetry of the mesh."""
+        rotations = [op.rotation for op in self.judged.operations] or [np.eye(3)]
+        alike = np.mean([R @ products @ R.T for R in rotations], axis=0)
+        speeds = Speeds.of(alike, self.axes, self.step, self.stars.spacings)
+        return Continuation(self.stars, self.plan, self.step, speeds, SOUGHT if self.judged.sought else 1.0)
 
     def _expected(self, scan: Occupation, size: Real, counts: Real) -> Real:
         """At least the size, and what `expected` says: (w,). counts : (4, w) means over the mesh."""
@@ -314,7 +319,7 @@ class Bars:
         found = combinations(self.plan, rows.reshape(-1, rows.shape[-1]), self.judged.relaxation, self.judged.tau)
         return {name: x.reshape(*rows.shape[:-1], -1) for name, x in found.items()}
 
-    def _at_scan(self, name: str, probes: Real, counts: Real) -> tuple[Sizes, Sizes]:
+    def _at_scan(self, name: str, probes: Real, counts: Real, continuation: Continuation) -> tuple[Sizes, Sizes]:
         """Of a response at the points of the scan, and at those of the sample that stand for them.
 
         probes : (rows, points, PROBES) of the profile; counts : (2, points) of it. Between two points of the profile the larger
@@ -322,7 +327,7 @@ class Bars:
         """
         assert self.profile is not None
         profile, sample = self.profile, self.sample
-        fall = Fall.of(self, profile.occupation, name, probes)
+        fall = continuation.of(profile.occupation, name, probes)
         size = _size(probes[self.stars.outer_rows], fall.factors)
         found = Sizes(size, self._expected(profile.occupation, size, counts), fall.of_half)
         colder = profile.temperatures.below(profile.scan.kT)
@@ -351,27 +356,6 @@ class Probes:
         found = np.zeros((*sums.shape[:-1], self.count))
         found[..., self.columns] = sums
         return found
-
-
-@dataclass(frozen=True)
-class Fall:
-    """How the coefficients of a response fall off: factors (J, points) of `Stars.continued`, of_half (points,)."""
-
-    factors: Real
-    of_half: Real
-
-    @classmethod
-    def of(cls, bars: Bars, scan: Occupation, name: str, components: Real) -> Fall:
-        """components : of the response, or combinations of them (rows, points, components). Each temperature has its own decay."""
-        stars, weights = bars.stars, scan.along_mu(partial(about, reach=bars.step, least=NEIGHBOURS))
-        rows = components.reshape(len(components), *scan.shape, -1)
-        record = next(r for r in bars.plan.responses if r.name == whole(name))
-        blocks = [BLOCKS.get(block) for block in bars.plan.blocks_of(record)]
-        sharp = any(block is None or block.fermi == "surface" for block in blocks)
-        decay = np.stack([stars.decay(rows[:, :, t], weights, sharp) for t in range(scan.shape[1])], axis=1).ravel()
-        x = at_shortest(scan.points[1] * (None not in blocks), bars.step)  # temperature does not smear resonances
-        factors = stars.continued(decay, sharp, x) * (SOUGHT if bars.judged.sought else 1.0)
-        return cls(factors, stars.of_half(decay, sharp, x))
 
 
 def _size(components: Real, factors: Real) -> Real:

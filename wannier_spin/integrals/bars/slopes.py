@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from wannier_spin.model import TightBindingModel
 
 Real = NDArray[np.float64]
 Integer = NDArray[np.int64]
+FLAT = 1e-10  # of the step: velocities below it are rounding
 
 
 @dataclass(frozen=True)
@@ -88,3 +90,31 @@ def step_of(model: TightBindingModel, axes: Real) -> float:
 def directions(axes: Real) -> int:
     """Along how many a mesh has points, one at least. axes : (i, a)."""
     return max(int(np.linalg.matrix_rank(axes)), 1)
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """How bands change from point to point along the vectors D that make the error of a mesh.
+
+    dimension : along how many directions they do: all where these are alike, about one where Fermi surfaces are sheets across
+    chains. steps : (s,) what an energy changes by along the D of each shell of `Stars`, eV.
+    """
+
+    dimension: float
+    steps: Real
+
+    @classmethod
+    def of(cls, products: Real, axes: Real, step: float, spacings: Sequence[Real]) -> Speeds:
+        """products : (i, i) of velocities along the axes (i, a), of `Slopes.mean`, mean over states. step : of `step_of`, which
+        is shared out as they are. spacings : of `Stars`.
+
+        dimension : (sum of s)^2/sum of s^2 (participation number) of the eigenvalues s of the squares of what changes.
+        """
+        if np.trace(products) <= (FLAT * step) ** 2:
+            products = axes @ axes.T
+        cartesian = np.linalg.pinv(axes) @ products @ np.linalg.pinv(axes).T
+        squares = np.array([((q @ cartesian) * q).sum(axis=1).mean() for q in spacings])
+        every = np.concatenate(spacings)
+        changes = every.T @ every @ cartesian
+        dimension = np.trace(changes) ** 2 / np.trace(changes @ changes)
+        return cls(float(dimension), step * np.sqrt(squares * directions(axes) / np.trace(products)))
