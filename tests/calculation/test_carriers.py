@@ -130,10 +130,10 @@ def test_zeros_sites_and_windows_within_a_tolerance() -> None:
     low, high = ((mu - 1e-3, mu + 1e-3) for mu in result.carriers_mu.ravel())
     for window, factors, reached in (
         (None, [1, 1], True),
-        (None, [1, 1e4], False),
-        (low, [1, 1e4], True),
-        (high, [1, 1e4], False),
-        (high, [1e4, 1], True),
+        (None, [1, 20.0], False),
+        (low, [1, 20.0], True),
+        (high, [1, 20.0], False),
+        (high, [20.0, 1], True),
     ):
         wider = {key: rows * np.array(factors).reshape(-1, 1, 1, 1) for key, rows in at_a_site.block_harmonics.items()}
         sites = {**result.sites, "A": replace(at_a_site, block_harmonics=wider)}

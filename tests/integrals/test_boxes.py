@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import wannier_spin as ws
-from wannier_spin.integrals.boxes import BoxIntegrand
+from wannier_spin.integrals.boxes import BoxIntegrand, _shares
 
 Real = np.ndarray
 
@@ -67,6 +67,19 @@ def test_a_box_is_no_smaller_than_its_axes_say() -> None:
     assert found.square[0] == pytest.approx([0.25, 0.49, 0.02])
     assert found.magnitude == pytest.approx(np.abs(FINE))
     assert (found.value == FINE).all() and found.difference[0] == pytest.approx([0.0, 0.7, 0.0])
+
+
+def test_along_a_line_the_larger_difference_counts_with_all_its_channels() -> None:
+    """By responses, here of channels 0 and 1, 2, 3; the second one is rounding, and the third one just more than that."""
+    one = np.array([[0.2, 0.01, 0.0, 0.0], [0.1, 0.01, 2e-13, 0.0], [0.0, 0.0, 0.0, 1e-12]])
+    other = np.array([[0.1, 0.03, 2e-13, 0.0], [0.2, 0.0, 0.0, 0.0], [0.0, 0.0, 2e-13, 5e-13]])
+    unit = np.eye(4)
+    channels = Like(responses=(unit[:, :2], unit[:, 2:3], unit[:, 3:]), noise=np.full(3, 1e-12), sea=np.zeros((9, 1)))
+    for axes, expected in (((0,), np.array([one[0], other[1], one[2]])), ((0, 1), np.hstack([other[:, :1], one[:, 1:]]))):
+        integrand: Any = Like(rule=Like(along=dict.fromkeys(axes, "")), channels=channels)
+        found = BoxIntegrand._with_beside(integrand, one, other, Like(part=0.25))  # type: ignore[arg-type]
+        assert np.array_equal(found, expected)
+    assert np.array_equal(_shares(np.array([[2.0, 1e-3], [1.0, 0.0]]), np.full(2, 1e-2)), [[1.0, 0.0], [0.5, 0.0]])
 
 
 def test_a_response_that_is_zero_changes_nothing() -> None:
