@@ -109,8 +109,10 @@ def test_a_run_with_a_tolerance(tmp_path: Path, start: int | None) -> None:
         assert (facts.sampling.relative, facts.sampling.absolute) == (0.3, {"spin_hall": 1.0})
         assert (facts.boxes > 0) == (start is not None)
         assert facts.meshes == (() if start else facts.meshes)
-        mesh = facts.meshes[-1] if facts.meshes else ()
-        assert facts.how() == f"tolerance 0.3, {f'{facts.boxes} boxes' if start else 'mesh ' + 'x'.join(map(str, mesh))}"
+        weights = facts.notes.get("weights_of_meshes", (0,) * (len(facts.meshes) - 1) + (1,))
+        used = ["x".join(map(str, mesh)) for mesh, weight in zip(facts.meshes, weights, strict=bool(facts.meshes)) if weight]
+        words = f"{facts.boxes} boxes" if start else f"mesh{'es' * (len(used) > 1)} {' and '.join(used)}"
+        assert facts.how() == f"tolerance 0.3, {words}"
 
 
 def test_nothing_known() -> None:

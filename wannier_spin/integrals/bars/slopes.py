@@ -79,12 +79,16 @@ def bends(squares: Real, gap: Real) -> Real:
 def step_of(model: TightBindingModel, axes: Real) -> float:
     """What an energy changes by along an axis, root mean square over bands, the zone and the axes, eV.
 
-    axes : (i, a) d k/d x_i, Cartesian, 1/angstrom. With the matrix elements between bands, which make it larger: dH/dk of the
-    Fourier sum over R.
+    axes : (i, a) d k/d x_i, Cartesian, 1/angstrom. With the matrix elements between bands, which make it larger: those of dH/dk,
+    i (R + tau_m - tau_n) H_nm(R), from where one function is to where the other is, in whatever cells they are counted.
     """
-    squares = ((model.R_vectors @ model.lattice @ axes.T) ** 2).sum(axis=1)
-    weights = (np.abs(model.hamiltonian_R) ** 2).sum(axis=(1, 2)) / model.n_bands
-    return float(np.sqrt(squares @ weights / directions(axes)))
+    centres = model.centres @ axes.T
+    apart, cells = centres - centres[:, None], model.R_vectors @ model.lattice @ axes.T
+    squares = sum(
+        float(np.einsum("nm,nmi->", np.abs(H) ** 2, (cell + apart) ** 2))
+        for cell, H in zip(cells, model.hamiltonian_R, strict=True)
+    )
+    return float(np.sqrt(squares / model.n_bands / directions(axes)))
 
 
 def directions(axes: Real) -> int:
