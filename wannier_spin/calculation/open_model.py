@@ -134,7 +134,7 @@ def open_inputs(path: str | Path | Mapping[str, Any], **options: Any) -> Inputs:
     options = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
     if path.suffix != INPUT_ENDING:
         pair = channels_alone(path)
-        seedname: Any = str(path) if pair is None else {"up": str(path / pair[0]), "down": str(path / pair[1])}
+        seedname: Any = str(path) if pair is None else {"up": str(pair[0]), "down": str(pair[1])}
         settings = settings_from({**ANYTHING, "seedname": seedname, **_as_tables(options)}, str(path))
         return Inputs(*read_inputs(settings, Path()), None if pair else _seed(path), None)
     data, folder = read_table(path)[0], path.parent

@@ -286,8 +286,8 @@ def _seed_beside(path: Path) -> Path:
     from wannier_spin.readers.files import channels_alone, seed_of, seeds_in
 
     if path.is_dir():
-        seeds = channels_alone(path) or seeds_in(path)
-        return path / (seeds[0] if len(seeds) == 1 or channels_alone(path) else path.name)
+        pair, seeds = channels_alone(path), seeds_in(path)
+        return pair[0] if pair else path / (seeds[0] if len(seeds) == 1 else path.name)
     return seed_of(path)
 
 

@@ -76,8 +76,7 @@ def _seeds(path: Path) -> tuple[Path, ...]:
     """What a path stands for, see `_seed`; of a folder with a run for each spin both of them."""
     from wannier_spin.readers import channels_alone
 
-    pair = channels_alone(path)
-    return (_seed(path),) if pair is None else (path / pair[0], path / pair[1])
+    return channels_alone(path) or (_seed(path),)
 
 
 def _seed(path: Path) -> Path:

@@ -177,8 +177,8 @@ class Stars:
         """
         whole = KAPPA * with_farther(self.farther, self.kept, fermi_power(self.dimension, False), self._shortest(x))
         found = []
-        for rows, octaves, *own in zip(self.outer, self.octaves, decay, x, strict=True):
-            factor = whole * 2.0 ** -octaves_to(octaves, own[0], power, own[1]) / math.sqrt(len(rows))
+        for rows, octaves, fall, end in zip(self.outer, self.octaves, decay, x, strict=True):
+            factor = whole * 2.0 ** -octaves_to(octaves, fall, power, end) / math.sqrt(len(rows))
             found.append(np.broadcast_to(factor, (len(self._doubled(rows)), len(factor))))
         return np.concatenate(found)
 

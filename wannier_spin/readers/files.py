@@ -110,10 +110,10 @@ def channels_in(folder: Path, seed: str = "") -> tuple[str, str] | None:
     return None
 
 
-def channels_alone(folder: Path) -> tuple[str, str] | None:
-    """The same where the folder has no other seeds; None for what is no folder."""
+def channels_alone(folder: Path) -> tuple[Path, Path] | None:
+    """The same with the folder, where it has no other seeds; None for what is no folder."""
     pair = channels_in(folder) if folder.is_dir() else None
-    return pair if pair and len(seeds_in(folder)) == len(pair) else None
+    return (folder / pair[0], folder / pair[1]) if pair and len(seeds_in(folder)) == len(pair) else None
 
 
 def _listed(names: list[str]) -> str:

@@ -266,9 +266,8 @@ def _reason(error: Exception, material: Material, limit: float) -> str:
         return f"{str(error).strip().splitlines()[-1]} (not foreseen; `wannier-spin run` shows where)"
     if not isinstance(error, InputError):
         return f"{type(error).__name__}: {error} (not foreseen; `wannier-spin run` shows where)"
-    found = [note for note in material.notes if note.startswith("structure") or NOT_READ in note]
-    if found and found[0].startswith("structure") and "magnetic group" in str(error):
-        there = "; ".join(found)
+    if "magnetic group" in str(error) and any(note.startswith("structure") for note in material.notes):
+        there = "; ".join(note for note in material.notes if note.startswith("structure") or NOT_READ in note)
         return f"{error} ({there}; give symmetry.magnetic_moments in its input.toml, or an empty [symmetry] for no symmetry)"
     return str(error)
 
