@@ -213,3 +213,21 @@ def test_what_is_left_of_a_move_adds_in_quadrature(size: float, within: bool) ->
             assert least[left < 1] == pytest.approx(np.sqrt(most**2 - largest[name] ** 2))
         else:
             assert left.tolist() == [1.0] * 3 and (total > most).any()
+
+
+def test_what_is_left_of_a_move_leaves_room_for_boxes() -> None:
+    """What boxes scatter by is added to the root of all squares: no bar of a run that ends is larger than the tolerance."""
+    moved, fine = 5 * RANDOM.normal(size=(3, CHANNELS)), np.zeros((3, CHANNELS))
+    sums = sums_of(fine, RANDOM.normal(size=CHANNELS), spread=0.1 * np.abs(RANDOM.normal(size=(3, CHANNELS))))
+    rows, both = component_bars(SEA, replace(sums, spread=None)), component_bars(SEA, sums)
+    names, ones = tuple(both), np.ones(2)
+    allowed = 1.05 * np.array([SEA.scale[name] * np.abs(x).max() for name, x in both.items()])
+    found = with_move(SEA, sums, Standing(names, allowed, ones, 2 * ones), moved, [ones, ones], within=True)
+    assert found.rows is not None
+    for (name, change), most in zip(of(SEA, moved).items(), allowed, strict=True):
+        boxes = both[name] - rows[name]
+        assert boxes.max() > 0.03 * most / SEA.scale[name]
+        left = found.rows.halves[name]
+        total = SEA.scale[name] * (np.hypot(rows[name], left[:, None] * change) + boxes).max(axis=1)
+        assert (total <= most * (1 + 1e-12)).all()
+        assert (left < 1).all() and (left > 0).any()

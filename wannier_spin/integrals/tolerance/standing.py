@@ -122,34 +122,47 @@ def needed(excess: float, aim: float) -> float:
 
 def component_bars(integral: Integral, sums: Sums) -> dict[str, Real]:
     """Error bars of the components of each response, natural units: (w, components)."""
-    assert sums.rows is not None
-    sample, of_point = sums.rows.sample, sums.rows.of_point
-    combined = _components(integral, sample.reshape(-1, sample.shape[-1]))
-    found = {}
-    for name, rows in combined.items():
-        squares = (rows.reshape(*sample.shape[:2], -1) ** 2)[:, of_point]
-        found[name] = np.sqrt(np.einsum("jwc,jw->wc", squares, sums.rows.factors[name] ** 2))
-    if sums.spread is not None:
-        for name, Q in _components(integral, np.eye(sums.spread.shape[1])).items():
-            found[name] += SPREAD * sums.spread @ np.abs(Q)
-    return found
+    rows, boxes = _bars_of_rows(integral, sums), _bars_of_boxes(integral, sums)
+    return {name: bars + boxes[name] for name, bars in rows.items()}
 
 
 def with_move(integral: Integral, sums: Sums, standing: Standing, moved: Real, last: Sequence[Real], within: bool) -> Sums:
     """With what is left of how far the values have moved since the mesh before, in quadrature.
 
     moved : (w, channels). last : of the last two meshes, see `Standing.left`. within : where the largest bars are within the
-    tolerance, what is left ends there.
+    tolerance, what is left ends there: what boxes scatter by is added to the root of all squares, and takes its room first.
     """
     assert sums.rows is not None
-    bars, halves = component_bars(integral, sums), {}
+    bars, boxes, halves = _bars_of_rows(integral, sums), _bars_of_boxes(integral, sums), {}
     pairs = zip(_components(integral, moved).items(), standing.allowed, standing.left(last), strict=True)
     for (name, change), allowed, left in pairs:
-        largest, bar = (integral.scale[whole(name)] * np.abs(x).max(axis=1, initial=0.0) for x in (change, bars[name]))
-        room = np.sqrt(np.maximum(allowed**2 - bar**2, 0.0))
-        held = within & (bar <= allowed) & (left * largest > room)
+        scale = integral.scale[whole(name)]
+        largest = scale * np.abs(change).max(axis=1, initial=0.0)
+        room = np.sqrt(
+            np.clip((allowed - scale * boxes[name]) ** 2 - (scale * bars[name]) ** 2, 0.0, None).min(axis=1, initial=np.inf)
+        )
+        fits = (scale * (bars[name] + boxes[name]) <= allowed).all(axis=1)
+        held = within & fits & (left * largest > room)
         halves[name] = np.where(held, room / np.where(held, largest, 1.0), left)
     return replace(sums, difference=moved, rows=replace(sums.rows, halves=halves))
+
+
+def _bars_of_rows(integral: Integral, sums: Sums) -> dict[str, Real]:
+    """The root of all squares: (w, components)."""
+    assert sums.rows is not None
+    sample, of_point = sums.rows.sample, sums.rows.of_point
+    found = {}
+    for name, rows in _components(integral, sample.reshape(-1, sample.shape[-1])).items():
+        squares = (rows.reshape(*sample.shape[:2], -1) ** 2)[:, of_point]
+        found[name] = np.sqrt(np.einsum("jwc,jw->wc", squares, sums.rows.factors[name] ** 2))
+    return found
+
+
+def _bars_of_boxes(integral: Integral, sums: Sums) -> dict[str, Real]:
+    """What the boxes of spots scatter by, which bars have besides: (w, components)."""
+    if sums.spread is None:
+        return {name: np.zeros(value.shape) for name, value in _components(integral, sums.fine).items()}
+    return {name: SPREAD * sums.spread @ np.abs(Q) for name, Q in _components(integral, np.eye(sums.spread.shape[1])).items()}
 
 
 def _components(integral: Integral, sums: Real) -> dict[str, Real]:
